@@ -1,0 +1,24 @@
+/**
+ * The display contract between lab and kernel (the lab imports nothing of the kernel): a value draws itself through
+ * `[Symbol.for("Jupyter.display")]()`, and the engine installs the notebook's services under a global symbol.
+ */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+export const displaySymbol: unique symbol = Symbol.for("Jupyter.display") as never;
+export interface Displayable {
+  [displaySymbol](): MimeBundle | Promise<MimeBundle>;
+}
+
+/** What the engine installs; absent in a plain script. */
+export interface Notebook {
+  /** Shows a bundle under an id that `update` can redraw in place. */
+  display(bundle: MimeBundle, id: string): void;
+  update(bundle: MimeBundle, id: string): void;
+  /** The running cell's stop signal: the default `signal` of every long call. */
+  signal(): AbortSignal;
+  /** A key that changes with every execution of a cell: what is sent once per cell that plots. */
+  cell(): string;
+}
+const notebookSymbol = Symbol.for("sparselab.notebook");
+export function notebook(): Notebook | undefined {
+  return (globalThis as { [notebookSymbol]?: Notebook })[notebookSymbol];
+}

@@ -1,0 +1,62 @@
+/**
+ * The one error class of the lab, and the helpers that word it: an error carries a code for programs, and for people the name,
+ * what was expected, what was received, and a way out. Nothing asked for is silently not done.
+ */
+import { distance } from "fastest-levenshtein";
+
+export type LabErrorCode =
+  | "bad-file"
+  | "unsupported-model"
+  | "unsupported-type"
+  | "unknown-hook-point"
+  | "not-captured"
+  | "invalid-option"
+  | "no-device"
+  | "out-of-memory"
+  | "context-full"
+  | "not-finite"
+  | "disposed"
+  | "aborted";
+
+export class LabError extends Error {
+  override readonly name = "LabError";
+  readonly code: LabErrorCode;
+  constructor(code: LabErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The nearest of `known` to `name` by Levenshtein distance, or undefined where nothing is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.ceil(name.length / 2)) + 1;
+  for (const candidate of known) {
+    const d = distance(name.toLowerCase(), candidate.toLowerCase());
+    if (d < least) [best, least] = [candidate, d];
+  }
+  return best;
+}
+
+/** `unknown measure "perplexty": did you mean "perplexity"? known: ...` */
+export function unknownName(code: LabErrorCode, what: string, name: string, known: readonly string[]): LabError {
+  const near = nearest(name, known);
+  const hint = near ? ` Did you mean "${near}"?` : "";
+  return new LabError(code, `unknown ${what} "${name}".${hint} Known: ${known.join(", ")}`);
+}
+
+/** Throws when `options` has a key that is not in `known`: an ignored option is a wrong result that nobody sees. */
+export function checkOptions(where: string, options: object | undefined, known: readonly string[]): void {
+  for (const key of Object.keys(options ?? {})) {
+    if (!known.includes(key)) throw unknownName("invalid-option", `option of ${where}`, key, known);
+  }
+}
+
+/** 1536 -> "1.5 KiB" */
+export function bytesText(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
+  return unit === 0 ? `${value} bytes` : `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}

@@ -1,0 +1,267 @@
+/**
+ * The native world in one typed page: the executor's C++ binding (native/node/) as the lab sees it, and the wrapper that turns
+ * its errors into LabErrors with the caller's own stack. Nothing else in the lab loads the addon.
+ *
+ * Everything is plain data. One request is one `forward`: rows of tokens go through all blocks, and what was asked for (logits,
+ * captures, counts, scores) is written once into typed arrays that the caller brings.
+ * Letters: B rows of a batch, D hidden, F neurons, L blocks, H heads, G kv heads, K head size, V vocabulary.
+ */
+import { createRequire } from "node:module";
+import { LabError, type LabErrorCode } from "./errors.js";
+
+// ── Files ─────────────────────────────────────────────────────────────────────────
+/** Many strings as the file's own bytes: string i is bytes[offsets[i] .. offsets[i + 1]). */
+export interface StringTable {
+  readonly bytes: Uint8Array;
+  readonly offsets: Float64Array;
+}
+export type MetaValue =
+  | { readonly type: "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "f64"; readonly value: number }
+  | { readonly type: "u64" | "i64"; readonly value: bigint }
+  | { readonly type: "bool"; readonly value: boolean }
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "strings"; readonly value: StringTable }
+  /** Arrays of numbers and booleans, each element as float64 (u64 and i64 beyond 2^53 are refused by the reader). */
+  | { readonly type: "numbers"; readonly element: string; readonly value: Float64Array };
+export interface FileTensor {
+  readonly name: string;
+  /** "F32", "F16", "Q8_0", ... or "type 99" where the number has no name. */
+  readonly type: string;
+  /** In the file's order: shape[0] is the row length. */
+  readonly shape: readonly number[];
+  /** From the start of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+/** The checked header of a GGUF or PWRI file: every count and span lies within the file. */
+export interface FileTable {
+  readonly path: string;
+  readonly magic: "GGUF" | "PWRI";
+  readonly version: number;
+  readonly fileBytes: number;
+  readonly metadata: ReadonlyMap<string, MetaValue>;
+  readonly tensors: readonly FileTensor[];
+}
+
+// ── A model on the executor ───────────────────────────────────────────────────────
+export interface NativeModelInfo {
+  readonly architecture: string;
+  readonly layers: number; // L
+  readonly hidden: number; // D
+  readonly neurons: number; // F
+  readonly heads: number; // H
+  readonly kvHeads: number; // G
+  readonly headSize: number; // K
+  readonly vocab: number; // V
+  readonly context: number;
+  readonly ropeBase: number;
+  readonly normEpsilon: number;
+  /** output.weight is absent: the embedding serves as the output matrix. */
+  readonly tied: boolean;
+  readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
+  /** "native": the file has ffn_down_t. "regrouped": ffn_down was transposed at load without losing a bit. */
+  readonly down: "native" | "regrouped";
+  /** Bytes per weight type, as they lie in the file. */
+  readonly weightTypes: Readonly<Record<string, number>>;
+  /** Bytes of the file's pages that the executor reads, and bytes it copied (the regrouped down). */
+  readonly mappedBytes: number;
+  readonly ownedBytes: number;
+}
+/** Opaque handles; they belong to the native side and are closed by name. */
+export interface NativeModel {
+  readonly __model: unique symbol;
+}
+export interface NativeProgram {
+  readonly __program: unique symbol;
+}
+
+export type NativeActivation = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
+export type NativeStrategy = "dense" | "exact";
+/** Names of hook points without the block: the layer range stands beside them. Whole-model points have layer 0 to 1. */
+export type NativePoint =
+  | "embed"
+  | "resid_pre"
+  | "resid_mid"
+  | "resid_post"
+  | "ffn.in"
+  | "ffn.gate_pre"
+  | "ffn.gate"
+  | "ffn.up_pre"
+  | "ffn.up"
+  | "ffn.mid"
+  | "ffn.out"
+  | "final_norm"
+  | "logits";
+export interface NativeIntervention {
+  readonly point: NativePoint;
+  /** Blocks from <= l < to. */
+  readonly from: number;
+  readonly to: number;
+  readonly kind: "zero" | "scale" | "replace" | "add";
+  /** scale: the factor; add: the factor of the vector. */
+  readonly factor?: number;
+  /** add: (width). replace: (layers of the range, positions, width), row p is for position p of the sequence; a position beyond it is left alone. */
+  readonly values?: Float32Array;
+  /** Positions in the whole sequence; absent: all. */
+  readonly positions?: Int32Array;
+  /** Channels (neurons, hidden channels, vocabulary entries) of the point; absent: all. */
+  readonly channels?: Int32Array;
+}
+export interface NativeSetting {
+  readonly activation: NativeActivation;
+  /** (L) thresholds of FATReLU; ignored by the other activations. */
+  readonly t: Float32Array;
+  readonly strategy: NativeStrategy;
+  readonly interventions: readonly NativeIntervention[];
+}
+export interface NativeCapture {
+  readonly point: NativePoint;
+  readonly from: number;
+  readonly to: number;
+}
+export interface NativePlan {
+  readonly settings: readonly NativeSetting[];
+  readonly captures: readonly NativeCapture[];
+  /** Sequences of the KV cache, and positions each may hold. */
+  readonly sequences: number;
+  readonly length: number;
+  readonly threads: number;
+}
+export interface NativeProgramInfo {
+  readonly cacheBytes: number;
+}
+export interface NativeBatch {
+  readonly tokens: Int32Array; // (B)
+  readonly positions: Int32Array; // (B) those of a sequence go up one by one, from what it already holds
+  readonly sequences: Int32Array; // (B)
+  readonly settings: Int32Array; // (B)
+  /** (B) 1 where this row's logits are wanted (for the sink, or for nll, kl and top1). Absent: none. */
+  readonly logits?: Uint8Array;
+  /** (B) the token whose negative log-likelihood is wanted, or -1. */
+  readonly targets?: Int32Array;
+  /** (B) the row of this batch that is the reference p of KL(p||q) and top-1, or -1. Both rows must want logits. */
+  readonly references?: Int32Array;
+}
+export interface NativeSinks {
+  /** One for each capture of the plan: (layers of the range, B, width), row-major. Absent: captures are not written this time. */
+  readonly captures?: readonly Float32Array[];
+  /** (rows that want logits, V) */
+  readonly logits?: Float32Array;
+  /** (L, B) zeros in mid (x1) and in gate (s), and rows of up that were read for this row alone. */
+  readonly zerosInMid: Uint32Array;
+  readonly zerosInGate: Uint32Array;
+  readonly rowsRead: Uint32Array;
+  /** (B) -ln p of the target, KL in nats, 1 where the most likely token is the reference's. NaN and 0 where not asked for. */
+  readonly nll?: Float64Array;
+  readonly kl?: Float64Array;
+  readonly top1?: Uint8Array;
+}
+export interface NativeForward {
+  /** Bytes of weights read from memory, each row counted once however many rows of the batch used it. */
+  readonly weightBytesRead: number;
+}
+export interface NativeFfn {
+  readonly y: Float32Array; // (B, D)
+  readonly gate: Float32Array; // (B, N)
+  readonly mid: Float32Array; // (B, N)
+}
+
+/** What native/node/ exports. Every promise rejects with an Error that has a `code` of LabErrorCode. */
+export interface NativeAddon {
+  /** Version of the boundary; the wrapper refuses another. */
+  readonly abi: number;
+  /** Instruction set of the kernels in use, for provenance: "x86-64-v4", "x86-64-v3", "baseline". */
+  readonly cpu: string;
+  readHeader(path: string): Promise<FileTable>;
+  /** Opening the same unchanged file again gives a handle that shares the weights of the first. */
+  open(path: string): Promise<NativeModel>;
+  modelInfo(model: NativeModel): NativeModelInfo;
+  closeModel(model: NativeModel): void;
+  /** Bytes that compile would allocate for the KV cache, and forward as scratch for `rows` rows of which `logitRows` want logits. */
+  estimate(
+    model: NativeModel,
+    plan: NativePlan,
+    rows: number,
+    logitRows: number,
+  ): { readonly cacheBytes: number; readonly scratchBytes: number };
+  compile(model: NativeModel, plan: NativePlan): NativeProgram;
+  programInfo(program: NativeProgram): NativeProgramInfo;
+  closeProgram(program: NativeProgram): void;
+  /** One at a time for each program; rows of one call see each other's keys and values as their positions say. */
+  forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;
+  /** Share of the running forward that is done, 0 to 1. */
+  progress(program: NativeProgram): number;
+  /** Asks a running forward to stop; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
+  abort(program: NativeProgram): void;
+  /** A weight by its name in the file, dequantised: (rows, row length). */
+  weight(
+    model: NativeModel,
+    name: string,
+  ): Promise<{ readonly data: Float32Array; readonly rows: number; readonly columns: number }>;
+  /** One block's FFN over some of its neurons (ascending; null: all): the partial y of those, with their gate and mid. x is (B, D). */
+  ffn(
+    model: NativeModel,
+    layer: number,
+    x: Float32Array,
+    neurons: Int32Array | null,
+    setting: NativeSetting,
+    threads: number,
+  ): Promise<NativeFfn>;
+}
+
+const ABI = 1;
+let addon: NativeAddon | undefined;
+
+/** The loaded addon; built by set-up into build/Release. */
+export function native(): NativeAddon {
+  if (addon) return addon;
+  const require = createRequire(import.meta.url);
+  const tried: string[] = [];
+  // From the sources (lab/) and from the build (dist/lab/).
+  for (const path of ["../build/Release/sparselab.node", "../../build/Release/sparselab.node"]) {
+    try {
+      const loaded = require(path) as NativeAddon;
+      if (loaded.abi !== ABI) throw new Error(`it speaks version ${loaded.abi} of the boundary, this lab version ${ABI}`);
+      addon = loaded;
+      return loaded;
+    } catch (error) {
+      tried.push(`${path}: ${(error as Error).message.split("\n")[0]}`);
+    }
+  }
+  throw new LabError(
+    "no-device",
+    `the native executor could not be loaded; build it with "npm run build". Tried: ${tried.join("; ")}`,
+  );
+}
+
+const isCode = (code: unknown): code is LabErrorCode => typeof code === "string" && /^[a-z]+(-[a-z]+)*$/.test(code);
+
+/** A LabError of a native error, with the stack of the JavaScript call that led to it. */
+function translated(error: unknown, at: Error): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = (error as Error & { code?: unknown }).code;
+  if (!isCode(code)) return error;
+  const wrapped = new LabError(code, error.message);
+  wrapped.stack = `${wrapped.name}: ${wrapped.message}\n${at.stack?.split("\n").slice(1).join("\n") ?? ""}`;
+  return wrapped;
+}
+
+/** Runs a native call; whatever it throws or rejects with comes out as a LabError. */
+export async function calling<T>(fn: (addon: NativeAddon) => Promise<T> | T): Promise<T> {
+  const at = new Error();
+  try {
+    return await fn(native());
+  } catch (error) {
+    throw translated(error, at);
+  }
+}
+
+/** The same for a call that answers at once. */
+export function callingSync<T>(fn: (addon: NativeAddon) => T): T {
+  const at = new Error();
+  try {
+    return fn(native());
+  } catch (error) {
+    throw translated(error, at);
+  }
+}
