@@ -17,6 +17,11 @@ export interface Notebook {
   signal(): AbortSignal;
   /** A key that changes with every execution of a cell: what is sent once per cell that plots. */
   cell(): string;
+  /**
+   * Work that belongs to the running cell: a live figure's last state with its static picture. The engine calls it when the cell's
+   * code has ended, also by an error or the stop button, and sends the cell's reply only after it; with no cell running, at once.
+   */
+  atEnd(work: () => Promise<void>): void;
 }
 const notebookSymbol = Symbol.for("sparselab.notebook");
 export function notebook(): Notebook | undefined {
