@@ -1,0 +1,59 @@
+/**
+ * What a measurement gives back: plain records of numbers, each with where it came from. Definitions and formulas stand with each
+ * measure in this folder.
+ */
+import type { Policy } from "../policy/policy.js";
+
+export interface MeasureMap {
+  /**
+   * mean: share of zeros in x₁, the mean over blocks of the mean over all tokens of the windows; byLayer (L): the same for each block.
+   * zerosInGate: in s. rowsSkipped: rows of up and down that were never read for a token, 0 under `dense`.
+   */
+  sparsity: {
+    readonly mean: number;
+    readonly byLayer: Float32Array;
+    readonly zerosInGate: number;
+    readonly rowsSkipped: number;
+  };
+  /** exp of the mean negative log-likelihood of the scored tokens; stderr by the spread over windows; bitsPerByte over their UTF-8 bytes. */
+  perplexity: { readonly value: number; readonly stderr: number; readonly bitsPerByte: number };
+  /** KL(p‖q) in nats over the scored tokens, p the reference; stderr by the spread over windows. */
+  kl: { readonly mean: number; readonly stderr: number; readonly median: number; readonly p99: number; readonly max: number };
+  /** Share of the scored tokens at which the most likely next token is the reference's; stderr by the spread over windows. */
+  top1: { readonly agreement: number; readonly stderr: number };
+}
+export type Measure = keyof MeasureMap;
+
+/** Where a number comes from: enough to get it again. */
+export interface Provenance {
+  readonly model: string;
+  readonly sha256: string;
+  /** Weight types of the file, the largest first: "Q8_0, F32". */
+  readonly weights: string;
+  readonly activation: string;
+  readonly policy: Policy;
+  readonly strategy: string;
+  /** Interventions of the view, 0 when none. */
+  readonly interventions: number;
+  /** The reference of kl and top1: its file, activation, policy and strategy; null where it has none. */
+  readonly reference: string | null;
+  readonly arithmetic: string;
+  readonly kv: string;
+  readonly corpus: string;
+  readonly corpusSha256: string;
+  /** Tokens of all windows. */
+  readonly tokens: number;
+  readonly window: number;
+  readonly bos: boolean;
+  readonly device: string;
+  readonly threads: number;
+  readonly version: string;
+  readonly date: string;
+}
+export type Report<M extends Measure> = { readonly [K in M]: MeasureMap[K] } & {
+  /** Tokens of all windows that were measured. */
+  readonly tokens: number;
+  readonly provenance: Provenance;
+};
+/** One setting of a sweep; `done` is false while it runs. */
+export type Point<M extends Measure> = Report<M> & { readonly setting: Policy; readonly done: boolean };

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { checkPolicy, fatrelu, floatText, type Policy, perLayer, policyText } from "./policy.js";
+
+describe("policies", () => {
+  it("are data", () => {
+    expect(fatrelu(0, 0.01)).toEqual([
+      { kind: "fatrelu", t: 0 },
+      { kind: "fatrelu", t: 0.01 },
+    ]);
+    expect(JSON.stringify(checkPolicy({ kind: "as-trained" }))).toBe('{"kind":"as-trained"}');
+    const t = [0.1, 0.2];
+    const policy = checkPolicy({ kind: "fatrelu", t });
+    t[0] = 9;
+    expect(policy).toEqual({ kind: "fatrelu", t: [0.1, 0.2] });
+  });
+
+  it("refuse what they do not know", () => {
+    expect(() => fatrelu(-0.01)).toThrow(/>= 0/);
+    expect(() => fatrelu(Number.NaN)).toThrow(/finite/);
+    expect(() => checkPolicy({ kind: "fatrleu", t: 0 } as never)).toThrow(/Did you mean "fatrelu"/);
+    expect(() => checkPolicy({ kind: "top-k", share: 0.5 } as never)).toThrow(/not available yet/);
+    expect(() => checkPolicy({ kind: "fatrelu", threshold: 0.01 } as unknown as Policy)).toThrow(/"threshold"/);
+    expect(() => checkPolicy({ kind: "fatrelu" } as unknown as Policy)).toThrow(/received undefined/);
+  });
+
+  it("give one threshold for each block", () => {
+    expect([...perLayer(0.5, 3)]).toEqual([0.5, 0.5, 0.5]);
+    expect(() => perLayer([1, 2], 3)).toThrow(/2 values for a model of 3 blocks/);
+  });
+
+  it("print float32 in its shortest form", () => {
+    expect(floatText(Math.fround(0.03))).toBe("0.03");
+    expect(floatText(0)).toBe("0");
+    expect(policyText({ kind: "fatrelu", t: [0.01, 0.2] })).toBe("t = 0.01 to 0.2 by layer");
+  });
+});

@@ -1,0 +1,66 @@
+/**
+ * How a tensor shows itself as a cell's last value: its shape, a summary, and a corner of its values. One line of text for a terminal,
+ * a small table for a notebook; never the whole of a capture.
+ */
+interface Shown {
+  readonly data: Float32Array;
+  readonly dims: readonly string[];
+  readonly size: Readonly<Record<string, number>>;
+}
+const ROWS = 6;
+const COLUMNS = 8;
+
+/** A value in at most five significant digits. */
+export function valueText(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(5))) : value.toExponential(3);
+}
+
+function summary({ data }: Shown): string {
+  if (data.length === 0) return "no values";
+  let [least, most, sum, zeros, odd] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
+  for (const value of data) {
+    if (!Number.isFinite(value)) odd++;
+    if (value < least) least = value;
+    if (value > most) most = value;
+    if (value === 0) zeros++;
+    sum += value;
+  }
+  const parts = [`min ${valueText(least)}`, `mean ${valueText(sum / data.length)}`, `max ${valueText(most)}`];
+  if (zeros > 0) parts.push(`zeros ${((100 * zeros) / data.length).toFixed(1)} %`);
+  if (odd > 0) parts.push(`${odd} not finite`);
+  return parts.join(", ");
+}
+
+const shape = ({ dims, size }: Shown) =>
+  dims.length === 0 ? "one value" : dims.map((name) => `${name} ${size[name]}`).join(" × ");
+
+export function tensorText(shown: Shown): string {
+  const first = Array.from(shown.data.subarray(0, COLUMNS), valueText).join(" ");
+  const rest = shown.data.length > COLUMNS ? " …" : "";
+  if (shown.data.length <= 1) return `Tensor ${shape(shown)}: ${first}`;
+  return `Tensor ${shape(shown)} (${summary(shown)}): ${first}${rest}`;
+}
+
+/** The first rows of the last two axes; the axes before them stand at 0. */
+export function tensorHtml(shown: Shown): string {
+  const columns = shown.size[shown.dims.at(-1) ?? ""] ?? shown.data.length;
+  const rows = shown.dims.length > 1 ? (shown.size[shown.dims.at(-2)!] ?? 1) : 1;
+  const outer = shown.dims.slice(0, -2).map((name) => `${name} 0`);
+  const cells = (row: number) =>
+    Array.from(
+      shown.data.subarray(row * columns, row * columns + Math.min(columns, COLUMNS)),
+      (v) => `<td>${valueText(v)}</td>`,
+    ).join("");
+  const body =
+    shown.data.length === 0
+      ? ""
+      : Array.from(
+          { length: Math.min(rows, ROWS) },
+          (_, row) => `<tr>${cells(row)}${columns > COLUMNS ? "<td>…</td>" : ""}</tr>`,
+        ).join("");
+  const more = rows > ROWS ? `<tr><td>… ${rows - ROWS} more rows</td></tr>` : "";
+  const where = outer.length > 0 ? ` · shown at ${outer.join(", ")}` : "";
+  return `<div><b>Tensor</b> ${shape(shown)}<br><small>${summary(shown)}${where}</small><table>${body}${more}</table></div>`;
+}
