@@ -1,0 +1,59 @@
+/**
+ * A step of set-up: said before it starts, timed, silent while it works, and shown with its last lines when it fails.
+ * Set-up is a list of such steps; a step that finds its work done says nothing.
+ */
+import { spawn } from "node:child_process";
+import { root } from "./paths.mjs";
+
+/** What a person can act on: printed without a stack. */
+export class SetupError extends Error {}
+
+export const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+
+/** Runs `work`, saying what it does and how long it took. */
+export async function step(what, work) {
+  const start = performance.now();
+  process.stderr.write(`· ${what}\n`);
+  const result = await work();
+  process.stderr.write(`  done in ${seconds(start)}\n`);
+  return result;
+}
+
+/**
+ * Runs a program to its end and gives what it printed (both streams, in order). It fails with the last lines of that and with
+ * `hint`, the way out. The child shares our process group: ctrl-C in the terminal ends both.
+ */
+export function run(file, args, { env = process.env, cwd = root, hint = "" } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const chunks = [];
+    child.stdout.on("data", (data) => chunks.push(data));
+    child.stderr.on("data", (data) => chunks.push(data));
+    child.on("error", (error) => reject(new SetupError(`${file} could not be started: ${error.message}. ${hint}`)));
+    child.on("close", (code, signal) => {
+      const output = Buffer.concat(chunks).toString();
+      if (code === 0) return resolve(output);
+      const tail = output.trimEnd().split("\n").slice(-40).join("\n");
+      reject(
+        new SetupError(`${tail}\n\n${[file, ...args].join(" ")} ended with ${signal ?? `exit code ${code}`}. ${hint}`.trimEnd()),
+      );
+    });
+  });
+}
+
+/** What a program prints with exit code 0, or undefined: for asking whether a tool is there. */
+export const ask = (file, args) =>
+  run(file, args).then(
+    (output) => output.trim(),
+    () => undefined,
+  );
+
+/** Runs a script's main function: a SetupError is printed as it is, anything else with its stack; both exit 1. */
+export async function main(work) {
+  try {
+    process.exitCode = (await work()) ?? 0;
+  } catch (error) {
+    process.stderr.write(`\n${error instanceof SetupError ? error.message : (error?.stack ?? error)}\n`);
+    process.exitCode = 1;
+  }
+}

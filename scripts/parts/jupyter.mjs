@@ -1,0 +1,62 @@
+/**
+ * What Jupyter needs to know of us: the kernelspec `sparselab`, settings that ask nothing of the network, and trust in the notebooks
+ * that came with the clone (an untrusted notebook shows no saved plot that draws itself). All of it inside .venv/.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { inClone, jupyterEnvironment, python, venv } from "../lib/paths.mjs";
+import { filesUnder, fingerprint, isCurrent, writeStamp } from "../lib/stamp.mjs";
+import { ask, run, step } from "../lib/step.mjs";
+
+const settings = {
+  // Neither news nor an update check: nothing is fetched, and no question greets the first start.
+  "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
+};
+
+function writeSettings() {
+  const path = join(venv, "share", "jupyter", "lab", "settings", "overrides.json");
+  const text = `${JSON.stringify(settings, null, 2)}\n`;
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** The kernelspec names Node and the clone by their paths; made again where either moved. */
+async function kernelspec() {
+  const install = inClone("dist", "kernel", "install.js");
+  const stamp = join(venv, "share", "jupyter", "kernels", "sparselab", ".stamp");
+  const hash = fingerprint([install], [process.execPath, inClone()]);
+  if (isCurrent(stamp, hash)) return;
+  await step("kernelspec sparselab into .venv/share/jupyter", () => run(process.execPath, [install, "--prefix", venv]));
+  writeStamp(stamp, hash);
+}
+
+/**
+ * The notebooks to trust: those that are as they were committed. A notebook that a user laid beside them, or changed, is for
+ * JupyterLab's own rule. In a copy without git, all that are there when it is first set up.
+ */
+async function shippedNotebooks(first) {
+  const all = filesUnder(inClone("notebooks"), /\.ipynb$/);
+  const committed = await ask("git", ["-C", inClone(), "ls-files", "--", "notebooks"]);
+  if (committed === undefined) return first ? all : [];
+  const changed = await ask("git", ["-C", inClone(), "diff", "--name-only", "HEAD", "--", "notebooks"]);
+  const names = (text) => new Set((text ?? "").split("\n").map((name) => inClone(name)));
+  return all.filter((path) => names(committed).has(path) && !names(changed).has(path));
+}
+
+async function trust() {
+  const stamp = join(venv, "jupyter", ".trusted");
+  const files = await shippedNotebooks(!existsSync(stamp));
+  const hash = fingerprint(files);
+  if (files.length === 0 || isCurrent(stamp, hash)) return;
+  await step("trust in the notebooks that came with the clone: jupyter trust", () =>
+    run(python, ["-m", "jupyter", "trust", ...files], { env: jupyterEnvironment() }),
+  );
+  writeStamp(stamp, hash);
+}
+
+export async function jupyter() {
+  writeSettings();
+  await kernelspec();
+  await trust();
+}

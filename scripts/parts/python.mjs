@@ -1,0 +1,25 @@
+/**
+ * The private Python environment .venv/: JupyterLab, what runs notebooks without it, and the checkers of Python and C++ sources.
+ * An environment holds absolute paths: in a clone that was moved it is made again.
+ */
+import { existsSync, rmSync } from "node:fs";
+import { inClone, venv, python as venvPython } from "../lib/paths.mjs";
+import { fingerprint, inputs, isCurrent, writeStamp } from "../lib/stamp.mjs";
+import { run, step } from "../lib/step.mjs";
+import { findPython } from "./tools.mjs";
+
+const stamp = inClone(".venv", ".stamp");
+
+export async function python() {
+  const hash = fingerprint(inputs(["scripts/requirements.txt", "scripts/constraints.txt"]), [venv]);
+  if (isCurrent(stamp, hash) && existsSync(venvPython)) return;
+  await step("Python environment .venv/ with JupyterLab: pip install", async () => {
+    rmSync(venv, { recursive: true, force: true });
+    await run(await findPython(), ["-m", "venv", venv]);
+    const files = ["-r", inClone("scripts", "requirements.txt"), "-c", inClone("scripts", "constraints.txt")];
+    await run(venvPython, ["-m", "pip", "install", "--disable-pip-version-check", ...files], {
+      hint: "The packages come from the Python Package Index: is the network there?",
+    });
+  });
+  writeStamp(stamp, hash);
+}

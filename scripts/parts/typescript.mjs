@@ -1,0 +1,26 @@
+/**
+ * TypeScript into dist/. The compiler is called by its path: `npx tsc` could be another package's.
+ */
+import { chmodSync, existsSync } from "node:fs";
+import { inClone } from "../lib/paths.mjs";
+import { fingerprint, inputs, isCurrent, writeStamp } from "../lib/stamp.mjs";
+import { run, step } from "../lib/step.mjs";
+
+const stamp = inClone("dist", ".stamp");
+const command = inClone("dist", "cli", "main.js");
+
+/** Emits even where a type is wrong, and then fails with the compiler's messages. */
+export async function typescript() {
+  const sources = inputs(
+    ["package.json", "package-lock.json", "tsconfig.json", "kernel", "lab", "cli", "test", "scripts"],
+    /\.(ts|mts|json)$/,
+  );
+  const hash = fingerprint(sources, [process.version]);
+  if (isCurrent(stamp, hash)) return;
+  await step("TypeScript into dist/", () =>
+    run(process.execPath, [inClone("node_modules", "typescript", "bin", "tsc"), "-p", "."]),
+  );
+  // What package.json names as `bin` must be a program; tsc writes plain files.
+  if (existsSync(command)) chmodSync(command, 0o755);
+  writeStamp(stamp, hash);
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/**
+ * Brings what a fresh clone lacks, and says what it does: npm packages, the TypeScript build (dist/), the native executor (build/),
+ * a Python environment with JupyterLab (.venv/), the kernelspec. What is there already is left alone, so it can be called always.
+ * `npm start`, `npm test` and `npm run build` all begin here. Nothing outside the clone is touched but npm's and pip's own caches.
+ */
+import { pathToFileURL } from "node:url";
+import { withLock } from "./lib/lock.mjs";
+import { parseOptions } from "./lib/options.mjs";
+import { main, seconds } from "./lib/step.mjs";
+import { jupyter } from "./parts/jupyter.mjs";
+import { native } from "./parts/native.mjs";
+import { packages } from "./parts/packages.mjs";
+import { python } from "./parts/python.mjs";
+import { checkTools } from "./parts/tools.mjs";
+import { typescript } from "./parts/typescript.mjs";
+
+/** `withPython: false` leaves the Python environment and the kernelspec out: enough for plain scripts and the command line. */
+export const setUp = ({ withPython = true } = {}) =>
+  withLock(async () => {
+    await checkTools({ python: withPython });
+    await packages();
+    if (withPython) await python();
+    await typescript();
+    if (withPython) await jupyter();
+    await native();
+  });
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main(async () => {
+    const { build } = parseOptions(process.argv.slice(2), { "--build": "flag" });
+    const start = performance.now();
+    await setUp({ withPython: !build });
+    process.stderr.write(`everything is in place (${seconds(start)})\n`);
+  });
+}
