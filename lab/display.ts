@@ -5,6 +5,7 @@
 export type MimeBundle = Readonly<Record<string, unknown>>;
 export const displaySymbol: unique symbol = Symbol.for("Jupyter.display") as never;
 export interface Displayable {
+  /** The forms in which the value shows itself; an empty bundle shows nothing. */
   [displaySymbol](): MimeBundle | Promise<MimeBundle>;
 }
 

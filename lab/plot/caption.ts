@@ -1,0 +1,49 @@
+/** The lines below a figure that say where its numbers come from: only what all of them share, and how many differ where they do. */
+import type { Provenance } from "../measures/report.js";
+import { policyText } from "../policy/policy.js";
+import { countText } from "./style.js";
+
+export interface Sourced {
+  readonly tokens: number;
+  readonly provenance: Provenance;
+}
+
+/** Two lines: the model, and the measurement. Nothing for no results. */
+export function caption(results: readonly Sourced[]): readonly string[] {
+  if (results.length === 0) return [];
+  const shared = (read: (p: Provenance) => string, plural: string): string => {
+    const values = [...new Set(results.map(({ provenance }) => read(provenance)))];
+    return values.length === 1 ? values[0]! : `${values.length} ${plural}`;
+  };
+  const touched = Math.max(...results.map(({ provenance }) => provenance.interventions));
+  const model = [
+    shared((p) => p.model, "models"),
+    shared((p) => p.weights, "weight types"),
+    settings(results),
+    ...(touched > 0 ? [`${touched} intervention${touched === 1 ? "" : "s"}`] : []),
+    shared((p) => `${p.strategy}, ${p.arithmetic}, kv ${p.kv}`, "ways of computing"),
+    shared((p) => `${p.device}, ${p.threads} thread${p.threads === 1 ? "" : "s"}`, "devices"),
+  ];
+  const tokens = [...new Set(results.map((result) => result.tokens))];
+  const count = tokens.length === 1 ? countText(tokens[0]!) : `${countText(Math.min(...tokens))} to ${countText(Math.max(...tokens))}`;
+  const measured = [
+    `${shared((p) => p.corpus, "corpora")}: ${count} tokens`,
+    shared((p) => `windows of ${p.window}${p.bos ? " that begin with BOS" : ""}`, "window sizes"),
+    `sparselab ${shared((p) => p.version, "versions")}`,
+    shared((p) => p.date.slice(0, 10), "dates"),
+  ];
+  return [model.join(" · "), measured.join(" · ")];
+}
+
+/** `fatrelu_1.5, t = 0`; `t = 0 to 3` over a sweep. */
+function settings(results: readonly Sourced[]): string {
+  const texts = [...new Set(results.map(({ provenance: p }) => policyText(p.policy)))];
+  if (texts.length === 1) {
+    const activations = [...new Set(results.map(({ provenance: p }) => p.activation))];
+    const activation = activations.length === 1 ? activations[0]! : `${activations.length} activations`;
+    return texts[0] === "as-trained" ? activation : `${activation}, ${texts[0]}`;
+  }
+  const thresholds = results.flatMap(({ provenance: { policy } }) => (policy.kind === "fatrelu" ? [policy.t].flat() : []));
+  if (thresholds.length === 0 || results.some(({ provenance }) => provenance.policy.kind !== "fatrelu")) return `${texts.length} policies`;
+  return `${policyText({ kind: "fatrelu", t: thresholds })}`.replace(" by layer", "");
+}
