@@ -1,0 +1,97 @@
+/**
+ * JupyterLab as a child process: started on a port of its own with a token of its own, ready when its status can be read, ended
+ * without leaving anything running. Used by `npm start` and by the browser tests.
+ */
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { jupyterEnvironment, python, serverLog } from "./paths.mjs";
+import { SetupError } from "./step.mjs";
+
+const isFree = (port) =>
+  new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+
+/** The port that was asked for, which must be free, or the first free one from 8888 on. */
+async function choosePort(wanted) {
+  if (wanted !== undefined) {
+    if (await isFree(wanted)) return wanted;
+    throw new SetupError(`port ${wanted} is taken by another program: choose another with --port N, or leave --port out`);
+  }
+  for (let port = 8888; port < 8988; port++) if (await isFree(port)) return port;
+  throw new SetupError("the ports 8888 to 8987 are all taken: choose another with --port N");
+}
+
+/**
+ * Starts the server on `folder` and waits until it answers. `log` is the file its messages go to.
+ * Returns { port, token, address(notebook), child, stop() }; `address` is what a browser opens.
+ */
+export async function startJupyterLab({ folder, port: wanted, log = serverLog }) {
+  const port = await choosePort(wanted);
+  const token = randomBytes(24).toString("hex");
+  mkdirSync(dirname(log), { recursive: true });
+  const output = openSync(log, "w");
+  const args = [
+    "-m",
+    "jupyterlab",
+    "--no-browser",
+    "--allow-root",
+    "--ServerApp.ip=127.0.0.1",
+    `--ServerApp.port=${port}`,
+    "--ServerApp.port_retries=0",
+    `--ServerApp.root_dir=${folder}`,
+    // The list of extensions is shown and never fetched.
+    "--LabApp.extension_manager=readonly",
+  ];
+  // A process group of its own: ctrl-C in the terminal reaches only us, and we end the server in order. The token goes through the
+  // environment, since arguments can be read by everybody on the machine.
+  const child = spawn(python, args, {
+    cwd: folder,
+    env: { ...jupyterEnvironment(), JUPYTER_TOKEN: token },
+    stdio: ["ignore", output, output],
+    detached: true,
+  });
+  closeSync(output);
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  let running = true;
+  ended.then(() => {
+    running = false;
+  });
+
+  const killGroup = () => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch (error) {
+      if (error.code !== "ESRCH") throw error;
+    }
+  };
+  /** SIGTERM lets the server shut its kernels down; what is left after ten seconds is killed. */
+  async function stop() {
+    if (!running) return;
+    child.kill("SIGTERM");
+    await Promise.race([ended, sleep(10_000, undefined, { ref: false })]);
+    if (running) killGroup();
+    await ended;
+  }
+
+  for (const deadline = performance.now() + 60_000; ; await sleep(100)) {
+    if (!running) throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab ended while it started`);
+    const answer = await fetch(`http://127.0.0.1:${port}/api/status`, { headers: { authorization: `token ${token}` } }).catch(
+      () => undefined,
+    );
+    if (answer?.ok) break;
+    if (performance.now() > deadline) {
+      await stop();
+      throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab did not answer within a minute`);
+    }
+  }
+  const address = (notebook) =>
+    `http://127.0.0.1:${port}/lab/tree/${notebook.split("/").map(encodeURIComponent).join("/")}?token=${token}`;
+  return { port, token, address, ended, stop };
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/**
+ * `npm start`: sets up what is missing and opens JupyterLab on the first notebook.
+ *   npm start -- --no-browser --port 9000     print the address only, on this port
+ *   npm start -- --check                      set up, run one cell on the kernel, exit 0 or 1
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { startJupyterLab } from "./lib/jupyterlab.mjs";
+import { openBrowser } from "./lib/open.mjs";
+import { parseOptions } from "./lib/options.mjs";
+import { firstNotebook, jupyterEnvironment, notebooks, python, serverLog } from "./lib/paths.mjs";
+import { main, run, SetupError, seconds, step } from "./lib/step.mjs";
+import { setUp } from "./setup.mjs";
+
+const model = "models/tiny-world.q8_0.gguf";
+
+function portOf(text) {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new SetupError(`--port takes a number from 1 to 65535, not ${text}`);
+  return port;
+}
+
+async function check() {
+  const output = await step("kernel check: one cell that loads the bundled model", () =>
+    run(python, [join(import.meta.dirname, "check.py"), notebooks, model], { env: jupyterEnvironment() }),
+  );
+  process.stdout.write(`${output}the kernel works\n`);
+}
+
+async function serve({ port, browser }) {
+  const lab = await step("JupyterLab", () => startJupyterLab({ folder: notebooks, port }));
+  const address = lab.address(existsSync(join(notebooks, firstNotebook)) ? firstNotebook : "");
+  process.stdout.write(`\n  ${address}\n\nIts messages go to ${serverLog}. Ctrl-C stops it.\n`);
+  if (browser) openBrowser(address);
+  let stopping;
+  const stop = () => {
+    if (!stopping) process.stdout.write("\nstopping JupyterLab and its kernels\n");
+    stopping ??= lab.stop();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
+  await lab.ended;
+  if (!stopping) throw new SetupError(`JupyterLab ended by itself; its last messages are in ${serverLog}`);
+}
+
+main(async () => {
+  const options = parseOptions(process.argv.slice(2), { "--no-browser": "flag", "--port": "N", "--check": "flag" });
+  const port = portOf(options.port);
+  const start = performance.now();
+  await setUp();
+  process.stderr.write(`everything is in place (${seconds(start)})\n`);
+  if (options.check) return check();
+  return serve({ port, browser: !options["no-browser"] });
+});

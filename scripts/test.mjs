@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: sets up what is missing and runs every test, the fast ones first, all of them even when one fails. The last line is
+ * "N passed, N failed", and the exit code is 0 only when nothing failed.
+ *   npm test -- --only unit,native            some of the suites
+ */
+import { join } from "node:path";
+import { needChromium } from "./lib/chromium.mjs";
+import { parseOptions, unknown } from "./lib/options.mjs";
+import { addon, inClone, jupyterEnvironment, venv } from "./lib/paths.mjs";
+import { filesUnder } from "./lib/stamp.mjs";
+import { main, SetupError, seconds } from "./lib/step.mjs";
+import { checks, counted, nodeTests, vitest } from "./lib/suite.mjs";
+import { setUp } from "./setup.mjs";
+
+const tool = (name) => join(venv, "bin", name);
+const biome = inClone("node_modules", "@biomejs", "biome", "bin", "biome");
+const tsc = inClone("node_modules", "typescript", "bin", "tsc");
+const python = ["train", "test", "scripts"].map((folder) => inClone(folder));
+const cpp = () => ["native", "cuda"].flatMap((folder) => filesUnder(inClone(folder), /\.(h|cpp|cu|cuh)$/));
+
+/** Each suite's name, what it is, and how it is run: () => { passed, failed }. */
+const suites = {
+  lint: ["form and lint of TypeScript", () => checks([process.execPath, [biome, "check"]])],
+  types: ["types of everything, tests included", () => checks([process.execPath, [tsc, "-p", ".", "--noEmit"]])],
+  sources: [
+    "form of Python and C++",
+    () =>
+      checks(
+        [tool("ruff"), ["check", ...python]],
+        [tool("ruff"), ["format", "--check", ...python]],
+        [tool("clang-format"), ["--dry-run", "-Werror", ...cpp()]],
+      ),
+  ],
+  scripts: ["the scripts of set-up", () => nodeTests(filesUnder(inClone("scripts"), /\.test\.mjs$/))],
+  native: ["the executor's unit tests", () => counted(join(addon, "..", "sparselab_tests"), [])],
+  unit: ["unit tests beside their files", () => vitest("unit", ["--exclude", "test/**"])],
+  whole: ["what crosses folders", () => vitest("whole", ["test/", "--exclude", "test/{notebooks,browser}/**"], jupyter)],
+  notebooks: ["the notebooks, without a browser", () => vitest("notebooks", ["test/notebooks/"], jupyter)],
+  browser: [
+    "JupyterLab in a real browser",
+    async () => {
+      await needChromium();
+      return vitest("browser", ["test/browser/"], jupyter);
+    },
+  ],
+};
+const jupyter = { env: jupyterEnvironment() };
+
+function chosen(only) {
+  const names = only?.split(",") ?? Object.keys(suites);
+  for (const name of names) if (!(name in suites)) throw unknown("suite", name, Object.keys(suites));
+  return names;
+}
+
+async function runSuite(name) {
+  const [what, work] = suites[name];
+  process.stdout.write(`\n── ${name}: ${what}\n`);
+  const start = performance.now();
+  const result = await work().catch((error) => {
+    process.stdout.write(`${error instanceof SetupError ? error.message : error.stack}\n`);
+    return { passed: 0, failed: 1 };
+  });
+  return { name, ...result, time: seconds(start) };
+}
+
+main(async () => {
+  const names = chosen(parseOptions(process.argv.slice(2), { "--only": "SUITE,SUITE" }).only);
+  const start = performance.now();
+  await setUp();
+  process.stdout.write(`set-up: ${seconds(start)}\n`);
+  const results = [];
+  for (const name of names) results.push(await runSuite(name));
+
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  process.stdout.write("\n");
+  for (const { name, passed, failed, time } of results) {
+    process.stdout.write(
+      `${name.padEnd(10)}${`${passed} of ${passed + failed}`.padStart(12)}${time.padStart(10)}${failed ? "   FAILED" : ""}\n`,
+    );
+  }
+  process.stdout.write(`in all ${seconds(start)}\n\n${sum("passed")} passed, ${sum("failed")} failed\n`);
+  return sum("failed") === 0 && sum("passed") > 0 ? 0 : 1;
+});
