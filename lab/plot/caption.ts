@@ -25,7 +25,8 @@ export function caption(results: readonly Sourced[]): readonly string[] {
     shared((p) => `${p.device}, ${p.threads} thread${p.threads === 1 ? "" : "s"}`, "devices"),
   ];
   const tokens = [...new Set(results.map((result) => result.tokens))];
-  const count = tokens.length === 1 ? countText(tokens[0]!) : `${countText(Math.min(...tokens))} to ${countText(Math.max(...tokens))}`;
+  const count =
+    tokens.length === 1 ? countText(tokens[0]!) : `${countText(Math.min(...tokens))} to ${countText(Math.max(...tokens))}`;
   const measured = [
     `${shared((p) => p.corpus, "corpora")}: ${count} tokens`,
     shared((p) => `windows of ${p.window}${p.bos ? " that begin with BOS" : ""}`, "window sizes"),
@@ -44,6 +45,7 @@ function settings(results: readonly Sourced[]): string {
     return texts[0] === "as-trained" ? activation : `${activation}, ${texts[0]}`;
   }
   const thresholds = results.flatMap(({ provenance: { policy } }) => (policy.kind === "fatrelu" ? [policy.t].flat() : []));
-  if (thresholds.length === 0 || results.some(({ provenance }) => provenance.policy.kind !== "fatrelu")) return `${texts.length} policies`;
+  if (thresholds.length === 0 || results.some(({ provenance }) => provenance.policy.kind !== "fatrelu"))
+    return `${texts.length} policies`;
   return `${policyText({ kind: "fatrelu", t: thresholds })}`.replace(" by layer", "");
 }

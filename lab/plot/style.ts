@@ -136,12 +136,7 @@ export const config = {
 
 /** Plotly reads a little HTML in texts: `<s>` would vanish as a tag. Line breaks and tabs become visible signs. */
 export function escapeText(text: string): string {
-  return text
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;")
-    .replace(/\r?\n/g, "↵")
-    .replace(/\t/g, "⇥");
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\r?\n/g, "↵").replace(/\t/g, "⇥");
 }
 
 /** Sparsity in percent of the neurons, to a thousandth of a percent: what a figure's data hold. */

@@ -10,6 +10,7 @@ export interface PictureRequest {
 parentPort!.on("message", ({ id, drawing }: PictureRequest) => {
   draw(drawing).then(
     (picture) => parentPort!.postMessage({ id, picture }),
-    (error: unknown) => parentPort!.postMessage({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (error: unknown) =>
+      parentPort!.postMessage({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });

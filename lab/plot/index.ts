@@ -1,0 +1,12 @@
+/** The lab's figures: pure functions, result in, figure out. Each stands in a file of its own. */
+import { pareto } from "./pareto.js";
+import { sparsityByLayer } from "./sparsity-by-layer.js";
+import { threshold } from "./threshold.js";
+import { tokenLayer } from "./token-layer.js";
+
+export type { Figure } from "./figure.js";
+export type { Quality } from "./quality.js";
+export { type Live, show } from "./show.js";
+export type { TokenLayerInput } from "./token-layer.js";
+
+export const plot = { sparsityByLayer, pareto, threshold, tokenLayer } as const;

@@ -1,0 +1,145 @@
+/**
+ * Sparsity (x) against quality (y), a line for each method: what does it cost to keep more neurons silent? The lower right corner is
+ * where one wants to be (the upper right for top-1 agreement). After Sparsing Law, figure 2, with sparsity in place of its complement.
+ */
+
+import type { Point } from "../measures/report.js";
+import { policyText } from "../policy/policy.js";
+import { caption } from "./caption.js";
+import { type Figure, figure } from "./figure.js";
+import { type AnyPoint, checkMeasured, numberText, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
+import { type Scale, scaleFor } from "./scale.js";
+import { seriesOf } from "./series.js";
+import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor } from "./style.js";
+
+/** Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from. */
+export function pareto<M extends Quality>(points: readonly Point<M | "sparsity">[], y: M): Figure {
+  const where = `plot.pareto(points, "${y}")`;
+  const quality = qualityAxis(where, y);
+  checkMeasured(where, points, ["sparsity", y]);
+  const all = points as readonly AnyPoint[];
+  const series = seriesOf(all);
+  const scale = scaleFor(all.map(quality.value), quality);
+  const price = priceOf(all, quality);
+
+  return figure(
+    series.map(({ name, points: line }, i) => trace(line, { name, color: seriesColor(i), quality, scale })),
+    layout({
+      title: `Sparsity against ${quality.word}`,
+      subtitle: subtitle(all, price),
+      caption: caption(all),
+      axes: {
+        xaxis: axis("sparsity of x₁ (% of neurons that are zero)", all.length === 0 ? { range: [0, 100] } : {}),
+        yaxis: axis(quality.title, all.length === 0 ? { range: [0, 1], showticklabels: false } : scale.axis),
+      },
+      legend: series.length > 1,
+      shapes: price ? priceLines(price, scale) : [],
+      annotations: all.length === 0 ? [emptyNote("no points yet")] : price ? priceNotes(price, scale) : [],
+    }),
+  );
+}
+
+interface TraceLook {
+  readonly name: string;
+  readonly color: string;
+  readonly quality: QualityAxis;
+  readonly scale: Scale;
+}
+
+function trace(line: readonly AnyPoint[], { name, color, quality, scale }: TraceLook): object {
+  return {
+    type: "scatter",
+    mode: "lines+markers+text",
+    name: escapeText(name),
+    x: line.map(({ sparsity }) => percent(sparsity.mean)),
+    y: line.map((point) => scale.place(quality.value(point))),
+    line: { color, width: 2 },
+    marker: { color, size: 9, symbol: line.map(({ done }) => (done ? "circle" : "circle-open")), line: { color, width: 2 } },
+    text: labels(line),
+    textposition: quality.better === "lower" ? "top center" : "bottom center",
+    textfont: { size: 11, color: muted },
+    cliponaxis: false,
+    hovertemplate: "%{customdata}<extra></extra>",
+    customdata: line.map((point) => hoverText(point, quality, name)),
+  };
+}
+
+/** The numbers of one point. */
+export function hoverText(point: AnyPoint, quality: QualityAxis, name: string): string {
+  const { sparsity, tokens, setting, done } = point;
+  return [
+    `<b>${policyText(setting)}</b>${name ? ` · ${escapeText(name)}` : ""}${done ? "" : " · running"}`,
+    `zeros in x₁ ${percentText(sparsity.mean)} · in s ${percentText(sparsity.zerosInGate)}`,
+    quality.text(point),
+    `${countText(tokens)} tokens`,
+  ].join("<br>");
+}
+
+/** Settings beside their points; where two stand closer than a twentieth of the axis the second goes without. */
+function labels(line: readonly AnyPoint[]): string[] {
+  const least = line[0]?.sparsity.mean ?? 0;
+  const room = ((line.at(-1)?.sparsity.mean ?? 0) - least) / 20;
+  let last = Number.NEGATIVE_INFINITY;
+  return line.map(({ sparsity, setting }, i) => {
+    if (i > 0 && i < line.length - 1 && sparsity.mean - last < room) return "";
+    last = sparsity.mean;
+    return policyText(setting);
+  });
+}
+
+/** What more sparsity costs in perplexity, from the densest point on. */
+export interface Price {
+  readonly baseline: AnyPoint;
+  readonly value: number;
+  /** Perplexity that is 1 % more. */
+  readonly limit: number;
+  /** The sparsest finished point within the limit; absent where none is sparser than the baseline. */
+  readonly best: AnyPoint | undefined;
+}
+export function priceOf(points: readonly AnyPoint[], quality: QualityAxis): Price | undefined {
+  if (quality.name !== "perplexity") return undefined;
+  const [line] = seriesOf(points);
+  const baseline = line?.points[0];
+  if (!baseline || !Number.isFinite(quality.value(baseline))) return undefined;
+  const value = quality.value(baseline);
+  const limit = 1.01 * value;
+  const best = line.points.findLast((point) => point.done && quality.value(point) <= limit);
+  return { baseline, value, limit, best: best === baseline ? undefined : best };
+}
+
+export function subtitle(points: readonly AnyPoint[], price: Price | undefined): string {
+  if (points.length === 0) return "waiting for the first points";
+  const running = points.filter(({ done }) => !done);
+  if (running.length > 0) {
+    return `${running.length} of ${points.length} settings running, ${countText(Math.max(...running.map(({ tokens }) => tokens)))} tokens so far`;
+  }
+  if (price?.best) {
+    const { best, baseline } = price;
+    return `up to ${policyText(best.setting)}: ${percentText(best.sparsity.mean)} silent instead of ${percentText(baseline.sparsity.mean)}, for at most 1 % more perplexity`;
+  }
+  return `${points.length} settings, from ${percentText(Math.min(...points.map(({ sparsity }) => sparsity.mean)))} to ${percentText(Math.max(...points.map(({ sparsity }) => sparsity.mean)))} silent`;
+}
+
+/** The baseline, and the line of 1 % more perplexity; `yref` names the panel. */
+export function priceLines({ value, limit }: Price, scale: Scale, yref = "y"): object[] {
+  const across = { type: "line", xref: "paper", x0: 0, x1: 1, yref, layer: "below" };
+  return [
+    { ...across, y0: scale.place(value), y1: scale.place(value), line: { color: muted, width: 1 } },
+    { ...across, y0: scale.place(limit), y1: scale.place(limit), line: { color: accent, width: 1.5, dash: "dash" } },
+  ];
+}
+export function priceNotes({ limit, value }: Price, scale: Scale, yref = "y"): object[] {
+  return [
+    {
+      xref: "paper",
+      x: 0.01,
+      xanchor: "left",
+      yref,
+      y: scale.inAxis(limit),
+      yanchor: "bottom",
+      showarrow: false,
+      text: `1 % more perplexity: ${numberText(limit)} (baseline ${numberText(value)})`,
+      font: { size: 11, color: accent },
+    },
+  ];
+}

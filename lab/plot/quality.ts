@@ -1,0 +1,85 @@
+/** The measures of quality that a figure can put against sparsity: how each is read, named, drawn and said. */
+import { LabError, unknownName } from "../errors.js";
+import type { Measure, Point } from "../measures/report.js";
+import { policyText } from "../policy/policy.js";
+
+export type Quality = "perplexity" | "kl" | "top1";
+/** What a figure needs of a point whose measures are only known when it runs. */
+export type AnyPoint = Point<"sparsity"> & Partial<Point<Quality>>;
+
+export interface QualityAxis {
+  readonly name: Quality;
+  /** In a figure's title: "Sparsity against perplexity". */
+  readonly word: string;
+  readonly title: string;
+  /** What is drawn: percent for top1. */
+  value(point: AnyPoint): number;
+  text(point: AnyPoint): string;
+  readonly better: "lower" | "higher";
+}
+
+const plusMinus = (value: string, stderr: number, digits: number) =>
+  Number.isFinite(stderr) && stderr > 0 ? `${value} ± ${stderr.toPrecision(digits)}` : value;
+
+const axes: Readonly<Record<Quality, QualityAxis>> = {
+  perplexity: {
+    name: "perplexity",
+    word: "perplexity",
+    title: "perplexity (lower is better)",
+    value: (point) => point.perplexity!.value,
+    text: ({ perplexity }) => plusMinus(`perplexity ${perplexity!.value.toFixed(4)}`, perplexity!.stderr, 2),
+    better: "lower",
+  },
+  kl: {
+    name: "kl",
+    word: "KL divergence",
+    title: "mean KL(p‖q) (nats for one token)",
+    value: (point) => point.kl!.mean,
+    text: ({ kl }) =>
+      `${plusMinus(`KL ${numberText(kl!.mean)}`, kl!.stderr, 2)} nats<br>median ${numberText(kl!.median)} · 99 % below ${numberText(kl!.p99)} · max ${numberText(kl!.max)}`,
+    better: "lower",
+  },
+  top1: {
+    name: "top1",
+    word: "top-1 agreement",
+    title: "top-1 agreement with the reference (% of tokens)",
+    value: (point) => 100 * point.top1!.agreement,
+    text: ({ top1 }) => `${plusMinus(`top-1 agreement ${(100 * top1!.agreement).toFixed(2)}`, 100 * top1!.stderr, 2)} %`,
+    better: "higher",
+  },
+};
+
+export function qualityAxis(where: string, name: string): QualityAxis {
+  if (!Object.hasOwn(axes, name)) throw unknownName("invalid-option", `measure of quality for ${where}`, name, Object.keys(axes));
+  return axes[name as Quality];
+}
+
+const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
+
+/** Every point must have been measured for what the figure shows. */
+export function checkMeasured(where: string, results: readonly object[], wanted: readonly Measure[]): void {
+  if (!Array.isArray(results)) {
+    throw new LabError(
+      "invalid-option",
+      `${where} takes an array of points, received ${results === null ? "null" : typeof results}`,
+    );
+  }
+  results.forEach((result: Partial<AnyPoint> | undefined, i) => {
+    for (const name of wanted) {
+      if (typeof result?.[name] === "object" && result[name] !== null) continue;
+      const has = measures.filter((known) => result?.[known] !== undefined);
+      const which = result?.setting ? ` (${policyText(result.setting)})` : "";
+      throw new LabError(
+        "invalid-option",
+        `${where}: result ${i}${which} has no ${name}; it has ${has.length > 0 ? has.join(", ") : "no measure"}. ` +
+          `Ask for it when measuring: measure: [${[...new Set([...has, ...wanted])].map((m) => `"${m}"`).join(", ")}]`,
+      );
+    }
+  });
+}
+
+/** Four significant digits: 0.0001234 -> "0.0001234", 1.5e-7 -> "1.5e-7". */
+export function numberText(value: number): string {
+  const text = Number(value.toPrecision(4));
+  return Math.abs(text) >= 1e-4 || text === 0 ? String(text) : text.toExponential();
+}

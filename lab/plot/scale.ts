@@ -1,0 +1,42 @@
+/**
+ * The y axis that fits a measure of quality: linear, or logarithmic where the values spread over decades. A logarithm has no zero, and the
+ * reference's own KL is exactly 0: such points stand on a floor below the others, whose tick says "0".
+ */
+import { numberText, type QualityAxis } from "./quality.js";
+
+export interface Scale {
+  /** Options of the plotly axis. */
+  readonly axis: object;
+  /** Where a value is drawn: itself, or the floor for a zero on a logarithmic axis. */
+  place(value: number): number;
+  /** The same for plotly's annotations, which want the exponent on a logarithmic axis. */
+  inAxis(value: number): number;
+}
+
+const linear: Scale = { axis: {}, place: (value) => value, inAxis: (value) => value };
+
+export function scaleFor(values: readonly number[], quality: QualityAxis): Scale {
+  const positive = values.filter((value) => value > 0 && Number.isFinite(value));
+  if (quality.name === "top1" || positive.length === 0) return linear;
+  const [least, most] = [Math.min(...positive), Math.max(...positive)];
+  // Perplexities differ by factors, not by decades: beyond four times the foot of the curve would be a flat line.
+  if (quality.name === "perplexity") return most / least > 4 ? logarithmic(least, most, false) : linear;
+  return most / least > 20 ? logarithmic(least, most, values.includes(0)) : linear;
+}
+
+function logarithmic(least: number, most: number, zero: boolean): Scale {
+  const place = (floor: number) => (value: number) => (value === 0 ? floor : value);
+  const inAxis = (floor: number) => (value: number) => Math.log10(place(floor)(value));
+  const lowest = Math.floor(Math.log10(least));
+  const floor = 10 ** (lowest - 1);
+  if (!zero) return { axis: { type: "log", dtick: most / least > 20 ? 1 : "D1" }, place: place(least), inAxis: inAxis(least) };
+  const decades = Array.from({ length: Math.ceil(Math.log10(most)) - lowest + 1 }, (_, i) => 10 ** (lowest + i));
+  const axis = {
+    type: "log",
+    tickmode: "array",
+    tickvals: [floor, ...decades],
+    ticktext: ["0", ...decades.map(numberText)],
+    range: [lowest - 1.2, Math.log10(most) + 0.25],
+  };
+  return { axis, place: place(floor), inAxis: inAxis(floor) };
+}

@@ -1,0 +1,72 @@
+/** Sparsity (y) by block (x), a line for each report: where in the model the silence is. After ProSparse, figure 4. */
+import { LabError } from "../errors.js";
+import type { Report } from "../measures/report.js";
+import { policyText } from "../policy/policy.js";
+import { caption } from "./caption.js";
+import { type Figure, figure } from "./figure.js";
+import { checkMeasured } from "./quality.js";
+import { named } from "./series.js";
+import { axis, countText, emptyNote, escapeText, layout, percent, percentText, seriesColor } from "./style.js";
+
+/** One or more reports with `sparsity`; their blocks need not be as many. None draws the empty frame. */
+export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figure {
+  if (reports.some((report) => Array.isArray(report))) {
+    throw new LabError(
+      "invalid-option",
+      "plot.sparsityByLayer takes reports, received an array of them: plot.sparsityByLayer(...reports)",
+    );
+  }
+  checkMeasured("plot.sparsityByLayer(...reports)", reports, ["sparsity"]);
+  const lines = named(reports, facetsOf);
+  const means = reports.map(({ sparsity }) => sparsity.mean);
+  return figure(
+    lines.map(({ item, name }, i) => trace(item, name, seriesColor(i))),
+    layout({
+      title: "Sparsity by block",
+      subtitle: subtitle(means),
+      caption: caption(reports),
+      axes: {
+        xaxis: axis("block", reports.length === 0 ? { range: [0, 1], showticklabels: false } : { dtick: tickStep(reports) }),
+        yaxis: axis("sparsity of x₁ (% of neurons that are zero)", reports.length === 0 ? { range: [0, 100] } : {}),
+      },
+      legend: reports.length > 1,
+      annotations: reports.length === 0 ? [emptyNote("no reports")] : [],
+    }),
+  );
+}
+
+function facetsOf({ provenance: p }: Report<"sparsity">): readonly string[] {
+  const touched = p.interventions === 0 ? "untouched" : `${p.interventions} interventions`;
+  return [p.model, p.sha256.slice(0, 8), p.activation, policyText(p.policy), p.corpus, p.strategy, touched];
+}
+
+function subtitle(means: readonly number[]): string {
+  if (means.length === 0) return "";
+  if (means.length === 1) return `mean over blocks ${percentText(means[0]!)}`;
+  return `means over blocks from ${percentText(Math.min(...means))} to ${percentText(Math.max(...means))}`;
+}
+
+function trace({ sparsity, tokens }: Report<"sparsity">, name: string, color: string): object {
+  const layers = Array.from(sparsity.byLayer);
+  return {
+    type: "scatter",
+    mode: "lines+markers",
+    name: escapeText(`${name}: mean ${percentText(sparsity.mean)}`),
+    x: layers.map((_, layer) => layer),
+    y: layers.map(percent),
+    line: { color, width: 2 },
+    marker: { color, size: 8 },
+    cliponaxis: false,
+    hovertemplate: "%{customdata}<extra></extra>",
+    customdata: layers.map((share, layer) => {
+      const head = `<b>block ${layer}</b>${name ? ` · ${escapeText(name)}` : ""}`;
+      return `${head}<br>zeros in x₁ ${percentText(share)}<br>mean over blocks ${percentText(sparsity.mean)}<br>${countText(tokens)} tokens`;
+    }),
+  };
+}
+
+/** Every block has its tick up to sixteen. */
+function tickStep(reports: readonly Report<"sparsity">[]): number {
+  const layers = Math.max(...reports.map(({ sparsity }) => sparsity.byLayer.length));
+  return Math.max(1, Math.ceil(layers / 16));
+}
