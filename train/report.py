@@ -1,0 +1,102 @@
+"""From checkpoints to notebooks/models: both GGUF files, the chosen t, held-out text, questions, and a README of measured numbers.
+
+    python report.py DATA RUNS OUT --seed 1
+
+t is chosen on dev.txt; every number of the README is measured on held.txt and questions.jsonl, with the weights of the
+files as they are shipped (Q8_0, read back). RUNS/results.json keeps all of it.
+"""
+
+import argparse
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+import export
+from ask import answers, by_kind, chance
+from kinds import KINDS
+from measure import RISE, choose, evaluate, ratio, sweep, windows
+from model import load, parameters
+from readme import render
+from tokenizer import Tokenizer
+
+FINE = [x / 8 for x in range(0, 25)]  # the t among which one is chosen, on dev.txt
+GRID = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0]  # the sweep that is shown, on held.txt
+FILES = {"dense": "tiny-world-dense.q8_0.gguf", "prosparse": "tiny-world.q8_0.gguf"}
+NAMES = {"dense": "sparselab tiny world, dense", "prosparse": "sparselab tiny world"}
+
+
+def text_windows(path, tok, context):
+    return windows(tok.encode(path.read_text("utf-8")), context)
+
+
+def measure_file(path, checkpoint, tok, held, items, data):
+    """Everything about one file: measures on held.txt, on each kind of text, answers, and what quantisation cost."""
+    model = export.read(path)
+    r, _ = evaluate(model, held)
+    trained, saved = load(checkpoint)
+    exact, _ = evaluate(trained.use(model.c.activation, model.c.threshold), held)
+    kinds = {}
+    for kind in KINDS:
+        k, _ = evaluate(model, text_windows(data / f"held-{kind}.txt", tok, model.c.context))
+        kinds[kind] = dict(perplexity=k["perplexity"], sparsity=k["sparsity"])
+    right = answers(model, tok, items)
+    r |= dict(bytes=path.stat().st_size, parameters=parameters(model), activation=model.c.activation, t=model.c.threshold)
+    r |= dict(perplexity_float32=exact["perplexity"], kinds=kinds, right=right, answers=by_kind(items, right))
+    return r | dict(tokens=saved["next"], settings=saved["settings"], seconds=saved["seconds"])
+
+
+def write(data, runs, out, seed, grid=GRID, threads=0):
+    if threads:
+        torch.set_num_threads(threads)
+    out.mkdir(parents=True, exist_ok=True)
+    tok = Tokenizer(data / "spm.model")
+    items = [json.loads(x) for x in open(data / "questions.jsonl", encoding="utf-8")]
+    for name, path in FILES.items():  # t is not yet known: the file is written again when it is
+        export.write(out / path, load(runs / f"{name}.pt")[0], tok, "silu" if name == "dense" else "fatrelu", 0.0, NAMES[name])
+    sparse = export.read(out / FILES["prosparse"])
+    held = text_windows(data / "held.txt", tok, sparse.c.context)
+    print("on dev.txt, where t is chosen:")
+    dev = sweep(sparse, text_windows(data / "dev.txt", tok, sparse.c.context), FINE)
+    t = choose(dev)
+    print(f"t = {t:g} is the largest with at most {RISE:.0%} more perplexity\non held.txt:")
+    points = sweep(sparse, held, sorted({*grid, t}))
+    export.write(out / FILES["prosparse"], load(runs / "prosparse.pt")[0], tok, "fatrelu", t, NAMES["prosparse"])
+    results = dict(seed=seed, t=t, dev=dev, sweep=points, chance=chance(items), questions=len(items))
+    results["trunk_seconds"] = load(runs / "trunk.pt")[1]["seconds"]
+    results["models"] = {n: measure_file(out / p, runs / f"{n}.pt", tok, held, items, data) for n, p in FILES.items()}
+    trained, _ = load(runs / "prosparse.pt")
+    results["zero_float32"] = evaluate(trained.use("fatrelu", 0.0), held)[0]["perplexity"]
+    results["config"] = asdict(sparse.c)
+    zero = sparse.use("fatrelu", 0.0)
+    at_zero = answers(zero, tok, items)
+    results["answers_at_zero"] = by_kind(items, at_zero)
+    results["flipped"] = sum(x != y for x, y in zip(at_zero, results["models"]["prosparse"]["right"])) / len(items)
+    results["against_dense"] = ratio(points[0], results["models"]["dense"])
+    results["kinds_at_zero"] = {}
+    for kind in KINDS:
+        r, _ = evaluate(zero, text_windows(data / f"held-{kind}.txt", tok, zero.c.context))
+        results["kinds_at_zero"][kind] = dict(perplexity=r["perplexity"], sparsity=r["sparsity"])
+    (runs / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    shutil.copyfile(data / "held.txt", out / "held.txt")
+    shutil.copyfile(data / "questions.jsonl", out / "questions.jsonl")
+    (out / "README.md").write_text(render(results, FILES), "utf-8")
+    print(f"written: {', '.join(f'{out / p} ({(out / p).stat().st_size / 1e6:.2f} MB)' for p in FILES.values())}")
+    return results
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    a.add_argument("data", type=Path)
+    a.add_argument("runs", type=Path)
+    a.add_argument("out", type=Path)
+    a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--threads", type=int, default=0)
+    a = a.parse_args()
+    write(a.data, a.runs, a.out, a.seed, threads=a.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The recipe as a table: every stage is a row of settings, train.py has no branch for any of them.
+
+    start       the stage whose weights (and place in the token stream) it goes on from; None: fresh weights
+    activation  what the FFN gates use in this stage: changing it is "activation function substitution"
+    steps       optimiser steps of rows x length tokens; the trunk learns on short rows, which is faster
+    lr, warmup, decay   peak learning rate; steps in which it rises; the share of the steps at the end in which it falls to a tenth
+    lambdas, ends       Algorithm 1 of ProSparse: lambda_i and the step T_i at which stage i ends (T as a share of the steps)
+
+The stages after the trunk see the same tokens in the same order, so their perplexities can be compared.
+"""
+
+TRUNK = dict(start=None, activation="silu", steps=900, rows=16, length=256, lr=2e-3, warmup=60, decay=0.0)
+BRANCH = dict(start="trunk", steps=800, rows=8, length=512, lr=2e-3, warmup=0, decay=0.5)
+L1 = dict(lambdas=[0.0, 0.0006, 0.002, 0.002, 0.004, 0.004], ends=[0.06, 0.2, 0.5, 0.6, 0.85, 1.0])
+
+STAGES = {
+    "trunk": TRUNK,
+    "dense": dict(BRANCH, activation="silu"),
+    "relu": dict(BRANCH, activation="relu"),
+    "prosparse": dict(BRANCH, activation="relu", **L1),
+}
