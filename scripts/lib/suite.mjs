@@ -71,6 +71,6 @@ export async function counted(file, args) {
 /** Node's own test runner. */
 export async function nodeTests(files) {
   const { code, output } = await show(process.execPath, ["--test", "--test-reporter=spec", ...files]);
-  const number = (what) => Number(output.match(new RegExp(`${what} (\\d+)$`, "m"))?.[1] ?? 0);
+  const number = (what) => Number(output.match(new RegExp(`^\\S+ ${what} (\\d+)$`, "m"))?.[1] ?? 0);
   return honest(code, number("pass"), number("fail"));
 }

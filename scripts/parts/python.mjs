@@ -2,7 +2,7 @@
  * The private Python environment .venv/: JupyterLab, what runs notebooks without it, and the checkers of Python and C++ sources.
  * An environment holds absolute paths: in a clone that was moved it is made again.
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { inClone, venv, python as venvPython } from "../lib/paths.mjs";
 import { fingerprint, inputs, isCurrent, writeStamp } from "../lib/stamp.mjs";
 import { run, step } from "../lib/step.mjs";
@@ -21,5 +21,7 @@ export async function python() {
       hint: "The packages come from the Python Package Index: is the network there?",
     });
   });
+  // JupyterLab brings small Node programs in CommonJS, which our own package.json above them would declare to be ES modules.
+  writeFileSync(inClone(".venv", "package.json"), '{ "type": "commonjs" }\n');
   writeStamp(stamp, hash);
 }

@@ -1,0 +1,2 @@
+/** What the browser tests use of chromium.mjs. */
+export function findChromium(): string | undefined;

@@ -1,0 +1,83 @@
+/**
+ * The first notebook as a stranger meets it in JupyterLab: with its saved outputs before anything ran, untrusted, and after Run All.
+ * Screenshots of each lie in test/output/.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Lab, type NotebookPage, type SavedCell } from "./lab.js";
+
+const first = "01-sparsity-against-quality.ipynb";
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.start(join(import.meta.dirname, "..", "..", "notebooks"));
+}, 120_000);
+afterAll(() => lab?.stop());
+
+/** In the page: the figures that stand there now, each as the picture it shows and the plot that plotly drew, where they have a size. */
+const figuresHere = `(() => {
+  const seen = (e) => e !== null && e.getBoundingClientRect().width > 200 && e.getBoundingClientRect().height > 100;
+  return [...document.querySelectorAll('.jp-OutputArea-output div[id^="figure-"]')].map((figure) => ({
+    id: figure.id,
+    picture: [...figure.querySelectorAll("img")].some((image) => seen(image) && image.complete && image.naturalWidth > 0),
+    drawn: seen(figure.querySelector(".js-plotly-plot .main-svg")) && figure.querySelector(".js-plotly-plot .plot") !== null,
+  }));
+})()`;
+
+/** All figures that come by while scrolling from top to bottom, by what they showed. */
+async function figuresOf(opened: NotebookPage, name: string) {
+  const pictures = new Set<string>();
+  const drawn = new Set<string>();
+  await opened.scroll(async (screen) => {
+    await opened.screenshot(`${name}-${screen + 1}`);
+    for (const figure of await opened.page.evaluate<{ id: string; picture: boolean; drawn: boolean }[]>(figuresHere)) {
+      if (figure.picture) pictures.add(figure.id);
+      if (figure.drawn) drawn.add(figure.id);
+    }
+  });
+  return { pictures: pictures.size, drawn: drawn.size };
+}
+
+const codeCells = (cells: readonly SavedCell[]) => cells.filter((cell) => cell.cell_type === "code");
+const figuresIn = (cells: readonly SavedCell[]) =>
+  cells.flatMap((cell) => cell.outputs ?? []).filter((output) => String(output.data?.["text/html"] ?? "").includes('id="figure-'))
+    .length;
+
+test("as it comes: every saved plot is drawn, and nothing is complained about", { timeout: 120_000 }, async () => {
+  const opened = await lab.open(first);
+  await opened.idle(60_000);
+  const saved = opened.saved();
+  expect(codeCells(saved).length).toBeGreaterThanOrEqual(8);
+  expect(figuresIn(saved)).toBeGreaterThanOrEqual(3);
+  for (const cell of codeCells(saved)) expect(cell.execution_count).toBeTypeOf("number");
+  expect((await figuresOf(opened, "first-as-it-comes")).drawn).toBe(figuresIn(saved));
+  expect(opened.complaints).toEqual([]);
+  await opened.close();
+});
+
+test("untrusted, where no saved script runs: every plot is a picture", { timeout: 120_000 }, async () => {
+  const path = join(lab.folder, "untrusted.ipynb");
+  const notebook = JSON.parse(readFileSync(join(lab.folder, first), "utf8")) as {
+    cells: { cell_type: string; source: unknown }[];
+  };
+  notebook.cells.push({ ...notebook.cells.find((cell) => cell.cell_type === "markdown")!, source: "Changed by somebody else." });
+  writeFileSync(path, JSON.stringify(notebook));
+  const opened = await lab.open("untrusted.ipynb");
+  await opened.idle(60_000);
+  expect(await figuresOf(opened, "first-untrusted")).toEqual({ pictures: figuresIn(opened.saved()), drawn: 0 });
+  expect(opened.complaints).toEqual([]);
+  await opened.close();
+});
+
+test("Run All: every cell runs without an error, and the plots are drawn", { timeout: 420_000 }, async () => {
+  const opened = await lab.open(first);
+  const before = figuresIn(opened.saved());
+  const cells = codeCells(await opened.runAll(360_000));
+  for (const output of cells.flatMap((cell) => cell.outputs ?? []))
+    expect(`${output.ename ?? ""}${output.evalue ?? ""}`).toBe("");
+  expect(figuresIn(cells)).toBe(before);
+  expect((await figuresOf(opened, "first-after-run")).drawn).toBe(before);
+  expect(opened.complaints).toEqual([]);
+  await opened.close();
+});

@@ -1,0 +1,158 @@
+/**
+ * JupyterLab in the machine's own Chromium, as a person has it before them: one server on a folder, pages with a notebook open, the
+ * menu and the toolbar pressed by their names, and everything the browser's console complained about.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { findChromium } from "../../scripts/lib/chromium.mjs";
+import { type JupyterLab, startJupyterLab } from "../../scripts/lib/jupyterlab.mjs";
+
+const output = join(import.meta.dirname, "..", "output");
+
+/** A cell of a saved notebook, as far as the tests read it. */
+export interface SavedCell {
+  readonly cell_type: string;
+  readonly source: string | readonly string[];
+  readonly execution_count?: number | null;
+  readonly outputs?: readonly {
+    readonly output_type: string;
+    readonly ename?: string;
+    readonly evalue?: string;
+    readonly text?: string | readonly string[];
+    readonly data?: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+async function startChromium(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error("the browser tests need Chromium or Chrome on this machine");
+  return chromium.launch({
+    executablePath,
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: ["--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-dev-shm-usage"],
+  });
+}
+
+export class Lab {
+  /** A copy of what was asked for: the tests run and save notebooks. */
+  readonly folder: string;
+  readonly #server: JupyterLab;
+  readonly #browser: Browser;
+
+  private constructor(folder: string, server: JupyterLab, browser: Browser) {
+    this.folder = folder;
+    this.#server = server;
+    this.#browser = browser;
+  }
+
+  /** Starts the server on a copy of `source`. */
+  static async start(source: string): Promise<Lab> {
+    const folder = mkdtempSync(join(tmpdir(), "sparselab-browser-"));
+    cpSync(source, folder, { recursive: true });
+    mkdirSync(output, { recursive: true });
+    const server = await startJupyterLab({ folder, log: join(output, "jupyterlab.log") });
+    return new Lab(folder, server, await startChromium());
+  }
+
+  async open(notebook: string): Promise<NotebookPage> {
+    const page = await this.#browser.newPage({ viewport: { width: 1280, height: 1600 } });
+    const opened = new NotebookPage(page, join(this.folder, notebook));
+    await page.goto(this.#server.address(notebook));
+    await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 60_000 });
+    return opened;
+  }
+
+  async stop(): Promise<void> {
+    await this.#browser.close();
+    await this.#server.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class NotebookPage {
+  /** What the console called an error, what a script threw, and what was asked of another machine. */
+  readonly complaints: string[] = [];
+  readonly page: Page;
+  readonly #path: string;
+
+  constructor(page: Page, path: string) {
+    this.page = page;
+    this.#path = path;
+    page.on("console", (message) => {
+      if (message.type() === "error") this.complaints.push(`${message.text()} (${message.location().url})`);
+    });
+    page.on("pageerror", (error) => this.complaints.push(`thrown: ${error.message}`));
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (/^(http|ws)s?:$/.test(url.protocol) && url.hostname !== "127.0.0.1")
+        this.complaints.push(`asked of another machine: ${url}`);
+    });
+  }
+
+  /** Presses entries of the menu bar, outermost first. */
+  async menu(...names: string[]): Promise<void> {
+    const [bar, ...entries] = names;
+    await this.page.locator(".lm-MenuBar-itemLabel", { hasText: new RegExp(`^${bar}$`) }).click();
+    for (const entry of entries) await this.page.locator(".lm-Menu-itemLabel", { hasText: new RegExp(`^${entry}$`) }).click();
+  }
+
+  /** The kernel is connected and has nothing to do. */
+  async idle(timeout: number): Promise<void> {
+    await this.page.locator('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor({ timeout });
+  }
+
+  /**
+   * Clears all outputs, runs all cells, and waits until the last one is done. Returns the cells as they are saved.
+   * Cleared, because saved outputs would be taken for new ones.
+   */
+  async runAll(timeout: number): Promise<readonly SavedCell[]> {
+    await this.idle(60_000);
+    await this.menu("Edit", "Clear Outputs of All Cells");
+    await this.save();
+    await this.menu("Run", "Run All Cells");
+    const deadline = performance.now() + timeout;
+    for (; performance.now() < deadline; await sleep(1000)) {
+      const cells = await this.save();
+      const ran = cells.every((cell) => cell.cell_type !== "code" || typeof cell.execution_count === "number");
+      if (ran || cells.some((cell) => cell.outputs?.some((output) => output.output_type === "error"))) {
+        await this.idle(timeout);
+        return this.save();
+      }
+    }
+    throw new Error(`the notebook did not finish within ${timeout / 1000} s`);
+  }
+
+  /** Saves, and reads what was saved: the whole notebook, whatever part of it the page shows. */
+  async save(): Promise<readonly SavedCell[]> {
+    await this.page.keyboard.press("Control+s");
+    await sleep(500);
+    return this.saved();
+  }
+
+  saved(): readonly SavedCell[] {
+    return (JSON.parse(readFileSync(this.#path, "utf8")) as { cells: SavedCell[] }).cells;
+  }
+
+  /** Scrolls through the notebook from top to bottom and calls `look` at every screenful. */
+  async scroll(look: (screen: number) => Promise<void>): Promise<void> {
+    const body = this.page.locator(".jp-WindowedPanel-outer").first();
+    for (let screen = 0; screen < 40; screen++) {
+      await body.evaluate((element, top) => element.scrollTo(0, top), screen * 1300);
+      await sleep(700);
+      await look(screen);
+      const done = await body.evaluate((element) => element.scrollTop + element.clientHeight >= element.scrollHeight - 2);
+      if (done) return;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.page.close();
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(output, `${name}.png`) });
+  }
+}
