@@ -7,10 +7,11 @@
 import { join } from "node:path";
 import { needChromium } from "./lib/chromium.mjs";
 import { parseOptions, unknown } from "./lib/options.mjs";
-import { addon, inClone, jupyterEnvironment, venv } from "./lib/paths.mjs";
+import { inClone, jupyterEnvironment, venv } from "./lib/paths.mjs";
 import { filesUnder } from "./lib/stamp.mjs";
 import { main, SetupError, seconds } from "./lib/step.mjs";
 import { checks, counted, nodeTests, vitest } from "./lib/suite.mjs";
+import { unitTests } from "./parts/native.mjs";
 import { setUp } from "./setup.mjs";
 
 const tool = (name) => join(venv, "bin", name);
@@ -33,7 +34,7 @@ const suites = {
       ),
   ],
   scripts: ["the scripts of set-up", () => nodeTests(filesUnder(inClone("scripts"), /\.test\.mjs$/))],
-  native: ["the executor's unit tests", () => counted(join(addon, "..", "sparselab_tests"), [])],
+  native: ["the executor's unit tests", () => counted(unitTests, [])],
   unit: ["unit tests beside their files", () => vitest("unit", ["--exclude", "test/**"])],
   whole: ["what crosses folders", () => vitest("whole", ["test/", "--exclude", "test/{notebooks,browser}/**"], jupyter)],
   notebooks: ["the notebooks, without a browser", () => vitest("notebooks", ["test/notebooks/"], jupyter)],

@@ -21,29 +21,36 @@ function dropMovedFolder(folder) {
   }
 }
 
-/** Builds all targets into `folder`; `definitions` are CMake variables. */
-export async function build(folder, product, what, definitions = {}) {
+/** Runs `commands` where `product` is missing or older than the sources; `what` is said. */
+async function build(folder, product, what, commands) {
   const stamp = inClone(folder, ".stamp");
-  const facts = [process.version, process.arch, await compilerVersion(), JSON.stringify(definitions)];
+  const facts = [process.version, process.arch, await compilerVersion(), JSON.stringify(commands)];
   const hash = fingerprint(inputs(["CMakeLists.txt", "native", "cuda"], isSource), facts);
   if (isCurrent(stamp, hash) && existsSync(product)) return;
   dropMovedFolder(folder);
-  const variables = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`);
-  const cmakeJs = inClone("node_modules", "cmake-js", "bin", "cmake-js");
-  await step(what, () =>
-    run(process.execPath, [
-      cmakeJs,
-      "build",
-      "-B",
-      "Release",
-      "-O",
-      inClone(folder),
-      "-p",
-      String(availableParallelism()),
-      ...variables,
-    ]),
-  );
+  await step(what, async () => {
+    for (const [file, ...args] of commands) await run(file, args);
+  });
   writeStamp(stamp, hash);
 }
 
-export const native = () => build("build", addon, "native executor into build/: CMake");
+const parallel = String(availableParallelism());
+export const unitTests = inClone("build", "sparselab_tests");
+export const sanitizedTests = inClone("build", "sanitize", "sparselab_tests");
+
+/** The addon and the unit tests, into build/. */
+export function native() {
+  const cmakeJs = inClone("node_modules", "cmake-js", "bin", "cmake-js");
+  return build("build", addon, "native executor into build/: CMake", [
+    [process.execPath, cmakeJs, "build", "-B", "Release", "-O", inClone("build"), "-p", parallel],
+  ]);
+}
+
+/** The unit tests alone with the address and undefined-behaviour sanitizers; no Node in it, so CMake is called directly. */
+export function sanitized() {
+  const folder = inClone("build", "sanitize");
+  return build("build/sanitize", sanitizedTests, "unit tests with sanitizers into build/sanitize/: CMake", [
+    ["cmake", "-S", inClone(), "-B", folder, "-DSPARSELAB_SANITIZE=ON"],
+    ["cmake", "--build", folder, "--target", "sparselab_tests", "--parallel", parallel],
+  ]);
+}

@@ -61,8 +61,8 @@ async function missingCompiler() {
 async function missingCmake() {
   const version = await ask("cmake", ["--version"]);
   const [major, minor] = version?.match(/\d+/g)?.map(Number) ?? [0, 0];
-  if (major > 3 || (major === 3 && minor >= 20)) return undefined;
-  return `cmake >= 3.20 is needed; ${version ? `this is ${major}.${minor}` : "none was found"}.\n${wayTo("cmake")}`;
+  if (major > 3 || (major === 3 && minor >= 22)) return undefined;
+  return `cmake >= 3.22 is needed; ${version ? `this is ${major}.${minor}` : "none was found"}.\n${wayTo("cmake")}`;
 }
 
 /** The first Python >= 3.10 that can make environments, or undefined. */
