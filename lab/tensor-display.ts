@@ -33,14 +33,16 @@ function summary({ data }: Shown): string {
   return parts.join(", ");
 }
 
-const shape = ({ dims, size }: Shown) =>
-  dims.length === 0 ? "one value" : dims.map((name) => `${name} ${size[name]}`).join(" × ");
+/** `layer 16 × token 5 × neuron 512` */
+export function shapeText({ dims, size }: Omit<Shown, "data">): string {
+  return dims.length === 0 ? "one value" : dims.map((name) => `${name} ${size[name]}`).join(" × ");
+}
 
 export function tensorText(shown: Shown): string {
   const first = Array.from(shown.data.subarray(0, COLUMNS), valueText).join(" ");
   const rest = shown.data.length > COLUMNS ? " …" : "";
-  if (shown.data.length <= 1) return `Tensor ${shape(shown)}: ${first}`;
-  return `Tensor ${shape(shown)} (${summary(shown)}): ${first}${rest}`;
+  if (shown.data.length <= 1) return `Tensor ${shapeText(shown)}: ${first}`;
+  return `Tensor ${shapeText(shown)} (${summary(shown)}): ${first}${rest}`;
 }
 
 /** The first rows of the last two axes; the axes before them stand at 0. */
@@ -62,5 +64,5 @@ export function tensorHtml(shown: Shown): string {
         ).join("");
   const more = rows > ROWS ? `<tr><td>… ${rows - ROWS} more rows</td></tr>` : "";
   const where = outer.length > 0 ? ` · shown at ${outer.join(", ")}` : "";
-  return `<div><b>Tensor</b> ${shape(shown)}<br><small>${summary(shown)}${where}</small><table>${body}${more}</table></div>`;
+  return `<div><b>Tensor</b> ${shapeText(shown)}<br><small>${summary(shown)}${where}</small><table>${body}${more}</table></div>`;
 }

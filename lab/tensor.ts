@@ -6,24 +6,30 @@
 
 import { type Displayable, displaySymbol, type MimeBundle } from "./display.js";
 import { LabError, unknownName } from "./errors.js";
-import { tensorHtml, tensorText } from "./tensor-display.js";
+import { shapeText, tensorHtml, tensorText } from "./tensor-display.js";
 
-/** All axes but the last. */
-export type Init<D extends readonly string[]> = D extends readonly [...infer I extends string[], string] ? I : [];
+/** All axes but the last. Of axes that are not known in the types, nothing more is known. */
+export type Init<D extends readonly string[]> = number extends D["length"]
+  ? readonly string[]
+  : D extends readonly [...infer I extends string[], string]
+    ? I
+    : [];
 /** The axes of D without those named K. */
-export type Without<D extends readonly string[], K extends string> = D extends readonly [
-  infer H extends string,
-  ...infer T extends string[],
-]
-  ? H extends K
-    ? Without<T, K>
-    : [H, ...Without<T, K>]
-  : [];
-
-export interface Tensor<D extends readonly string[] = readonly string[]> extends Displayable {
+export type Without<D extends readonly string[], K extends string> = number extends D["length"]
+  ? readonly string[]
+  : D extends readonly [infer H extends string, ...infer T extends string[]]
+    ? H extends K
+      ? Without<T, K>
+      : [H, ...Without<T, K>]
+    : [];
+/** Values with named axes: what the operations of a tensor take. */
+export interface Values<D extends readonly string[] = readonly string[]> {
   readonly data: Float32Array;
   readonly dims: D;
   readonly size: Readonly<Record<D[number], number>>;
+}
+
+export interface Tensor<D extends readonly string[] = readonly string[]> extends Values<D>, Displayable {
   /** Fixes axes, negative from the end: `x.at({ layer: 3, token: -1 })`. A view where the rest is contiguous, else a copy. */
   at<const I extends Partial<Record<D[number], number>>>(index: I): Tensor<Without<D, keyof I & string>>;
   /** Positions from <= i < to of an axis, negative from the end. A view on the first axis, else a copy. */
@@ -39,19 +45,19 @@ export interface Tensor<D extends readonly string[] = readonly string[]> extends
   /** The k largest values with their places, best first; equal values in the order of their places, NaN before all. */
   top(k: number): readonly { readonly index: Readonly<Record<D[number], number>>; readonly value: number }[];
   map(fn: (value: number) => number): Tensor<D>;
-  add(other: Tensor<D> | number): Tensor<D>;
-  sub(other: Tensor<D> | number): Tensor<D>;
-  mul(other: Tensor<D> | number): Tensor<D>;
+  add(other: Values<D> | number): Tensor<D>;
+  sub(other: Values<D> | number): Tensor<D>;
+  mul(other: Values<D> | number): Tensor<D>;
   /** Inner product along the last axis with a vector of its length. */
-  dot(vector: Float32Array | Tensor): Tensor<Init<D>>;
+  dot(vector: Float32Array | Values): Tensor<Init<D>>;
   /** Cosine along the last axis with a vector of its length; NaN where one of the two is all zeros. */
-  cosine(vector: Float32Array | Tensor): Tensor<Init<D>>;
+  cosine(vector: Float32Array | Values): Tensor<Init<D>>;
   /** Nested arrays of numbers. */
   toArray(): unknown;
 }
 
 /** A tensor over `data` (not copied); the sizes' product must be its length. */
-export function tensor<const D extends readonly string[]>(data: Float32Array, dims: D, sizes: readonly number[]): Tensor<D> {
+export function tensor<D extends string[]>(data: Float32Array, dims: readonly [...D], sizes: readonly number[]): Tensor<D> {
   return new Dense(data, dims, sizes) as unknown as Tensor<D>;
 }
 
@@ -263,11 +269,6 @@ class Dense {
     for (let i = 0; i < out.length; i++) out[i] = fn(this.data.subarray(i * width, (i + 1) * width), v);
     return new Dense(out, this.dims.slice(0, -1), sizes);
   }
-}
-
-/** `layer 16 × token 5 × neuron 512` */
-export function shapeText(of: { readonly dims: readonly string[]; readonly size: Readonly<Record<string, number>> }): string {
-  return of.dims.length === 0 ? "one value" : of.dims.map((name) => `${name} ${of.size[name]}`).join(" × ");
 }
 
 /** Positions of the k largest values, best first; equal values by position, NaN before all. */

@@ -1,0 +1,54 @@
+/**
+ * What `capture` kept: one tensor for each captured name, and single layers of captured ranges. A captured point is always computed,
+ * never a zero that nobody calculated; values are those after interventions at that point.
+ */
+import { LabError } from "../errors.js";
+import { type Gettable, type HookDims, type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
+import { type Tensor, tensor } from "../tensor.js";
+
+export interface Cache<S extends HookPoint> {
+  readonly hookPoints: readonly S[];
+  readonly bytes: number;
+  get<const N extends Gettable<S>>(point: N): Tensor<HookDims<N>>;
+}
+
+export interface Captured {
+  readonly hook: ParsedHook;
+  /** (layers of the range, rows, width) */
+  readonly data: Float32Array;
+}
+
+export function cacheOf<S extends HookPoint>(captures: readonly Captured[], rows: number, layers: number): Cache<S> {
+  return Object.freeze({
+    hookPoints: Object.freeze(captures.map(({ hook }) => hook.name as S)),
+    bytes: captures.reduce((sum, { data }) => sum + data.byteLength, 0),
+    get<const N extends Gettable<S>>(point: N): Tensor<HookDims<N>> {
+      return find(captures, point, rows, layers) as unknown as Tensor<HookDims<N>>;
+    },
+  });
+}
+
+function find(captures: readonly Captured[], point: string, rows: number, layers: number): Tensor {
+  const asked = parseHook(point, layers);
+  for (const { hook, data } of captures) {
+    const span = data.length / (hook.to - hook.from);
+    const width = span / rows;
+    if (hook.name === point) {
+      return hook.ranged
+        ? tensor(data, ["layer", "token", hook.width], [hook.to - hook.from, rows, width])
+        : tensor(data, ["token", hook.width], [rows, width]);
+    }
+    if (!asked.ranged && hook.ranged && hook.point === asked.point && hook.from <= asked.from && asked.from < hook.to) {
+      const start = (asked.from - hook.from) * span;
+      return tensor(data.subarray(start, start + span), ["token", hook.width], [rows, width]);
+    }
+  }
+  const kept = captures.length > 0 ? captures.map(({ hook }) => hook.name).join(", ") : "nothing";
+  throw new LabError("not-captured", `"${point}" was not captured; this run kept ${kept}. Ask for it: { capture: ["${point}"] }`);
+}
+
+/** The capture option as checked points, each once. */
+export function parseCaptures(capture: string | readonly string[] | undefined, layers: number): ParsedHook[] {
+  const list = capture === undefined ? [] : typeof capture === "string" ? [capture] : capture;
+  return [...new Set(list)].map((name) => parseHook(name, layers));
+}

@@ -1,0 +1,121 @@
+/**
+ * The options of `load`, checked one by one. What the API names but the executor cannot do yet is refused with what to use instead:
+ * an option that is accepted and ignored would be a wrong result that nobody sees.
+ */
+import { availableParallelism } from "node:os";
+import { checkOptions, LabError, unknownName } from "../errors.js";
+import type { NativeActivation, NativeStrategy } from "../native.js";
+import type { Policy } from "../policy/policy.js";
+import { type Activation, isReluFamily } from "./activation.js";
+
+/** How the rows are walked. `exact` gives the bits of `dense`. `auto` is a rule on file and activation, printed by `load`: exact for a ReLU-family activation, else dense. */
+export type Strategy = "auto" | "dense" | "exact";
+
+export interface LoadOptions {
+  /** Option before key before rule; `load` says which is in force and what it overrules. Another family than the file's key (silu or gelu against relu) is an error. */
+  activation?: Activation;
+  policy?: Policy;
+  /** Default: "auto". */
+  strategy?: Strategy;
+  device?: "auto" | "cpu";
+  /** mmap: pages of the file, quick to open. */
+  layout?: "mmap";
+  arithmetic?: "float";
+  /** Type of the KV cache. */
+  kv?: "f32";
+  /** Positions that a sequence may hold; at most the file's own, which is the default. */
+  context?: number;
+  /** Threads of the executor; default: those that the machine has. They change no bit of a result. */
+  threads?: number;
+  /** Share of the work done, 0 to 1. */
+  onProgress?: (fraction: number) => void;
+  signal?: AbortSignal;
+}
+
+const later: Readonly<Record<string, { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> }>> = {
+  device: { now: ["auto", "cpu"], later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now" } },
+  layout: { now: ["mmap"], later: { packed: 'use "mmap"' } },
+  arithmetic: { now: ["float"], later: { int8: 'use "float", the reference' } },
+  kv: { now: ["f32"], later: { f16: 'use "f32"' } },
+  strategy: {
+    now: ["auto", "dense", "exact"],
+    later: {
+      screened: 'use "exact", which misses nothing',
+      predicted: 'use "exact", which misses nothing (the file\'s predictors are checked and listed, but not used yet)',
+    },
+  },
+};
+
+/** One of the values that work now; a value of the API that comes later says so. */
+export function checkChoice(option: keyof typeof later, value: unknown): void {
+  if (value === undefined) return;
+  const { now, later: coming } = later[option]!;
+  if (typeof value === "string" && now.includes(value)) return;
+  const name = String(value);
+  const instead = coming[name] ?? (option === "device" && name.startsWith("cuda:") ? coming.cuda : undefined);
+  if (instead !== undefined) throw new LabError("invalid-option", `${option} "${name}" is not available yet; ${instead}`);
+  throw unknownName("invalid-option", option, name, now);
+}
+
+/** Options of the API that have no value that works yet. */
+export function refuseLater(options: object): void {
+  const given = options as { readonly vram?: unknown; readonly cutoff?: unknown };
+  if (given.vram !== undefined)
+    throw new LabError("invalid-option", "option vram is not available yet; the CPU runs everything now");
+  if (given.cutoff !== undefined) {
+    throw new LabError(
+      "invalid-option",
+      'option cutoff belongs to strategy "predicted", which is not available yet; use "exact"',
+    );
+  }
+}
+
+export function checkLoadOptions(options: LoadOptions): void {
+  refuseLater(options);
+  checkOptions("load", options, [
+    "activation",
+    "policy",
+    "strategy",
+    "device",
+    "layout",
+    "arithmetic",
+    "kv",
+    "context",
+    "threads",
+    "onProgress",
+    "signal",
+  ]);
+  for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
+  if (options.activation !== undefined && typeof options.activation !== "string") {
+    throw new LabError(
+      "invalid-option",
+      `activation must be a name such as "relu" or "fatrelu_0.03", received ${typeof options.activation}`,
+    );
+  }
+}
+
+/** A whole number from `least` on, or an error with what was received. */
+export function checkCount(what: string, value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
+  const upto = most === Number.MAX_SAFE_INTEGER ? "" : ` and <= ${most}`;
+  throw new LabError("invalid-option", `${what} must be a whole number >= ${least}${upto}, received ${value}`);
+}
+
+export function threadsOf(option: number | undefined): number {
+  checkCount("threads", option, 1, 1024);
+  return option ?? availableParallelism();
+}
+
+export function contextOf(option: number | undefined, fileContext: number): number {
+  checkCount("context", option, 2);
+  if (option !== undefined && option > fileContext) {
+    throw new LabError("invalid-option", `context ${option}: the model was made for ${fileContext} positions; give at most that`);
+  }
+  return option ?? fileContext;
+}
+
+/** The rule of `auto`: never approximate, and never a stopwatch. */
+export function strategyOf(strategy: Strategy, activation: NativeActivation): NativeStrategy {
+  if (strategy !== "auto") return strategy;
+  return isReluFamily(activation) ? "exact" : "dense";
+}

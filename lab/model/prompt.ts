@@ -1,0 +1,77 @@
+/**
+ * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
+ * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
+ */
+import { LabError } from "../errors.js";
+import type { Token, Tokenizer } from "../tokenizer/index.js";
+
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+/** Raw text, messages, or token ids. */
+export type Prompt = string | readonly Token[] | readonly Message[];
+
+interface Told {
+  readonly vocab: number;
+  readonly context: number;
+  /** Made on first use: token ids need it only to know the BOS. */
+  readonly tokenizer: () => Tokenizer | undefined;
+  readonly warn: (text: string) => void;
+}
+
+export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, warn }: Told): readonly Token[] {
+  const tokens = toTokens(prompt, tokenizer);
+  if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
+  tokens.forEach((token, i) => {
+    if (!Number.isInteger(token) || token < 0 || token >= vocab) {
+      throw new LabError("invalid-option", `token ${i} of the prompt is ${token}; the vocabulary has tokens 0 to ${vocab - 1}`);
+    }
+  });
+  if (tokens.length > context) {
+    throw new LabError(
+      "context-full",
+      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${tokens.length - context} tokens`,
+    );
+  }
+  if (typeof prompt !== "string" && typeof prompt[0] === "number") {
+    const known = tokenizer();
+    if (known?.addsBos && known.bos !== null && tokens[0] !== known.bos) {
+      warn(`the prompt does not begin with BOS (token ${known.bos}), which this model expects first`);
+    }
+  }
+  return tokens;
+}
+
+function toTokens(prompt: Prompt, tokenizer: () => Tokenizer | undefined): readonly Token[] {
+  if (typeof prompt !== "string" && !Array.isArray(prompt)) {
+    throw new LabError(
+      "invalid-option",
+      `a prompt is a text, an array of token ids or an array of messages, received ${typeof prompt}`,
+    );
+  }
+  const items = prompt as readonly unknown[];
+  if (typeof prompt !== "string" && items.every((item) => typeof item === "number")) return prompt as readonly Token[];
+  const vocabulary = tokenizer();
+  if (!vocabulary) throw new LabError("invalid-option", "the file has no vocabulary, so it takes no text; give token ids");
+  if (typeof prompt === "string") return encodeWhole(vocabulary, prompt);
+  items.forEach((item, i) => {
+    const { role, content } = (item ?? {}) as Partial<Message>;
+    if (typeof role !== "string" || typeof content !== "string") {
+      throw new LabError(
+        "invalid-option",
+        `message ${i} must be { role: "user", content: "..." }, received ${JSON.stringify(item)}`,
+      );
+    }
+    if (!["system", "user", "assistant"].includes(role)) {
+      throw new LabError("invalid-option", `role of message ${i} must be system, user or assistant, received "${role}"`);
+    }
+  });
+  return encodeWhole(vocabulary, vocabulary.template(prompt as readonly Message[]));
+}
+
+/** BOS as the vocabulary asks, but not a second one where the text (a chat template, say) already begins with it. */
+function encodeWhole(tokenizer: Tokenizer, text: string): readonly Token[] {
+  const bos = tokenizer.bos === null ? undefined : tokenizer.pieces([tokenizer.bos])[0];
+  return tokenizer.encode(text, bos && text.startsWith(bos) ? { bos: false } : {});
+}

@@ -1,0 +1,63 @@
+/** What `run` gives back: plain data about one prompt. T tokens, V vocabulary. */
+import { type Displayable, displaySymbol, type MimeBundle } from "../display.js";
+import { LabError } from "../errors.js";
+import type { HookPoint } from "../hooks.js";
+import { type Tensor, tensor } from "../tensor.js";
+import { valueText } from "../tensor-display.js";
+import type { Token } from "../tokenizer/index.js";
+import { type Cache, cacheOf } from "./cache.js";
+import type { PassResult } from "./pass.js";
+import type { Weights } from "./weights.js";
+
+export interface Run<S extends HookPoint = never> extends Displayable {
+  readonly tokens: readonly Token[];
+  /** The text of each token, BOS as `<s>`. */
+  readonly pieces: readonly string[];
+  /** (T, V); one row with logits: "last". */
+  readonly logits: Tensor<["token", "vocab"]>;
+  /** log p of each token given those before it; the first is NaN. */
+  readonly logprobs: Float32Array;
+  /** exp of the mean of -logprobs; NaN for a prompt of one token. */
+  readonly perplexity: number;
+  readonly cache: Cache<S>;
+  /** Share of zeros in x₁. */
+  readonly sparsity: Tensor<["layer", "token"]>;
+}
+
+export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
+  const { layers, vocab } = weights.info;
+  const absent = (what: string) => new LabError("not-captured", `this run has no ${what}: it was asked for logits: "none"`);
+  const run: Run<S> = {
+    tokens: Object.freeze([...tokens]),
+    get pieces() {
+      return weights.tokenizer.pieces(tokens);
+    },
+    get logits() {
+      if (!result.logits) throw absent("logits");
+      return tensor(result.logits, ["token", "vocab"], [result.logits.length / vocab, vocab]);
+    },
+    get logprobs() {
+      if (!result.logprobs) throw absent("logprobs");
+      return result.logprobs;
+    },
+    get perplexity() {
+      if (!result.logprobs) throw absent("perplexity");
+      return Math.exp(-result.logprobs.subarray(1).reduce((sum, value) => sum + value, 0) / (tokens.length - 1));
+    },
+    cache: cacheOf<S>(result.captures, tokens.length, layers),
+    sparsity: tensor(result.sparsity, ["layer", "token"], [layers, tokens.length]),
+    [displaySymbol](): MimeBundle {
+      return { "text/plain": runText(run, result) };
+    },
+  };
+  Object.defineProperty(run, Symbol.for("nodejs.util.inspect.custom"), { value: () => runText(run, result) });
+  return run;
+}
+
+function runText<S extends HookPoint>(run: Run<S>, result: PassResult): string {
+  const sparsity = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
+  const parts = [`${run.tokens.length} tokens`, `${(100 * sparsity).toFixed(1)} % zeros in x₁`];
+  if (result.logprobs && run.tokens.length > 1) parts.push(`perplexity ${valueText(run.perplexity)}`);
+  if (run.cache.hookPoints.length > 0) parts.push(`captured ${run.cache.hookPoints.join(", ")}`);
+  return `Run: ${parts.join(", ")}`;
+}

@@ -1,0 +1,37 @@
+/**
+ * A setting is everything that may differ between views of one model: what is computed, which neurons count, how rows are walked, what is
+ * changed. Here it is put together for the executor; a sweep runs many of them over the same tokens.
+ */
+import { LabError } from "../errors.js";
+import type { NativeModelInfo, NativeSetting } from "../native.js";
+import { type Policy, perLayer } from "../policy/policy.js";
+import { isReluFamily, type ResolvedActivation } from "./activation.js";
+import { compileInterventions, type Intervention } from "./interventions.js";
+import { type Strategy, strategyOf } from "./options.js";
+
+export interface Setting {
+  readonly activation: ResolvedActivation;
+  readonly policy: Policy;
+  readonly strategy: Strategy;
+  readonly interventions: readonly Intervention[];
+}
+
+/** @throws invalid-option where the policy does not go with the activation. */
+export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSetting {
+  const { activation, policy } = setting;
+  const strategy = strategyOf(setting.strategy, activation.kind);
+  const interventions = compileInterventions(setting.interventions, info);
+  if (policy.kind === "as-trained") {
+    return { activation: activation.kind, t: perLayer(activation.t, info.layers), strategy, interventions };
+  }
+  if (!isReluFamily(activation.kind)) {
+    throw new LabError(
+      "invalid-option",
+      `policy "fatrelu" goes with a ReLU-family activation; this model computes ${activation.name}. Load it with { activation: "relu" } only if it was trained for it`,
+    );
+  }
+  if (activation.kind === "relu2") {
+    throw new LabError("invalid-option", 'policy "fatrelu" on relu2 is not available yet; it works on relu and fatrelu');
+  }
+  return { activation: "fatrelu", t: perLayer(policy.t, info.layers, "the policy's t"), strategy, interventions };
+}
