@@ -1,0 +1,50 @@
+/** Conversations as text: the file's template, MiniCPM's, and none. */
+import { describe, expect, it } from "vitest";
+import { smallVocabulary } from "../../test/support/vocabularies.js";
+import { createTokenizer, type Message } from "./index.js";
+
+const withTemplate = (template: string) =>
+  createTokenizer(smallVocabulary([], { meta: { "tokenizer.chat_template": template } }));
+const plain = createTokenizer(smallVocabulary([]));
+const user: Message = { role: "user", content: " hi " };
+
+describe("template", () => {
+  it("renders the file's template, with the opening of the answer", () => {
+    const tokenizer = withTemplate(
+      "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] | trim }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+    );
+    expect(tokenizer.template([user])).toBe("[user]hi</s>[assistant]");
+    expect(tokenizer.template([user, { role: "assistant", content: "yes" }])).toBe("[user]hi</s>[assistant]yes</s>");
+  });
+  it("leaves out the BOS that encoding adds", () => {
+    const source = "{{ bos_token }}{{ messages[0].content }}";
+    expect(withTemplate(source).template([user])).toBe(" hi ");
+    const meta = { "tokenizer.chat_template": source, "tokenizer.ggml.add_bos_token": false };
+    expect(createTokenizer(smallVocabulary([], { meta })).template([user])).toBe("<s> hi ");
+  });
+  it("knows MiniCPM by its name or its markers", () => {
+    const turns: Message[] = [
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "user", content: "c" },
+    ];
+    const byName = createTokenizer(smallVocabulary([], { meta: { "general.name": "MiniCPM-S-1B-sft" } }));
+    const byPieces = createTokenizer(
+      smallVocabulary([
+        ["<用户>", 0, 1],
+        ["<AI>", 0, 1],
+      ]),
+    );
+    for (const tokenizer of [byName, byPieces]) expect(tokenizer.template(turns)).toBe("<用户>a<AI>b<用户>c<AI>");
+  });
+  it("is an error where there is none, where it is broken, and where it refuses", () => {
+    expect(() => plain.template([user])).toThrow(/no tokenizer\.chat_template.*as a string/);
+    expect(() => withTemplate("{% for %}").template([user])).toThrow(/tokenizer\.chat_template: expected a Jinja template/);
+    expect(() => withTemplate("{{ raise_exception('roles must alternate') }}").template([user])).toThrow(/roles must alternate/);
+  });
+  it("refuses messages that are none", () => {
+    expect(() => plain.template([])).toThrow(/at least one message/);
+    expect(() => plain.template([{ role: "usr" as never, content: "" }])).toThrow(/"usr".*"user"/);
+    expect(() => plain.template([{ role: "user", content: 1 as never }])).toThrow(/content as a string, received number/);
+  });
+});

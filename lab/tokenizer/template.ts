@@ -1,0 +1,69 @@
+/**
+ * A conversation as the raw text that a model was trained on: by the file's own chat template (Jinja), or as MiniCPM wants it where
+ * the file has none. There is no default: a model without a template answers badly to a foreign one, and nobody would see why.
+ */
+import { Template } from "@huggingface/jinja";
+import { LabError, unknownName } from "../errors.js";
+import { MINICPM_AI, MINICPM_USER } from "./specials.js";
+import { byteString, textOf, type Vocabulary } from "./vocabulary.js";
+
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+const ROLES = ["system", "user", "assistant"];
+
+/** MiniCPM by its name, or by a vocabulary that has both of its markers as pieces. */
+function isMiniCpm(vocabulary: Vocabulary): boolean {
+  return /minicpm/i.test(vocabulary.name) || [MINICPM_USER, MINICPM_AI].every((text) => vocabulary.ids.has(byteString(text)));
+}
+
+/**
+ * The text to encode (with special tokens, and with the vocabulary's own BOS: a BOS that the template writes is left out where
+ * encoding adds one). A user's turn is followed by the opening of the answer.
+ * @throws LabError invalid-option where there is no template, or where the template itself refuses the messages; bad-file where it
+ * is no valid template.
+ */
+export function applyTemplate(vocabulary: Vocabulary, messages: readonly Message[]): string {
+  if (messages.length === 0) throw new LabError("invalid-option", "template: expected at least one message, received none");
+  messages.forEach((message, i) => {
+    if (!ROLES.includes(message.role)) throw unknownName("invalid-option", `role of message ${i}`, String(message.role), ROLES);
+    if (typeof message.content !== "string") {
+      throw new LabError("invalid-option", `message ${i}: expected its content as a string, received ${typeof message.content}`);
+    }
+  });
+  if (vocabulary.chatTemplate !== null) return render(vocabulary, vocabulary.chatTemplate, messages);
+  if (isMiniCpm(vocabulary)) {
+    return messages.map((m) => (m.role === "user" ? `${MINICPM_USER}${m.content}${MINICPM_AI}` : m.content)).join("");
+  }
+  throw new LabError(
+    "invalid-option",
+    `messages need a chat template, and the model${vocabulary.name ? ` "${vocabulary.name}"` : ""} has none (no tokenizer.chat_template in its file). Pass the prompt as a string instead`,
+  );
+}
+
+function render(vocabulary: Vocabulary, source: string, messages: readonly Message[]): string {
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (error) {
+    throw new LabError(
+      "bad-file",
+      `tokenizer.chat_template: expected a Jinja template, found one that does not parse: ${(error as Error).message}`,
+    );
+  }
+  const piece = (token: number | null): string => (token === null ? "" : textOf(vocabulary.texts[token]!));
+  let text: string;
+  try {
+    text = template.render({
+      messages: messages.map((message) => ({ ...message })),
+      add_generation_prompt: messages.at(-1)!.role !== "assistant",
+      bos_token: piece(vocabulary.bos),
+      eos_token: piece(vocabulary.eos),
+    });
+  } catch (error) {
+    throw new LabError("invalid-option", `the model's chat template refuses these messages: ${(error as Error).message}`);
+  }
+  const bos = piece(vocabulary.bos);
+  return vocabulary.addBos && bos !== "" && text.startsWith(bos) ? text.slice(bos.length) : text;
+}

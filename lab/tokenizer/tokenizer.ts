@@ -1,0 +1,141 @@
+/**
+ * Text to tokens and back, with the vocabulary of the model's own file and llama.cpp's ids. Models whose tokenizer is SentencePiece
+ * ("llama" in the file) are what this lab runs; another kind is an error that says so.
+ */
+import { checkOptions, LabError } from "../errors.js";
+import type { FileTable } from "../native.js";
+import { Merger } from "./merge.js";
+import { showPiece } from "./piece.js";
+import { partition, type SpecialVocabulary, withSpecials } from "./specials.js";
+import { applyTemplate, type Message } from "./template.js";
+import { type TextStream, VocabularyTextStream } from "./text-stream.js";
+import { byteString, readVocabulary, type Token } from "./vocabulary.js";
+
+export interface Tokenizer {
+  readonly bos: Token | null;
+  readonly eos: Token | null;
+  /** Tokens after which nothing follows: eos and, where the vocabulary has them, the ends of a turn (`<|im_end|>` and the like). */
+  readonly ends: ReadonlySet<Token>;
+  /** Whether the vocabulary wants BOS in front of a text: SentencePiece does unless the file says no. */
+  readonly addsBos: boolean;
+  /** Pieces in the vocabulary. */
+  readonly size: number;
+  /**
+   * bos: as the vocabulary asks. special (default true): texts of special tokens become those tokens.
+   * Half a surrogate pair is no text and is read as U+FFFD. U+2581 is SentencePiece's own sign for a space and comes back as one.
+   */
+  encode(text: string, options?: { bos?: boolean; special?: boolean }): readonly Token[];
+  /** `decode(encode(x))` is x. Special tokens are written out, but for the BOS that encode adds. Broken characters are U+FFFD. */
+  decode(tokens: readonly Token[]): string;
+  /** Each token to look at: its text with its spaces; bytes that are no text by themselves as `<0xE4>`. */
+  pieces(text: string | readonly Token[]): readonly string[];
+  /** The one token of a text, no dummy prefix added; throws when it is not exactly one. */
+  single(text: string): Token;
+  /** The raw text of a conversation, for encode with its defaults. */
+  template(messages: readonly Message[]): string;
+}
+
+class SpmTokenizer implements Tokenizer {
+  private readonly merger: Merger;
+  constructor(readonly vocabulary: SpecialVocabulary) {
+    this.merger = new Merger(vocabulary);
+  }
+  get bos(): Token | null {
+    return this.vocabulary.bos;
+  }
+  get eos(): Token | null {
+    return this.vocabulary.eos;
+  }
+  get ends(): ReadonlySet<Token> {
+    return this.vocabulary.ends;
+  }
+  get addsBos(): boolean {
+    return this.vocabulary.addBos;
+  }
+  get size(): number {
+    return this.vocabulary.size;
+  }
+
+  encode(text: string, options: { bos?: boolean; special?: boolean } = {}): readonly Token[] {
+    checkOptions("encode", options, ["bos", "special"]);
+    if (typeof text !== "string") throw new LabError("invalid-option", `encode: expected a string, received ${typeof text}`);
+    const { vocabulary } = this;
+    const { bos = vocabulary.addBos, special = true } = options;
+    const out: Token[] = [];
+    if (bos) {
+      if (vocabulary.bos === null)
+        throw new LabError("invalid-option", "encode: bos was asked for, and the vocabulary has no such token");
+      out.push(vocabulary.bos);
+    }
+    let afterSpecial = true;
+    for (const part of partition(byteString(text), special ? vocabulary.specials : vocabulary.specials.filter((s) => s.always))) {
+      if (typeof part === "number") out.push(part);
+      else this.merger.append(escapeSpaces(afterSpecial && vocabulary.addSpacePrefix ? ` ${part}` : part), out);
+      afterSpecial = typeof part === "number";
+    }
+    return out;
+  }
+
+  decode(tokens: readonly Token[]): string {
+    this.check("decode", tokens);
+    const stream = new VocabularyTextStream(this.vocabulary);
+    let text = "";
+    for (const token of tokens) text += stream.push(token);
+    return text + stream.flush();
+  }
+
+  pieces(text: string | readonly Token[]): readonly string[] {
+    const tokens = typeof text === "string" ? this.encode(text) : text;
+    this.check("pieces", tokens);
+    return tokens.map((token) => showPiece(this.vocabulary, token));
+  }
+
+  single(text: string): Token {
+    const out: Token[] = [];
+    for (const part of partition(byteString(text), this.vocabulary.specials)) {
+      if (typeof part === "number") out.push(part);
+      else this.merger.append(escapeSpaces(part), out);
+    }
+    if (out.length === 1) return out[0]!;
+    const found =
+      out.length === 0
+        ? "none"
+        : `${out.length}: ${this.pieces(out)
+            .map((piece) => JSON.stringify(piece))
+            .join(" ")}`;
+    const spaced = JSON.stringify(` ${text}`);
+    const hint =
+      text !== "" && this.vocabulary.ids.has(escapeSpaces(byteString(` ${text}`))) ? ` With its space, ${spaced}, it is one` : "";
+    throw new LabError("invalid-option", `single: expected ${JSON.stringify(text)} to be one token, found ${found}.${hint}`);
+  }
+
+  template(messages: readonly Message[]): string {
+    return applyTemplate(this.vocabulary, messages);
+  }
+
+  check(where: string, tokens: readonly Token[]): void {
+    const { size } = this.vocabulary;
+    tokens.forEach((token, i) => {
+      if (Number.isInteger(token) && token >= 0 && token < size) return;
+      throw new LabError("invalid-option", `${where}: expected tokens from 0 to ${size - 1}, received ${token} at ${i}`);
+    });
+  }
+}
+
+const escapeSpaces = (text: string): string => text.replaceAll(" ", "\xe2\x96\x81");
+
+/**
+ * The tokenizer of a model file; a file that holds only a vocabulary will do.
+ * @throws LabError bad-file where the vocabulary is broken (the key is named), unsupported-model where it is of another kind.
+ */
+export function createTokenizer(file: FileTable): Tokenizer {
+  return new SpmTokenizer(withSpecials(readVocabulary(file)));
+}
+
+/** A stream of whole characters, which goes on after the tokens `after` (the prompt), or starts a text where there are none. */
+export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] = []): TextStream {
+  if (!(tokenizer instanceof SpmTokenizer))
+    throw new LabError("invalid-option", "createTextStream: expected a tokenizer that createTokenizer made");
+  tokenizer.check("createTextStream", after);
+  return new VocabularyTextStream(tokenizer.vocabulary, after);
+}

@@ -1,0 +1,96 @@
+/** Broken vocabularies: each is a LabError that names the key, what was expected and what was found. */
+import { describe, expect, it } from "vitest";
+import { smallVocabulary } from "../../test/support/vocabularies.js";
+import { LabError } from "../errors.js";
+import type { FileTable, MetaValue } from "../native.js";
+import { createTokenizer } from "./index.js";
+
+const good = smallVocabulary([["▁a", 0, 1]]);
+const numbers = (element: string, ...value: number[]): MetaValue => ({
+  type: "numbers",
+  element,
+  value: Float64Array.from(value),
+});
+/** The good file with one key changed. */
+function changed(key: string, value: MetaValue | undefined): FileTable {
+  const metadata = new Map(good.metadata);
+  if (value) metadata.set(key, value);
+  else metadata.delete(key);
+  return { ...good, metadata };
+}
+
+describe("readVocabulary", () => {
+  const k = (name: string) => `tokenizer.ggml.${name}`;
+  const filled = (n: number, value: number) => new Array<number>(n).fill(value);
+  it.each<[string, string, MetaValue | undefined, string, RegExp]>([
+    ["no tokenizer", k("model"), undefined, "bad-file", /expected "llama".*no such key/],
+    [
+      "another tokenizer",
+      k("model"),
+      { type: "string", value: "gpt2" },
+      "unsupported-model",
+      /"gpt2" is not supported. Supported: "llama"/,
+    ],
+    [
+      "a model that is no string",
+      k("model"),
+      { type: "u32", value: 1 },
+      "bad-file",
+      /expected a string, found a value of type u32/,
+    ],
+    ["no pieces", k("tokens"), undefined, "bad-file", /expected an array of strings, found no such key/],
+    ["pieces that are numbers", k("tokens"), numbers("i32", 1), "bad-file", /expected an array of strings/],
+    [
+      "no piece at all",
+      k("tokens"),
+      { type: "strings", value: { bytes: new Uint8Array(), offsets: new Float64Array(1) } },
+      "bad-file",
+      /empty array/,
+    ],
+    [
+      "a piece twice",
+      k("tokens"),
+      { type: "strings", value: { bytes: Buffer.from("aa"), offsets: Float64Array.of(0, 1, 2) } },
+      "bad-file",
+      /"a" as pieces 0 and 1/,
+    ],
+    ["too few scores", k("scores"), numbers("f32", 0, 0), "bad-file", /expected 260 values, .* found 2/],
+    ["too many types", k("token_type"), numbers("i32", ...filled(261, 1)), "bad-file", /expected 260 values, .* found 261/],
+    ["scores of the wrong type", k("scores"), numbers("u8", ...filled(260, 0)), "bad-file", /array of f32 or i32/],
+    ["a score that is no number", k("scores"), numbers("f32", ...filled(259, 0), Number.NaN), "bad-file", /NaN for piece 259/],
+    ["a BOS beyond the vocabulary", k("bos_token_id"), { type: "u32", value: 260 }, "bad-file", /a piece, 0 to 259, found 260/],
+    ["an EOS that is text", k("eos_token_id"), { type: "string", value: "2" }, "bad-file", /a whole number/],
+    ["a flag that is a number", k("add_bos_token"), { type: "u32", value: 1 }, "bad-file", /true or false/],
+    ["a prefix flag that is text", k("add_space_prefix"), { type: "string", value: "no" }, "bad-file", /true or false/],
+    ["a template that is a number", "tokenizer.chat_template", { type: "u32", value: 1 }, "bad-file", /expected a string/],
+  ])("%s", (_, key, value, code, message) => {
+    const attempt = () => createTokenizer(changed(key, value));
+    expect(attempt).toThrow(LabError);
+    expect(attempt).toThrow(message);
+    expect(attempt).toThrow(key);
+    try {
+      attempt();
+    } catch (error) {
+      expect((error as LabError).code).toBe(code);
+    }
+  });
+
+  it("takes a vocabulary whose pieces are any bytes", () => {
+    const tokenizer = createTokenizer(
+      smallVocabulary([
+        [Uint8Array.of(0xff, 0x00), 0, 1],
+        ["", 0, 1],
+        ["\ufeff", 0, 1],
+      ]),
+    );
+    expect(tokenizer.pieces([259, 261])).toEqual(["<0xFF><0x00>", "\ufeff"]);
+    expect(tokenizer.single("\ufeff")).toBe(261);
+  });
+  it("passes over a padding piece beyond the vocabulary, as many files have", () => {
+    expect(createTokenizer(changed(k("padding_token_id"), { type: "u32", value: 32000 })).size).toBe(260);
+  });
+  it("knows the ends of a turn", () => {
+    const tokenizer = createTokenizer(smallVocabulary([["<|im_end|>", 0, 1]]));
+    expect([...tokenizer.ends].sort((a, b) => a - b)).toEqual([2, 259]);
+  });
+});

@@ -1,0 +1,248 @@
+/**
+ * The vocabulary of a model file, checked: pieces as the file's own bytes, scores, and what kind each piece is.
+ * A piece is held as a byte string (one UTF-16 unit per byte, "latin1"): vocabulary text may be any bytes, and string maps are fast.
+ * Kinds are settled as llama.cpp settles them, because its ids are the reference: a few texts count as control pieces whatever type
+ * the file gives them.
+ */
+import { LabError } from "../errors.js";
+import type { FileTable, MetaValue, StringTable } from "../native.js";
+
+export type Token = number;
+
+/** What a piece is; a piece may be several (a user-defined `</s>` is a control piece too). */
+export const kind = { normal: 1, unknown: 2, control: 4, userDefined: 8, unused: 16, byte: 32 } as const;
+/** tokenizer.ggml.token_type -> kind; any other number is treated as plain text. */
+const KIND_OF_TYPE: readonly number[] = [0, kind.normal, kind.unknown, kind.control, kind.userDefined, kind.unused, kind.byte];
+
+/** Ends of a turn or of the text: control pieces for llama.cpp whatever their type, and generation stops there. */
+const ENDS = [
+  "<|eot_id|>",
+  "<|im_end|>",
+  "<|end|>",
+  "<|return|>",
+  "<|call|>",
+  "<|flush|>",
+  "<|calls|>",
+  "<end_of_turn>",
+  "<|endoftext|>",
+  "</s>",
+  "<|eom_id|>",
+  "<EOT>",
+  "_<EOT>",
+  "[EOT]",
+  "[EOS]",
+  "<|end_of_text|>",
+  "<end_of_utterance>",
+  "<eos>",
+  "<turn|>",
+  "<|tool_response>",
+  "<｜end▁of▁sentence｜>",
+  "[e~[",
+];
+/** Fill-in-the-middle pieces, likewise control, where the file does not name the piece by one of the keys. */
+const INFILL: readonly (readonly [keys: readonly string[], ends: boolean, texts: readonly string[]])[] = [
+  [
+    ["fim_pre_token_id", "prefix_token_id"],
+    false,
+    ["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>"],
+  ],
+  [
+    ["fim_suf_token_id", "suffix_token_id"],
+    false,
+    ["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>"],
+  ],
+  [
+    ["fim_mid_token_id", "middle_token_id"],
+    false,
+    ["<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"],
+  ],
+  [["fim_pad_token_id"], true, ["<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"]],
+  [["fim_rep_token_id"], true, ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"]],
+  [["fim_sep_token_id"], true, ["<|file_sep|>"]],
+];
+/** Pieces that llama.cpp always makes user-defined. */
+const ALWAYS_SHOWN = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
+
+export interface Vocabulary {
+  readonly size: number;
+  /** Piece i as a byte string; an empty one is called [EMPTY_i], as in llama.cpp. */
+  readonly texts: readonly string[];
+  readonly ids: ReadonlyMap<string, Token>;
+  readonly scores: Float32Array;
+  /** Sums of `kind`. */
+  readonly kinds: Uint8Array;
+  /** The piece of byte b, or -1 where the vocabulary has none. */
+  readonly byteTokens: Int32Array;
+  /** The byte that piece i stands for, or -1. */
+  readonly byteOf: Int16Array;
+  readonly bos: Token | null;
+  readonly eos: Token | null;
+  /** Pieces that some key of the file names: bos, eos, unknown, padding, ... */
+  readonly named: ReadonlySet<Token>;
+  /** Pieces after which nothing follows: eos and the ends of a turn. */
+  readonly ends: ReadonlySet<Token>;
+  readonly addBos: boolean;
+  /** A text fragment gets one space in front. */
+  readonly addSpacePrefix: boolean;
+  readonly name: string;
+  readonly chatTemplate: string | null;
+}
+
+const PREFIX = "tokenizer.ggml.";
+
+/** Text as a byte string. */
+export const byteString = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+/** A byte string as text; bytes that are no UTF-8 come out as U+FFFD. */
+export const textOf = (bytes: string): string =>
+  new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.from(bytes, "latin1"));
+
+const bad = (key: string, expected: string, received: string): LabError =>
+  new LabError("bad-file", `${key}: expected ${expected}, found ${received}`);
+const describe = (value: MetaValue | undefined): string =>
+  value === undefined ? "no such key" : `a value of type ${value.type}${value.type === "numbers" ? ` (${value.element})` : ""}`;
+
+/** Reads of optional keys that refuse a wrong type instead of passing over it. */
+class Keys {
+  constructor(private readonly file: FileTable) {}
+  text(key: string): string | undefined {
+    const value = this.file.metadata.get(key);
+    if (value && value.type !== "string") throw bad(key, "a string", describe(value));
+    return value?.value;
+  }
+  flag(key: string): boolean | undefined {
+    const value = this.file.metadata.get(key);
+    if (value && value.type !== "bool") throw bad(key, "true or false", describe(value));
+    return value?.value;
+  }
+  integer(key: string): number | undefined {
+    const value = this.file.metadata.get(key);
+    if (!value) return undefined;
+    const number = typeof value.value === "number" || typeof value.value === "bigint" ? Number(value.value) : Number.NaN;
+    if (!Number.isInteger(number)) throw bad(key, "a whole number", describe(value));
+    return number;
+  }
+  strings(key: string): StringTable {
+    const value = this.file.metadata.get(key);
+    if (value?.type !== "strings") throw bad(key, "an array of strings", describe(value));
+    return value.value;
+  }
+  /** An array of exactly `count` numbers, or undefined where the key is absent. */
+  numbers(key: string, elements: readonly string[], count: number): Float64Array | undefined {
+    const value = this.file.metadata.get(key);
+    if (!value) return undefined;
+    if (value.type !== "numbers" || !elements.includes(value.element)) {
+      throw bad(key, `an array of ${elements.join(" or ")}`, describe(value));
+    }
+    if (value.value.length !== count) {
+      throw bad(key, `${count} values, one for each of ${PREFIX}tokens`, `${value.value.length}`);
+    }
+    return value.value;
+  }
+}
+
+/**
+ * The vocabulary in a file's metadata. Reads only the metadata, so a file that holds nothing but a vocabulary will do.
+ * @throws LabError bad-file (naming the key, what was expected and what was found), unsupported-model for another kind of tokenizer.
+ */
+export function readVocabulary(file: FileTable): Vocabulary {
+  const keys = new Keys(file);
+  const model = keys.text(`${PREFIX}model`);
+  if (model === undefined) throw bad(`${PREFIX}model`, `"llama"`, `no such key: ${file.path} carries no tokenizer`);
+  if (model !== "llama") {
+    throw new LabError(
+      "unsupported-model",
+      `${PREFIX}model: tokenizer "${model}" is not supported. Supported: "llama" (SentencePiece, as in Llama 2, ProSparse, ReluLLaMA and MiniCPM)`,
+    );
+  }
+
+  const table = keys.strings(`${PREFIX}tokens`);
+  const size = table.offsets.length - 1;
+  if (size < 1) throw bad(`${PREFIX}tokens`, "at least one piece", "an empty array");
+  const bytes = Buffer.from(table.bytes.buffer, table.bytes.byteOffset, table.bytes.byteLength);
+  const texts: string[] = new Array(size);
+  const ids = new Map<string, Token>();
+  for (let i = 0; i < size; i++) {
+    const text = bytes.toString("latin1", table.offsets[i]!, table.offsets[i + 1]!) || `[EMPTY_${i}]`;
+    const twin = ids.get(text);
+    if (twin !== undefined)
+      throw bad(`${PREFIX}tokens`, "every piece once", `${JSON.stringify(textOf(text))} as pieces ${twin} and ${i}`);
+    texts[i] = text;
+    ids.set(text, i);
+  }
+
+  const scores = Float32Array.from(keys.numbers(`${PREFIX}scores`, ["f32", "i32"], size) ?? new Float32Array(size));
+  const broken = scores.findIndex((score) => Number.isNaN(score));
+  if (broken >= 0) throw bad(`${PREFIX}scores`, "numbers", `NaN for piece ${broken}`);
+  const types = keys.numbers(`${PREFIX}token_type`, ["i32"], size);
+  const kinds = Uint8Array.from({ length: size }, (_, i) => (types ? (KIND_OF_TYPE[types[i]!] ?? 0) : kind.normal));
+
+  const id = (name: string, usual: Token | null): Token | null => {
+    const key = `${PREFIX}${name}_token_id`;
+    const value = keys.integer(key);
+    if (value === undefined) return usual !== null && usual < size ? usual : null;
+    if (value < 0 || value >= size) throw bad(key, `a piece, 0 to ${size - 1}`, `${value}`);
+    return value;
+  };
+  const bos = id("bos", 1);
+  const eos = id("eos", 2);
+  const unknown = id("unknown", 0);
+  const named = new Set([bos, eos, unknown].filter((token) => token !== null));
+  // Many files name a padding piece beyond their own vocabulary; nothing here pads, so those are passed over.
+  for (const name of ["eot", "eom", "padding", "seperator", "mask", "cls"]) {
+    const value = keys.integer(`${PREFIX}${name}_token_id`);
+    if (value !== undefined && value >= 0 && value < size) named.add(value);
+  }
+  const ends = new Set<Token>();
+  for (const name of ["eos", "eot", "eom"]) {
+    const value = name === "eos" ? eos : keys.integer(`${PREFIX}${name}_token_id`);
+    if (value !== null && value !== undefined && value >= 0 && value < size) ends.add(value);
+  }
+  const control = (text: string): Token | undefined => {
+    const token = ids.get(byteString(text));
+    if (token !== undefined) kinds[token] = kinds[token]! | kind.control;
+    return token;
+  };
+  for (const [keyNames, ending, candidates] of INFILL) {
+    if (keyNames.some((name) => file.metadata.has(PREFIX + name))) continue;
+    const found = candidates.map(control).filter((token) => token !== undefined);
+    if (ending) for (const token of found) ends.add(token);
+  }
+  for (const text of ENDS) {
+    const token = control(text);
+    if (token !== undefined) ends.add(token);
+  }
+  for (const text of ALWAYS_SHOWN) {
+    const token = ids.get(text);
+    if (token !== undefined) kinds[token] = kind.userDefined;
+  }
+
+  const byteTokens = new Int32Array(256).fill(-1);
+  const byteOf = new Int16Array(size).fill(-1);
+  for (let b = 0; b < 256; b++) {
+    const hex = ids.get(`<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`);
+    byteTokens[b] = hex ?? ids.get(String.fromCharCode(b)) ?? -1;
+    if (hex !== undefined) byteOf[hex] = b;
+  }
+
+  const addBos = keys.flag(`${PREFIX}add_bos_token`) ?? true;
+  if (addBos && bos === null) {
+    throw bad(`${PREFIX}bos_token_id`, `a piece, since ${PREFIX}add_bos_token asks for it`, `no such key, and ${size} pieces`);
+  }
+  return {
+    size,
+    texts,
+    ids,
+    scores,
+    kinds,
+    byteTokens,
+    byteOf,
+    bos,
+    eos,
+    named,
+    ends,
+    addBos,
+    addSpacePrefix: keys.flag(`${PREFIX}add_space_prefix`) ?? true,
+    name: keys.text("general.name") ?? "",
+    chatTemplate: keys.text("tokenizer.chat_template") ?? null,
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Writes GGUF and PWRI files for tests, with any metadata and tensors, good ones and (through raw fields) bad ones, and reads
+ * a header back into a FileTable without the native addon. The reader trusts the file: it is for files that tests wrote or that ship
+ * with the project; strangers' files go through the checked reader in native/gguf/.
+ */
+import { readFileSync } from "node:fs";
+import type { FileTable, FileTensor, MetaValue, StringTable } from "../../lab/native.js";
+import { encodeF16, encodeF32, encodeQ8_0 } from "./quant.js";
+
+const TYPES = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"] as const;
+type ScalarName = (typeof TYPES)[number];
+const SIZE: Partial<Record<ScalarName, number>> = {
+  u8: 1,
+  i8: 1,
+  u16: 2,
+  i16: 2,
+  u32: 4,
+  i32: 4,
+  f32: 4,
+  bool: 1,
+  u64: 8,
+  i64: 8,
+  f64: 8,
+};
+/** Number in the file, values of a block, bytes of a block. */
+const WEIGHTS: Readonly<Record<string, readonly [number, number, number]>> = {
+  F32: [0, 1, 4],
+  F16: [1, 1, 2],
+  Q4_0: [2, 32, 18],
+  Q8_0: [8, 32, 34],
+  I32: [26, 1, 4],
+};
+
+export type Text = string | Uint8Array;
+export type Meta =
+  | { readonly type: Exclude<ScalarName, "array" | "string" | "bool" | "u64" | "i64">; readonly value: number }
+  | { readonly type: "u64" | "i64"; readonly value: bigint }
+  | { readonly type: "bool"; readonly value: boolean }
+  | { readonly type: "string"; readonly value: Text }
+  | { readonly type: "strings"; readonly value: readonly Text[] }
+  | { readonly type: "numbers"; readonly element: Exclude<ScalarName, "array" | "string">; readonly value: readonly number[] };
+
+export interface TensorSpec {
+  readonly name: string;
+  /** In the file's order: shape[0] is the row length. */
+  readonly shape: readonly number[];
+  readonly type: "F32" | "F16" | "Q8_0";
+  readonly data: ArrayLike<number>;
+}
+export interface GgufSpec {
+  readonly magic?: "GGUF" | "PWRI";
+  readonly version?: 2 | 3;
+  readonly alignment?: number;
+  readonly metadata: ReadonlyMap<string, Meta>;
+  readonly tensors?: readonly TensorSpec[];
+}
+
+/** Bytes that grow. */
+class Bytes {
+  private parts: Uint8Array[] = [];
+  length = 0;
+  raw(bytes: Uint8Array): this {
+    this.parts.push(bytes);
+    this.length += bytes.length;
+    return this;
+  }
+  number(type: ScalarName, value: number | bigint): this {
+    const out = new Uint8Array(SIZE[type]!);
+    const view = new DataView(out.buffer);
+    if (type === "u8" || type === "bool") view.setUint8(0, Number(value));
+    else if (type === "i8") view.setInt8(0, Number(value));
+    else if (type === "u16") view.setUint16(0, Number(value), true);
+    else if (type === "i16") view.setInt16(0, Number(value), true);
+    else if (type === "u32") view.setUint32(0, Number(value), true);
+    else if (type === "i32") view.setInt32(0, Number(value), true);
+    else if (type === "f32") view.setFloat32(0, Number(value), true);
+    else if (type === "f64") view.setFloat64(0, Number(value), true);
+    else if (type === "u64") view.setBigUint64(0, BigInt(value), true);
+    else view.setBigInt64(0, BigInt(value), true);
+    return this.raw(out);
+  }
+  text(value: Text): this {
+    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+    return this.number("u64", bytes.length).raw(bytes);
+  }
+  pad(alignment: number): this {
+    return this.raw(new Uint8Array((alignment - (this.length % alignment)) % alignment));
+  }
+  done(): Uint8Array {
+    const out = new Uint8Array(this.length);
+    let at = 0;
+    for (const part of this.parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+}
+
+function writeMeta(out: Bytes, key: string, meta: Meta): void {
+  out.text(key);
+  if (meta.type === "strings") {
+    out.number("u32", TYPES.indexOf("array")).number("u32", TYPES.indexOf("string")).number("u64", meta.value.length);
+    for (const text of meta.value) out.text(text);
+  } else if (meta.type === "numbers") {
+    out.number("u32", TYPES.indexOf("array")).number("u32", TYPES.indexOf(meta.element)).number("u64", meta.value.length);
+    for (const value of meta.value) out.number(meta.element, value);
+  } else {
+    out.number("u32", TYPES.indexOf(meta.type));
+    if (meta.type === "string") out.text(meta.value);
+    else out.number(meta.type, meta.type === "bool" ? Number(meta.value) : meta.value);
+  }
+}
+
+const encoders = { F32: encodeF32, F16: encodeF16, Q8_0: encodeQ8_0 };
+
+/** A whole file. */
+export function writeGguf(spec: GgufSpec): Uint8Array {
+  const alignment = spec.alignment ?? 32;
+  const tensors = spec.tensors ?? [];
+  const out = new Bytes();
+  out.raw(new TextEncoder().encode(spec.magic ?? "GGUF")).number("u32", spec.version ?? 3);
+  out.number("u64", tensors.length).number("u64", spec.metadata.size);
+  for (const [key, meta] of spec.metadata) writeMeta(out, key, meta);
+  const data = tensors.map((t) => encoders[t.type](t.data));
+  let offset = 0;
+  tensors.forEach((tensor, i) => {
+    out.text(tensor.name).number("u32", tensor.shape.length);
+    for (const n of tensor.shape) out.number("u64", n);
+    out.number("u32", WEIGHTS[tensor.type]![0]).number("u64", offset);
+    offset += Math.ceil(data[i]!.length / alignment) * alignment;
+  });
+  out.pad(alignment);
+  for (const bytes of data) out.raw(bytes).pad(alignment);
+  return out.done();
+}
+
+/** The strings as the native reader hands them over. */
+export function stringTable(texts: readonly Text[]): StringTable {
+  const parts = texts.map((text) => (typeof text === "string" ? new TextEncoder().encode(text) : text));
+  const offsets = new Float64Array(parts.length + 1);
+  parts.forEach((part, i) => {
+    offsets[i + 1] = offsets[i]! + part.length;
+  });
+  const bytes = new Uint8Array(offsets[parts.length]!);
+  parts.forEach((part, i) => {
+    bytes.set(part, offsets[i]!);
+  });
+  return { bytes, offsets };
+}
+
+/** The header of a file that is known to be good. */
+export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): FileTable {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 4;
+  const step = (bytes: number) => {
+    at += bytes;
+    return at - bytes;
+  };
+  const u32 = () => view.getUint32(step(4), true);
+  const u64 = () => Number(view.getBigUint64(step(8), true));
+  const raw = () => {
+    const length = u64();
+    const from = step(length);
+    return bytes.subarray(from, at);
+  };
+  const text = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(raw());
+  const number = (type: ScalarName): number | bigint => {
+    const from = step(SIZE[type]!);
+    if (type === "u8" || type === "bool") return view.getUint8(from);
+    if (type === "i8") return view.getInt8(from);
+    if (type === "u16") return view.getUint16(from, true);
+    if (type === "i16") return view.getInt16(from, true);
+    if (type === "u32") return view.getUint32(from, true);
+    if (type === "i32") return view.getInt32(from, true);
+    if (type === "f32") return view.getFloat32(from, true);
+    if (type === "f64") return view.getFloat64(from, true);
+    return type === "u64" ? view.getBigUint64(from, true) : view.getBigInt64(from, true);
+  };
+  const magic = new TextDecoder().decode(bytes.subarray(0, 4)) as "GGUF" | "PWRI";
+  const version = u32();
+  const tensorCount = u64();
+  const metaCount = u64();
+  const metadata = new Map<string, MetaValue>();
+  for (let i = 0; i < metaCount; i++) {
+    const key = text();
+    const type = TYPES[u32()]!;
+    if (type === "string") metadata.set(key, { type, value: text() });
+    else if (type === "bool") metadata.set(key, { type, value: number(type) !== 0 });
+    else if (type === "array") {
+      const element = TYPES[u32()]!;
+      const length = u64();
+      if (element === "string") metadata.set(key, { type: "strings", value: stringTable(Array.from({ length }, raw)) });
+      else metadata.set(key, { type: "numbers", element, value: Float64Array.from({ length }, () => Number(number(element))) });
+    } else metadata.set(key, { type, value: number(type) } as MetaValue);
+  }
+  const infos = Array.from({ length: tensorCount }, () => {
+    const name = text();
+    const shape = Array.from({ length: u32() }, u64);
+    return { name, shape, type: u32(), offset: u64() };
+  });
+  const alignment = metadata.get("general.alignment");
+  const unit = alignment?.type === "u32" ? alignment.value : 32;
+  const data = Math.ceil(at / unit) * unit;
+  const tensors: FileTensor[] = infos.map(({ name, shape, type, offset }) => {
+    const [label, block, size] = Object.entries(WEIGHTS)
+      .map(([key, [id, ...rest]]) => (id === type ? ([key, ...rest] as const) : undefined))
+      .find((found) => found) ?? [`type ${type}`, 1, 0];
+    return { name, shape, type: label, offset: data + offset, bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
+  });
+  return { path, magic, version, fileBytes: bytes.length, metadata, tensors };
+}
