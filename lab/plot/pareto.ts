@@ -23,13 +23,15 @@ export function pareto<M extends Quality>(points: readonly Point<M | "sparsity">
   const price = priceOf(all, quality);
 
   return figure(
-    series.map(({ name, points: line }, i) => trace(line, { name, color: seriesColor(i), quality, scale })),
+    series.map(({ name, points: line }, i) =>
+      trace(line, { name, color: seriesColor(i), quality, scale, best: price?.best, sparing: series.length > 1 }),
+    ),
     layout({
       title: `Sparsity against ${quality.word}`,
       subtitle: subtitle(all, price),
       caption: caption(all),
       axes: {
-        xaxis: axis("sparsity of x₁ (% of neurons that are zero)", all.length === 0 ? { range: [0, 100] } : {}),
+        xaxis: axis("sparsity: zeros in x₁ (% of neurons)", all.length === 0 ? { range: [0, 100] } : {}),
         yaxis: axis(quality.title, all.length === 0 ? { range: [0, 1], showticklabels: false } : scale.axis),
       },
       legend: series.length > 1,
@@ -44,9 +46,15 @@ interface TraceLook {
   readonly color: string;
   readonly quality: QualityAxis;
   readonly scale: Scale;
+  /** Drawn with a ring. */
+  readonly best: AnyPoint | undefined;
+  /** Name only the ends and the best: among several lines the other names would cover each other. */
+  readonly sparing: boolean;
 }
 
-function trace(line: readonly AnyPoint[], { name, color, quality, scale }: TraceLook): object {
+function trace(line: readonly AnyPoint[], look: TraceLook): object {
+  const { name, color, quality, scale, best } = look;
+  const lower = quality.better === "lower";
   return {
     type: "scatter",
     mode: "lines+markers+text",
@@ -54,9 +62,19 @@ function trace(line: readonly AnyPoint[], { name, color, quality, scale }: Trace
     x: line.map(({ sparsity }) => percent(sparsity.mean)),
     y: line.map((point) => scale.place(quality.value(point))),
     line: { color, width: 2 },
-    marker: { color, size: 9, symbol: line.map(({ done }) => (done ? "circle" : "circle-open")), line: { color, width: 2 } },
-    text: labels(line),
-    textposition: quality.better === "lower" ? "top center" : "bottom center",
+    marker: {
+      color,
+      size: line.map((point) => (point === best ? 13 : 9)),
+      opacity: 1,
+      symbol: line.map(({ done }) => (done ? "circle" : "circle-open")),
+      line: {
+        color: line.map((point) => (point === best ? accent : color)),
+        width: line.map((point) => (point === best ? 3 : 2)),
+      },
+    },
+    text: labels(line, look),
+    // The curve comes from the left, below (above) each point: this corner is free.
+    textposition: line.map((_, i) => `${lower ? "top" : "bottom"} ${i === 0 ? "center" : "left"}`),
     textfont: { size: 11, color: muted },
     cliponaxis: false,
     hovertemplate: "%{customdata}<extra></extra>",
@@ -75,16 +93,19 @@ export function hoverText(point: AnyPoint, quality: QualityAxis, name: string): 
   ].join("<br>");
 }
 
-/** Settings beside their points; where two stand closer than a twentieth of the axis the second goes without. */
-function labels(line: readonly AnyPoint[]): string[] {
-  const least = line[0]?.sparsity.mean ?? 0;
-  const room = ((line.at(-1)?.sparsity.mean ?? 0) - least) / 20;
-  let last = Number.NEGATIVE_INFINITY;
-  return line.map(({ sparsity, setting }, i) => {
-    if (i > 0 && i < line.length - 1 && sparsity.mean - last < room) return "";
-    last = sparsity.mean;
-    return policyText(setting);
+/** Settings beside their points: the ends and the best always, of the others those that do not stand too close to one already named. */
+function labels(line: readonly AnyPoint[], { quality, scale, best, sparing }: TraceLook): string[] {
+  const places = line.map((point) => [point.sparsity.mean, scale.inAxis(quality.value(point))] as const);
+  const extent = (axis: 0 | 1) => Math.max(...places.map((p) => p[axis])) - Math.min(...places.map((p) => p[axis])) || 1;
+  const [width, height] = [extent(0), extent(1)];
+  const always = (i: number) => i === 0 || i === line.length - 1 || line[i] === best;
+  const close = (i: number, j: number) =>
+    Math.abs(places[i]![0] - places[j]![0]) < 0.09 * width && Math.abs(places[i]![1] - places[j]![1]) < 0.06 * height;
+  const named = line.flatMap((_, i) => (always(i) ? [i] : []));
+  line.forEach((_, i) => {
+    if (!sparing && !named.some((j) => close(i, j))) named.push(i);
   });
+  return line.map(({ setting }, i) => (named.includes(i) ? policyText(setting) : ""));
 }
 
 /** What more sparsity costs in perplexity, from the densest point on. */
@@ -135,8 +156,8 @@ export function priceNotes({ limit, value }: Price, scale: Scale, yref = "y"): o
       x: 0.01,
       xanchor: "left",
       yref,
-      y: scale.inAxis(limit),
-      yanchor: "bottom",
+      y: scale.inAxis(value),
+      yanchor: "top",
       showarrow: false,
       text: `1 % more perplexity: ${numberText(limit)} (baseline ${numberText(value)})`,
       font: { size: 11, color: accent },

@@ -42,7 +42,7 @@ const axes: Readonly<Record<Quality, QualityAxis>> = {
   top1: {
     name: "top1",
     word: "top-1 agreement",
-    title: "top-1 agreement with the reference (% of tokens)",
+    title: "top-1 agreement (% of tokens)",
     value: (point) => 100 * point.top1!.agreement,
     text: ({ top1 }) => `${plusMinus(`top-1 agreement ${(100 * top1!.agreement).toFixed(2)}`, 100 * top1!.stderr, 2)} %`,
     better: "higher",

@@ -13,15 +13,25 @@ export interface Scale {
   inAxis(value: number): number;
 }
 
-const linear: Scale = { axis: {}, place: (value) => value, inAxis: (value) => value };
+/** Room below the lowest and above the highest value, as a share of their distance: labels and notes stand there. */
+const below = 0.16;
+const above = 0.12;
+
+function linear(values: readonly number[]): Scale {
+  const finite = values.filter(Number.isFinite);
+  const [least, most] = [Math.min(...finite), Math.max(...finite)];
+  const span = most - least;
+  const range = span > 0 ? { range: [least - below * span, most + above * span] } : {};
+  return { axis: range, place: (value) => value, inAxis: (value) => value };
+}
 
 export function scaleFor(values: readonly number[], quality: QualityAxis): Scale {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
-  if (quality.name === "top1" || positive.length === 0) return linear;
+  if (quality.name === "top1" || positive.length === 0) return linear(values);
   const [least, most] = [Math.min(...positive), Math.max(...positive)];
   // Perplexities differ by factors, not by decades: beyond four times the foot of the curve would be a flat line.
-  if (quality.name === "perplexity") return most / least > 4 ? logarithmic(least, most, false) : linear;
-  return most / least > 20 ? logarithmic(least, most, values.includes(0)) : linear;
+  if (quality.name === "perplexity") return most / least > 4 ? logarithmic(least, most, false) : linear(values);
+  return most / least > 20 ? logarithmic(least, most, values.includes(0)) : linear(values);
 }
 
 function logarithmic(least: number, most: number, zero: boolean): Scale {
@@ -29,14 +39,18 @@ function logarithmic(least: number, most: number, zero: boolean): Scale {
   const inAxis = (floor: number) => (value: number) => Math.log10(place(floor)(value));
   const lowest = Math.floor(Math.log10(least));
   const floor = 10 ** (lowest - 1);
-  if (!zero) return { axis: { type: "log", dtick: most / least > 20 ? 1 : "D1" }, place: place(least), inAxis: inAxis(least) };
-  const decades = Array.from({ length: Math.ceil(Math.log10(most)) - lowest + 1 }, (_, i) => 10 ** (lowest + i));
+  const [bottom, top] = [Math.log10(least), Math.log10(most)];
+  if (!zero) {
+    const range = [bottom - below * (top - bottom), top + above * (top - bottom)];
+    return { axis: { type: "log", dtick: most / least > 20 ? 1 : "D1", range }, place: place(least), inAxis: inAxis(least) };
+  }
+  const decades = Array.from({ length: Math.ceil(top) - lowest + 1 }, (_, i) => 10 ** (lowest + i));
   const axis = {
     type: "log",
     tickmode: "array",
     tickvals: [floor, ...decades],
     ticktext: ["0", ...decades.map(numberText)],
-    range: [lowest - 1.2, Math.log10(most) + 0.25],
+    range: [lowest - 1.3, top + above * (top - lowest + 1)],
   };
   return { axis, place: place(floor), inAxis: inAxis(floor) };
 }

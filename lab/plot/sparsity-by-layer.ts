@@ -27,7 +27,7 @@ export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figu
       caption: caption(reports),
       axes: {
         xaxis: axis("block", reports.length === 0 ? { range: [0, 1], showticklabels: false } : { dtick: tickStep(reports) }),
-        yaxis: axis("sparsity of x₁ (% of neurons that are zero)", reports.length === 0 ? { range: [0, 100] } : {}),
+        yaxis: axis("sparsity: zeros in x₁ (% of neurons)", reports.length === 0 ? { range: [0, 100] } : {}),
       },
       legend: reports.length > 1,
       annotations: reports.length === 0 ? [emptyNote("no reports")] : [],

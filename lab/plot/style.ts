@@ -32,7 +32,7 @@ export const heatScale: readonly (readonly [number, string])[] = [
 export const fontFamily = '"Inter", "Source Sans 3", "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif';
 
 /** Margins hold the title above and, below the axis, the caption. */
-const margin = { l: 76, r: 32, t: 92, b: 118 };
+const margin = { l: 76, r: 32, t: 88, b: 112 };
 
 export interface Frame {
   readonly title: string;
@@ -143,9 +143,9 @@ export function escapeText(text: string): string {
 export function percent(share: number): number {
   return Math.round(share * 1e5) / 1e3;
 }
-/** `91.4 %`; two decimals above 99 %, where they count. */
+/** `91.4 %`; two decimals from 99 % on, where they count. */
 export function percentText(share: number): string {
-  return `${(100 * share).toFixed(share > 0.99 && share < 1 ? 2 : 1)} %`;
+  return `${(100 * share).toFixed(share >= 0.99 && share < 1 ? 2 : 1)} %`;
 }
 /** 32768 -> "32 768", with a thin space. */
 export function countText(count: number): string {

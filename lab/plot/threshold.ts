@@ -33,7 +33,8 @@ export function threshold<M extends Quality>(points: readonly Point<M | "sparsit
     ];
   });
   return figure(
-    panels,
+    // A panel exists only where a trace stands on it.
+    empty ? ["y", "y2"].map((yaxis) => ({ type: "scatter", x: [], y: [], xaxis: "x", yaxis })) : panels,
     layout({
       title: `What the threshold buys, and its price in ${quality.word}`,
       subtitle: subtitle(all, price),
@@ -42,7 +43,7 @@ export function threshold<M extends Quality>(points: readonly Point<M | "sparsit
       legend: series.length > 1,
       axes: {
         xaxis: axis("FATReLU threshold t", { anchor: "y2", ...(empty ? { range: [0, 1] } : { rangemode: "tozero" }) }),
-        yaxis: axis("sparsity of x₁ (%)", { domain: [0.56, 1], ...(empty ? { range: [0, 100] } : {}) }),
+        yaxis: axis("zeros in x₁ (%)", { domain: [0.56, 1], ...(empty ? { range: [0, 100] } : {}) }),
         yaxis2: axis(panelTitle(quality), {
           domain: [0, 0.44],
           ...(empty ? { range: [0, 1], showticklabels: false } : scale.axis),

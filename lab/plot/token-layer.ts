@@ -27,7 +27,14 @@ export function tokenLayer(run: TokenLayerInput): Figure {
     colorscale: heatScale,
     xgap: gap,
     ygap: gap,
-    colorbar: { title: { text: "zeros in x₁ (%)", side: "right" }, thickness: 14, outlinewidth: 0, ticks: "outside", ticklen: 4 },
+    colorbar: {
+      title: { text: "zeros in x₁ (%)", side: "right", font: { size: 13 } },
+      tickfont: { size: 12 },
+      thickness: 14,
+      outlinewidth: 0,
+      ticks: "outside",
+      ticklen: 4,
+    },
     hovertemplate: "%{customdata}<extra></extra>",
     customdata: shares.map((row, layer) =>
       row.map(

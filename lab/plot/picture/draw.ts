@@ -8,6 +8,7 @@
 import { readFileSync } from "node:fs";
 import type { Canvas, SKRSContext2D } from "@napi-rs/canvas";
 import { libraryPath } from "../library.js";
+import { ownBox, pageBox, type SvgElement } from "./boxes.js";
 
 /** `json` holds {data, layout}; width and height in CSS pixels. */
 export interface Drawing {
@@ -45,8 +46,19 @@ export async function draw({ json, width, height }: Drawing): Promise<Picture> {
   const window = await ready;
   window.eval("Math.random = __seeded()");
   const figure = window.JSON.parse(json);
-  const svg = await window.Plotly.toImage(figure, { format: "svg", imageDataOnly: true, width, height });
+  const svg = linesInPixels(await window.Plotly.toImage(figure, { format: "svg", imageDataOnly: true, width, height }));
   return { svg, png: await rasterise(svg, width, height), width, height };
+}
+
+/** The lines of a text stand apart by `dy` in em, which the rasteriser does not read: add it to `y`. */
+function linesInPixels(svg: string): string {
+  return svg.replace(/<text [^>]*font-size: ([\d.]+)px.*?<\/text>/gs, (text, size: string) =>
+    text.replace(
+      /dy="([\d.]+)em" x="([-\d.]+)" y="([-\d.]+)"/g,
+      (_, dy: string, x: string, y: string) =>
+        `x="${x}" y="${Math.round(1000 * (Number(y) + Number(dy) * Number(size))) / 1000}"`,
+    ),
+  );
 }
 
 async function rasterise(svg: string, width: number, height: number): Promise<Uint8Array> {
@@ -97,48 +109,22 @@ interface HTMLCanvasLike {
   readonly height: number;
 }
 
-/** jsdom lays nothing out: every box it gives is empty. Legends and margins need the size of a text, measured here in its own font. */
+/** jsdom lays nothing out, every box it gives is empty: boxes.ts computes them. */
 function standInForLayout(window: DrawingWindow, context: SKRSContext2D): void {
-  const box = (element: TextLike) => {
-    const { width, lines, size } = textSize(element, context);
-    const height = lines * 1.3 * size;
-    return { x: 0, y: -size, left: 0, top: -size, right: width, bottom: height - size, width, height };
+  const measure = (text: string, font: string) => {
+    context.font = font;
+    return context.measureText(text).width;
   };
   Object.assign(window.SVGElement.prototype, {
-    getBBox(this: TextLike) {
-      return box(this);
+    getBBox(this: SvgElement) {
+      return ownBox(this, measure);
     },
-    getBoundingClientRect(this: TextLike) {
-      return box(this);
+    getBoundingClientRect(this: SvgElement) {
+      const box = pageBox(this, measure);
+      return { ...box, left: box.x, top: box.y, right: box.x + box.width, bottom: box.y + box.height };
     },
-    getComputedTextLength(this: TextLike) {
-      return box(this).width;
+    getComputedTextLength(this: SvgElement) {
+      return ownBox(this, measure).width;
     },
   });
-}
-
-interface TextLike {
-  readonly tagName: string;
-  readonly textContent: string | null;
-  readonly style: { readonly fontSize: string; readonly fontFamily: string; readonly fontWeight: string };
-  readonly parentElement: TextLike | null;
-  querySelectorAll(selector: string): ArrayLike<TextLike>;
-}
-
-function textSize(element: TextLike, context: SKRSContext2D): { width: number; lines: number; size: number } {
-  const text = element.tagName === "text" || element.tagName === "tspan" ? element : element.querySelectorAll("text")[0];
-  if (!text?.textContent) return { width: 0, lines: 0, size: 0 };
-  const size = Number.parseFloat(styleOf(text, "fontSize")) || 12;
-  context.font = `${styleOf(text, "fontWeight") || "normal"} ${size}px ${styleOf(text, "fontFamily") || "sans-serif"}`;
-  const tspans = Array.from(text.querySelectorAll("tspan.line"), (line) => line.textContent ?? "");
-  const lines = tspans.length > 0 ? tspans : [text.textContent];
-  return { width: Math.max(...lines.map((line) => context.measureText(line).width)), lines: lines.length, size };
-}
-
-function styleOf(element: TextLike, name: keyof TextLike["style"]): string {
-  for (let at: TextLike | null = element; at; at = at.parentElement) {
-    const value = at.style?.[name];
-    if (value) return value;
-  }
-  return "";
 }
