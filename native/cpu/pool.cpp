@@ -1,0 +1,107 @@
+#include "cpu/pool.h"
+
+#include <chrono>
+#include <map>
+
+namespace sparselab::cpu {
+namespace {
+
+constexpr auto kSpin = std::chrono::microseconds(50);
+
+// Waits until ready() for at most kSpin; false when it did not become so.
+template <class Ready>
+bool spin(Ready ready) {
+  auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; i++) {
+      if (ready()) return true;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return ready();
+}
+
+}  // namespace
+
+Pool::Pool(size_t threads) {
+  for (size_t i = 1; i < threads; i++) workers_.emplace_back([this] { work(); });
+}
+
+Pool::~Pool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    generation_.fetch_add(1);
+  }
+  wake_.notify_all();
+  for (std::thread& t : workers_) t.join();
+}
+
+void Pool::take_chunks(const Task& task) {
+  for (;;) {
+    if (task.stop->asked()) return;
+    size_t chunk = next_.fetch_add(1);
+    if (chunk >= task.chunks) return;
+    (*task.fn)(chunk);
+  }
+}
+
+void Pool::work() {
+  size_t seen = 0;
+  for (;;) {
+    if (!spin([&] { return generation_.load() != seen; })) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return generation_.load() != seen; });
+    }
+    Task task;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      seen = generation_.load();
+      task = task_;
+    }
+    take_chunks(task);
+    if (busy_.fetch_sub(1) == 1) {
+      std::lock_guard lock(mutex_);  // so that the caller cannot fall asleep between its look and its wait
+      done_.notify_one();
+    }
+  }
+}
+
+bool Pool::run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn) {
+  std::lock_guard one(callers_);
+  Task task{chunks, &stop, &fn};
+  if (workers_.empty() || chunks < 2) {
+    next_ = 0;
+    take_chunks(task);
+  } else {
+    {
+      // Every worker takes part in every generation, so none can still look at an old task when the next one is set.
+      std::lock_guard lock(mutex_);
+      task_ = task;
+      next_ = 0;
+      busy_ = workers_.size();
+      generation_.fetch_add(1);
+    }
+    wake_.notify_all();
+    take_chunks(task);
+    if (!spin([&] { return busy_.load() == 0; })) {
+      std::unique_lock lock(mutex_);
+      done_.wait(lock, [&] { return busy_.load() == 0; });
+    }
+  }
+  return !stop.asked();
+}
+
+std::shared_ptr<Pool> Pool::of(size_t threads) {
+  static std::mutex mutex;
+  static std::map<size_t, std::weak_ptr<Pool>> pools;
+  std::lock_guard lock(mutex);
+  std::shared_ptr<Pool> pool = pools[threads].lock();
+  if (!pool) pools[threads] = pool = std::make_shared<Pool>(threads);
+  return pool;
+}
+
+}  // namespace sparselab::cpu

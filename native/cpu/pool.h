@@ -1,0 +1,59 @@
+// The executor's own threads. A task is a number of chunks with fixed borders; threads take them one after another, whoever is free.
+// What a chunk computes depends on its number alone, never on who took it, so results have the same bits at any thread count.
+// A waiting thread spins at most 50 microseconds, then sleeps.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace sparselab::cpu {
+
+// A word that another thread sets to 1 to stop the work.
+class Stop {
+ public:
+  explicit Stop(const uint32_t& word) : word_(&word) {}
+  bool asked() const { return __atomic_load_n(word_, __ATOMIC_RELAXED) != 0; }
+
+ private:
+  const uint32_t* word_;
+};
+
+class Pool {
+ public:
+  explicit Pool(size_t threads);  // the caller of `run` is one of them
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  size_t threads() const { return workers_.size() + 1; }
+
+  // Calls fn(chunk) for 0 <= chunk < chunks and returns when all are done. When a stop is asked for, chunks not yet begun are
+  // left out; the return value is then false. fn must not throw. One caller at a time: others wait their turn.
+  bool run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn);
+
+  // A pool of that many threads, shared while anybody holds it.
+  static std::shared_ptr<Pool> of(size_t threads);
+
+ private:
+  struct Task {
+    size_t chunks = 0;
+    const Stop* stop = nullptr;
+    const std::function<void(size_t)>* fn = nullptr;
+  };
+  void work();
+  void take_chunks(const Task& task);
+
+  std::mutex callers_, mutex_;
+  std::condition_variable wake_, done_;
+  std::atomic<size_t> generation_{0}, next_{0}, busy_{0};
+  Task task_;
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace sparselab::cpu

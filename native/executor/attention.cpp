@@ -1,0 +1,100 @@
+#include "executor/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "cpu/kernels.h"
+#include "error.h"
+
+namespace sparselab {
+namespace {
+
+// Adjacent pairs (2i, 2i + 1) of each head are turned, as in llama.cpp; files have their q and k rows permuted for it.
+void rotate(float* heads, uint32_t count, uint32_t K, const float* cos, const float* sin) {
+  for (uint32_t h = 0; h < count; h++)
+    for (uint32_t i = 0; i < K / 2; i++) {
+      float* pair = heads + h * K + 2 * i;
+      float a = pair[0], b = pair[1];
+      pair[0] = a * cos[i] - b * sin[i];
+      pair[1] = a * sin[i] + b * cos[i];
+    }
+}
+
+// p (count) = softmax(p), in place; the sum is taken in order, in float64
+void softmax(float* p, uint64_t count) {
+  float most = *std::max_element(p, p + count);
+  double sum = 0;
+  for (uint64_t j = 0; j < count; j++) {
+    p[j] = std::exp(p[j] - most);
+    sum += p[j];
+  }
+  float scale = static_cast<float>(1.0 / sum);
+  for (uint64_t j = 0; j < count; j++) p[j] *= scale;
+}
+
+}  // namespace
+
+uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t length) {
+  return 2 * sizeof(float) * model.shape.layers * sequences * length * model.kv_width();
+}
+
+KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length) : sequences_(sequences), length_(length), width_(model.kv_width()) {
+  uint64_t n = bytes(model, sequences, length) / 2 / sizeof(float);
+  k_.reset(new (std::nothrow) float[n]);
+  v_.reset(new (std::nothrow) float[n]);
+  if (!k_ || !v_)
+    throw Error(Code::out_of_memory, text("the KV cache of %u sequences of %u positions needs %llu bytes, which the system does not give", sequences, length,
+                                          (unsigned long long)(2 * n * sizeof(float))));
+}
+
+Rotation::Rotation(const SlModel& shape, uint32_t length) {
+  const uint32_t half = shape.head_size / 2;
+  cos.resize(uint64_t{length} * half);
+  sin.resize(uint64_t{length} * half);
+  for (uint32_t i = 0; i < half; i++) {
+    double rate = std::pow(static_cast<double>(shape.rope_base), -2.0 * i / shape.head_size);
+    for (uint32_t p = 0; p < length; p++) {
+      cos[uint64_t{p} * half + i] = static_cast<float>(std::cos(p * rate));
+      sin[uint64_t{p} * half + i] = static_cast<float>(std::sin(p * rate));
+    }
+  }
+}
+
+AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B) : q(B * m.q_width()), k(B * m.kv_width()), v(B * m.kv_width()), z(B * m.q_width()) {}
+
+uint64_t AttentionScratch::bytes(const CpuModel& m, uint64_t B) { return B * 2 * (m.q_width() + m.kv_width()) * sizeof(float); }
+
+void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s, float* out) {
+  const SlModel& shape = pass.model.shape;
+  const Block& block = pass.model.blocks[layer];
+  const uint32_t K = shape.head_size, H = shape.heads, share = shape.heads / shape.kv_heads;
+  const uint64_t B = pass.B(), qw = pass.model.q_width(), kvw = pass.model.kv_width();
+  pass.multiply(block.q, h, B, s.q.data());
+  pass.multiply(block.k, h, B, s.k.data());
+  pass.multiply(block.v, h, B, s.v.data());
+  // All keys and values of the batch stand in the cache before any row looks at it.
+  pass.parallel(B, [&](size_t b) {
+    const Row& row = pass.rows[b];
+    const float *cos = rotation.cos.data() + uint64_t{row.position} * (K / 2), *sin = rotation.sin.data() + uint64_t{row.position} * (K / 2);
+    rotate(s.q.data() + b * qw, H, K, cos, sin);
+    rotate(s.k.data() + b * kvw, shape.kv_heads, K, cos, sin);
+    std::memcpy(cache.keys(layer, row.sequence) + row.position * kvw, s.k.data() + b * kvw, kvw * sizeof(float));
+    std::memcpy(cache.values(layer, row.sequence) + row.position * kvw, s.v.data() + b * kvw, kvw * sizeof(float));
+  });
+  const float scale = 1.0f / std::sqrt(static_cast<float>(K));
+  pass.parallel(B * H, [&](size_t chunk) {
+    const uint64_t b = chunk / H, head = chunk % H, kv = head / share;
+    const Row& row = pass.rows[b];
+    const uint64_t count = row.position + 1;
+    thread_local std::vector<float> p;  // (count)
+    p.resize(count);
+    cpu::scores(s.q.data() + b * qw + head * K, cache.keys(layer, row.sequence) + kv * K, kvw, count, K, scale, p.data());
+    softmax(p.data(), count);
+    cpu::weighted_sum(p.data(), cache.values(layer, row.sequence) + kv * K, kvw, count, K, s.z.data() + b * qw + head * K);
+  });
+  pass.multiply(block.o, s.z.data(), B, out);
+}
+
+}  // namespace sparselab

@@ -1,0 +1,41 @@
+// Attention: q, k, v, rotary positions, the KV cache, softmax, output projection. Every row attends to what its own sequence holds up
+// to its position, so a row gives the same bits alone, in a prompt, or beside other sequences.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "executor/pass.h"
+
+namespace sparselab {
+
+// Keys (after rotation) and values of all sequences, float32: (L, sequences, length, G K) each.
+class KvCache {
+ public:
+  KvCache(const CpuModel& model, uint32_t sequences, uint32_t length);  // throws Error (out-of-memory)
+  static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length);
+  // Row 0 of a sequence in a block; rows are kv_width floats.
+  float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }
+  float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }
+
+ private:
+  uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
+  uint64_t sequences_, length_, width_;
+  std::unique_ptr<float[]> k_, v_;
+};
+
+// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each
+struct Rotation {
+  Rotation(const SlModel& shape, uint32_t length);
+  std::vector<float> cos, sin;
+};
+
+struct AttentionScratch {
+  AttentionScratch(const CpuModel& model, uint64_t B);
+  static uint64_t bytes(const CpuModel& model, uint64_t B);
+  std::vector<float> q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
+};
+
+// out (B, D) = attention of block `layer` for h (B, D), the normed input
+void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& scratch, float* out);
+
+}  // namespace sparselab

@@ -1,0 +1,86 @@
+#include "executor/head.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "error.h"
+
+namespace sparselab {
+namespace {
+
+// ln of the sum of exp, in float64 and in the order of the vocabulary
+double log_sum_exp(const float* logits, uint64_t V) {
+  double most = *std::max_element(logits, logits + V), sum = 0;
+  for (uint64_t v = 0; v < V; v++) sum += std::exp(logits[v] - most);
+  return most + std::log(sum);
+}
+
+// KL(p || q) = sum of p (ln p - ln q) in nats, p and q given as logits
+double divergence(const float* p, const float* q, uint64_t V) {
+  const double lp = log_sum_exp(p, V), lq = log_sum_exp(q, V);
+  double sum = 0;
+  for (uint64_t v = 0; v < V; v++) {
+    double a = p[v] - lp, b = q[v] - lq;
+    sum += std::exp(a) * (a - b);
+  }
+  return sum;
+}
+
+void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<uint32_t>& rows, const char* what) {
+  std::vector<uint8_t> bad(rows.size());
+  pass.parallel(rows.size(), [&](size_t i) { bad[i] = !std::all_of(x + i * width, x + (i + 1) * width, [](float v) { return std::isfinite(v); }); });
+  for (size_t i = 0; i < rows.size(); i++)
+    if (bad[i])
+      throw Error(Code::not_finite, text("%s of token %d at position %u hold a number that is not finite: the weights are damaged, or an intervention drove them there",
+                                         what, pass.rows[rows[i]].token, pass.rows[rows[i]].position));
+}
+
+}  // namespace
+
+std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
+  const bool all = pass.plan->captures_at(SL_LOGITS, 0);  // a capture holds every row
+  std::vector<uint32_t> rows;
+  for (uint32_t b = 0; b < batch.rows; b++)
+    if (all || (batch.logits && batch.logits[b])) rows.push_back(b);
+  return rows;
+}
+
+void unembed(Pass& pass, const SlBatch& batch, const float* x) {
+  const uint64_t D = pass.model.shape.hidden, V = pass.model.shape.vocab, B = pass.B();
+  std::vector<float> h(B * D);
+  pass.normalise(x, pass.model.norm, h.data());
+  pass.hook(SL_FINAL_NORM, 0, h.data());
+  std::vector<uint32_t> everyone(B);
+  for (uint32_t b = 0; b < B; b++) everyone[b] = b;
+  check_finite(pass, h.data(), D, everyone, "the final norm's values");
+
+  const std::vector<uint32_t> rows = logit_rows(pass, batch);
+  const uint64_t n = rows.size();
+  if (n == 0) return;
+  std::vector<float> wanted(n * D), logits(n * V);
+  for (uint64_t i = 0; i < n; i++) std::memcpy(wanted.data() + i * D, h.data() + rows[i] * D, D * sizeof(float));
+  pass.multiply(pass.model.output, wanted.data(), n, logits.data());
+  pass.hook_rows(SL_LOGITS, 0, logits.data(), rows);
+  check_finite(pass, logits.data(), V, rows, "the logits");
+
+  std::vector<uint32_t> place(B, std::numeric_limits<uint32_t>::max());  // of a row among `rows`
+  for (uint32_t i = 0; i < n; i++) place[rows[i]] = i;
+  if (pass.sinks.logits) {
+    uint64_t i = 0;
+    for (uint64_t b = 0; b < B; b++)
+      if (batch.logits && batch.logits[b]) std::memcpy(pass.sinks.logits + i++ * V, logits.data() + place[b] * V, V * sizeof(float));
+  }
+  pass.parallel(B, [&](size_t b) {
+    const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;
+    const bool scored = q && batch.targets && batch.targets[b] >= 0;
+    if (pass.sinks.nll) pass.sinks.nll[b] = scored ? log_sum_exp(q, V) - q[batch.targets[b]] : NAN;
+    const float* p = q && batch.references && batch.references[b] >= 0 ? logits.data() + place[batch.references[b]] * V : nullptr;
+    if (pass.sinks.kl) pass.sinks.kl[b] = p ? divergence(p, q, V) : NAN;
+    // The first of equal ones, in both.
+    if (pass.sinks.top1) pass.sinks.top1[b] = p && std::max_element(p, p + V) - p == std::max_element(q, q + V) - q;
+  });
+}
+
+}  // namespace sparselab

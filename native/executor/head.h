@@ -1,0 +1,16 @@
+// From the residual stream to what was asked of the vocabulary: final norm, logits, and the reducers nll, kl and top1, which need no
+// logits outside. Non-finite numbers are errors: they never reach a result.
+#pragma once
+#include <vector>
+
+#include "executor/pass.h"
+
+namespace sparselab {
+
+// x (B, D): the residual stream after the last block. Writes sinks.logits, nll, kl and top1 as the batch asks for.
+void unembed(Pass& pass, const SlBatch& batch, const float* x);
+
+// Rows whose logits a batch computes, given the plan's hooks; ascending.
+std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch);
+
+}  // namespace sparselab

@@ -1,0 +1,51 @@
+// One forward pass in the making: the batch, where results go, the threads and the stop flag, and what every part of the pass does
+// at a hook point. The parts (attention.h, ffn.h, head.h) take a Pass and work on whole batches.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "cpu/pool.h"
+#include "executor/backend.h"
+#include "executor/model.h"
+#include "executor/plan.h"
+
+namespace sparselab {
+
+// One row of a batch.
+struct Row {
+  uint32_t position, sequence;
+  const Setting* setting;
+  int32_t token;
+};
+
+class Pass {
+ public:
+  Pass(const CpuModel& of, const Plan* by, cpu::Pool& on, const SlControl& control) : model(of), plan(by), pool(on), stop(control.stop) {}
+
+  const CpuModel& model;
+  const Plan* plan;  // null: no captures (a single FFN call)
+  cpu::Pool& pool;
+  cpu::Stop stop;
+  std::vector<Row> rows;  // (B)
+  SlSinks sinks{};
+  std::atomic<uint64_t> bytes_read{0};
+
+  uint64_t B() const { return rows.size(); }
+  // Runs chunks on all threads; throws Error (aborted) when asked to stop.
+  void parallel(uint64_t chunks, const std::function<void(size_t)>& fn) const;
+  // y (n, N) = x (n, cols of w) · wᵀ, for the N rows of w named by `ids` (null: all). Each of those rows is read once.
+  void multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids = nullptr, uint64_t N = 0);
+  // h (B, D) = RMSNorm(x) · weight
+  void normalise(const float* x, const std::vector<float>& weight, float* h) const;
+  // Applies the interventions at a point to x (B, width), then writes its captures.
+  void hook(SlPoint point, uint32_t layer, float* x) const;
+  // The same where x (rows, width) holds only some rows of the batch; a capture needs all of them.
+  void hook_rows(SlPoint point, uint32_t layer, float* x, const std::vector<uint32_t>& which) const;
+
+ private:
+  void intervene_all(SlPoint point, uint32_t layer, float* x, const Row& row) const;
+  void intervene(const Intervention& i, const Row& row, uint32_t layer, uint64_t width, float* x) const;
+};
+
+}  // namespace sparselab

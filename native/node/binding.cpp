@@ -1,0 +1,368 @@
+// The addon's functions: lab/native.ts is their typed page. Each checks what it is given, hands the work to a thread, and answers with
+// plain data. No exception leaves: what is thrown becomes a JavaScript Error with a code.
+#include <napi.h>
+
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "executor/model.h"
+#include "node/arrays.h"
+#include "node/handles.h"
+#include "node/plan_of.h"
+#include "node/table_of.h"
+#include "node/work.h"
+
+namespace sparselab::node {
+namespace {
+
+constexpr uint32_t kAbi = 1;
+// A stranger's object in place of a handle is refused, not dereferenced.
+constexpr napi_type_tag kModelTag = {0x73706172736c6162, 0x6d6f64656c000001};
+constexpr napi_type_tag kProgramTag = {0x73706172736c6162, 0x70726f6772616d01};
+
+template <class Handle>
+Napi::Value wrap(Napi::Env env, Handle* handle, const napi_type_tag& tag) {
+  auto external = Napi::External<Handle>::New(env, handle, [](Napi::Env, Handle* h) { delete h; });
+  external.TypeTag(&tag);
+  return external;
+}
+
+template <class Handle>
+Handle& unwrap(const Napi::Value& v, const napi_type_tag& tag, const char* what) {
+  if (!v.IsExternal() || !v.As<Napi::External<Handle>>().CheckTypeTag(&tag)) throw Error(Code::invalid_option, text("expected a %s of this addon", what));
+  return *v.As<Napi::External<Handle>>().Data();
+}
+
+std::shared_ptr<LoadedFile> file_of(const Napi::Value& v) {
+  auto file = unwrap<ModelHandle>(v, kModelTag, "model").file;
+  if (!file) throw Error(Code::disposed, "the model was disposed of; load it again");
+  return file;
+}
+
+std::shared_ptr<ProgramState> state_of(const Napi::Value& v) {
+  auto state = unwrap<ProgramHandle>(v, kProgramTag, "program").state;
+  if (!state) throw Error(Code::disposed, "the program was closed");
+  return state;
+}
+
+// Turns what fn throws into a JavaScript exception.
+template <class Fn>
+auto edge(const Napi::CallbackInfo& info, Fn fn) -> decltype(fn()) {
+  try {
+    return fn();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    auto [code, message] = current_error();
+    throw js_error(info.Env(), code, message);
+  }
+}
+
+std::string path_of(const Napi::Value& v) {
+  if (!v.IsString()) throw Error(Code::invalid_option, "path: expected a string");
+  return v.As<Napi::String>().Utf8Value();
+}
+
+Napi::Value read_header(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    struct Read {
+      std::string path;
+      std::unique_ptr<Mapping> mapping;
+      Table table;
+    };
+    auto read = std::make_shared<Read>();
+    read->path = path_of(info[0]);
+    return Work::start(
+        info.Env(),
+        [read] {
+          read->mapping = std::make_unique<Mapping>(read->path);
+          about_file(read->path, [&] { read->table = read_table(read->mapping->data(), read->mapping->size()); });
+        },
+        [read](Napi::Env env) -> Napi::Value {
+          try {
+            return table_of(env, read->table, read->path, read->mapping->size());
+          } catch (const Error& e) {
+            throw js_error(env, code_name(e.code), e.what());
+          }
+        });
+  });
+}
+
+Napi::Value open_model(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    std::string path = path_of(info[0]);
+    auto handle = std::make_shared<std::unique_ptr<ModelHandle>>(std::make_unique<ModelHandle>());
+    return Work::start(
+        info.Env(), [path, handle] { (*handle)->file = LoadedFile::open(path); },
+        [handle](Napi::Env env) { return wrap(env, handle->release(), kModelTag); });
+  });
+}
+
+Napi::Value model_info(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    auto file = file_of(info[0]);
+    const SlModel& m = file->spec.model;
+    Napi::Env env = info.Env();
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("architecture", file->spec.architecture);
+    o.Set("layers", m.layers);
+    o.Set("hidden", m.hidden);
+    o.Set("neurons", m.neurons);
+    o.Set("heads", m.heads);
+    o.Set("kvHeads", m.kv_heads);
+    o.Set("headSize", m.head_size);
+    o.Set("vocab", m.vocab);
+    o.Set("context", m.context);
+    o.Set("ropeBase", m.rope_base);
+    o.Set("normEpsilon", m.norm_epsilon);
+    o.Set("tied", file->spec.tied);
+    auto predictors = Napi::Array::New(env);
+    for (const Predictor& p : file->spec.predictors) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("layer", p.layer);
+      entry.Set("rank", static_cast<double>(p.rank));
+      predictors.Set(predictors.Length(), entry);
+    }
+    o.Set("predictors", predictors);
+    o.Set("down", file->opened.down_native == m.layers ? "native" : "regrouped");
+    Napi::Object types = Napi::Object::New(env);
+    for (const auto& [name, bytes] : file->spec.bytes_by_type) types.Set(name, static_cast<double>(bytes));
+    o.Set("weightTypes", types);
+    o.Set("mappedBytes", static_cast<double>(file->spec.used_bytes));
+    o.Set("ownedBytes", static_cast<double>(file->opened.owned_bytes));
+    return o;
+  });
+}
+
+void close_model(const Napi::CallbackInfo& info) {
+  edge(info, [&] { unwrap<ModelHandle>(info[0], kModelTag, "model").file.reset(); });
+}
+
+Napi::Value estimate(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    auto file = file_of(info[0]);
+    PlanStorage storage;
+    plan_of(info[1].As<Napi::Object>(), file->spec.model, storage);
+    SlBytes bytes{};
+    SlError error{};
+    check(file->backend.estimate(file->model, &storage.plan, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), &bytes, &error), error);
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("cacheBytes", static_cast<double>(bytes.cache_bytes));
+    o.Set("scratchBytes", static_cast<double>(bytes.scratch_bytes));
+    return o;
+  });
+}
+
+Napi::Value compile(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    auto file = file_of(info[0]);
+    const SlModel& shape = file->spec.model;
+    PlanStorage storage;
+    plan_of(info[1].As<Napi::Object>(), shape, storage);
+    auto state = std::make_shared<ProgramState>(file);
+    state->vocab = shape.vocab;
+    state->layers = shape.layers;
+    SlBytes bytes{};
+    SlError error{};
+    check(file->backend.compile(file->model, &storage.plan, &state->program, &error), error);
+    check(file->backend.estimate(file->model, &storage.plan, 1, 1, &bytes, &error), error);
+    state->cache_bytes = bytes.cache_bytes;
+    for (const SlCapture& c : storage.captures) state->capture_width.push_back((c.to - c.from) * point_width(shape, static_cast<SlPoint>(c.point)));
+    return wrap(info.Env(), new ProgramHandle{state}, kProgramTag);
+  });
+}
+
+Napi::Value program_info(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("cacheBytes", static_cast<double>(state_of(info[0])->cache_bytes));
+    return o;
+  });
+}
+
+// A forward that is still on its way keeps the program until it ends.
+void close_program(const Napi::CallbackInfo& info) {
+  edge(info, [&] { unwrap<ProgramHandle>(info[0], kProgramTag, "program").state.reset(); });
+}
+
+struct Call {
+  std::shared_ptr<ProgramState> state;
+  SlBatch batch{};
+  SlSinks sinks{};
+  std::vector<float*> captures;
+};
+
+void read_batch(const Napi::Object& o, Call& call) {
+  uint64_t B = 0;
+  SlBatch& b = call.batch;
+  b.tokens = array<int32_t>(o, "tokens", kAnyLength, &B);
+  b.rows = static_cast<uint32_t>(B);
+  b.positions = array<int32_t>(o, "positions", B);
+  b.sequences = array<int32_t>(o, "sequences", B);
+  b.settings = array<int32_t>(o, "settings", B);
+  b.logits = optional_array<uint8_t>(o, "logits", B);
+  b.targets = optional_array<int32_t>(o, "targets", B);
+  b.references = optional_array<int32_t>(o, "references", B);
+}
+
+void read_sinks(const Napi::Object& o, Call& call) {
+  const ProgramState& state = *call.state;
+  const uint64_t B = call.batch.rows;
+  SlSinks& s = call.sinks;
+  uint64_t wanted = 0;
+  for (uint64_t b = 0; call.batch.logits && b < B; b++) wanted += call.batch.logits[b] != 0;
+  s.zeros_mid = array<uint32_t>(o, "zerosInMid", state.layers * B);
+  s.zeros_gate = array<uint32_t>(o, "zerosInGate", state.layers * B);
+  s.rows_read = array<uint32_t>(o, "rowsRead", state.layers * B);
+  s.logits = optional_array<float>(o, "logits", wanted * state.vocab);
+  s.nll = optional_array<double>(o, "nll", B);
+  s.kl = optional_array<double>(o, "kl", B);
+  s.top1 = optional_array<uint8_t>(o, "top1", B);
+  Napi::Value captures = o.Get("captures");
+  if (absent(captures)) return;
+  if (!captures.IsArray() || captures.As<Napi::Array>().Length() != state.capture_width.size())
+    throw Error(Code::invalid_option, text("captures: expected %zu arrays, one for each capture of the plan", state.capture_width.size()));
+  for (uint32_t c = 0; c < state.capture_width.size(); c++) call.captures.push_back(array_data<float>(captures.As<Napi::Array>().Get(c), "captures", state.capture_width[c] * B));
+  s.captures = call.captures.data();
+}
+
+Napi::Value forward(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    auto call = std::make_shared<Call>();
+    call->state = state_of(info[0]);
+    auto batch = info[1].As<Napi::Object>(), sinks = info[2].As<Napi::Object>();
+    read_batch(batch, *call);
+    read_sinks(sinks, *call);
+    if (call->state->running.exchange(true)) throw Error(Code::invalid_option, "this program is running; wait for its forward to end");
+    call->state->control = {};
+    // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
+    std::vector<Napi::Value> held;
+    for (const auto& [o, keys] : {std::pair<Napi::Object, std::vector<const char*>>{batch, {"tokens", "positions", "sequences", "settings", "logits", "targets", "references"}},
+                                  {sinks, {"zerosInMid", "zerosInGate", "rowsRead", "logits", "nll", "kl", "top1"}}})
+      for (const char* key : keys) held.push_back(o.Get(key));
+    if (!absent(sinks.Get("captures"))) {
+      auto captures = sinks.Get("captures").As<Napi::Array>();
+      for (uint32_t c = 0; c < captures.Length(); c++) held.push_back(captures.Get(c));
+    }
+    return Work::start(
+        info.Env(),
+        [call] {
+          call->state->file->mapping->check_unchanged();
+          SlError error{};
+          check(call->state->file->backend.forward(call->state->program, &call->batch, &call->sinks, &call->state->control, &error), error);
+        },
+        [call](Napi::Env env) -> Napi::Value {
+          Napi::Object o = Napi::Object::New(env);
+          o.Set("weightBytesRead", static_cast<double>(call->sinks.weight_bytes_read));
+          return o;
+        },
+        held, [call] { call->state->running = false; });
+  });
+}
+
+Napi::Value progress(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value { return Napi::Number::New(info.Env(), __atomic_load_n(&state_of(info[0])->control.progress, __ATOMIC_RELAXED) / 1000.0); });
+}
+
+void abort_forward(const Napi::CallbackInfo& info) {
+  edge(info, [&] { __atomic_store_n(&state_of(info[0])->control.stop, 1u, __ATOMIC_RELAXED); });
+}
+
+Napi::Value weight(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    struct Read {
+      std::shared_ptr<LoadedFile> file;
+      const TensorInfo* tensor;
+      std::unique_ptr<std::vector<float>> data;
+    };
+    auto read = std::make_shared<Read>();
+    read->file = file_of(info[0]);
+    std::string name = path_of(info[1]);
+    read->tensor = read->file->table.tensor(name);
+    if (!read->tensor) throw Error(Code::invalid_option, "the file has no weight \"" + name + "\"");
+    const TypeTraits* traits = type_traits(read->tensor->type);
+    if (!traits || !traits->readable) throw Error(Code::unsupported_type, "weight \"" + name + "\" is of type " + type_name(read->tensor->type) + "; supported are " + readable_types());
+    return Work::start(
+        info.Env(),
+        [read, traits] {
+          const TensorInfo& t = *read->tensor;
+          read->file->mapping->check_unchanged();
+          read->data = std::make_unique<std::vector<float>>(t.rows() * t.shape[0]);
+          const uint8_t* p = read->file->mapping->data() + t.offset;
+          for (uint64_t r = 0; r < t.rows(); r++)
+            cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0], read->data->data() + r * t.shape[0]);
+        },
+        [read](Napi::Env env) -> Napi::Value {
+          auto data = Napi::Float32Array::New(env, read->data->size());
+          std::memcpy(data.Data(), read->data->data(), read->data->size() * sizeof(float));
+          Napi::Object o = Napi::Object::New(env);
+          o.Set("data", data);
+          o.Set("rows", static_cast<double>(read->tensor->rows()));
+          o.Set("columns", static_cast<double>(read->tensor->shape[0]));
+          return o;
+        });
+  });
+}
+
+Napi::Value ffn(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    auto file = file_of(info[0]);
+    const SlModel& shape = file->spec.model;
+    uint32_t layer = info[1].ToNumber().Uint32Value();
+    uint64_t floats = 0, count = 0;
+    const float* x = array_data<float>(info[2], "x", kAnyLength, &floats);
+    if (floats == 0 || floats % shape.hidden) throw Error(Code::invalid_option, text("x has %llu numbers; expected rows of %u", (unsigned long long)floats, shape.hidden));
+    const bool all = absent(info[3]);
+    const auto* ids = all ? nullptr : reinterpret_cast<const uint32_t*>(array_data<int32_t>(info[3], "neurons", kAnyLength, &count));
+    if (all) count = shape.neurons;
+    const auto rows = static_cast<uint32_t>(floats / shape.hidden);
+    auto storage = std::make_shared<std::vector<SlIntervention>>();
+    auto setting_object = info[4].As<Napi::Object>();
+    auto setting = std::make_shared<SlSetting>(setting_of(setting_object, shape, *storage));
+    uint32_t threads = info[5].ToNumber().Uint32Value();
+    if (threads < 1 || threads > 1024) throw Error(Code::invalid_option, text("threads is %u; expected 1 to 1024", threads));
+    Napi::Env env = info.Env();
+    auto y = Napi::Float32Array::New(env, floats), gate = Napi::Float32Array::New(env, rows * count), mid = Napi::Float32Array::New(env, rows * count);
+    Napi::Object out = Napi::Object::New(env);
+    out.Set("y", y);
+    out.Set("gate", gate);
+    out.Set("mid", mid);
+    auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out));
+    float *yp = y.Data(), *gp = gate.Data(), *mp = mid.Data();
+    return Work::start(
+        env,
+        [=] {
+          file->mapping->check_unchanged();
+          SlError error{};
+          check(file->backend.ffn(file->model, layer, rows, x, ids, count, setting.get(), threads, yp, gp, mp, &error), error);
+        },
+        [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {info[2], info[3], setting_object.Get("t")},
+        // The reference must be given up on the JavaScript thread, before the last copy of this closure goes.
+        [kept, storage] {});
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("abi", kAbi);
+  exports.Set("cpu", cpu::level());
+  exports.Set("readHeader", Napi::Function::New(env, read_header));
+  exports.Set("open", Napi::Function::New(env, open_model));
+  exports.Set("modelInfo", Napi::Function::New(env, model_info));
+  exports.Set("closeModel", Napi::Function::New(env, close_model));
+  exports.Set("estimate", Napi::Function::New(env, estimate));
+  exports.Set("compile", Napi::Function::New(env, compile));
+  exports.Set("programInfo", Napi::Function::New(env, program_info));
+  exports.Set("closeProgram", Napi::Function::New(env, close_program));
+  exports.Set("forward", Napi::Function::New(env, forward));
+  exports.Set("progress", Napi::Function::New(env, progress));
+  exports.Set("abort", Napi::Function::New(env, abort_forward));
+  exports.Set("weight", Napi::Function::New(env, weight));
+  exports.Set("ffn", Napi::Function::New(env, ffn));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sparselab, init)
+
+}  // namespace sparselab::node

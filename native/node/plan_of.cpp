@@ -1,0 +1,96 @@
+#include "node/plan_of.h"
+
+#include <cstring>
+#include <iterator>
+
+#include "error.h"
+#include "executor/model.h"
+#include "node/arrays.h"
+
+namespace sparselab::node {
+namespace {
+
+// The number of a name among `names`.
+template <size_t N>
+uint32_t named(const Napi::Object& o, const char* key, const char* const (&names)[N]) {
+  std::string name = string_of(o, key);
+  std::string known;
+  for (uint32_t i = 0; i < N; i++) {
+    if (name == names[i]) return i;
+    known += (i ? ", " : "") + std::string(names[i]);
+  }
+  throw Error(Code::invalid_option, std::string(key) + " \"" + name + "\" does not exist; known: " + known);
+}
+
+constexpr const char* kActivations[] = {"silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"};
+constexpr const char* kStrategies[] = {"dense", "exact"};
+constexpr const char* kKinds[] = {"zero", "scale", "replace", "add"};
+
+uint32_t point_of(const Napi::Object& o) {
+  std::string name = string_of(o, "point");
+  for (uint32_t p = 0; p < SL_POINTS; p++)
+    if (name == point_name(static_cast<SlPoint>(p))) return p;
+  throw Error(Code::unknown_hook_point, "the executor has no hook point \"" + name + "\"");
+}
+
+SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape) {
+  SlIntervention i{};
+  i.point = point_of(o);
+  i.kind = named(o, "kind", kKinds);
+  i.from = unsigned_of(o, "from");
+  i.to = unsigned_of(o, "to");
+  i.factor = absent(o.Get("factor")) ? 1.0f : o.Get("factor").ToNumber().FloatValue();
+  const uint64_t width = point_width(shape, static_cast<SlPoint>(i.point));
+  if (i.kind == SL_ADD) {
+    i.values = array<float>(o, "values", width);
+  } else if (i.kind == SL_REPLACE) {
+    uint64_t n = 0;
+    i.values = array<float>(o, "values", kAnyLength, &n);
+    uint64_t row = i.to > i.from ? width * (i.to - i.from) : 0;
+    if (row == 0 || n == 0 || n % row)
+      throw Error(Code::invalid_option, text("values to replace at %s: %llu numbers; expected a multiple of %llu", point_name(static_cast<SlPoint>(i.point)), (unsigned long long)n,
+                                             (unsigned long long)row));
+    i.value_rows = n / row;
+  }
+  i.positions = reinterpret_cast<const uint32_t*>(optional_array<int32_t>(o, "positions", kAnyLength, &i.position_count));
+  i.channels = reinterpret_cast<const uint32_t*>(optional_array<int32_t>(o, "channels", kAnyLength, &i.channel_count));
+  // An empty list touches nothing, where a null pointer would mean all.
+  static const uint32_t none = 0;
+  if (!absent(o.Get("positions")) && i.position_count == 0) i.positions = &none;
+  if (!absent(o.Get("channels")) && i.channel_count == 0) i.channels = &none;
+  return i;
+}
+
+}  // namespace
+
+SlSetting setting_of(const Napi::Object& o, const SlModel& shape, std::vector<SlIntervention>& storage) {
+  SlSetting s{};
+  s.activation = named(o, "activation", kActivations);
+  s.strategy = named(o, "strategy", kStrategies);
+  s.t = array<float>(o, "t", shape.layers);
+  Napi::Value list = o.Get("interventions");
+  if (!absent(list)) {
+    auto items = list.As<Napi::Array>();
+    for (uint32_t i = 0; i < items.Length(); i++) storage.push_back(intervention_of(items.Get(i).As<Napi::Object>(), shape));
+  }
+  s.interventions = storage.data();
+  s.intervention_count = storage.size();
+  return s;
+}
+
+void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
+  auto settings = o.Get("settings").As<Napi::Array>();
+  for (uint32_t i = 0; i < settings.Length(); i++) {
+    out.interventions.emplace_back();
+    out.settings.push_back(setting_of(settings.Get(i).As<Napi::Object>(), shape, out.interventions.back()));
+  }
+  auto captures = o.Get("captures").As<Napi::Array>();
+  for (uint32_t i = 0; i < captures.Length(); i++) {
+    auto c = captures.Get(i).As<Napi::Object>();
+    out.captures.push_back({point_of(c), unsigned_of(c, "from"), unsigned_of(c, "to")});
+  }
+  out.plan = {out.settings.data(), static_cast<uint32_t>(out.settings.size()), out.captures.data(), static_cast<uint32_t>(out.captures.size()), unsigned_of(o, "sequences"),
+              unsigned_of(o, "length"), unsigned_of(o, "threads")};
+}
+
+}  // namespace sparselab::node
