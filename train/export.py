@@ -98,7 +98,8 @@ def write_settings(w, c, activation, t, name, kind):
         w.add_float32("sparselab.threshold", t)
 
 
-def write(path, model, tok, activation, t=0.0, name="sparselab tiny world", kind="q8_0"):
+def write(path, model, tok, activation, t=0.0, name="sparselab tiny world", kind="q8_0", predictors=None):
+    """predictors: (a predictor.Predictor for each block, cutoff); readers that know llama files only refuse such a file"""
     if len(tok) != model.c.vocab:
         raise ValueError(f"the vocabulary has {len(tok)} pieces, the model {model.c.vocab} rows")
     w = gguf.GGUFWriter(path, "llama")
@@ -112,6 +113,12 @@ def write(path, model, tok, activation, t=0.0, name="sparselab tiny world", kind
             w.add_tensor(gguf_name(key), x.astype(np.float32))
         else:
             w.add_tensor(gguf_name(key), gguf.quants.quantize(np.ascontiguousarray(x), TYPES[kind]), raw_dtype=TYPES[kind])
+    if predictors:
+        w.add_array("sparselab.predictor_cutoff", [float(predictors[1])] * model.c.layers)
+        for l, net in enumerate(predictors[0]):
+            for part in ("fc1", "fc2"):
+                x = getattr(net, part).weight.detach().float().numpy()
+                w.add_tensor(f"blk.{l}.{part}.weight", gguf.quants.quantize(x, TYPES[kind]), raw_dtype=TYPES[kind])
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()

@@ -7,6 +7,7 @@ import torch
 
 from export import TEMPLATE, halves, pairs, read, write
 from model import Config, Llama, rotate
+from predictor import Predictor
 from tokenizer import CHAT, Tokenizer, train
 
 LINES = ["The cat sat in the hall.", "Mirra has 3 apples.", "<用户>Where is the cat?<AI>In the hall."] * 40
@@ -82,3 +83,17 @@ def test_keys_and_types(tmp_path, tok, model):
 def test_vocabulary_must_fit(tmp_path, tok):
     with pytest.raises(ValueError, match="pieces"):
         write(tmp_path / "x.gguf", Llama(Config(vocab=10, dim=32, ffn=32, layers=1, heads=2, kv_heads=1)), tok, "silu")
+
+
+def test_predictors_in_the_file(tmp_path, tok, model):
+    nets = [Predictor(64, 32, 96) for _ in model.blocks]
+    write(tmp_path / "p.gguf", model, tok, "fatrelu", 0.25, predictors=(nets, -0.5), kind="f16")
+    r = gguf.GGUFReader(tmp_path / "p.gguf")
+    tensors = {t.name: t for t in r.tensors}
+    assert r.fields["sparselab.predictor_cutoff"].contents() == [-0.5, -0.5]
+    for l, net in enumerate(nets):
+        for part, shape in (("fc1", [64, 32]), ("fc2", [32, 96])):  # GGUF names the fastest dimension first
+            t = tensors[f"blk.{l}.{part}.weight"]
+            assert t.shape.tolist() == shape
+            assert np.allclose(t.data, getattr(net, part).weight.detach().numpy(), atol=1e-3)
+    assert read(tmp_path / "p.gguf").c.threshold == 0.25

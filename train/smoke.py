@@ -2,15 +2,15 @@
 
     python3 train/smoke.py
 
-Makes a small corpus, trains the three stages with a small model, exports both files, reads them back and measures. Fails
-if a loss does not fall, if L1 does not raise the sparsity, if t does not either, or if the file read back is another model.
+Makes a small corpus, trains the three stages with a small model, exports both files, reads them back, measures and writes the
+page of numbers. Fails if a loss does not fall, if L1 does not raise the sparsity, if t does not either, or if the file read
+back is another model.
 """
 
 import env
 
 env.enter()
 
-import json  # noqa: E402
 import shutil  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -19,7 +19,7 @@ import torch  # noqa: E402
 
 import corpus  # noqa: E402
 import export  # noqa: E402
-from ask import answers  # noqa: E402
+import report  # noqa: E402
 from measure import evaluate, sweep, windows  # noqa: E402
 from model import load  # noqa: E402
 from stages import STAGES  # noqa: E402
@@ -63,8 +63,11 @@ def main():
     sparse = export.read(DIR / "prosparse.gguf")
     points = sweep(sparse, rows, [0.0, 0.5, 2.0])
     check(points[0]["sparsity"] < points[1]["sparsity"] < points[2]["sparsity"], "sparsity rises with t")
-    items = [json.loads(x) for x in open(DIR / "questions.jsonl", encoding="utf-8")]
-    check(len(answers(sparse, tok, items)) == len(items), f"{len(items)} questions are answered")
+    results = report.write(DIR, DIR, DIR / "models", seed=1)
+    page = (DIR / "models" / "README.md").read_text("utf-8")
+    written = export.read(DIR / "models" / report.FILES["prosparse"])
+    check(written.c.threshold == results["t"] and f"t = {results['t']:g}" in page, f"t = {results['t']:g} is in the file and on the page")
+    check(len(results["models"]["dense"]["right"]) == 27, "all questions are answered")
     print(f"train:smoke passed in {time.time() - begin:.0f} s ({torch.get_num_threads()} threads)")
 
 

@@ -10,8 +10,8 @@ The stages after the trunk see the same tokens in the same order, so their perpl
 """
 
 TRUNK = dict(start=None, activation="silu", steps=900, rows=16, length=256, lr=2e-3, warmup=60, decay=0.0)
-BRANCH = dict(start="trunk", steps=800, rows=8, length=512, lr=2e-3, warmup=0, decay=0.5)
-L1 = dict(lambdas=[0.0, 0.0006, 0.002, 0.002, 0.004, 0.004], ends=[0.06, 0.2, 0.5, 0.6, 0.85, 1.0])
+BRANCH = dict(start="trunk", steps=560, rows=8, length=512, lr=2e-3, warmup=0, decay=0.5)
+L1 = dict(lambdas=[0.0, 0.001, 0.003, 0.003, 0.006, 0.006], ends=[0.06, 0.2, 0.5, 0.6, 0.85, 1.0])
 
 STAGES = {
     "trunk": TRUNK,

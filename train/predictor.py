@@ -1,0 +1,123 @@
+"""Predictors of active neurons, one per block, in PowerInfer's form: idx = fc2 relu(fc1 h), two linear layers without bias.
+
+    python predictor.py DATA RUNS/prosparse.pt --t 1.5 --rank 64 --file RUNS/with-predictors.gguf
+
+h is the residual stream before ffn_norm (D), the label is "active" under the model's activation at t (F). The loss is binary
+cross entropy in which an active neuron weighs 1 and an inactive one the active share + 0.005, so that recall comes first.
+Fitted on training text; printed for each cutoff, on held.txt: recall (active neurons that were predicted), predicted sparsity
+(share predicted inactive), and perplexity when the neurons not predicted are left out. --file writes the model with its
+predictors (blk.N.fc1, blk.N.fc2).
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import export
+from measure import windows
+from model import load
+from tokenizer import Tokenizer
+
+CUTOFFS = [-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]  # raw scores
+
+
+class Predictor(nn.Module):
+    def __init__(self, dim, rank, ffn):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(dim, rank, bias=False), nn.Linear(rank, ffn, bias=False)
+
+    def forward(self, h):  # (..., D) -> (..., F)
+        return self.fc2(F.relu(self.fc1(h)))
+
+
+@torch.no_grad()
+def samples(model, rows, batch=4):
+    """rows (N, T) -> for each block h (N*T, D) and active (N*T, F) as bool"""
+    h, y = [[] for _ in model.blocks], [[] for _ in model.blocks]
+
+    def keep(l):
+        return lambda _, args: h[l].append(args[0].flatten(0, 1))
+
+    hooks = [block.ffn_norm.register_forward_pre_hook(keep(l)) for l, block in enumerate(model.blocks)]
+    for i in range(0, len(rows), batch):
+        for l, (s, _) in enumerate(model(rows[i : i + batch])[1]):
+            y[l].append((s > 0).flatten(0, 1))
+    for hook in hooks:
+        hook.remove()
+    return [torch.cat(x) for x in h], [torch.cat(x) for x in y]
+
+
+def fit(h, y, rank, epochs=6, lr=2e-3, size=512, seed=1):
+    """h (N, D), y (N, F) -> a predictor; the learning rate falls linearly to nothing"""
+    torch.manual_seed(seed)
+    net = Predictor(h.shape[1], rank, y.shape[1])
+    opt = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01, fused=True)
+    light, steps = y.float().mean() + 0.005, epochs * max(1, len(h) // size)
+    for k in range(steps):
+        opt.param_groups[0]["lr"] = lr * (1 - k / steps)
+        pick = torch.randint(len(h), (size,))
+        want = y[pick].float()
+        loss = F.binary_cross_entropy_with_logits(net(h[pick]), want, weight=want + (1 - want) * light)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    return net
+
+
+@torch.no_grad()
+def score(net, h, y, cutoff):
+    """-> recall, predicted sparsity of one block; a neuron counts as predicted unless its score is below the cutoff"""
+    said = ~(net(h) < cutoff)
+    return (said & y).sum().item() / max(1, y.sum().item()), 1 - said.float().mean().item()
+
+
+@torch.no_grad()
+def perplexity(model, nets, cutoff, rows, batch=4):
+    """Perplexity (second half of each window) when only predicted neurons are computed."""
+    half, nll, n = rows.shape[1] // 2, 0.0, 0
+    for i in range(0, len(rows), batch):
+        ids = rows[i : i + batch]
+        x, cos, sin = model.embed(ids), model.cos[: ids.shape[1]], model.sin[: ids.shape[1]]
+        for block, net in zip(model.blocks, nets):
+            h = x + block.attn(block.attn_norm(x), cos, sin)
+            x1 = block.ffn(block.ffn_norm(h))[2]
+            x = h + block.ffn.down(x1 * ~(net(h) < cutoff))
+        logp = F.log_softmax(model.head(model.norm(x))[:, half - 1 : -1], -1)
+        nll -= logp.gather(-1, ids[:, half:, None]).sum().item()
+        n += ids[:, half:].numel()
+    return math.exp(nll / n)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    a.add_argument("data", type=Path)
+    a.add_argument("checkpoint", type=Path)
+    a.add_argument("--t", type=float, default=0.0)
+    a.add_argument("--rank", type=int, default=64)
+    a.add_argument("--rows", type=int, default=120, help="training windows")
+    a.add_argument("--cutoff", type=float, default=0.0, help="the cutoff that is written to the file")
+    a.add_argument("--file", type=Path)
+    a = a.parse_args()
+    model, _ = load(a.checkpoint)
+    model.use("fatrelu", a.t)
+    tok, context = Tokenizer(a.data / "spm.model"), model.c.context
+    train = windows(np.fromfile(a.data / "train.bin", np.uint16)[: a.rows * context], context)
+    held = windows(tok.encode((a.data / "held.txt").read_text("utf-8")), context)
+    nets = [fit(h, y, a.rank) for h, y in zip(*samples(model, train))]
+    print(f"every neuron: perplexity {perplexity(model, nets, -math.inf, held):.4f}; rank {a.rank}, t {a.t:g}")
+    h, y = samples(model, held)
+    for cutoff in CUTOFFS:
+        recall, sparsity = np.mean([score(*x, cutoff) for x in zip(nets, h, y)], 0)
+        line = f"cutoff {cutoff:5.1f}  recall {100 * recall:6.2f} %  predicted sparsity {100 * sparsity:6.2f} %"
+        print(f"{line}  perplexity {perplexity(model, nets, cutoff, held):.4f}", flush=True)
+    if a.file:
+        export.write(a.file, model, tok, "fatrelu", a.t, "sparselab tiny world with predictors", predictors=(nets, a.cutoff))
+
+
+if __name__ == "__main__":
+    main()
