@@ -1,6 +1,22 @@
 /** What a notebook imports: `import { load, sweep, plot } from "sparselab"`. */
 export { LabError, type LabErrorCode } from "./errors.js";
 export type { BlockHook, FfnHook, HookDims, HookPoint, ResidHook } from "./hooks.js";
+export { type Corpus, corpus } from "./measures/corpus.js";
+export { type MeasureOptions, measure } from "./measures/measure.js";
 export type { Measure, MeasureMap, Point, Provenance, Report } from "./measures/report.js";
+export type { Activation } from "./model/activation.js";
+export type { Cache } from "./model/cache.js";
+export type { GenerateOptions, Generation, Step } from "./model/generate.js";
+export { ablate, type Intervention, patch, steer, type Where } from "./model/interventions.js";
+export { load } from "./model/load.js";
+export type { Model, RunOptions } from "./model/model.js";
+export type { LoadOptions, Strategy } from "./model/options.js";
+export type { Message, Prompt } from "./model/prompt.js";
+export type { Run } from "./model/run.js";
+export { tinyWorld } from "./package.js";
+export { type Figure, type Live, plot, show } from "./plot/index.js";
 export { fatrelu, type PerLayer, type Policy } from "./policy/policy.js";
+export { save } from "./save.js";
+export { type Sweep, type SweepOptions, sweep } from "./sweep/sweep.js";
 export { type Tensor, tensor } from "./tensor.js";
+export type { Token, Tokenizer } from "./tokenizer/index.js";

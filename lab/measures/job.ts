@@ -1,0 +1,125 @@
+/**
+ * What `measure` and `sweep` prepare alike: measures checked, the corpus cut into windows, the reference found, and where every number comes
+ * from.
+ */
+import { LabError, unknownName } from "../errors.js";
+import { modelName } from "../model/metadata.js";
+import { type Inside, insideOf, type Model } from "../model/model.js";
+import type { NativeSetting } from "../native.js";
+import { packageInfo } from "../package.js";
+import { type Policy, policyText } from "../policy/policy.js";
+import { type Corpus, cut, readText, type Windows, windowSize } from "./corpus.js";
+import { sha256 } from "./hash.js";
+import type { Measure, Provenance } from "./report.js";
+
+const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
+/** Measures of the design that come later. */
+const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
+const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
+
+export function checkMeasures(list: readonly Measure[]): void {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new LabError("invalid-option", `measure must be an array of at least one of ${measures.join(", ")}`);
+  }
+  for (const name of list as readonly string[]) {
+    if (later.includes(name))
+      throw new LabError("invalid-option", `measure "${name}" is not available yet. Known: ${measures.join(", ")}`);
+    if (!(measures as readonly string[]).includes(name)) throw unknownName("invalid-option", "measure", String(name), measures);
+  }
+}
+export function checkCorpus(on: Corpus): void {
+  if (typeof on !== "object" || on === null || typeof on.path !== "string") {
+    throw new LabError("invalid-option", `a text is given as corpus("file.txt"), received ${JSON.stringify(on)}`);
+  }
+}
+
+export interface Job {
+  readonly inside: Inside;
+  readonly windows: Windows;
+  /** The setting that kl and top1 compare with, where one of them is asked for. */
+  readonly reference: NativeSetting | undefined;
+  /** What does not depend on the setting. */
+  readonly provenance: Omit<Provenance, "policy" | "tokens">;
+}
+
+export async function prepare(
+  model: Model,
+  on: Corpus,
+  options: { readonly measure: readonly Measure[]; readonly reference?: Model | undefined; readonly window?: number | undefined },
+  signal: AbortSignal | undefined,
+): Promise<Job> {
+  const inside = insideOf(model);
+  const { weights } = inside;
+  const windows = cut(await readText(on), on, weights.tokenizer, windowSize(options.window, inside.context));
+  const digest = await sha256(weights.table.path, signal);
+  const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
+  return {
+    inside,
+    windows,
+    reference: reference?.native,
+    provenance: {
+      model: modelName(weights.table),
+      sha256: digest,
+      weights: Object.entries(weights.info.weightTypes)
+        .sort(([, a], [, b]) => b - a)
+        .map(([type]) => type)
+        .join(", "),
+      activation: model.activation.name,
+      strategy: model.strategy,
+      interventions: model.interventions.length,
+      reference: reference ? referenceText(options.reference!) : null,
+      arithmetic: "float",
+      kv: "f32",
+      corpus: on.name,
+      corpusSha256: await sha256(on.path, signal),
+      window: windows.size,
+      bos: windows.bos,
+      device: "cpu",
+      threads: inside.threads,
+      version: packageInfo().version,
+      date: new Date().toISOString(),
+    },
+  };
+}
+
+const referenceText = (model: Model) => {
+  const changed = model.interventions.length > 0 ? `, ${model.interventions.length} interventions` : "";
+  return `${model.name}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${model.strategy}${changed}`;
+};
+
+async function referenceOf(
+  reference: Model | undefined,
+  inside: Inside,
+  digest: string,
+  signal: AbortSignal | undefined,
+): Promise<Inside> {
+  if (!reference) throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
+  const other = insideOf(reference);
+  if (other.weights !== inside.weights && (await sha256(other.weights.table.path, signal)) !== digest) {
+    throw new LabError(
+      "invalid-option",
+      `the reference ${reference.name} has other weights than ${modelName(inside.weights.table)}; comparing two files is not available yet, use a view of the same one: model.with({ ... })`,
+    );
+  }
+  return other;
+}
+
+export const policyOf = (provenance: Job["provenance"], policy: Policy, tokens: number): Provenance => ({
+  ...provenance,
+  policy,
+  tokens,
+});
+
+/** The settings of one batch: those measured, and the reference behind them where it is none of these. */
+export function withReference(
+  settings: readonly NativeSetting[],
+  reference: NativeSetting | undefined,
+): { readonly settings: readonly NativeSetting[]; readonly reference: number } {
+  if (!reference) return { settings, reference: -1 };
+  const same = settings.findIndex((setting) => sameSetting(setting, reference));
+  return same >= 0 ? { settings, reference: same } : { settings: [...settings, reference], reference: settings.length };
+}
+function sameSetting(a: NativeSetting, b: NativeSetting): boolean {
+  const plain = (setting: NativeSetting) => setting.interventions.length === 0;
+  return plain(a) && plain(b) && a.activation === b.activation && a.strategy === b.strategy && a.t.every((t, i) => t === b.t[i]);
+}

@@ -1,0 +1,67 @@
+/** `measure`: one view of a model over a corpus. Sums are kept where the model runs; nothing is captured. */
+
+import { notebook } from "../display.js";
+import { checkOptions, LabError } from "../errors.js";
+import type { Model } from "../model/model.js";
+import { insideOf } from "../model/model.js";
+import { Progress } from "../progress.js";
+import type { Corpus } from "./corpus.js";
+import { checkCorpus, checkMeasures, policyOf, prepare, withReference } from "./job.js";
+import type { Measure, Report } from "./report.js";
+import { shown } from "./report-display.js";
+import { Scores } from "./scores.js";
+import { groupSize, walk } from "./walk.js";
+
+export interface MeasureOptions<M extends Measure> {
+  /** Which measures: sparsity, perplexity, kl, top1. */
+  measure: readonly M[];
+  /** kl and top1 compare with it; asking for them without it is an error. A view of the same file. */
+  reference?: Model;
+  /** Tokens of a window. BOS replaces its first token, no overlap, the second half is scored (255 of 512). Default: min(512, context). */
+  window?: number;
+  /** Stops within 100 ms; default: the running cell's stop button. */
+  signal?: AbortSignal;
+  /** Share of the tokens done; without it one line tells of the progress. */
+  onProgress?: (fraction: number) => void;
+}
+
+/** @throws LabError invalid-option (a text shorter than one window among others), out-of-memory, not-finite, aborted */
+export async function measure<const M extends Measure>(model: Model, on: Corpus, options: MeasureOptions<M>): Promise<Report<M>> {
+  const inside = insideOf(model);
+  if (typeof options !== "object" || options === null)
+    throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
+  checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress"]);
+  checkMeasures(options.measure);
+  checkCorpus(on);
+  const signal = options.signal ?? notebook()?.signal();
+  const { windows, reference, provenance } = await prepare(model, on, options, signal);
+  const { weights, native, threads } = inside;
+  const side = withReference([native], reference);
+  groupSize(weights, [native], side.settings.slice(1), windows, options.measure, threads);
+  const scores = new Scores(weights.info.layers, weights.info.neurons);
+  const total = windows.list.length * windows.size;
+  const progress = options.onProgress ? undefined : new Progress(`measure ${on.name}`);
+  try {
+    for await (const { tokens } of walk({
+      weights,
+      ...side,
+      scores: [scores],
+      windows,
+      measure: options.measure,
+      threads,
+      signal,
+    })) {
+      progress?.tick(tokens / total);
+      options.onProgress?.(tokens / total);
+    }
+  } catch (error) {
+    progress?.end(signal?.aborted ? "stopped" : "failed");
+    throw error;
+  }
+  progress?.end();
+  return shown({
+    ...scores.measures(options.measure),
+    tokens: scores.tokens,
+    provenance: policyOf(provenance, model.policy, scores.tokens),
+  }) as Report<M>;
+}

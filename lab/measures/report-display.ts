@@ -1,0 +1,56 @@
+/** How a report shows itself as a cell's last value: a small table of its numbers, and one line of where they come from. */
+import { displaySymbol, type MimeBundle } from "../display.js";
+import { policyText } from "../policy/policy.js";
+import { valueText } from "../tensor-display.js";
+import type { MeasureMap, Provenance } from "./report.js";
+
+type Parts = { readonly [K in keyof MeasureMap]?: MeasureMap[K] } & { readonly tokens: number; readonly provenance: Provenance };
+
+/** The same record, which now draws itself; the drawing is no part of its data. */
+export function shown<R extends object>(report: R): R {
+  return Object.defineProperty(report, displaySymbol, { value: () => bundle(report as unknown as Parts), enumerable: false });
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+/** A value with its standard error, where there is one. */
+const within = (text: string, stderr: string, known: number) => (Number.isFinite(known) ? `${text} ± ${stderr}` : text);
+
+function rows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
+  const out: [string, string][] = [];
+  if (sparsity) {
+    out.push(
+      ["zeros in x₁", percent(sparsity.mean)],
+      ["zeros in the gate", percent(sparsity.zerosInGate)],
+      ["rows of up and down skipped", percent(sparsity.rowsSkipped)],
+    );
+  }
+  if (perplexity) {
+    out.push(
+      ["perplexity", within(valueText(perplexity.value), valueText(perplexity.stderr), perplexity.stderr)],
+      ["bits per byte", valueText(perplexity.bitsPerByte)],
+    );
+  }
+  if (kl) {
+    out.push(
+      ["KL, nats", within(valueText(kl.mean), valueText(kl.stderr), kl.stderr)],
+      ["KL median, 99 %, largest", [kl.median, kl.p99, kl.max].map(valueText).join(", ")],
+    );
+  }
+  if (top1) out.push(["same top token", within(percent(top1.agreement), percent(top1.stderr), top1.stderr)]);
+  return out;
+}
+
+function origin({ tokens, provenance: p }: Parts): string {
+  return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${p.strategy}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}`;
+}
+
+function bundle(report: Parts): MimeBundle {
+  const escaped = (text: string) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
+  const table = rows(report).map(([name, value]) => `<tr><td style="text-align:left">${name}</td><td>${value}</td></tr>`);
+  return {
+    "text/plain": `Report: ${rows(report)
+      .map(([name, value]) => `${name} ${value}`)
+      .join("; ")}. ${origin(report)}`,
+    "text/html": `<div><table>${table.join("")}</table><small>${escaped(origin(report))}</small></div>`,
+  };
+}

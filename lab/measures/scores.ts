@@ -1,0 +1,132 @@
+/**
+ * The sums of one setting over a corpus, and the measures made of them. Sums are counts or float64; standard errors come from the spread of
+ * the windows' means (tokens of a window go together), so they are NaN until two windows are finished:
+ *   stderr(mean) = sd(means of the windows, n - 1) / sqrt(windows); of perplexity: perplexity · stderr(mean nll).
+ * L blocks, F neurons.
+ */
+import type { Measure, MeasureMap } from "./report.js";
+
+export class Scores {
+  readonly #neurons: number;
+  readonly #zerosInMid: Float64Array;
+  readonly #zerosInGate: Float64Array;
+  readonly #rowsRead: Float64Array;
+  tokens = 0;
+  #nll = new Spread();
+  #kl = new Spread(true);
+  #top1 = new Spread();
+  #scoredBytes = 0;
+
+  constructor(layers: number, neurons: number) {
+    this.#neurons = neurons;
+    this.#zerosInMid = new Float64Array(layers);
+    this.#zerosInGate = new Float64Array(layers);
+    this.#rowsRead = new Float64Array(layers);
+  }
+
+  /** Counts of one block over `tokens` rows. */
+  addCounts(layer: number, zerosInMid: number, zerosInGate: number, rowsRead: number): void {
+    this.#zerosInMid[layer]! += zerosInMid;
+    this.#zerosInGate[layer]! += zerosInGate;
+    this.#rowsRead[layer]! += rowsRead;
+  }
+  addNll(value: number, bytes: number): void {
+    this.#nll.add(value);
+    this.#scoredBytes += bytes;
+  }
+  addKl(value: number): void {
+    this.#kl.add(value);
+  }
+  addTop1(agrees: boolean): void {
+    this.#top1.add(agrees ? 1 : 0);
+  }
+  endWindow(): void {
+    this.#nll.endWindow();
+    this.#kl.endWindow();
+    this.#top1.endWindow();
+  }
+  /** Whether every measure that scores tokens has one. */
+  get scored(): boolean {
+    return this.#nll.count > 0 || this.#kl.count > 0 || this.#top1.count > 0;
+  }
+
+  measures<M extends Measure>(wanted: readonly M[]): { readonly [K in M]: MeasureMap[K] } {
+    const made: { [K in Measure]: () => MeasureMap[K] } = {
+      sparsity: () => this.sparsity(),
+      perplexity: () => this.perplexity(),
+      kl: () => this.kl(),
+      top1: () => ({ agreement: this.#top1.mean, stderr: this.#top1.stderr }),
+    };
+    return Object.fromEntries(wanted.map((name) => [name, made[name]()])) as unknown as { readonly [K in M]: MeasureMap[K] };
+  }
+
+  /** S(l) = zeros in x₁ / (tokens · F); mean over the blocks (ProSparse). */
+  sparsity(): MeasureMap["sparsity"] {
+    const share = (sums: Float64Array) =>
+      sums.reduce((sum, value) => sum + value, 0) / (this.tokens * this.#neurons * sums.length);
+    return {
+      mean: share(this.#zerosInMid),
+      byLayer: Float32Array.from(this.#zerosInMid, (zeros) => zeros / (this.tokens * this.#neurons)),
+      zerosInGate: share(this.#zerosInGate),
+      rowsSkipped: 1 - share(this.#rowsRead),
+    };
+  }
+  /** exp(mean nll); bits per byte = Σ nll / (bytes · ln 2). */
+  perplexity(): MeasureMap["perplexity"] {
+    const value = Math.exp(this.#nll.mean);
+    return { value, stderr: value * this.#nll.stderr, bitsPerByte: this.#nll.sum / (this.#scoredBytes * Math.LN2) };
+  }
+  kl(): MeasureMap["kl"] {
+    const sorted = this.#kl.sorted();
+    return {
+      mean: this.#kl.mean,
+      stderr: this.#kl.stderr,
+      median: quantile(sorted, 0.5),
+      p99: quantile(sorted, 0.99),
+      max: sorted.at(-1) ?? Number.NaN,
+    };
+  }
+}
+
+/** A mean over tokens with the spread of the windows' means. */
+class Spread {
+  count = 0;
+  sum = 0;
+  readonly #values: number[] | undefined;
+  readonly #means: number[] = [];
+  #windowCount = 0;
+  #windowSum = 0;
+
+  constructor(keepsValues = false) {
+    this.#values = keepsValues ? [] : undefined;
+  }
+  add(value: number): void {
+    this.count++;
+    this.sum += value;
+    this.#windowCount++;
+    this.#windowSum += value;
+    this.#values?.push(value);
+  }
+  endWindow(): void {
+    if (this.#windowCount > 0) this.#means.push(this.#windowSum / this.#windowCount);
+    [this.#windowCount, this.#windowSum] = [0, 0];
+  }
+  get mean(): number {
+    return this.sum / this.count;
+  }
+  get stderr(): number {
+    const n = this.#means.length;
+    const mean = this.#means.reduce((sum, value) => sum + value, 0) / n;
+    return n < 2 ? Number.NaN : Math.sqrt(this.#means.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1) / n);
+  }
+  sorted(): Float64Array {
+    return Float64Array.from(this.#values ?? []).sort();
+  }
+}
+
+/** Between the two nearest values, in proportion. */
+export function quantile(sorted: Float64Array, q: number): number {
+  const place = q * (sorted.length - 1);
+  const low = Math.floor(place);
+  return sorted.length === 0 ? Number.NaN : sorted[low]! + (place - low) * ((sorted[low + 1] ?? sorted[low]!) - sorted[low]!);
+}

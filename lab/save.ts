@@ -1,0 +1,80 @@
+/**
+ * `save`: results to a file, by its ending. json: the record as it is, arrays of numbers as lists (float32 in their shortest form, what is
+ * not a number as null). csv: one row for each record, nested names joined by dots; of a tensor one row for each value.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, extname, resolve } from "node:path";
+import { stringify } from "csv-stringify/sync";
+import { LabError } from "./errors.js";
+import { floatText } from "./policy/policy.js";
+import type { Values } from "./tensor.js";
+
+/** Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder. */
+export async function save(path: `${string}.${"json" | "csv"}`, value: object): Promise<void> {
+  const kind = extname(path).toLowerCase();
+  if (kind === ".npz" || kind === ".gguf")
+    throw new LabError("invalid-option", `save to "${kind}" is not available yet; use .json or .csv`);
+  if (kind !== ".json" && kind !== ".csv")
+    throw new LabError("invalid-option", `save writes .json and .csv; "${path}" is neither`);
+  const text = kind === ".json" ? `${JSON.stringify(plain(value, "value"), null, 1)}\n` : csvText(value);
+  const full = resolve(path);
+  await mkdir(dirname(full), { recursive: true });
+  await writeFile(full, text);
+}
+
+const isTensor = (value: object): value is Values => "dims" in value && "data" in value && value.data instanceof Float32Array;
+
+/** The value as JSON has it; throws on what would be lost. */
+export function plain(value: unknown, where: string): unknown {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (value instanceof Float32Array) return Array.from(value, (one) => (Number.isFinite(one) ? Number(floatText(one)) : null));
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Array.from(value as Float64Array, (one, i) => plain(one, `${where}[${i}]`));
+  if (Array.isArray(value)) return value.map((one, i) => plain(one, `${where}[${i}]`));
+  if (typeof value === "object" && isTensor(value)) return { dims: value.dims, size: value.size, data: plain(value.data, where) };
+  const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
+    const found = typeof value === "object" ? `a ${(value as object).constructor?.name ?? "object"}` : `a ${typeof value}`;
+    throw new LabError(
+      "invalid-option",
+      `save takes plain data (reports, points, tensors, numbers, texts); ${where} is ${found}`,
+    );
+  }
+  return Object.fromEntries(
+    Object.entries(value as object)
+      .filter(([, one]) => one !== undefined)
+      .map(([key, one]) => [key, plain(one, `${where}.${key}`)]),
+  );
+}
+
+function csvText(value: object): string {
+  const rows = isTensor(value)
+    ? tensorRows(value)
+    : (Array.isArray(value) ? value : [value]).map((one, i) => flat(plain(one, `value[${i}]`)));
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return stringify(
+    rows.map((row) => columns.map((name) => row[name] ?? "")),
+    { header: true, columns, cast: { boolean: (one) => String(one) } },
+  );
+}
+
+/** { sparsity: { mean: 0.9 } } -> { "sparsity.mean": 0.9 } */
+function flat(value: unknown, name = ""): Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return { [name || "value"]: value };
+  return Object.assign({}, ...Object.entries(value).map(([key, one]) => flat(one, name ? `${name}.${key}` : key)));
+}
+
+function tensorRows({ data, dims, size }: Values): Record<string, unknown>[] {
+  return Array.from(data, (one, i) => {
+    const row: Record<string, unknown> = {};
+    let span = data.length;
+    let rest = i;
+    for (const name of dims) {
+      span /= size[name]!;
+      row[name] = Math.floor(rest / span);
+      rest %= span;
+    }
+    return { ...row, value: floatText(one) };
+  });
+}
