@@ -1,0 +1,228 @@
+// What the executor promises whatever the numbers are (fresh ones in every run): the same bits at any thread count, token by token or
+// at once, alone or in company, exact or dense, in any weight type that holds the same values; and a layer's parts are the layer.
+#include <cmath>
+
+#include "executor/backend.h"
+#include "executor/model.h"
+#include "testing/random_model.h"
+#include "testing/testing.h"
+
+using namespace sparselab;
+using namespace sparselab::testing;
+
+namespace {
+
+const std::vector<std::vector<TensorType>> kTypeMixes = {{F32}, {F16}, {Q8_0}, {F32, F16, Q8_0}};
+
+// A plan with one setting for each (activation, strategy, t), that captures mid and gate of all blocks.
+struct TestPlan {
+  std::vector<std::vector<float>> t;
+  std::vector<SlSetting> settings;
+  std::vector<SlCapture> captures;
+  SlPlan plan{};
+  void setting(const SlModel& m, SlActivation a, SlStrategy s, float threshold = 0) {
+    t.emplace_back(m.layers, threshold);
+    settings.push_back({static_cast<uint32_t>(a), static_cast<uint32_t>(s), nullptr, nullptr, 0});
+  }
+  void capture(SlPoint point, uint32_t from, uint32_t to) { captures.push_back({static_cast<uint32_t>(point), from, to}); }
+  const SlPlan& make(uint32_t sequences, uint32_t length, uint32_t threads) {
+    for (size_t i = 0; i < settings.size(); i++) settings[i].t = t[i].data();
+    plan = {settings.data(), static_cast<uint32_t>(settings.size()), captures.data(), static_cast<uint32_t>(captures.size()), sequences, length, threads};
+    return plan;
+  }
+};
+
+struct Program {
+  Program(const RandomModel& m, const SlPlan& p) : program(compile(m, p)) {}
+  ~Program() { sl_cpu_backend()->close_program(program); }
+  SlProgram* program;
+};
+
+std::vector<int32_t> random_tokens(std::mt19937_64& r, const SlModel& m, size_t n) {
+  std::vector<int32_t> out(n);
+  for (int32_t& t : out) t = static_cast<int32_t>(r() % m.vocab);
+  return out;
+}
+
+// All tokens at once, one setting.
+Result prefill(const RandomModel& m, SlActivation a, SlStrategy s, float t, const std::vector<int32_t>& tokens, uint32_t threads) {
+  TestPlan p;
+  p.setting(m.shape, a, s, t);
+  for (SlPoint point : {SL_FFN_MID, SL_FFN_GATE, SL_RESID_POST}) p.capture(point, 0, m.shape.layers);
+  const SlPlan& plan = p.make(1, static_cast<uint32_t>(tokens.size()), threads);
+  Program program(m, plan);
+  Rows rows;
+  for (size_t i = 0; i < tokens.size(); i++) rows.add(tokens[i], static_cast<int32_t>(i));
+  return forward(m, program.program, plan, rows);
+}
+
+void same(const Result& a, const Result& b, const std::string& what, uint64_t seed) {
+  CHECK_MSG(same_bits(a.logits, b.logits), what + text(": logits, seed %llu", (unsigned long long)seed));
+  for (size_t c = 0; c < a.captures.size(); c++) CHECK_MSG(same_bits(a.captures[c], b.captures[c]), what + text(": capture %zu, seed %llu", c, (unsigned long long)seed));
+  CHECK_MSG(a.zeros_mid == b.zeros_mid && a.zeros_gate == b.zeros_gate, what + ": counts");
+}
+
+}  // namespace
+
+TEST("invariant: any thread count gives the same bits") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const auto& types : kTypeMixes) {
+    RandomModel m(r(), small_shape(), types, r() % 2);
+    auto tokens = random_tokens(r, m.shape, 21);
+    Result one = prefill(m, SL_FATRELU, SL_EXACT, 0.1f, tokens, 1);
+    for (uint32_t threads : {2u, 3u, 8u}) same(one, prefill(m, SL_FATRELU, SL_EXACT, 0.1f, tokens, threads), text("%u threads", threads), seed);
+  }
+}
+
+TEST("invariant: exact gives the bits of dense and reads less") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const auto& types : kTypeMixes)
+    for (SlActivation a : {SL_RELU, SL_FATRELU, SL_RELU2, SL_SILU, SL_GELU, SL_GELU_TANH}) {
+      RandomModel m(r(), small_shape(), types, r() % 2);
+      auto tokens = random_tokens(r, m.shape, 1 + r() % 9);
+      Result dense = prefill(m, a, SL_DENSE, 0.3f, tokens, 2), exact = prefill(m, a, SL_EXACT, 0.3f, tokens, 2);
+      same(dense, exact, text("activation %d", a), seed);
+      CHECK(exact.bytes <= dense.bytes);
+      const bool sparse = a == SL_RELU || a == SL_FATRELU || a == SL_RELU2;
+      for (size_t i = 0; i < exact.rows_read.size(); i++) {
+        CHECK(exact.rows_read[i] == m.shape.neurons - exact.zeros_gate[i]);
+        CHECK(dense.rows_read[i] == m.shape.neurons);
+        CHECK(exact.zeros_mid[i] >= exact.zeros_gate[i]);
+        if (sparse) CHECK(exact.zeros_gate[i] > 0);
+      }
+    }
+}
+
+TEST("invariant: token by token gives the bits of all at once") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const auto& types : kTypeMixes)
+    for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
+      RandomModel m(r(), small_shape(), types, r() % 2);
+      auto tokens = random_tokens(r, m.shape, 17);
+      Result all = prefill(m, SL_FATRELU, strategy, 0.05f, tokens, 2);
+      TestPlan p;
+      p.setting(m.shape, SL_FATRELU, strategy, 0.05f);
+      const SlPlan& plan = p.make(1, 17, 2);
+      Program program(m, plan);
+      size_t at = 0;
+      while (at < tokens.size()) {  // in pieces of one to four
+        Rows rows;
+        size_t n = std::min<size_t>(1 + r() % 4, tokens.size() - at);
+        for (size_t i = 0; i < n; i++) rows.add(tokens[at + i], static_cast<int32_t>(at + i));
+        Result piece = forward(m, program.program, plan, rows);
+        for (size_t i = 0; i < n * m.shape.vocab; i++)
+          CHECK_MSG(piece.logits[i] == all.logits[at * m.shape.vocab + i], text("position %zu seed %llu", at, (unsigned long long)seed));
+        at += n;
+      }
+    }
+}
+
+TEST("invariant: a row does not depend on its company") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  RandomModel m(r(), small_shape(), {F32, F16, Q8_0}, false);
+  const size_t T = 9;
+  auto first = random_tokens(r, m.shape, T), second = random_tokens(r, m.shape, T);
+  Result alone = prefill(m, SL_FATRELU, SL_EXACT, 0.2f, first, 2), other = prefill(m, SL_RELU, SL_DENSE, 0, second, 2);
+  TestPlan p;
+  p.setting(m.shape, SL_FATRELU, SL_EXACT, 0.2f);
+  p.setting(m.shape, SL_RELU, SL_DENSE);
+  const SlPlan& plan = p.make(3, T, 2);
+  Program program(m, plan);
+  Rows rows;  // three sequences, token by token side by side
+  for (size_t i = 0; i < T; i++) {
+    rows.add(first[i], static_cast<int32_t>(i), 0, 0);
+    rows.add(second[i], static_cast<int32_t>(i), 1, 1);
+    rows.add(first[i], static_cast<int32_t>(i), 2, 1);
+  }
+  Result together = forward(m, program.program, plan, rows);
+  const size_t V = m.shape.vocab;
+  for (size_t i = 0; i < T; i++)
+    for (size_t v = 0; v < V; v++) {
+      CHECK_MSG(together.logits[3 * i * V + v] == alone.logits[i * V + v], text("first, seed %llu", (unsigned long long)seed));
+      CHECK_MSG(together.logits[(3 * i + 1) * V + v] == other.logits[i * V + v], text("second, seed %llu", (unsigned long long)seed));
+    }
+}
+
+TEST("invariant: FATReLU at t = 0 is ReLU") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  RandomModel m(r(), small_shape(), {F32, Q8_0}, true);
+  auto tokens = random_tokens(r, m.shape, 11);
+  same(prefill(m, SL_RELU, SL_EXACT, 0, tokens, 2), prefill(m, SL_FATRELU, SL_EXACT, 0, tokens, 2), "t = 0", seed);
+}
+
+TEST("invariant: the values count, not the type they are stored in") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  // The same numbers as Q8_0 and, dequantised, as F32: a FFN gives the same bits.
+  RandomModel q(r(), small_shape(), {Q8_0}, false);
+  std::vector<std::vector<float>> values;
+  std::vector<SlTensor> tensors = q.tensors;
+  for (SlTensor& t : tensors) {
+    if (t.type != Q8_0) continue;
+    values.emplace_back(t.shape[0] * t.shape[1]);
+    for (uint64_t row = 0; row < t.shape[1]; row++) {
+      const uint8_t* p = t.data + row * t.shape[0] / 32 * 34;
+      for (uint64_t j = 0; j < t.shape[0]; j++) {
+        uint16_t h;
+        std::memcpy(&h, p + j / 32 * 34, 2);
+        int sign = h >> 15 ? -1 : 1, e = (h >> 10) & 31, f = h & 1023;
+        float d = static_cast<float>(sign * (e ? std::ldexp(1024 + f, e - 25) : std::ldexp(f, -24)));
+        values.back()[row * t.shape[0] + j] = d * static_cast<float>(static_cast<int8_t>(p[j / 32 * 34 + 2 + j % 32]));
+      }
+    }
+    t.type = F32;
+    t.data = reinterpret_cast<const uint8_t*>(values.back().data());
+    t.bytes = values.back().size() * 4;
+  }
+  SlBackendModel* f = nullptr;
+  SlOpened opened{};
+  SlError error{};
+  CHECK(sl_cpu_backend()->open(&q.shape, tensors.data(), tensors.size(), nullptr, 0, &f, &opened, &error) == 0);
+  std::vector<float> t(q.shape.layers, 0.1f), x = random_floats(r, 3 * q.shape.hidden), y1(x.size(), NAN), y2(x.size(), NAN);
+  SlSetting setting{SL_FATRELU, SL_EXACT, t.data(), nullptr, 0};
+  CHECK(sl_cpu_backend()->ffn(q.model, 1, 3, x.data(), nullptr, 0, &setting, 2, y1.data(), nullptr, nullptr, &error) == 0);
+  CHECK(sl_cpu_backend()->ffn(f, 1, 3, x.data(), nullptr, 0, &setting, 2, y2.data(), nullptr, nullptr, &error) == 0);
+  CHECK_MSG(same_bits(y1, y2), text("seed %llu", (unsigned long long)seed));
+  sl_cpu_backend()->close(f);
+}
+
+TEST("invariant: two random neuron sets add up to the layer") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (bool gate : {true, false})
+    for (const auto& types : kTypeMixes) {
+      RandomModel m(r(), small_shape(gate), types, r() % 2);
+      const uint64_t B = 3, D = m.shape.hidden, F = m.shape.neurons;
+      std::vector<float> t(m.shape.layers, 0.1f), x = random_floats(r, B * D);
+      SlSetting setting{gate ? SL_FATRELU : SL_RELU2, SL_EXACT, t.data(), nullptr, 0};
+      auto part = [&](const std::vector<uint32_t>* ids, std::vector<float>& y, std::vector<float>& mid) {
+        SlError error{};
+        uint64_t n = ids ? ids->size() : F;
+        y.assign(B * D, NAN);
+        mid.assign(B * n, NAN);
+        int failed = sl_cpu_backend()->ffn(m.model, 1, B, x.data(), ids ? ids->data() : nullptr, n, &setting, 2, y.data(), nullptr, mid.data(), &error);
+        CHECK_MSG(!failed, error.message);
+      };
+      std::vector<uint32_t> hot, cold;
+      for (uint32_t i = 0; i < F; i++) (r() % 3 ? cold : hot).push_back(i);
+      std::vector<float> whole, y1, y2, mid, mid1, mid2;
+      part(nullptr, whole, mid);
+      part(&hot, y1, mid1);
+      part(&cold, y2, mid2);
+      double error = 0, size = 0;
+      for (size_t i = 0; i < whole.size(); i++) {
+        error += std::pow(static_cast<double>(y1[i]) + y2[i] - whole[i], 2);
+        size += std::pow(static_cast<double>(whole[i]), 2);
+      }
+      CHECK_MSG(std::sqrt(error / size) <= 1e-6, text("%g, seed %llu", std::sqrt(error / size), (unsigned long long)seed));
+      for (uint64_t b = 0; b < B; b++) {
+        for (size_t k = 0; k < hot.size(); k++) CHECK(mid1[b * hot.size() + k] == mid[b * F + hot[k]]);
+        for (size_t k = 0; k < cold.size(); k++) CHECK(mid2[b * cold.size() + k] == mid[b * F + cold[k]]);
+      }
+    }
+}

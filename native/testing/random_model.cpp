@@ -1,0 +1,160 @@
+#include "testing/random_model.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "error.h"
+#include "executor/model.h"
+#include "quant/half.h"
+#include "testing/testing.h"
+
+namespace sparselab::testing {
+namespace {
+
+void check(int failed, const SlError& e) {
+  if (!failed) return;
+  for (int c = 0; c <= static_cast<int>(Code::aborted); c++)
+    if (std::strcmp(code_name(static_cast<Code>(c)), e.code) == 0) throw Error(static_cast<Code>(c), e.message);
+  throw Error(Code::invalid_option, e.message);
+}
+
+}  // namespace
+
+uint16_t half_of(float value) {
+  // The nearest of all halves, found by bisection over their order: slow and plain.
+  uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  float magnitude = std::fabs(value);
+  uint16_t low = 0, high = 0x7c00;
+  while (high - low > 1) {
+    uint16_t middle = static_cast<uint16_t>((low + high) / 2);
+    (half_to_float(middle) <= magnitude ? low : high) = middle;
+  }
+  float below = half_to_float(low), above = half_to_float(high);
+  bool up = magnitude - below > above - magnitude || (magnitude - below == above - magnitude && (low & 1));
+  return static_cast<uint16_t>(sign | (up ? high : low));
+}
+
+std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
+  std::vector<uint8_t> out;
+  auto put = [&](const void* p, size_t n) { out.insert(out.end(), static_cast<const uint8_t*>(p), static_cast<const uint8_t*>(p) + n); };
+  if (type == F32) put(values.data(), values.size() * 4);
+  if (type == F16)
+    for (float v : values) {
+      uint16_t h = half_of(v);
+      put(&h, 2);
+    }
+  if (type == Q8_0)
+    for (size_t b = 0; b < values.size(); b += 32) {
+      float most = 0;
+      for (size_t j = 0; j < 32; j++) most = std::max(most, std::fabs(values[b + j]));
+      float d = most / 127, inverse = d ? 1 / d : 0;
+      uint16_t h = half_of(d);
+      put(&h, 2);
+      for (size_t j = 0; j < 32; j++) {
+        auto q = static_cast<int8_t>(std::round(values[b + j] * inverse));
+        put(&q, 1);
+      }
+    }
+  return out;
+}
+
+SlModel small_shape(bool gate) {
+  SlModel m{};
+  m.layers = 2;
+  m.hidden = 64;
+  m.neurons = 160;
+  m.heads = 4;
+  m.kv_heads = 2;
+  m.head_size = 16;
+  m.vocab = 96;
+  m.context = 64;
+  m.rope_base = 10000;
+  m.norm_epsilon = 1e-5f;
+  m.ffn = {gate ? 1u : 0u, SL_UP_AS_IS};
+  return m;
+}
+
+void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale, float mean) {
+  std::vector<float> values = random_floats(r, rows * cols, scale);
+  for (float& v : values) v += mean;
+  data_.push_back(encode(type, values));
+  names_.push_back(name);
+  tensors.push_back({nullptr, type, 2, {cols, rows, 1, 1}, nullptr, data_.back().size()});
+}
+
+RandomModel::RandomModel(uint64_t seed, SlModel of, std::vector<TensorType> types, bool down_t) : shape(of) {
+  std::mt19937_64 r(seed);
+  auto any = [&] { return types[r() % types.size()]; };
+  const uint64_t D = shape.hidden, F = shape.neurons, Q = shape.heads * shape.head_size, KV = shape.kv_heads * shape.head_size;
+  const float s = 1 / std::sqrt(static_cast<float>(D));
+  add(r, "token_embd.weight", shape.vocab, D, any(), 1);
+  add(r, "output_norm.weight", 1, D, F32, 0.1f, 1);
+  add(r, "output.weight", shape.vocab, D, any(), s);
+  for (uint32_t l = 0; l < shape.layers; l++) {
+    std::string b = "blk." + std::to_string(l) + ".";
+    add(r, b + "attn_norm.weight", 1, D, F32, 0.1f, 1);
+    add(r, b + "ffn_norm.weight", 1, D, F32, 0.1f, 1);
+    add(r, b + "attn_q.weight", Q, D, any(), s);
+    add(r, b + "attn_k.weight", KV, D, any(), s);
+    add(r, b + "attn_v.weight", KV, D, any(), s);
+    add(r, b + "attn_output.weight", D, Q, any(), s);
+    if (shape.ffn.has_gate) add(r, b + "ffn_gate.weight", F, D, any(), s, -0.5f * s);
+    add(r, b + "ffn_up.weight", F, D, any(), s);
+    if (down_t)
+      add(r, b + "ffn_down_t.weight", F, D, any(), s);
+    else
+      add(r, b + "ffn_down.weight", D, F, any(), s);
+  }
+  for (size_t i = 0; i < tensors.size(); i++) {
+    tensors[i].name = names_[i].c_str();
+    tensors[i].data = data_[i].data();
+  }
+  SlOpened opened{};
+  SlError error{};
+  check(sl_cpu_backend()->open(&shape, tensors.data(), tensors.size(), nullptr, 0, &model, &opened, &error), error);
+}
+
+RandomModel::~RandomModel() { sl_cpu_backend()->close(model); }
+
+void Rows::add(int32_t token, int32_t position, int32_t sequence, int32_t setting, int32_t target, int32_t reference) {
+  tokens.push_back(token);
+  positions.push_back(position);
+  sequences.push_back(sequence);
+  settings.push_back(setting);
+  targets.push_back(target);
+  references.push_back(reference);
+  logits.push_back(1);
+}
+
+SlProgram* compile(const RandomModel& m, const SlPlan& plan) {
+  SlProgram* program = nullptr;
+  SlError error{};
+  check(sl_cpu_backend()->compile(m.model, &plan, &program, &error), error);
+  return program;
+}
+
+Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control) {
+  const auto B = static_cast<uint32_t>(rows.tokens.size());
+  Result out;
+  uint64_t wanted = 0;
+  for (uint8_t w : rows.logits) wanted += w;
+  out.logits.assign(wanted * m.shape.vocab, NAN);
+  std::vector<float*> captures;
+  for (uint32_t c = 0; c < plan.capture_count; c++)
+    out.captures.emplace_back((plan.captures[c].to - plan.captures[c].from) * B * point_width(m.shape, static_cast<SlPoint>(plan.captures[c].point)), NAN);
+  for (auto& c : out.captures) captures.push_back(c.data());
+  for (auto* counts : {&out.zeros_mid, &out.zeros_gate, &out.rows_read}) counts->assign(m.shape.layers * B, 0xffffffff);
+  out.nll.assign(B, -1);
+  out.kl.assign(B, -1);
+  out.top1.assign(B, 7);
+  SlBatch batch{B, rows.tokens.data(), rows.positions.data(), rows.sequences.data(), rows.settings.data(), rows.logits.data(), rows.targets.data(), rows.references.data()};
+  SlSinks sinks{captures.data(), out.logits.data(), out.zeros_mid.data(), out.zeros_gate.data(), out.rows_read.data(), out.nll.data(), out.kl.data(), out.top1.data(), 0};
+  SlControl own{};
+  SlError error{};
+  check(sl_cpu_backend()->forward(program, &batch, &sinks, control ? control : &own, &error), error);
+  out.bytes = sinks.weight_bytes_read;
+  return out;
+}
+
+}  // namespace sparselab::testing

@@ -1,0 +1,53 @@
+// A small random llama in memory, in any mix of weight types, for the tests of the executor. Fresh numbers for every seed.
+#pragma once
+#include <random>
+#include <string>
+#include <vector>
+
+#include "executor/backend.h"
+#include "quant/types.h"
+
+namespace sparselab::testing {
+
+// Rows of n floats in a type's form. Q8_0 as ggml does: d = max|x| / 127 in half, q = round(x / d).
+std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values);
+uint16_t half_of(float value);  // round to nearest even
+
+struct RandomModel {
+  // Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
+  RandomModel(uint64_t seed, SlModel shape, std::vector<TensorType> types, bool down_t);
+  ~RandomModel();
+  RandomModel(const RandomModel&) = delete;
+  RandomModel& operator=(const RandomModel&) = delete;
+
+  SlModel shape;
+  SlBackendModel* model = nullptr;  // on the CPU backend
+  std::vector<SlTensor> tensors;
+
+ private:
+  void add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale, float mean = 0);
+  std::vector<std::vector<uint8_t>> data_;
+  std::vector<std::string> names_;
+};
+
+SlModel small_shape(bool gate = true);
+
+// One forward of a program, with every sink.
+struct Result {
+  std::vector<float> logits;               // (wanted, V)
+  std::vector<std::vector<float>> captures;
+  std::vector<uint32_t> zeros_mid, zeros_gate, rows_read;
+  std::vector<double> nll, kl;
+  std::vector<uint8_t> top1;
+  uint64_t bytes = 0;
+};
+struct Rows {
+  std::vector<int32_t> tokens, positions, sequences, settings, targets, references;
+  std::vector<uint8_t> logits;
+  void add(int32_t token, int32_t position, int32_t sequence = 0, int32_t setting = 0, int32_t target = -1, int32_t reference = -1);
+};
+// Throws Error of the backend's.
+SlProgram* compile(const RandomModel& m, const SlPlan& plan);
+Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control = nullptr);
+
+}  // namespace sparselab::testing
