@@ -1,0 +1,115 @@
+/**
+ * Errors as their cell sees them: positions of the running JavaScript become lines of the cell, frames of the kernel and of Node are
+ * left out, and the line that failed is shown.
+ */
+import { SourceMap, type SourceMapPayload } from "node:module";
+import { inspect } from "node:util";
+import type { CompiledCell, Failure } from "../messages.js";
+import { codeFrame, paint } from "../text.js";
+import { Interrupted } from "./output.js";
+
+interface Known {
+  readonly code: string;
+  readonly payload: string;
+  map?: SourceMap;
+}
+const cells = new Map<string, Known>();
+/** The labels of cells: `cell 3`, and `cell *7` for one that is not counted. */
+const POSITION = /(cell \*?\d+):(\d+):(\d+)/g;
+const HIDDEN = /node:internal|node:vm|node:async_hooks|\/kernel\/engine\/|\/kernel\/language\/|^\s+at (?:async )?<anonymous>$/;
+
+export function rememberCell(cell: CompiledCell): void {
+  cells.set(cell.label, { code: cell.code, payload: cell.map });
+}
+
+/** `cell 3:7:2` of the JavaScript -> of the cell's own text. */
+export function mapPositions(text: string): string {
+  return text.replace(POSITION, (all, label: string, line: string, column: string) => {
+    const cell = cells.get(label);
+    if (!cell) return all;
+    cell.map ??= new SourceMap(JSON.parse(cell.payload) as SourceMapPayload);
+    const entry = cell.map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
+    // The first line of the mapped file is the one we put before the cell.
+    if (entry.originalLine === undefined || entry.originalLine < 1) return label;
+    return `${label}:${entry.originalLine}:${(entry.originalColumn ?? 0) + 1}`;
+  });
+}
+
+/** Makes `error.stack` speak of the cell's own lines wherever it is printed. */
+export function installStackTraces(): void {
+  Error.prepareStackTrace = (error, frames) => {
+    let head: string;
+    try {
+      head = String(error);
+    } catch {
+      head = "Error";
+    }
+    const lines = frames.map((f) => `    at ${f}`).filter((l) => !HIDDEN.test(l));
+    return [head, ...lines.map(mapPositions)].join("\n");
+  };
+}
+
+/** What is thrown need not be an Error of this realm. */
+interface ErrorLike {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly stack?: unknown;
+  readonly cause?: unknown;
+  readonly code?: unknown;
+  readonly errors?: unknown;
+}
+
+const isErrorLike = (value: unknown): value is ErrorLike =>
+  value instanceof Error || (typeof value === "object" && value !== null && "stack" in value && "message" in value);
+
+export function failureOf(thrown: unknown): Failure {
+  if (!isErrorLike(thrown)) {
+    const text = inspect(thrown, { depth: 2 });
+    return {
+      ename: "Thrown",
+      evalue: text,
+      traceback: [`${paint("red", "Thrown")}: ${text} (not an Error: where it was thrown is not known)`],
+    };
+  }
+  const ename = String(thrown.name ?? "Error");
+  const evalue = String(thrown.message ?? "");
+  return { ename, evalue, traceback: traceback(thrown) };
+}
+
+export function interruptedFailure(thrown?: unknown): Failure {
+  const { name, message } = new Interrupted();
+  const where = thrown === undefined || !isErrorLike(thrown) ? [] : traceback(thrown).slice(1);
+  return { ename: name, evalue: message, traceback: [`${paint("red", name)}: ${message}`, ...where] };
+}
+
+function traceback(error: ErrorLike, depth = 0): string[] {
+  const ename = String(error.name ?? "Error");
+  const message = String(error.message ?? "");
+  const code = typeof error.code === "string" ? ` ${paint("gray", `[${error.code}]`)}` : "";
+  const lines = [`${paint("red", ename)}${code}: ${message}`];
+  const frames = stackFrames(error);
+  // An error of the lab speaks for itself: where in the lab it was found says nothing to its user.
+  const shown = ename === "LabError" ? frames.filter((l) => l.includes("cell ")) : frames;
+  lines.push(...shown.slice(0, 20));
+  const place = shown.join("\n").match(/(cell \*?\d+):(\d+):(\d+)/);
+  const cell = place && cells.get(place[1]!);
+  if (cell) lines.push(codeFrame(cell.code, Number(place[2]), Number(place[3])));
+  if (depth < 5) {
+    if (Array.isArray(error.errors)) {
+      for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [inspect(e)]));
+    }
+    if (error.cause !== undefined) {
+      const cause = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [inspect(error.cause)];
+      lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
+    }
+  }
+  return lines;
+}
+
+/** The `at` lines. A message of several lines stands before them in `stack`, so they are looked for from the end. */
+function stackFrames(error: ErrorLike): string[] {
+  if (typeof error.stack !== "string") return [];
+  return error.stack.split("\n").filter((l) => /^\s+at /.test(l) && !HIDDEN.test(l));
+}
+
+const indented = (lines: readonly string[]): string[] => lines.map((l) => l.replace(/^/gm, "  "));

@@ -1,0 +1,31 @@
+/**
+ * The engine's way out: one pipe, written synchronously, so that streams, displays and results keep their order and are seen
+ * while a cell computes.
+ */
+import { writeSync } from "node:fs";
+import type { EngineEvent } from "../messages.js";
+import { encodeFrame } from "../pipe.js";
+
+export const REQUEST_FD = 3;
+export const EVENT_FD = 4;
+export const STOP_FD = 5;
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes all of `data`; where the pipe is full, sleeps until the server has read some. */
+export function writeAll(fd: number, data: Uint8Array): void {
+  for (let done = 0; done < data.length; ) {
+    try {
+      done += writeSync(fd, data, done);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "EPIPE") process.exit(1); // The server is gone.
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(sleeper, 0, 0, 1);
+    }
+  }
+}
+
+export function emit(event: EngineEvent, buffers?: readonly Uint8Array[]): void {
+  writeAll(EVENT_FD, encodeFrame(event, buffers));
+}

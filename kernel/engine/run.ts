@@ -1,0 +1,176 @@
+/**
+ * Runs cells, one at a time. A cell is a script whose top-level names are live variables of this process; it ends by itself, by an error,
+ * or by a stop, whichever comes first, and says so exactly once.
+ */
+import { setMaxListeners } from "node:events";
+import vm from "node:vm";
+import { type CompiledCell, type EngineRequest, endMarker, type Failure } from "../messages.js";
+import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
+import { bundleOf, plain } from "./display.js";
+import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
+import { emit, writeAll } from "./events.js";
+import { cellOf, outputsTo, silenceCell } from "./output.js";
+
+/** Milliseconds a stopped cell has to end by itself, so that its own clean-up is seen. */
+const GRACE = 100;
+/** Milliseconds that its figures then have for their last state; the server's patience is 2 s in all. */
+const WORK_AFTER_STOP = 1500;
+
+interface Running {
+  readonly request: EngineRequest;
+  readonly controller: AbortController;
+  result: { value: unknown } | undefined;
+  /** Values of the cell's names before it ran. */
+  before: unknown[];
+  /** What must be done after the cell's code and before its reply. */
+  readonly work: Array<() => Promise<void>>;
+  /** The cell's code has ended, or is no longer waited for. */
+  ended: boolean;
+  /** A second stop, or the end of patience after the first. */
+  readonly hurry: AbortController;
+}
+
+const declared = new Set<string>();
+/** Stop signals of recent cells, for what they left running. */
+const signals = new Map<string, AbortSignal>();
+const SIGNALS = 100;
+let running: Running | undefined;
+
+/** The stop signal of the cell that asks. */
+export function currentSignal(): AbortSignal {
+  const key = cellOf.getStore() ?? running?.request.key;
+  return (key !== undefined && signals.get(key)) || running?.controller.signal || new AbortController().signal;
+}
+
+/** Changes with every execution of a cell. */
+export function currentExecution(): string {
+  return cellOf.getStore() ?? running?.request.key ?? "none";
+}
+
+/** The cell's last expression. */
+export function setResult(label: string, value: unknown): void {
+  if (running && running.request.cell.label === label && !running.ended) running.result = { value };
+}
+
+function script(code: string, filename: string, lineOffset = 0): unknown {
+  return new vm.Script(code, { filename, lineOffset }).runInThisContext();
+}
+
+/** Values of names, by the live variables. */
+function values(names: readonly string[]): unknown[] {
+  return names.length ? (script(`[${names.join(", ")}]`, "names") as unknown[]) : [];
+}
+
+function declare(names: readonly string[]): void {
+  const fresh = names.filter((n) => !declared.has(n));
+  if (!fresh.length) return;
+  script(`let ${fresh.join(", ")};`, "names");
+  for (const name of fresh) declared.add(name);
+}
+
+export function runCell(request: EngineRequest): void {
+  const { cell, key, silent } = request;
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  const me: Running = {
+    request,
+    controller,
+    result: undefined,
+    before: [],
+    work: [],
+    ended: false,
+    hurry: new AbortController(),
+  };
+  running = me;
+  signals.set(key, controller.signal);
+  if (signals.size > SIGNALS) signals.delete(signals.keys().next().value!);
+  outputsTo(key);
+  rememberCell(cell);
+  uncheckAsyncHooks();
+
+  cellOf.run(key, () => {
+    let outcome: unknown;
+    try {
+      declare(cell.names);
+      me.before = values(cell.names);
+      outcome = script(cell.js, cell.label, -1);
+    } catch (error) {
+      end(me, failureOf(error));
+      return;
+    }
+    Promise.resolve(outcome)
+      .then(() => (silent ? undefined : showResult(me)))
+      .then(
+        () => end(me, controller.signal.aborted ? interruptedFailure() : undefined),
+        (error: unknown) => end(me, controller.signal.aborted ? interruptedFailure(error) : failureOf(error)),
+      );
+  });
+}
+
+async function showResult(me: Running): Promise<void> {
+  const value = me.result?.value;
+  me.result = undefined;
+  if (value === undefined) return;
+  const made = bundleOf(value);
+  const data = plain(made instanceof Promise ? await made : made);
+  if (!me.ended && Object.keys(data).length) emit({ event: "output", key: me.request.key, type: "execute_result", data });
+}
+
+function end(me: Running, failure?: Failure): void {
+  if (me.ended) return;
+  me.ended = true;
+  const { key, cell } = me.request;
+  const unassigned = failure && unassignedNames(cell, me.before);
+  me.before = [];
+  me.result = undefined;
+  void finish(me).then(() => {
+    if (me.controller.signal.aborted) silenceCell(key);
+    if (running === me) running = undefined;
+    for (const fd of [1, 2]) writeAll(fd, Buffer.from(endMarker(key)));
+    emit({ event: "done", key, failure, unassigned });
+  });
+}
+
+/** Work of the cell that outlasts its code. After a stop it has a moment, not for ever. */
+async function finish(me: Running): Promise<void> {
+  if (!me.work.length) return;
+  const hurried = new Promise<void>((done) => me.hurry.signal.addEventListener("abort", () => done(), { once: true }));
+  const all = Promise.all(
+    me.work.map(async (work) => {
+      try {
+        await work();
+      } catch (error) {
+        process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`);
+      }
+    }),
+  );
+  if (me.controller.signal.aborted) setTimeout(() => me.hurry.abort(), WORK_AFTER_STOP).unref();
+  await Promise.race([all, hurried]);
+}
+
+/** Takes work that the running cell must do before its reply; without a running cell it is done at once. */
+export function atEnd(work: () => Promise<void>): void {
+  const key = cellOf.getStore();
+  if (running && !running.ended && (key === undefined || key === running.request.key)) running.work.push(work);
+  else void work().catch((error: unknown) => process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`));
+}
+
+/** A name whose value is what it was before the failed cell keeps its earlier meaning too. */
+function unassignedNames(cell: CompiledCell, before: readonly unknown[]): string[] {
+  try {
+    const after = values(cell.names);
+    return cell.names.filter((_, i) => Object.is(after[i], before[i]));
+  } catch {
+    return [...cell.names]; // The names could not even be declared.
+  }
+}
+
+/** The stop button. What the cell awaits through the lab ends by its signal; whatever else it still does can print no more. */
+export function stopCell(): void {
+  repairAsyncHooks();
+  const me = running;
+  if (!me) return;
+  if (me.ended) return me.hurry.abort();
+  me.controller.abort();
+  setTimeout(() => end(me, interruptedFailure()), GRACE);
+}

@@ -1,0 +1,144 @@
+/** Completion, help on a name, and whether a cell is complete: asked of the same program that checks the cells. */
+import ts from "typescript";
+import type { CompleteReply, InspectReply, IsCompleteReply } from "../messages.js";
+import type { Cells } from "./cells.js";
+import { parseCell } from "./names.js";
+import { codePointOffset, utf16Offset } from "./offsets.js";
+
+/** More matches than a list can show help nobody and cost time on the wire. */
+const MATCHES = 500;
+
+export function complete(cells: Cells, code: string, cursor: number): CompleteReply {
+  const at = utf16Offset(code, cursor);
+  const word = code.slice(0, at).match(/[\p{ID_Continue}$\u200c\u200d]*$/u)![0];
+  const start = cells.draft(code);
+  const found = cells.compiler.service.getCompletionsAtPosition(cells.compiler.draft, start + at, {
+    includeCompletionsWithInsertText: false,
+    includeCompletionsForModuleExports: false,
+  });
+  const span = found?.optionalReplacementSpan;
+  let from = at - word.length;
+  let to = at;
+  let entries = found?.entries ?? [];
+  const own = entries.find((e) => e.replacementSpan)?.replacementSpan ?? span;
+  if (own && own.start >= start && own.start <= start + at) {
+    from = own.start - start;
+    to = Math.max(at, Math.min(code.length, own.start + own.length - start));
+  }
+  const prefix = code.slice(from, at).toLowerCase();
+  entries = entries
+    .filter((e) => e.name.toLowerCase().startsWith(prefix) && !e.name.startsWith("__cell_") && e.name !== "__sparselab__")
+    .sort((a, b) => (a.sortText < b.sortText ? -1 : a.sortText > b.sortText ? 1 : a.name < b.name ? -1 : 1))
+    .slice(0, MATCHES);
+  const begin = codePointOffset(code, from);
+  const end = codePointOffset(code, to);
+  return {
+    status: "ok",
+    matches: entries.map((e) => e.name),
+    cursor_start: begin,
+    cursor_end: end,
+    metadata: {
+      _jupyter_types_experimental: entries.map((e) => ({ start: begin, end, text: e.name, type: kindName(e.kind) })),
+    },
+  };
+}
+
+/** JupyterLab's word for the icon beside a match. */
+function kindName(kind: ts.ScriptElementKind): string {
+  switch (kind) {
+    case ts.ScriptElementKind.functionElement:
+    case ts.ScriptElementKind.localFunctionElement:
+    case ts.ScriptElementKind.memberFunctionElement:
+      return "function";
+    case ts.ScriptElementKind.classElement:
+    case ts.ScriptElementKind.localClassElement:
+      return "class";
+    case ts.ScriptElementKind.moduleElement:
+      return "module";
+    case ts.ScriptElementKind.keyword:
+      return "keyword";
+    case ts.ScriptElementKind.memberVariableElement:
+    case ts.ScriptElementKind.memberGetAccessorElement:
+    case ts.ScriptElementKind.memberSetAccessorElement:
+      return "property";
+    case ts.ScriptElementKind.interfaceElement:
+    case ts.ScriptElementKind.typeElement:
+      return "interface";
+    default:
+      return kind.includes("var") || kind === "const" || kind === "let" || kind === "alias" ? "instance" : kind;
+  }
+}
+
+export function inspect(cells: Cells, code: string, cursor: number, detail: number): InspectReply {
+  const at = utf16Offset(code, cursor);
+  const start = cells.draft(code);
+  const { service, draft } = cells.compiler;
+  const info =
+    service.getQuickInfoAtPosition(draft, start + at) ??
+    (at > 0 ? service.getQuickInfoAtPosition(draft, start + at - 1) : undefined);
+  let signature = info && ts.displayPartsToString(info.displayParts);
+  let documentation = info?.documentation;
+  let tags = info?.tags;
+  if (!info) {
+    // Inside the parentheses of a call: the function being called.
+    const help = service.getSignatureHelpItems(draft, start + at, undefined);
+    const item = help?.items[help.selectedItemIndex];
+    if (item) {
+      const join = (parts: readonly ts.SymbolDisplayPart[]): string => ts.displayPartsToString([...parts]);
+      const parameters = item.parameters.map((p) => join(p.displayParts)).join(join(item.separatorDisplayParts));
+      signature = join(item.prefixDisplayParts) + parameters + join(item.suffixDisplayParts);
+      documentation = item.documentation;
+      tags = item.tags;
+    }
+  }
+  if (!signature) return { status: "ok", found: false, data: {}, metadata: {} };
+  signature = signature.replace(/^\(alias\) /, "").replace(/\nimport \w+$/, "");
+  signature = signature.replace(/import\("[^"]*__cell_\w+"\)\./g, "");
+  const text = ts.displayPartsToString([...(documentation ?? [])]);
+  const tagLines = (tags ?? []).map((t) =>
+    [`@${t.name}`, ts.displayPartsToString([...(t.text ?? [])])].filter(Boolean).join(" "),
+  );
+  const extra = detail > 0 ? definitionText(cells, start + at) : undefined;
+  const plain = [signature, text, tagLines.join("\n"), extra].filter(Boolean).join("\n\n");
+  const markdown = [
+    `\`\`\`typescript\n${signature}\n\`\`\``,
+    text,
+    tagLines.map((l) => l.replace(/^(@\w+)/, "*$1*")).join("  \n"),
+    extra && `\`\`\`typescript\n${extra}\n\`\`\``,
+  ]
+    .filter(Boolean)
+    .join("\n\n");
+  return { status: "ok", found: true, data: { "text/plain": plain, "text/markdown": markdown }, metadata: {} };
+}
+
+/** Where the name was declared, in at most thirty lines: for the greater detail level. */
+function definitionText(cells: Cells, at: number): string | undefined {
+  const { service, draft } = cells.compiler;
+  const definition = service.getDefinitionAtPosition(draft, at)?.[0];
+  const file = definition && cells.compiler.program().getSourceFile(definition.fileName);
+  const span = definition?.contextSpan ?? definition?.textSpan;
+  if (!file || !span) return undefined;
+  return file.text
+    .slice(span.start, span.start + span.length)
+    .split("\n")
+    .slice(0, 30)
+    .join("\n");
+}
+
+/** Says whether a front end that asks at Enter should run the cell or open another line. */
+export function isComplete(code: string): IsCompleteReply {
+  const file = parseCell(code);
+  const errors = (file as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
+  if (!errors.length) return { status: "complete" };
+  const end = code.trimEnd().length;
+  // An unterminated template, comment or regular expression begins before the end and reaches it.
+  const open = errors.some((e) => e.code === 1160 || e.code === 1010);
+  if (open || errors[0]!.start >= end) return { status: "incomplete", indent: nextIndent(code) };
+  return { status: "invalid" };
+}
+
+function nextIndent(code: string): string {
+  const last = code.trimEnd().split("\n").at(-1)!;
+  const indent = last.match(/^\s*/)![0];
+  return /[{[(]\s*$/.test(last) ? `${indent}  ` : indent;
+}

@@ -1,0 +1,175 @@
+/**
+ * The notebook as a program: each cell that ran is a module of its own, and a new cell is checked as a module that imports the names it
+ * mentions from the cells that declared them last. So types are the exact ones TypeScript inferred, a name can be declared again as anything,
+ * and what nobody refers to any more is dropped.
+ */
+import ts from "typescript";
+import type { CheckReply } from "../messages.js";
+import { Compiler } from "./compiler.js";
+import { diagnosticsFailure } from "./diagnostics.js";
+import { cellNames, type Declared, parseCell } from "./names.js";
+import { rewriteCell } from "./rewrite.js";
+
+/** What a name means now, and the cell that gave it this meaning. */
+interface Meaning {
+  readonly cell: number;
+  readonly declared: Declared;
+}
+
+const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
+/** Top-level statements that cells add to, and what a notebook may do that a module may not: `import x = require()`. */
+const ALLOWED = new Set([1202]);
+
+export class Cells {
+  readonly compiler: Compiler;
+  readonly #names = new Map<string, Meaning>();
+  /** Cells in the program, with the cells that each refers to. */
+  readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean }>();
+  /** What the last checked cell's names meant before it. */
+  #before = new Map<string, Meaning | undefined>();
+  #serial = 0;
+
+  constructor(cwd: string) {
+    this.compiler = new Compiler(cwd);
+  }
+
+  /** Checks a cell and makes it ready to run; its names are known from here on. */
+  check(code: string, label: string): CheckReply {
+    const alone = parseCell(code);
+    const syntax = (alone as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
+    if (syntax.length) return { failure: diagnosticsFailure(syntax, code, label, 0) };
+    const refusal = refused(alone);
+    if (refusal) return { failure: diagnosticsFailure([refusal], code, label, 0) };
+
+    const { names, live, augments } = cellNames(alone);
+    const serial = ++this.#serial;
+    const words = new Set(code.match(WORD));
+    const { header, refersTo } = this.#header((name) => words.has(name) && !names.has(name));
+    const path = this.compiler.path(`${serial}.ts`);
+    const start = header.length + 1;
+    const already = exported(alone);
+    const exports = [...names.keys()].filter((n) => !already.has(n)).join(", ");
+    this.compiler.write(path, `${header}\n${code}\nexport { ${exports} };`);
+
+    const program = this.compiler.program();
+    const file = program.getSourceFile(path)!;
+    const unchecked = /^(?:\s|\/\*[^]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/.test(code);
+    const errors = unchecked ? [] : program.getSemanticDiagnostics(file).filter(isError);
+    if (errors.length) {
+      const failure = diagnosticsFailure(errors, code, label, start);
+      this.compiler.remove(path);
+      return { failure };
+    }
+    const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live });
+
+    this.#cells.set(serial, { refersTo, keep: augments });
+    this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
+    for (const [name, declared] of names) this.#names.set(name, { cell: serial, declared });
+    this.#sweep();
+    return { cell: { label, js, map, code, names: [...live] } };
+  }
+
+  /** The cell failed before it came to these: they mean what they meant before it. */
+  revert(names: readonly string[]): void {
+    for (const name of names) {
+      const before = this.#before.get(name);
+      if (before) this.#names.set(name, before);
+      else this.#names.delete(name);
+    }
+  }
+
+  reset(): void {
+    this.#names.clear();
+    this.#before.clear();
+    this.#sweep();
+  }
+
+  /** Makes the draft: `code` seen with all names that it does not declare itself. Returns where the code starts in it. */
+  draft(code: string): number {
+    const own = cellNames(parseCell(code)).names;
+    const { header } = this.#header((name) => !own.has(name));
+    this.compiler.write(this.compiler.draft, `${header}\n${code}`);
+    return header.length + 1;
+  }
+
+  /** One line that brings earlier names in. */
+  #header(wanted: (name: string) => boolean): { header: string; refersTo: Set<number> } {
+    const refersTo = new Set<number>();
+    const lines: string[] = [];
+    for (const [name, { cell, declared }] of this.#names) {
+      if (!wanted(name)) continue;
+      const from = `"./__cell_${cell}"`;
+      if (declared.kind === "import") {
+        const module = JSON.stringify(declared.module);
+        const type = declared.typeOnly ? "type " : "";
+        if (declared.imported === "*") lines.push(`import ${type}* as ${name} from ${module};`);
+        else lines.push(`import { ${type}${declared.imported} as ${name} } from ${module};`);
+        continue;
+      }
+      refersTo.add(cell);
+      if (declared.kind === "variable") lines.push(`declare let ${name}: typeof import(${from}).${name};`);
+      else lines.push(`import { ${name} } from ${from};`);
+    }
+    return { header: lines.join(" "), refersTo };
+  }
+
+  /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
+  #sweep(): void {
+    const reached = new Set<number>();
+    const reach = (cell: number): void => {
+      if (reached.has(cell)) return;
+      reached.add(cell);
+      for (const next of this.#cells.get(cell)?.refersTo ?? []) reach(next);
+    };
+    for (const { cell } of this.#names.values()) reach(cell);
+    for (const meaning of this.#before.values()) if (meaning) reach(meaning.cell);
+    for (const [cell, { keep }] of this.#cells) if (keep) reach(cell);
+    for (const cell of this.#cells.keys()) {
+      if (reached.has(cell)) continue;
+      this.#cells.delete(cell);
+      this.compiler.remove(this.compiler.path(`${cell}.ts`));
+    }
+  }
+}
+
+const isError = (d: ts.Diagnostic): boolean => d.category === ts.DiagnosticCategory.Error && !ALLOWED.has(d.code);
+
+/** Names the cell exports by a modifier of its own. */
+function exported(file: ts.SourceFile): Set<string> {
+  const found = new Set<string>();
+  for (const s of file.statements) {
+    if (!ts.canHaveModifiers(s) || !ts.getModifiers(s)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
+    for (const name of cellNames({ statements: [s] } as unknown as ts.SourceFile).names.keys()) found.add(name);
+  }
+  return found;
+}
+
+/** What TypeScript accepts and a notebook cannot do. */
+function refused(file: ts.SourceFile): ts.DiagnosticWithLocation | undefined {
+  const say = (node: ts.Node, messageText: string): ts.DiagnosticWithLocation => ({
+    file,
+    start: node.getStart(file),
+    length: node.getWidth(file),
+    category: ts.DiagnosticCategory.Error,
+    code: 0,
+    messageText,
+  });
+  const { using } = cellNames(file);
+  if (using) {
+    return say(
+      using,
+      "`using` at the top level of a cell is refused: it would dispose of the value when the cell ends, before a later cell can use it. " +
+        "Use `const`, and dispose of it yourself; or put `using` inside a block or a function.",
+    );
+  }
+  for (const s of file.statements) {
+    if (ts.isExportAssignment(s) || (ts.isExportDeclaration(s) && (s.moduleSpecifier || !isEmptyExport(s)))) {
+      return say(s, "A cell has nothing to export to: its declarations are visible in every later cell.");
+    }
+  }
+  return undefined;
+}
+
+function isEmptyExport(s: ts.ExportDeclaration): boolean {
+  return !!s.exportClause && ts.isNamedExports(s.exportClause) && s.exportClause.elements.length === 0;
+}

@@ -1,0 +1,48 @@
+/** TypeScript's diagnostics as the error of a cell: in the cell's own lines and columns, with the lines shown. */
+import ts from "typescript";
+import type { Failure } from "../messages.js";
+import { codeFrame, paint } from "../text.js";
+
+const SHOWN = 10;
+
+/** @param start where the cell's text starts in the file of the diagnostics */
+export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: string, label: string, start: number): Failure {
+  const lineStarts = lineOffsets(code);
+  const traceback: string[] = [];
+  const texts = diagnostics.map((d) => readable(ts.flattenDiagnosticMessageText(d.messageText, "\n")));
+  diagnostics.slice(0, SHOWN).forEach((d, i) => {
+    const at = (d.start ?? 0) - start;
+    const number = d.code ? ` ${paint("gray", `TS${d.code}`)}` : "";
+    if (at < 0) {
+      traceback.push(`${paint("red", "error")}${number} in what this cell takes from earlier ones: ${texts[i]}`);
+      return;
+    }
+    const { line, column } = position(lineStarts, Math.min(at, code.length));
+    traceback.push(`${label}:${line}:${column} - ${paint("red", "error")}${number}: ${texts[i]}`);
+    traceback.push(codeFrame(code, line, column, d.length ?? 1));
+  });
+  if (diagnostics.length > SHOWN) traceback.push(`and ${diagnostics.length - SHOWN} more`);
+  const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";
+  const syntax = diagnostics.every((d) => d.code >= 1000 && d.code < 2000);
+  return { ename: syntax ? "SyntaxError" : "TypeScriptError", evalue: texts[0] + more, traceback };
+}
+
+/** Cells are modules only to TypeScript: the user should not meet their names, nor call a constant an import. */
+function readable(message: string): string {
+  return message
+    .replace(/import\("[^"]*__cell_\w+"\)\./g, "")
+    .replace(/"[^"]*__cell_\w+"/g, "an earlier cell")
+    .replace(/^(Cannot assign to '[^']+' because it is) an import\.$/, "$1 a constant, a function, a class or an import.");
+}
+
+function lineOffsets(text: string): number[] {
+  const starts = [0];
+  for (let i = text.indexOf("\n"); i >= 0; i = text.indexOf("\n", i + 1)) starts.push(i + 1);
+  return starts;
+}
+
+function position(lineStarts: readonly number[], at: number): { line: number; column: number } {
+  let line = 0;
+  while (line + 1 < lineStarts.length && lineStarts[line + 1]! <= at) line++;
+  return { line: line + 1, column: at - lineStarts[line]! + 1 };
+}

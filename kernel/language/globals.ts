@@ -1,0 +1,11 @@
+/** The types of what every cell has besides Node's globals: the engine defines the values (`engine/display.ts`). */
+export const GLOBAL_TYPES = `
+/**
+ * Shows a value below the cell: as its own \`[Symbol.for("Jupyter.display")]()\` bundle, an image of PNG or JPEG bytes, or readable text.
+ * @param options.raw the value is a MIME bundle, shown as it is
+ * @param options.display_id a name under which a later call with \`update: true\` draws it anew in place
+ */
+declare function display(value: unknown, options?: { raw?: boolean; update?: boolean; display_id?: string }): Promise<void>;
+/** Clears the cell's outputs: at once, or with \`wait\` when the next output arrives. */
+declare function clearOutput(wait?: boolean): void;
+`;

@@ -1,0 +1,127 @@
+/**
+ * The top-level names of a cell: what later cells see, and what becomes a live variable. Read from the syntax tree alone.
+ */
+import ts from "typescript";
+
+export type Declared =
+  /** `let` or `var`: later cells may assign to it. */
+  | { readonly kind: "variable" }
+  /** const, function, class, enum, namespace: `type` when it has no value (interface, type alias). */
+  | { readonly kind: "constant" | "type" }
+  | { readonly kind: "import"; readonly module: string; readonly imported: string; readonly typeOnly: boolean };
+
+export interface CellNames {
+  readonly names: ReadonlyMap<string, Declared>;
+  /** Names that exist when the cell runs: all but types and `declare`d ones. */
+  readonly live: ReadonlySet<string>;
+  /** A top-level `using`, which cannot outlive its cell. */
+  readonly using: ts.Node | undefined;
+  /** The cell adds to global or foreign declarations (`declare global`, `declare module`). */
+  readonly augments: boolean;
+}
+
+export function parseCell(code: string): ts.SourceFile {
+  return ts.createSourceFile(
+    "cell.ts",
+    code,
+    {
+      languageVersion: ts.ScriptTarget.ES2022,
+      // A cell is a module, also without import or export: that is what allows `await` at its top level.
+      setExternalModuleIndicator: (file) => {
+        (file as { externalModuleIndicator?: unknown }).externalModuleIndicator = true;
+      },
+    },
+    true,
+  );
+}
+
+export function bindingNames(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return [name.text];
+  return name.elements.flatMap((e) => (ts.isOmittedExpression(e) ? [] : bindingNames(e.name)));
+}
+
+const isUsing = (list: ts.VariableDeclarationList): boolean =>
+  (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Using ||
+  (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.AwaitUsing;
+
+export const isVar = (list: ts.VariableDeclarationList): boolean => (list.flags & ts.NodeFlags.BlockScoped) === 0;
+
+const isAmbient = (node: ts.Statement): boolean =>
+  ts.canHaveModifiers(node) && !!ts.getModifiers(node)?.some((m) => m.kind === ts.SyntaxKind.DeclareKeyword);
+
+export function cellNames(file: ts.SourceFile): CellNames {
+  const names = new Map<string, Declared>();
+  const live = new Set<string>();
+  let using: ts.Node | undefined;
+  let augments = false;
+
+  const add = (name: string, declared: Declared, ambient = false): void => {
+    const before = names.get(name);
+    // An interface beside a class, a namespace beside a function: the one with a value is what counts.
+    if (!before || before.kind === "type") names.set(name, declared);
+    if (declared.kind !== "type" && !ambient) live.add(name);
+  };
+
+  for (const s of file.statements) {
+    const ambient = isAmbient(s);
+    if (ts.isImportDeclaration(s)) {
+      const module = (s.moduleSpecifier as ts.StringLiteral).text;
+      const clause = s.importClause;
+      if (!clause) continue;
+      const put = (name: string, imported: string, typeOnly: boolean) => {
+        add(name, { kind: "import", module, imported, typeOnly }, typeOnly);
+      };
+      if (clause.name) put(clause.name.text, "default", clause.isTypeOnly);
+      if (clause.namedBindings && ts.isNamespaceImport(clause.namedBindings)) {
+        put(clause.namedBindings.name.text, "*", clause.isTypeOnly);
+      } else if (clause.namedBindings && ts.isNamedImports(clause.namedBindings)) {
+        for (const e of clause.namedBindings.elements) {
+          put(e.name.text, (e.propertyName ?? e.name).text, clause.isTypeOnly || e.isTypeOnly);
+        }
+      }
+    } else if (ts.isImportEqualsDeclaration(s)) {
+      add(s.name.text, { kind: "constant" }, s.isTypeOnly);
+    } else if (ts.isVariableStatement(s)) {
+      const list = s.declarationList;
+      if (isUsing(list)) using ??= s;
+      const constant = (list.flags & ts.NodeFlags.Const) !== 0;
+      for (const d of list.declarations) {
+        for (const n of bindingNames(d.name)) add(n, { kind: constant ? "constant" : "variable" }, ambient);
+      }
+    } else if (ts.isFunctionDeclaration(s) || ts.isClassDeclaration(s)) {
+      if (s.name) add(s.name.text, { kind: "constant" }, ambient);
+    } else if (ts.isEnumDeclaration(s)) {
+      add(s.name.text, { kind: "constant" }, ambient);
+    } else if (ts.isModuleDeclaration(s)) {
+      if (ts.isStringLiteral(s.name) || s.flags & ts.NodeFlags.GlobalAugmentation) augments = true;
+      else add(s.name.text, { kind: hasValue(s) ? "constant" : "type" }, ambient);
+    } else if (ts.isInterfaceDeclaration(s) || ts.isTypeAliasDeclaration(s)) {
+      add(s.name.text, { kind: "type" });
+    } else {
+      for (const n of nestedVars(s)) add(n, { kind: "variable" });
+    }
+  }
+  return { names, live, using, augments };
+}
+
+/** A namespace of nothing but types has no value. */
+function hasValue(module: ts.ModuleDeclaration): boolean {
+  const body = module.body;
+  if (!body || !ts.isModuleBlock(body)) return true;
+  return body.statements.some((s) => {
+    if (ts.isInterfaceDeclaration(s) || ts.isTypeAliasDeclaration(s)) return false;
+    return ts.isModuleDeclaration(s) ? hasValue(s) : true;
+  });
+}
+
+/** `var` inside blocks and loops belongs to the whole cell. */
+function nestedVars(statement: ts.Statement): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) || ts.isClassLike(node) || ts.isModuleDeclaration(node)) return;
+    if (ts.isVariableDeclarationList(node) && isVar(node)) found.push(...node.declarations.flatMap((d) => bindingNames(d.name)));
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return found;
+}

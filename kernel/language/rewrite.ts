@@ -1,0 +1,230 @@
+/**
+ * Rewrites a checked cell into JavaScript that can run as one of many in the same program.
+ *
+ * Every top-level declaration becomes an assignment to a live variable, which the engine declares once, by `let`, the first time
+ * a cell declares it: so a closure of an earlier cell sees a later assignment, a redefined function is used by earlier callers, and any kind of
+ * declaration may follow any other. Imports and `import()` become calls of the engine, functions are hoisted, and the last
+ * expression is handed to the engine as the cell's result. TypeScript prints the tree and the source map.
+ */
+import ts from "typescript";
+import { isVar } from "./names.js";
+
+/** The engine's hooks, as the rewritten cell calls them. */
+export const HOOKS = "__sparselab__";
+
+export interface RewriteInput {
+  readonly program: ts.Program;
+  readonly file: ts.SourceFile;
+  /** The cell's own text stands between these offsets of the file; what is around it was added by us. */
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  readonly live: ReadonlySet<string>;
+}
+
+export function rewriteCell(input: RewriteInput): { js: string; map: string } {
+  const calls = { imports: 0 };
+  let js = "";
+  let map = "";
+  input.program.emit(
+    input.file,
+    (name, text) => {
+      if (name.endsWith(".map")) map = text;
+      else js = text;
+    },
+    undefined,
+    false,
+    { before: [callImports(input, calls)], after: [assignDeclarations(input.live, calls)] },
+  );
+  // One line stands before TypeScript's own: the engine starts counting at line 0.
+  const body = js.replace(/^\/\/# sourceMappingURL=.*$/m, "");
+  return { js: `(async () => { "use strict";\n${body}\n})()`, map };
+}
+
+/** How many of the first statements are import calls: they come before hoisted functions. */
+interface Calls {
+  imports: number;
+}
+
+const f = ts.factory;
+const hook = (name: string, ...args: ts.Expression[]): ts.CallExpression =>
+  f.createCallExpression(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), name), undefined, args);
+
+/** Keeps a position of the cell on a node we made. */
+function at<T extends ts.Node>(made: T, original: ts.Node): T {
+  return ts.setTextRange(made, original);
+}
+
+/** Before TypeScript erases types: imports become calls, with the checker's knowledge of what is a value. */
+function callImports({ program, start, end, label }: RewriteInput, calls: Calls): ts.TransformerFactory<ts.SourceFile> {
+  const checker = program.getTypeChecker();
+
+  const isValue = (name: ts.Identifier): boolean => {
+    const symbol = checker.getSymbolAtLocation(name);
+    if (!symbol) return true;
+    const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    return (target.flags & ts.SymbolFlags.Value) !== 0;
+  };
+
+  /** `import d, { a as b } from "m"` -> `[d, b] = hooks.pick(await hooks.load("m"), "m", ["default", "a"])` */
+  const importCall = (s: ts.ImportDeclaration): ts.Statement[] => {
+    const clause = s.importClause;
+    const loaded = f.createAwaitExpression(hook("load", s.moduleSpecifier));
+    if (!clause) return [at(f.createExpressionStatement(loaded), s)];
+    if (clause.isTypeOnly) return [];
+    const bindings = clause.namedBindings;
+    const locals: ts.Expression[] = [];
+    const imported: string[] = [];
+    const want = (local: ts.Identifier, name: string) => {
+      if (!isValue(local)) return;
+      locals.push(f.createIdentifier(local.text));
+      imported.push(name);
+    };
+    if (clause.name) want(clause.name, "default");
+    if (bindings && ts.isNamespaceImport(bindings)) want(bindings.name, "*");
+    else if (bindings) for (const e of bindings.elements) if (!e.isTypeOnly) want(e.name, (e.propertyName ?? e.name).text);
+    if (!locals.length) return [];
+    const names = f.createArrayLiteralExpression(imported.map((n) => f.createStringLiteral(n)));
+    const picked = hook("pick", loaded, s.moduleSpecifier, names);
+    return [at(f.createExpressionStatement(f.createAssignment(f.createArrayLiteralExpression(locals), picked)), s)];
+  };
+
+  return (context) => (file) => {
+    const visit = (node: ts.Node): ts.Node => {
+      if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+        const args = ts.visitNodes(node.arguments, visit) as ts.NodeArray<ts.Expression>;
+        return at(hook("load", ...args.slice(0, 1)), node);
+      }
+      if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
+        return at(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), "meta"), node);
+      }
+      return ts.visitEachChild(node, visit, context);
+    };
+
+    const own = file.statements.filter((s) => s.getStart(file) >= start && s.end <= end);
+    const last = own.findLast((s) => !ts.isEmptyStatement(s));
+    const imports: ts.Statement[] = [];
+    const rest: ts.Statement[] = [];
+    for (const s of own) {
+      if (ts.isImportDeclaration(s)) imports.push(...importCall(s));
+      else if (ts.isImportEqualsDeclaration(s) && ts.isExternalModuleReference(s.moduleReference)) {
+        if (s.isTypeOnly || !isValue(s.name)) continue;
+        const required = hook("require", s.moduleReference.expression);
+        imports.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), required)), s));
+      } else if (ts.isExportDeclaration(s) || ts.isExportAssignment(s)) {
+        // Already refused, unless it is `export {}`.
+      } else if (s === last && ts.isExpressionStatement(s)) {
+        const value = ts.visitNode(s.expression, visit) as ts.Expression;
+        rest.push(at(f.createExpressionStatement(hook("result", f.createStringLiteral(label), value)), s));
+      } else rest.push(ts.visitNode(s, visit) as ts.Statement);
+    }
+    calls.imports = imports.length;
+    return f.updateSourceFile(file, [...imports, ...rest]);
+  };
+}
+
+/** After TypeScript has made JavaScript of it: declarations become assignments, functions first. */
+function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.TransformerFactory<ts.SourceFile> {
+  return (context) => (file) => {
+    const hoisted: ts.Statement[] = [];
+    const imports = calls.imports;
+    const rest: ts.Statement[] = [];
+
+    /** Names TypeScript made up for itself stay local to the cell. */
+    const ours = (name: ts.BindingName): boolean =>
+      ts.isIdentifier(name) ? live.has(name.text) : name.elements.every((e) => ts.isOmittedExpression(e) || ours(e.name));
+
+    const assignments = (list: ts.VariableDeclarationList): ts.Expression[] =>
+      list.declarations.flatMap((d) => {
+        if (!d.initializer) {
+          // `var x;` keeps what x is; an enum's or namespace's `var E;` starts anew.
+          const original = ts.getOriginalNode(d);
+          if (isVar(list) && ts.isVariableDeclaration(original)) return [];
+        }
+        return [at(f.createAssignment(assignTarget(d.name), d.initializer ?? f.createVoidZero()), d)];
+      });
+
+    const comma = (parts: ts.Expression[]): ts.Expression | undefined =>
+      parts.length ? parts.reduce((a, b) => f.createComma(a, b)) : undefined;
+
+    /** `var` in blocks and loops. */
+    const nested = (node: ts.Node): ts.Node | undefined => {
+      if (ts.isFunctionLike(node) || ts.isClassLike(node)) return node;
+      if (
+        ts.isVariableStatement(node) &&
+        isVar(node.declarationList) &&
+        node.declarationList.declarations.every((d) => ours(d.name))
+      ) {
+        const value = comma(assignments(node.declarationList));
+        return value ? at(f.createExpressionStatement(value), node) : f.createEmptyStatement();
+      }
+      if (ts.isForStatement(node) && isVarList(node.initializer)) {
+        node = f.updateForStatement(node, comma(assignments(node.initializer)), node.condition, node.incrementor, node.statement);
+      } else if (ts.isForOfStatement(node) && isVarList(node.initializer)) {
+        const target = assignTarget(node.initializer.declarations[0]!.name);
+        node = f.updateForOfStatement(node, node.awaitModifier, target, node.expression, node.statement);
+      } else if (ts.isForInStatement(node) && isVarList(node.initializer)) {
+        node = f.updateForInStatement(
+          node,
+          assignTarget(node.initializer.declarations[0]!.name),
+          node.expression,
+          node.statement,
+        );
+      }
+      return ts.visitEachChild(node, nested, context);
+    };
+
+    for (const s of file.statements) {
+      if (ts.isExportDeclaration(s) || ts.isExportAssignment(s)) continue;
+      if (ts.isFunctionDeclaration(s) && s.name) {
+        // Without a name of its own: what it calls itself by is the live variable (and assignment names it all the same).
+        const made = f.createFunctionExpression(
+          s.modifiers?.filter((m): m is ts.Modifier => m.kind === ts.SyntaxKind.AsyncKeyword),
+          s.asteriskToken,
+          undefined,
+          undefined,
+          s.parameters,
+          undefined,
+          s.body ?? f.createBlock([]),
+        );
+        hoisted.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), at(made, s))), s));
+      } else if (ts.isClassDeclaration(s) && s.name && live.has(s.name.text)) {
+        const made = at(f.createClassExpression(undefined, s.name, undefined, s.heritageClauses, s.members), s);
+        rest.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), made)), s));
+      } else if (ts.isVariableStatement(s) && s.declarationList.declarations.every((d) => ours(d.name))) {
+        for (const value of assignments(s.declarationList)) rest.push(at(f.createExpressionStatement(value), value));
+      } else rest.push(nested(s) as ts.Statement);
+    }
+    return f.updateSourceFile(file, [...rest.slice(0, imports), ...hoisted, ...rest.slice(imports)]);
+  };
+}
+
+function isVarList(node: ts.ForInitializer | undefined): node is ts.VariableDeclarationList {
+  return !!node && ts.isVariableDeclarationList(node) && isVar(node);
+}
+
+/** The assignment target that means the same as a binding: `{ a, b: [c = 1] }`. */
+function assignTarget(name: ts.BindingName): ts.Expression {
+  if (ts.isIdentifier(name)) return at(f.createIdentifier(name.text), name);
+  const withDefault = (e: ts.BindingElement): ts.Expression => {
+    const target = assignTarget(e.name);
+    return e.initializer ? f.createAssignment(target, e.initializer) : target;
+  };
+  if (ts.isArrayBindingPattern(name)) {
+    return f.createArrayLiteralExpression(
+      name.elements.map((e) => {
+        if (ts.isOmittedExpression(e)) return f.createOmittedExpression();
+        return e.dotDotDotToken ? f.createSpreadElement(assignTarget(e.name)) : withDefault(e);
+      }),
+    );
+  }
+  return f.createObjectLiteralExpression(
+    name.elements.map((e) => {
+      if (e.dotDotDotToken) return f.createSpreadAssignment(assignTarget(e.name));
+      if (!e.propertyName && ts.isIdentifier(e.name)) {
+        return f.createShorthandPropertyAssignment(f.createIdentifier(e.name.text), e.initializer);
+      }
+      return f.createPropertyAssignment(e.propertyName ?? (e.name as ts.Identifier), withDefault(e));
+    }),
+  );
+}

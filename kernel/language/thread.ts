@@ -1,0 +1,49 @@
+/**
+ * The language thread: TypeScript works beside the protocol and the engine, so completion and help answer while a cell computes, and a
+ * new engine starts without loading TypeScript again.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import type { LanguageCalls } from "../messages.js";
+import { complete, inspect, isComplete } from "./ask.js";
+import { Cells } from "./cells.js";
+
+const cells = new Cells((workerData as { cwd: string }).cwd);
+const port = parentPort!;
+
+const calls: { [K in keyof LanguageCalls]: (ask: LanguageCalls[K]["ask"]) => LanguageCalls[K]["reply"] } = {
+  check: ({ code, label }) => cells.check(code, label),
+  revert: ({ names }) => {
+    cells.revert(names);
+    return null;
+  },
+  reset: () => {
+    cells.reset();
+    return null;
+  },
+  complete: ({ code, cursor }) => complete(cells, code, cursor),
+  inspect: ({ code, cursor, detail }) => inspect(cells, code, cursor, detail),
+  isComplete: ({ code }) => isComplete(code),
+};
+
+export interface LanguageRequest<K extends keyof LanguageCalls = keyof LanguageCalls> {
+  readonly id: number;
+  readonly call: K;
+  readonly ask: LanguageCalls[K]["ask"];
+}
+export type LanguageResponse = { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
+
+port.on("message", ({ id, call, ask }: LanguageRequest) => {
+  try {
+    const answer = calls[call] as (ask: unknown) => unknown;
+    port.postMessage({ id, reply: answer(ask) } satisfies LanguageResponse);
+  } catch (error) {
+    port.postMessage({
+      id,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    } satisfies LanguageResponse);
+  }
+});
+
+// The first program reads all library types, a second or so: begin before somebody waits for it.
+cells.check('import { load } from "sparselab"; import { readFileSync } from "node:fs"; [load, readFileSync].length', "warm-up");
+cells.reset();

@@ -1,0 +1,94 @@
+/**
+ * What the three parts of the kernel say to each other: the server (protocol), the language thread (TypeScript) and the engine
+ * (the process that runs cells). Plain data only.
+ */
+import type { MimeBundle } from "../lab/display.js";
+
+/** A failure as the Jupyter protocol words it. */
+export interface Failure {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+/** A cell ready to run: JavaScript in which every top-level declaration is an assignment. */
+export interface CompiledCell {
+  /** How stack traces name it: `cell 3`. */
+  readonly label: string;
+  readonly js: string;
+  /** Source map (version 3, JSON) from `js` to the cell's own text. */
+  readonly map: string;
+  /** The cell's own text, for the lines that an error shows. */
+  readonly code: string;
+  /** Names that must exist as live variables before the cell runs. */
+  readonly names: readonly string[];
+}
+
+export type EngineRequest = {
+  readonly op: "run";
+  readonly cell: CompiledCell;
+  /** Key of the cell that outputs are attributed to (the request's msg_id). */
+  readonly key: string;
+  /** No result is shown. */
+  readonly silent: boolean;
+};
+
+export type OutputType = "display_data" | "update_display_data" | "execute_result" | "clear_output";
+
+export type EngineEvent =
+  | { readonly event: "ready" }
+  | { readonly event: "stream"; readonly key: string | undefined; readonly name: "stdout" | "stderr"; readonly text: string }
+  | {
+      readonly event: "output";
+      readonly key: string | undefined;
+      readonly type: OutputType;
+      readonly data?: MimeBundle;
+      readonly metadata?: Readonly<Record<string, unknown>>;
+      readonly displayId?: string;
+      readonly wait?: boolean;
+    }
+  | {
+      readonly event: "done";
+      readonly key: string;
+      readonly failure?: Failure;
+      /** Names the failed cell declared but never assigned: their earlier meaning stands. */
+      readonly unassigned?: readonly string[];
+    };
+
+/** Written by the engine on its own stdout and stderr when a cell ends, so that the server knows all native output has arrived. */
+export function endMarker(key: string): string {
+  return `\u0000\u0001cell-end ${key}\u0001\u0000`;
+}
+
+export type CheckReply = { readonly cell: CompiledCell } | { readonly failure: Failure };
+
+export interface CompleteReply {
+  readonly status: "ok";
+  readonly matches: readonly string[];
+  readonly cursor_start: number;
+  readonly cursor_end: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export interface InspectReply {
+  readonly status: "ok";
+  readonly found: boolean;
+  readonly data: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export type IsCompleteReply =
+  | { readonly status: "complete" | "invalid" | "unknown" }
+  | { readonly status: "incomplete"; readonly indent: string };
+
+/** Requests to the language thread and what each answers. */
+export interface LanguageCalls {
+  check: { ask: { code: string; label: string }; reply: CheckReply };
+  /** The last checked cell failed: these names keep their earlier meaning. */
+  revert: { ask: { names: readonly string[] }; reply: null };
+  /** The engine lost its variables: so do we. */
+  reset: { ask: null; reply: null };
+  complete: { ask: { code: string; cursor: number }; reply: CompleteReply };
+  inspect: { ask: { code: string; cursor: number; detail: number }; reply: InspectReply };
+  isComplete: { ask: { code: string }; reply: IsCompleteReply };
+}

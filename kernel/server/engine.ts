@@ -1,0 +1,197 @@
+/**
+ * The engine process as the server sees it: it runs one cell at a time, and may die of it. Then the cell ends with an error that
+ * says so, and a new engine stands ready.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+import { fileURLToPath } from "node:url";
+import { type CompiledCell, type EngineEvent, type EngineRequest, endMarker, type Failure } from "../messages.js";
+import { encodeFrame, FrameReader } from "../pipe.js";
+
+/** Milliseconds after a stop request until the engine itself is ended. */
+const STOP_PATIENCE = 2000;
+/** Milliseconds to wait for native output that the engine's end-of-cell mark announces. */
+const MARK_PATIENCE = 500;
+
+/** How a cell ended. `restarted`: the engine, and every variable, is new. */
+export interface Outcome {
+  readonly failure?: Failure;
+  readonly unassigned?: readonly string[];
+  readonly restarted?: boolean;
+}
+
+export interface EngineListener {
+  /** Outputs, in order. `key` undefined: output that no cell could be found for. */
+  output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void;
+  /** The engine died while no cell ran. */
+  died(reason: string): void;
+}
+
+interface Current {
+  readonly key: string;
+  readonly done: (outcome: Outcome) => void;
+  stopTimer: NodeJS.Timeout | undefined;
+  gaveUp: boolean;
+}
+
+export class Engine {
+  readonly #cwd: string;
+  readonly #listener: EngineListener;
+  #child: ChildProcess;
+  #current: Current | undefined;
+  #closed = false;
+  #marks: Array<{ key: string; seen: () => void }> = [];
+
+  constructor(cwd: string, listener: EngineListener) {
+    this.#cwd = cwd;
+    this.#listener = listener;
+    this.#child = this.#start();
+  }
+
+  run(cell: CompiledCell, key: string, silent: boolean): Promise<Outcome> {
+    return new Promise((done) => {
+      this.#current = { key, done, stopTimer: undefined, gaveUp: false };
+      const request: EngineRequest = { op: "run", cell, key, silent };
+      (this.#child.stdio[3] as Writable).write(encodeFrame(request));
+    });
+  }
+
+  /** Stops the running cell; where nothing helps, ends the engine. */
+  stop(): void {
+    const current = this.#current;
+    if (!current) return;
+    ((this.#child.stdio as readonly unknown[])[5] as Writable).write("s");
+    current.stopTimer ??= setTimeout(() => {
+      current.gaveUp = true;
+      this.#kill();
+    }, STOP_PATIENCE);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#kill();
+  }
+
+  /** The engine leads a process group: what its cells started ends with it. */
+  #kill(): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, "SIGKILL");
+    } catch {
+      this.#child.kill("SIGKILL");
+    }
+  }
+
+  #start(): ChildProcess {
+    const main = fileURLToPath(new URL("../engine/main.js", import.meta.url));
+    const flags = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve"];
+    const child = spawn(process.execPath, [...flags, main], {
+      cwd: this.#cwd,
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+      detached: true,
+    });
+    // A pipe to a process that is just dying: its exit says all there is to say.
+    for (const stream of child.stdio) stream?.on("error", () => {});
+
+    const reader = new FrameReader<EngineEvent>();
+    (child.stdio[4] as Readable).on("data", (chunk: Buffer) => {
+      for (const { message } of reader.push(chunk)) this.#receive(message);
+    });
+    this.#native(child.stdout!, "stdout");
+    this.#native(child.stderr!, "stderr");
+
+    let spawnFailure: string | undefined;
+    child.on("error", (error) => {
+      spawnFailure = error.message;
+    });
+    let over = false;
+    const gone = (code: number | null, signal: string | null): void => {
+      if (over) return;
+      over = true;
+      if (!this.#closed) this.#gone(spawnFailure ?? (signal ? `by signal ${signal}` : `with exit code ${code}`));
+    };
+    child.on("close", gone);
+    // A grandchild may hold the pipes open: what is in them has arrived by then.
+    child.on("exit", (code, signal) => setTimeout(gone, MARK_PATIENCE, code, signal));
+    return child;
+  }
+
+  #receive(event: EngineEvent): void {
+    if (event.event === "stream" || event.event === "output") return this.#listener.output(event);
+    if (event.event !== "done") return;
+    const current = this.#current;
+    if (current?.key !== event.key) return;
+    clearTimeout(current.stopTimer);
+    void this.#nativeArrived(event.key).then(() => {
+      if (this.#current !== current) return;
+      this.#current = undefined;
+      current.done({ failure: event.failure, unassigned: event.unassigned });
+    });
+  }
+
+  #gone(how: string): void {
+    const current = this.#current;
+    this.#current = undefined;
+    clearTimeout(current?.stopTimer);
+    this.#marks = [];
+    this.#child = this.#start();
+    const lost = "Its variables are lost; a new engine is ready: run the cells that make them again.";
+    if (!current) return this.#listener.died(`The engine that runs the cells ended ${how}. ${lost}`);
+    const evalue = current.gaveUp
+      ? `The cell did not stop within ${STOP_PATIENCE / 1000} s, so the engine that ran it was ended. ${lost}`
+      : `The engine that ran this cell ended ${how}. ${lost}`;
+    const ename = current.gaveUp ? "Interrupted" : "EngineEnded";
+    current.done({ failure: { ename, evalue, traceback: [`${ename}: ${evalue}`] }, restarted: true });
+  }
+
+  /** What native code and child processes write, without the engine's marks. */
+  #native(stream: Readable, name: "stdout" | "stderr"): void {
+    const decoder = new StringDecoder("utf8");
+    let held = "";
+    stream.on("data", (chunk: Buffer) => {
+      held += decoder.write(chunk);
+      for (;;) {
+        const begin = held.indexOf("\u0000\u0001cell-end ");
+        const stop = begin < 0 ? -1 : held.indexOf("\u0001\u0000", begin + 2);
+        if (stop < 0) {
+          // Keep back what may be the beginning of a mark.
+          const keep = begin >= 0 ? begin : held.endsWith("\u0000") ? held.length - 1 : held.length;
+          this.#print(name, held.slice(0, keep));
+          held = held.slice(keep);
+          return;
+        }
+        this.#print(name, held.slice(0, begin));
+        const mark = held.slice(begin, stop + 2);
+        held = held.slice(stop + 2);
+        this.#marks.find((m) => endMarker(m.key) === mark)?.seen();
+        this.#early.add(`${name} ${mark}`);
+      }
+    });
+    stream.on("end", () => this.#print(name, held + decoder.end()));
+  }
+
+  /** Marks that came before their `done`. */
+  readonly #early = new Set<string>();
+
+  #print(name: "stdout" | "stderr", text: string): void {
+    if (text) this.#listener.output({ event: "stream", key: this.#current?.key, name, text });
+  }
+
+  #nativeArrived(key: string): Promise<void> {
+    const mark = endMarker(key);
+    const both = (): boolean => this.#early.has(`stdout ${mark}`) && this.#early.has(`stderr ${mark}`);
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#marks = this.#marks.filter((m) => m !== waiting);
+        this.#early.clear();
+        resolve();
+      };
+      const waiting = { key, seen: () => setImmediate(() => both() && finish()) };
+      const timer = setTimeout(finish, MARK_PATIENCE);
+      this.#marks.push(waiting);
+      if (both()) finish();
+    });
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * The kernel: answers every request of the Jupyter protocol. It runs no user code and never waits in place; the language thread
+ * checks cells, the engine runs them, and a queue keeps them in order.
+ */
+import { createRequire } from "node:module";
+import type { EngineEvent, Failure } from "../messages.js";
+import type { Channel, Connection } from "./connection.js";
+import { Engine } from "./engine.js";
+import { History } from "./history.js";
+import { Language } from "./language.js";
+import { Sockets } from "./sockets.js";
+import { Streams } from "./streams.js";
+import { type Message, type Outgoing, PROTOCOL, Wire } from "./wire.js";
+
+const require = createRequire(import.meta.url);
+const versionOf = (name: string): string => (require(name) as { version: string }).version;
+const VERSION = versionOf("../../../package.json");
+const TYPESCRIPT = versionOf("typescript/package.json");
+
+const KERNEL_INFO = {
+  status: "ok",
+  protocol_version: PROTOCOL,
+  implementation: "sparselab",
+  implementation_version: VERSION,
+  language_info: {
+    name: "typescript",
+    version: TYPESCRIPT,
+    mimetype: "text/typescript",
+    file_extension: ".ts",
+    pygments_lexer: "typescript",
+    codemirror_mode: "typescript",
+    nbconvert_exporter: "script",
+  },
+  banner: `sparselab ${VERSION}: TypeScript ${TYPESCRIPT} on Node ${process.versions.node}`,
+  debugger: false,
+  supported_features: [],
+  help_links: [{ text: "TypeScript", url: "https://www.typescriptlang.org/docs/" }],
+};
+
+/** Cells whose late output still finds its way. */
+const REMEMBERED_CELLS = 1000;
+
+interface Request {
+  readonly message: Message;
+  readonly channel: Channel;
+  count: number;
+}
+
+export class Kernel {
+  readonly #wire: Wire;
+  readonly #sockets: Sockets;
+  readonly #language: Language;
+  readonly #engine: Engine;
+  readonly #history = new History();
+  readonly #streams = new Streams<Request | undefined>((name, text, parent) =>
+    this.#publish("stream", { name, text }, parent?.message),
+  );
+  readonly #log: (text: string) => void;
+  readonly #connection: Connection;
+  readonly #cells = new Map<string, Request>();
+  readonly #queue: Request[] = [];
+  #running: Request | undefined;
+  #last: Request | undefined;
+  #stopped = false;
+  #count = 0;
+  #hidden = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(connection: Connection, cwd: string, log: (text: string) => void) {
+    this.#connection = connection;
+    this.#log = log;
+    this.#wire = new Wire(connection.key);
+    this.#sockets = new Sockets(connection, log);
+    this.#language = new Language(cwd);
+    this.#engine = new Engine(cwd, {
+      output: (event) => this.#output(event),
+      died: (reason) => {
+        void this.#language.ask("reset", null);
+        this.#streams.write("stderr", `${reason}\n`, this.#last);
+      },
+    });
+  }
+
+  async open(): Promise<void> {
+    const on = (channel: "shell" | "control" | "stdin") => (frames: Buffer[]) => {
+      const message = this.#wire.decode(frames);
+      if (typeof message === "string") this.#log(`${channel}: a message was ignored: ${message}`);
+      else this.#receive(channel, message);
+    };
+    await this.#sockets.open({ shell: on("shell"), control: on("control"), stdin: on("stdin") }, (topic) => {
+      this.#send("iopub", {
+        type: "iopub_welcome",
+        content: { subscription: topic.toString("utf8") },
+        identities: topic.length ? [topic] : [],
+      });
+    });
+    this.#publish("status", { execution_state: "starting" }, undefined);
+  }
+
+  /** Ends everything; resolves when the last message has left. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#engine.close();
+      await Promise.all([this.#language.close(), this.#sockets.close()]);
+    })();
+    return this.#closing;
+  }
+
+  /** The stop button, or Ctrl-C. */
+  interrupt(): void {
+    if (!this.#running) return;
+    this.#stopped = true;
+    this.#engine.stop();
+  }
+
+  #send(channel: Channel, message: Outgoing): void {
+    this.#sockets.send(channel, this.#wire.encode(message));
+  }
+
+  #publish(type: string, content: object, parent: Message | undefined, metadata?: object): void {
+    this.#send("iopub", { type, content, parent, metadata });
+  }
+
+  #reply(channel: Channel, to: Message, content: object): void {
+    this.#send(channel, {
+      type: to.header.msg_type.replace(/_request$/, "_reply"),
+      content,
+      parent: to,
+      identities: to.identities,
+    });
+  }
+
+  #receive(channel: "shell" | "control" | "stdin", message: Message): void {
+    if (channel === "stdin") return;
+    if (message.header.msg_type === "execute_request") {
+      this.#queue.push({ message, channel, count: 0 });
+      void this.#pump();
+      return;
+    }
+    this.#publish("status", { execution_state: "busy" }, message);
+    void this.#answer(message)
+      .catch((error: unknown) => errorContent(error))
+      .then((content) => {
+        if (content) this.#reply(channel, message, content);
+        this.#publish("status", { execution_state: "idle" }, message);
+        if (message.header.msg_type === "shutdown_request") void this.close().then(() => process.exit(0));
+      });
+  }
+
+  /** The content of the reply; undefined where none is due. */
+  async #answer({ header, content }: Message): Promise<object | undefined> {
+    const code = typeof content["code"] === "string" ? content["code"] : "";
+    const cursor = typeof content["cursor_pos"] === "number" ? content["cursor_pos"] : code.length;
+    switch (header.msg_type) {
+      case "kernel_info_request":
+        return KERNEL_INFO;
+      case "connect_request": {
+        const { ports } = this.#connection;
+        return { status: "ok", ...Object.fromEntries(Object.entries(ports).map(([c, port]) => [`${c}_port`, port])) };
+      }
+      case "complete_request":
+        return this.#language.ask("complete", { code, cursor });
+      case "inspect_request":
+        return this.#language.ask("inspect", { code, cursor, detail: Number(content["detail_level"] ?? 0) });
+      case "is_complete_request":
+        return this.#language.ask("isComplete", { code });
+      case "history_request":
+        return {
+          status: "ok",
+          history: this.#history.find(content).map(([s, n, input]) => [s, n, content["output"] ? [input, null] : input]),
+        };
+      case "comm_info_request":
+        return { status: "ok", comms: {} };
+      case "comm_open":
+        // No target is known yet: say so, as the protocol wants.
+        this.#publish("comm_close", { comm_id: content["comm_id"], data: {} }, undefined);
+        return undefined;
+      case "comm_msg":
+      case "comm_close":
+        return undefined;
+      case "interrupt_request":
+        this.interrupt();
+        return { status: "ok" };
+      case "shutdown_request": {
+        const reply = { status: "ok", restart: content["restart"] === true };
+        this.#publish("shutdown_reply", reply, undefined);
+        return reply;
+      }
+      default:
+        this.#log(`unknown message type ${header.msg_type}`);
+        return undefined;
+    }
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#running) return;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      this.#running = this.#last = next;
+      this.#stopped = false;
+      try {
+        await this.#execute(next);
+      } finally {
+        this.#running = undefined;
+      }
+    }
+  }
+
+  async #execute(request: Request): Promise<void> {
+    const { message, channel } = request;
+    const { content } = message;
+    const code = typeof content["code"] === "string" ? content["code"] : "";
+    const silent = content["silent"] === true;
+    const stored = !silent && content["store_history"] !== false;
+    if (stored) this.#history.add(++this.#count, code);
+    request.count = this.#count;
+    this.#cells.set(message.header.msg_id, request);
+    if (this.#cells.size > REMEMBERED_CELLS) this.#cells.delete(this.#cells.keys().next().value!);
+
+    this.#publish("status", { execution_state: "busy" }, message);
+    if (!silent) this.#publish("execute_input", { code, execution_count: request.count }, message);
+    const label = stored ? `cell ${this.#count}` : `cell *${++this.#hidden}`;
+    const failure = await this.#run(request, code, label, silent).catch((error: unknown) => {
+      const { ename, evalue, traceback } = errorContent(error);
+      return { ename, evalue, traceback };
+    });
+    this.#streams.flush();
+
+    const common = { execution_count: request.count, user_expressions: {}, payload: [] };
+    if (!failure) {
+      this.#reply(channel, message, { status: "ok", ...common });
+      this.#publish("status", { execution_state: "idle" }, message);
+      return;
+    }
+    if (!silent) this.#publish("error", failure, message);
+    // What was sent before the client could know of the error is not run; what it sends afterwards is.
+    const doomed = content["stop_on_error"] === false ? [] : await this.#alreadyQueued();
+    this.#reply(channel, message, { status: "error", ...failure, ...common });
+    this.#publish("status", { execution_state: "idle" }, message);
+    for (const { message: m, channel: c } of doomed) {
+      this.#publish("status", { execution_state: "busy" }, m);
+      this.#reply(c, m, { status: "aborted", execution_count: this.#count, user_expressions: {}, payload: [] });
+      this.#publish("status", { execution_state: "idle" }, m);
+    }
+  }
+
+  /** Requests that reached us, some of which the socket may not have handed over yet. */
+  async #alreadyQueued(): Promise<Request[]> {
+    await new Promise((done) => setTimeout(done, 5));
+    return this.#queue.splice(0);
+  }
+
+  async #run(request: Request, code: string, label: string, silent: boolean): Promise<Failure | undefined> {
+    if (!code.trim()) return undefined;
+    const checked = await this.#language.ask("check", { code, label });
+    if (this.#stopped) return stoppedBeforeRun;
+    if ("failure" in checked) return checked.failure;
+    const outcome = await this.#engine.run(checked.cell, request.message.header.msg_id, silent);
+    if (outcome.restarted) await this.#language.ask("reset", null);
+    else if (outcome.unassigned?.length) await this.#language.ask("revert", { names: outcome.unassigned });
+    return outcome.failure;
+  }
+
+  #output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void {
+    const request = (event.key !== undefined && this.#cells.get(event.key)) || this.#running || this.#last;
+    if (request?.message.content["silent"] === true) return;
+    if (event.event === "stream") return this.#streams.write(event.name, event.text, request);
+    this.#streams.flush();
+    const parent = request?.message;
+    if (event.type === "clear_output") return this.#publish("clear_output", { wait: event.wait ?? false }, parent);
+    const { data = {}, metadata = {} } = event;
+    if (event.type === "execute_result") {
+      return this.#publish("execute_result", { data, metadata, execution_count: request?.count ?? this.#count }, parent);
+    }
+    const transient = event.displayId === undefined ? {} : { display_id: event.displayId };
+    this.#publish(event.type, { data, metadata, transient }, parent);
+  }
+}
+
+const stoppedBeforeRun: Failure = {
+  ename: "Interrupted",
+  evalue: "the cell was stopped before it ran",
+  traceback: ["Interrupted: the cell was stopped before it ran"],
+};
+
+function errorContent(error: unknown): { status: "error" } & Failure {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { status: "error", ename: name, evalue: message, traceback: (stack ?? message).split("\n") };
+}
