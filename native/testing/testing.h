@@ -78,10 +78,14 @@ inline std::string message_of(const std::function<void()>& body) {
   static void SPARSELAB_JOIN(test_, __LINE__)();                                                                             \
   static const bool SPARSELAB_JOIN(registered_, __LINE__) = sparselab::testing::add(name, SPARSELAB_JOIN(test_, __LINE__)); \
   static void SPARSELAB_JOIN(test_, __LINE__)()
-#define CHECK(condition) \
-  if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, #condition)
-#define CHECK_MSG(condition, message) \
-  if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, std::string(#condition) + ": " + (message))
+#define CHECK_MSG(condition, message)                                                                         \
+  do {                                                                                                        \
+    if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, std::string(#condition) + ": " + (message)); \
+  } while (0)
+#define CHECK(condition)                                                          \
+  do {                                                                            \
+    if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, #condition);   \
+  } while (0)
 #define CHECK_ERROR(body, part)                                                                           \
   do {                                                                                                    \
     std::string got = sparselab::testing::message_of([&] { body; });                                     \
