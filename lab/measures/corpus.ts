@@ -54,7 +54,7 @@ export async function readText(on: Corpus): Promise<string> {
     throw new LabError("bad-file", `corpus ${on.path} cannot be read: ${(error as Error).message}`, { cause: error });
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new LabError("bad-file", `corpus ${on.path} is not UTF-8 text; convert it first`);
   }

@@ -7,12 +7,11 @@ import { checkOptions, LabError } from "../errors.js";
 import type { HookPoint, ParsedHook } from "../hooks.js";
 import { largest } from "../tensor.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
-import { type Cache, type Captured, cacheOf, parseCaptures } from "./cache.js";
-import { widthOf } from "./interventions.js";
+import { type Cache, cacheOf, parseCaptures } from "./cache.js";
 import type { Inside } from "./model.js";
 import { checkCount } from "./options.js";
-import { checkFinite, checkPass, type PassResult, pass, planOf } from "./pass.js";
-import { countSinks, Program, sequenceBatch } from "./program.js";
+import { checkPass, decode, type PassResult, pass, planOf, type Row } from "./pass.js";
+import { Program } from "./program.js";
 import { type Run, runOf } from "./run.js";
 import { logSumExp, Sampler, type SamplingOptions } from "./sampler.js";
 import { StopText } from "./stop-text.js";
@@ -87,12 +86,6 @@ interface Started {
   readonly program: Program;
   readonly result: PassResult;
 }
-/** What one row left: its logits (V), captures of one token, and shares of zeros (L). */
-interface Row {
-  readonly logits: Float32Array;
-  readonly captures: readonly Captured[];
-  readonly sparsity: Float32Array;
-}
 // A generation of which only the prompt was read still holds its cache: it goes when the generation is collected.
 const collected = new FinalizationRegistry<Program>((program) => program.close());
 
@@ -141,7 +134,7 @@ class Writer<S extends HookPoint> implements Generation<S> {
   }
 
   async *#steps(program: Program, result: PassResult): AsyncGenerator<Step<S>, void, void> {
-    const { limit, sampler, stop } = this.#work;
+    const { captures, limit, sampler, stop, signal } = this.#work;
     const { tokenizer } = this.#inside.weights;
     const stream = createTextStream(tokenizer, this.#prompt);
     const tokens = [...this.#prompt];
@@ -156,7 +149,7 @@ class Writer<S extends HookPoint> implements Generation<S> {
       yield this.#step(token, text, row);
       if (last) return;
       tokens.push(token);
-      row = await this.#forward(program, token, tokens.length - 1);
+      row = await decode(this.#inside.weights, program, captures, token, tokens.length - 1, signal);
     }
   }
 
@@ -193,25 +186,6 @@ class Writer<S extends HookPoint> implements Generation<S> {
       program.close();
       throw error;
     }
-  }
-
-  async #forward(program: Program, token: Token, position: number): Promise<Row> {
-    const { info } = this.#inside.weights;
-    const { captures, signal } = this.#work;
-    const kept = captures.map((hook) => new Float32Array((hook.to - hook.from) * widthOf(hook, info)));
-    const logits = new Float32Array(info.vocab);
-    const counts = countSinks(info.layers, 1);
-    await program.forward(
-      { ...sequenceBatch([token], position), logits: Uint8Array.of(1) },
-      { ...counts, logits, ...(captures.length > 0 && { captures: kept }) },
-      signal,
-    );
-    checkFinite(logits, info.vocab, position);
-    return {
-      logits,
-      captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
-      sparsity: Float32Array.from(counts.zerosInMid, (zeros) => zeros / info.neurons),
-    };
   }
 
   [displaySymbol](): MimeBundle {

@@ -141,6 +141,39 @@ export async function pass(
   };
 }
 
+/** What one row left: its logits (V), captures of one token, and shares of zeros in x₁ (L). */
+export interface Row {
+  readonly logits: Float32Array;
+  readonly captures: readonly Captured[];
+  readonly sparsity: Float32Array;
+}
+
+/** One more token of a sequence: its row goes through the weights alone. Every array is fresh. */
+export async function decode(
+  weights: Weights,
+  program: Program,
+  captures: readonly ParsedHook[],
+  token: number,
+  position: number,
+  signal: AbortSignal | undefined,
+): Promise<Row> {
+  const { info } = weights;
+  const kept = captures.map((hook) => new Float32Array((hook.to - hook.from) * widthOf(hook, info)));
+  const logits = new Float32Array(info.vocab);
+  const counts = countSinks(info.layers, 1);
+  await program.forward(
+    { ...sequenceBatch([token], position), logits: Uint8Array.of(1) },
+    { ...counts, logits, ...(captures.length > 0 && { captures: kept }) },
+    signal,
+  );
+  checkFinite(logits, info.vocab, position);
+  return {
+    logits,
+    captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
+    sparsity: Float32Array.from(counts.zerosInMid, (zeros) => zeros / info.neurons),
+  };
+}
+
 /** A chunk (layers, rows, width) into its place in (layers, total, width). */
 function place(chunk: Float32Array, rows: number, into: Float32Array, total: number, start: number, layers: number): void {
   const width = chunk.length / (layers * rows);

@@ -1,0 +1,82 @@
+/** `sparselab generate`: text from a prompt, as it comes. */
+
+import { checkSampling } from "../../lab/model/sampler.js";
+import { policyText } from "../../lab/policy/policy.js";
+import { type Command, countOf, modelOptions, numberOf, parse, required, usage } from "../arguments.js";
+import { loadOptions, openModel, out, print, printJson, stopKey, tell } from "../model.js";
+
+const help = `usage: sparselab generate FILE -p TEXT [-n N] [--temp T] [--seed N] [--chat] [options]
+
+  -p, --prompt TEXT   raw text (BOS added as the vocabulary asks, texts of special tokens are those tokens)
+  --chat              the prompt is a user's message and goes through the file's chat template
+  -n N                tokens at most; default: as many as the context holds
+  --temp T            temperature; default 0, always the most likely token
+  --seed N            of the draws; default 0
+  --activation NAME   silu, gelu, gelu_tanh, relu, relu2, fatrelu_0.01
+  --strategy NAME     auto, dense, exact
+  --t T               FATReLU threshold in place of the activation's own
+  --threads N         default: those of the machine
+  --json              prompt tokens, tokens, text, share of zeros, tokens a second`;
+
+export const generate: Command = {
+  about: "text from a prompt",
+  help,
+  async run(args) {
+    const options = {
+      ...modelOptions,
+      prompt: { type: "string", short: "p" },
+      n: { type: "string", short: "n" },
+      temp: { type: "string" },
+      seed: { type: "string" },
+      chat: { type: "boolean" },
+    } as const;
+    const { values, positionals } = parse(args, options, ["FILE"]);
+    const text = required(values.prompt, "-p TEXT");
+    const maxTokens = countOf("-n", values.n, 1);
+    const sampling = {
+      ...(values.temp === undefined ? {} : { temperature: numberOf("--temp", values.temp) }),
+      ...(values.seed === undefined ? {} : { seed: countOf("--seed", values.seed, 0)! }),
+    };
+    usage("sampling", () => checkSampling(sampling));
+    const { model, summary } = await openModel(positionals[0]!, loadOptions(values));
+
+    const generation = model.generate(values.chat ? [{ role: "user", content: text }] : text, {
+      ...sampling,
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      signal: stopKey(),
+    });
+    const prompt = await generation.prompt;
+    if (!values.json) tell(summary);
+    const start = performance.now();
+    const tokens: number[] = [];
+    let zeros = 0;
+    for await (const step of generation) {
+      tokens.push(step.token);
+      zeros += step.sparsity.reduce((sum, share) => sum + share, 0) / step.sparsity.length;
+      if (!values.json) out(step.text);
+    }
+    const seconds = (performance.now() - start) / 1000;
+    const sparsity = zeros / tokens.length;
+    // The first token comes of the prompt's own pass.
+    const rate = (tokens.length - 1) / seconds;
+    if (values.json) {
+      const { activation, policy, strategy } = model;
+      printJson({
+        prompt: prompt.tokens,
+        tokens,
+        text: await generation.text(),
+        sparsity,
+        tokensPerSecond: rate,
+        activation: activation.name,
+        policy,
+        strategy,
+      });
+    } else {
+      print("");
+      tell(
+        `${tokens.length} tokens, ${rate.toFixed(1)} a second, ${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${model.strategy}`,
+      );
+    }
+    model.dispose();
+  },
+};

@@ -1,0 +1,43 @@
+/** `sparselab logits`: raw rows of logits, or of another hook point, for comparison with other programs. */
+import { writeFile } from "node:fs/promises";
+import { greedyRows } from "../../lab/model/greedy.js";
+import { type Command, countOf, modelOptions, parse, required, UsageError } from "../arguments.js";
+import { loadOptions, openModel, print, printJson, stopKey } from "../model.js";
+
+const help = `usage: sparselab logits FILE --tokens 1,17,300 [--greedy N] --out FILE.f32 [--capture POINT] [options]
+
+Writes raw little-endian float32 rows of the vocabulary's size: one for each token, then one for each greedy token that was fed,
+tokens + N rows in all. The token ids are taken as they are.
+
+  --tokens IDS        parted by commas
+  --greedy N          feed N times the most likely token; default 0
+  --capture POINT     rows of this hook point instead, such as blocks.3.ffn.mid; of a range, block after block
+  --activation --strategy --t --threads, as for generate
+  --json              shape, the tokens fed, and the file`;
+
+export const logits: Command = {
+  about: "raw rows of logits, or of a hook point",
+  help,
+  async run(args) {
+    const options = {
+      ...modelOptions,
+      tokens: { type: "string" },
+      greedy: { type: "string" },
+      out: { type: "string" },
+      capture: { type: "string" },
+    } as const;
+    const { values, positionals } = parse(args, options, ["FILE"]);
+    const given = required(values.tokens, "--tokens").split(",");
+    const tokens = given.map((text) => countOf("--tokens", text, 0)!);
+    const file = required(values.out, "--out");
+    if (file === "") throw new UsageError("--out must name a file");
+    const greedy = countOf("--greedy", values.greedy, 0) ?? 0;
+    const { model } = await openModel(positionals[0]!, loadOptions(values));
+    const { rows, tokens: fed } = await greedyRows(model, tokens, greedy, values.capture ?? "logits", stopKey());
+    await writeFile(file, new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength));
+    const shape = rows.dims.map((name) => rows.size[name]!);
+    if (values.json) printJson({ out: file, dims: rows.dims, shape, tokens: fed });
+    else print(`${file}: ${rows.dims.map((name) => `${name} ${rows.size[name]}`).join(" × ")}, float32; tokens ${fed.join(",")}`);
+    model.dispose();
+  },
+};

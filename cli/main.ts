@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/**
+ * The command line, `sparselab COMMAND ...`: one file for each command. Exit status 0; 2 for wrong usage; 1, with one clear line, for any other
+ * failure. `--debug` adds the stack.
+ */
+import { nearest } from "../lab/errors.js";
+import { packageInfo } from "../lab/package.js";
+import { type Command, UsageError } from "./arguments.js";
+import { generate } from "./commands/generate.js";
+import { info } from "./commands/info.js";
+import { install } from "./commands/install.js";
+import { lab } from "./commands/lab.js";
+import { logits } from "./commands/logits.js";
+import { measure } from "./commands/measure.js";
+import { sweep } from "./commands/sweep.js";
+import { tokenize } from "./commands/tokenize.js";
+import { print } from "./model.js";
+
+const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, logits, measure, sweep, lab, install };
+
+function helpText(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
+  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help tells more.`;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const [name, ...rest] = args;
+  if (name === "--help" || name === "-h" || name === "help") return print(helpText());
+  if (name === "--version") return print(packageInfo().version);
+  if (name === undefined) throw new UsageError(`missing COMMAND. Known: ${Object.keys(commands).join(", ")}`);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) {
+    const near = nearest(name, Object.keys(commands));
+    throw new UsageError(
+      `unknown command "${name}".${near ? ` Did you mean "${near}"?` : ""} Known: ${Object.keys(commands).join(", ")}`,
+    );
+  }
+  if (rest.includes("--help") || rest.includes("-h")) return print(command.help);
+  try {
+    await command.run(rest);
+  } catch (error) {
+    if (error instanceof UsageError)
+      throw new UsageError(`${name}: ${error.message} (sparselab ${name} --help)`, { cause: error });
+    throw error;
+  }
+}
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+const args = process.argv.slice(2);
+main(args).catch((error: unknown) => {
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+  process.stderr.write(`sparselab: ${message}\n`);
+  if (args.includes("--debug") && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+});

@@ -1,0 +1,47 @@
+/** How the commands open a model: the options they share, checked as usage before the file is touched, and the stop key. */
+import { type Activation, parseActivation } from "../lab/model/activation.js";
+import { loadQuietly } from "../lab/model/load.js";
+import type { Model } from "../lab/model/model.js";
+import { checkChoice, type LoadOptions, type Strategy } from "../lab/model/options.js";
+import { checkPolicy } from "../lab/policy/policy.js";
+import { countOf, numberOf, usage } from "./arguments.js";
+
+export interface ModelFlags {
+  readonly activation?: string | undefined;
+  readonly strategy?: string | undefined;
+  readonly t?: string | undefined;
+  readonly threads?: string | undefined;
+}
+
+/** `--t` becomes the policy, but for `sweep`, where it is the list of them. */
+export function loadOptions(flags: ModelFlags): LoadOptions {
+  const { activation, strategy, t } = flags;
+  if (activation !== undefined) usage("--activation", () => parseActivation(activation));
+  if (strategy !== undefined) usage("--strategy", () => checkChoice("strategy", strategy));
+  const threads = countOf("--threads", flags.threads, 1);
+  return {
+    ...(activation === undefined ? {} : { activation: activation as Activation }),
+    ...(strategy === undefined ? {} : { strategy: strategy as Strategy }),
+    ...(t === undefined ? {} : { policy: usage("--t", () => checkPolicy({ kind: "fatrelu", t: numberOf("--t", t) })) }),
+    ...(threads === undefined ? {} : { threads }),
+  };
+}
+
+export interface Opened {
+  readonly model: Model;
+  readonly summary: string;
+}
+export const openModel = (path: string, options: LoadOptions): Promise<Opened> => loadQuietly(path, options);
+
+/** Aborted by the first Ctrl-C; the second ends the process as ever. */
+export function stopKey(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort());
+  return controller.signal;
+}
+
+export const out = (text: string): void => void process.stdout.write(text);
+export const print = (line: string): void => out(`${line}\n`);
+export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+/** Beside the result: not for programs that read it. */
+export const tell = (line: string): void => void process.stderr.write(`${line}\n`);
