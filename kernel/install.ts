@@ -1,7 +1,11 @@
-/** Writes the kernelspec `sparselab` under a prefix: `PREFIX/share/jupyter/kernels/sparselab/kernel.json`. */
+/**
+ * Writes the kernelspec `sparselab` under a prefix: `PREFIX/share/jupyter/kernels/sparselab/kernel.json`.
+ * As a command: `node dist/kernel/install.js --prefix PREFIX`.
+ */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 
 export const KERNEL_NAME = "sparselab";
 
@@ -34,3 +38,9 @@ export function uninstallKernel(prefix: string): string {
 }
 
 const kernelFolder = (prefix: string): string => join(prefix, "share", "jupyter", "kernels", KERNEL_NAME);
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { prefix } = parseArgs({ options: { prefix: { type: "string" } } }).values;
+  if (!prefix) throw new Error("usage: install.js --prefix FOLDER");
+  process.stdout.write(`${installKernel(prefix)}\n`);
+}

@@ -66,7 +66,8 @@ export class LocalModules {
   }
 
   async #run(module: LocalModule): Promise<void> {
-    const typescript = (this.#typescript ??= createRequire(import.meta.url)("typescript") as typeof ts);
+    this.#typescript ??= createRequire(import.meta.url)("typescript") as typeof ts;
+    const typescript = this.#typescript;
     const text = readFileSync(module.path, "utf8");
     const { outputText, diagnostics } = typescript.transpileModule(text, {
       fileName: module.path,

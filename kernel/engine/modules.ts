@@ -43,7 +43,7 @@ export function pick(module: Namespace, specifier: string, names: readonly strin
   return names.map((name) => {
     if (name === "*") return module;
     if (name in module) return module[name];
-    const whole = module["default"];
+    const whole = module.default;
     if (name !== "default" && whole !== null && (typeof whole === "object" || typeof whole === "function") && name in whole) {
       return (whole as Namespace)[name];
     }
@@ -55,7 +55,7 @@ export function pick(module: Namespace, specifier: string, names: readonly strin
 async function interop(url: string): Promise<Namespace> {
   const module = (await import(url)) as Namespace;
   if (!url.startsWith("file:") || !cellRequire.cache[fileURLToPath(url)]) return module;
-  const whole = module["default"];
+  const whole = module.default;
   if (whole === null || (typeof whole !== "object" && typeof whole !== "function")) return module;
   const missing = Object.keys(whole).filter((k) => !(k in module));
   return missing.length ? { ...(whole as Namespace), ...module } : module;

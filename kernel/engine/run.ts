@@ -170,7 +170,10 @@ export function stopCell(): void {
   repairAsyncHooks();
   const me = running;
   if (!me) return;
-  if (me.ended) return me.hurry.abort();
+  if (me.ended) {
+    me.hurry.abort();
+    return;
+  }
   me.controller.abort();
   setTimeout(() => end(me, interruptedFailure()), GRACE);
 }

@@ -53,7 +53,7 @@ export class Cells {
 
     const program = this.compiler.program();
     const file = program.getSourceFile(path)!;
-    const unchecked = /^(?:\s|\/\*[^]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/.test(code);
+    const unchecked = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/.test(code);
     const errors = unchecked ? [] : program.getSemanticDiagnostics(file).filter(isError);
     if (errors.length) {
       const failure = diagnosticsFailure(errors, code, label, start);

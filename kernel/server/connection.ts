@@ -22,7 +22,7 @@ export function readConnection(path: string): Connection {
       throw new Error(`connection file ${path}: ${name} must be ${expected}, received ${JSON.stringify(file[name])}`);
     return file[name] as T;
   };
-  const scheme = file["signature_scheme"];
+  const scheme = file.signature_scheme;
   if (scheme !== undefined && scheme !== "hmac-sha256") {
     throw new Error(`connection file ${path}: signature_scheme must be hmac-sha256, received ${JSON.stringify(scheme)}`);
   }

@@ -118,8 +118,10 @@ export class Engine {
   }
 
   #receive(event: EngineEvent): void {
-    if (event.event === "stream" || event.event === "output") return this.#listener.output(event);
-    if (event.event !== "done") return;
+    if (event.event !== "done") {
+      if (event.event !== "ready") this.#listener.output(event);
+      return;
+    }
     const current = this.#current;
     if (current?.key !== event.key) return;
     clearTimeout(current.stopTimer);
@@ -137,7 +139,10 @@ export class Engine {
     this.#marks = [];
     this.#child = this.#start();
     const lost = "Its variables are lost; a new engine is ready: run the cells that make them again.";
-    if (!current) return this.#listener.died(`The engine that runs the cells ended ${how}. ${lost}`);
+    if (!current) {
+      this.#listener.died(`The engine that runs the cells ended ${how}. ${lost}`);
+      return;
+    }
     const evalue = current.gaveUp
       ? `The cell did not stop within ${STOP_PATIENCE / 1000} s, so the engine that ran it was ended. ${lost}`
       : `The engine that ran this cell ended ${how}. ${lost}`;

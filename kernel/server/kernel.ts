@@ -149,8 +149,8 @@ export class Kernel {
 
   /** The content of the reply; undefined where none is due. */
   async #answer({ header, content }: Message): Promise<object | undefined> {
-    const code = typeof content["code"] === "string" ? content["code"] : "";
-    const cursor = typeof content["cursor_pos"] === "number" ? content["cursor_pos"] : code.length;
+    const code = typeof content.code === "string" ? content.code : "";
+    const cursor = typeof content.cursor_pos === "number" ? content.cursor_pos : code.length;
     switch (header.msg_type) {
       case "kernel_info_request":
         return KERNEL_INFO;
@@ -161,19 +161,19 @@ export class Kernel {
       case "complete_request":
         return this.#language.ask("complete", { code, cursor });
       case "inspect_request":
-        return this.#language.ask("inspect", { code, cursor, detail: Number(content["detail_level"] ?? 0) });
+        return this.#language.ask("inspect", { code, cursor, detail: Number(content.detail_level ?? 0) });
       case "is_complete_request":
         return this.#language.ask("isComplete", { code });
       case "history_request":
         return {
           status: "ok",
-          history: this.#history.find(content).map(([s, n, input]) => [s, n, content["output"] ? [input, null] : input]),
+          history: this.#history.find(content).map(([s, n, input]) => [s, n, content.output ? [input, null] : input]),
         };
       case "comm_info_request":
         return { status: "ok", comms: {} };
       case "comm_open":
         // No target is known yet: say so, as the protocol wants.
-        this.#publish("comm_close", { comm_id: content["comm_id"], data: {} }, undefined);
+        this.#publish("comm_close", { comm_id: content.comm_id, data: {} }, undefined);
         return undefined;
       case "comm_msg":
       case "comm_close":
@@ -182,7 +182,7 @@ export class Kernel {
         this.interrupt();
         return { status: "ok" };
       case "shutdown_request": {
-        const reply = { status: "ok", restart: content["restart"] === true };
+        const reply = { status: "ok", restart: content.restart === true };
         this.#publish("shutdown_reply", reply, undefined);
         return reply;
       }
@@ -208,9 +208,9 @@ export class Kernel {
   async #execute(request: Request): Promise<void> {
     const { message, channel } = request;
     const { content } = message;
-    const code = typeof content["code"] === "string" ? content["code"] : "";
-    const silent = content["silent"] === true;
-    const stored = !silent && content["store_history"] !== false;
+    const code = typeof content.code === "string" ? content.code : "";
+    const silent = content.silent === true;
+    const stored = !silent && content.store_history !== false;
     if (stored) this.#history.add(++this.#count, code);
     request.count = this.#count;
     this.#cells.set(message.header.msg_id, request);
@@ -233,7 +233,7 @@ export class Kernel {
     }
     if (!silent) this.#publish("error", failure, message);
     // What was sent before the client could know of the error is not run; what it sends afterwards is.
-    const doomed = content["stop_on_error"] === false ? [] : await this.#alreadyQueued();
+    const doomed = content.stop_on_error === false ? [] : await this.#alreadyQueued();
     this.#reply(channel, message, { status: "error", ...failure, ...common });
     this.#publish("status", { execution_state: "idle" }, message);
     for (const { message: m, channel: c } of doomed) {
@@ -262,17 +262,18 @@ export class Kernel {
 
   #output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void {
     const request = (event.key !== undefined && this.#cells.get(event.key)) || this.#running || this.#last;
-    if (request?.message.content["silent"] === true) return;
-    if (event.event === "stream") return this.#streams.write(event.name, event.text, request);
+    if (request?.message.content.silent === true) return;
+    if (event.event === "stream") {
+      this.#streams.write(event.name, event.text, request);
+      return;
+    }
     this.#streams.flush();
     const parent = request?.message;
-    if (event.type === "clear_output") return this.#publish("clear_output", { wait: event.wait ?? false }, parent);
-    const { data = {}, metadata = {} } = event;
-    if (event.type === "execute_result") {
-      return this.#publish("execute_result", { data, metadata, execution_count: request?.count ?? this.#count }, parent);
-    }
-    const transient = event.displayId === undefined ? {} : { display_id: event.displayId };
-    this.#publish(event.type, { data, metadata, transient }, parent);
+    const { type, data = {}, metadata = {}, displayId, wait = false } = event;
+    if (type === "clear_output") this.#publish(type, { wait }, parent);
+    else if (type === "execute_result")
+      this.#publish(type, { data, metadata, execution_count: request?.count ?? this.#count }, parent);
+    else this.#publish(type, { data, metadata, transient: displayId === undefined ? {} : { display_id: displayId } }, parent);
   }
 }
 

@@ -3,7 +3,7 @@
 const EVERY_MS = 1000;
 
 export function watchParent(gone: () => void): void {
-  const parent = Number(process.env["JPY_PARENT_PID"]);
+  const parent = Number(process.env.JPY_PARENT_PID);
   if (!Number.isInteger(parent) || parent <= 1) return;
   // A direct child is handed to another process when its parent ends, which is surer than asking for a number that may be used anew.
   const direct = process.ppid === parent;

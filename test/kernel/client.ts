@@ -210,7 +210,7 @@ export class Client {
 
   async heartbeat(): Promise<number> {
     const socket = new Request({ linger: 0, receiveTimeout: 5000 });
-    socket.connect(`tcp://127.0.0.1:${this.connection["hb_port"]}`);
+    socket.connect(`tcp://127.0.0.1:${this.connection.hb_port}`);
     const begin = performance.now();
     await socket.send("ping");
     const [pong] = await socket.receive();
