@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { inClone, jupyterEnvironment, python, venv } from "../lib/paths.mjs";
 import { filesUnder, fingerprint, isCurrent, writeStamp } from "../lib/stamp.mjs";
 import { ask, run, step } from "../lib/step.mjs";
@@ -27,7 +28,10 @@ async function kernelspec() {
   const stamp = join(venv, "share", "jupyter", "kernels", "sparselab", ".stamp");
   const hash = fingerprint([install], [process.execPath, inClone()]);
   if (isCurrent(stamp, hash)) return;
-  await step("kernelspec sparselab into .venv/share/jupyter", () => run(process.execPath, [install, "--prefix", venv]));
+  await step("kernelspec sparselab into .venv/share/jupyter", async () => {
+    const { installKernel } = await import(pathToFileURL(install).href);
+    installKernel(venv);
+  });
   writeStamp(stamp, hash);
 }
 
