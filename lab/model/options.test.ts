@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { checkLoadOptions, contextOf, type LoadOptions, strategyOf, threadsOf } from "./options.js";
+
+const check = (options: object) => () => checkLoadOptions(options as LoadOptions);
+
+describe("options of load", () => {
+  it("are taken where they work", () => {
+    expect(check({ device: "cpu", layout: "mmap", arithmetic: "float", kv: "f32", strategy: "exact", threads: 1 })).not.toThrow();
+    expect(threadsOf(undefined)).toBeGreaterThan(0);
+    expect([
+      strategyOf("auto", "relu"),
+      strategyOf("auto", "fatrelu"),
+      strategyOf("auto", "silu"),
+      strategyOf("dense", "relu"),
+    ]).toEqual(["exact", "exact", "dense", "dense"]);
+  });
+  it("that come later say so and what to use instead", () => {
+    for (const [options, instead] of [
+      [{ device: "cuda" }, /not available yet; the CPU/],
+      [{ device: "cuda:0" }, /not available yet; the CPU/],
+      [{ device: "hybrid" }, /not available yet; the CPU/],
+      [{ layout: "packed" }, /use "mmap"/],
+      [{ arithmetic: "int8" }, /use "float"/],
+      [{ kv: "f16" }, /use "f32"/],
+      [{ strategy: "predicted" }, /use "exact"/],
+      [{ strategy: "screened" }, /use "exact"/],
+      [{ vram: "4GiB" }, /not available yet/],
+      [{ cutoff: 0 }, /"predicted", which is not available yet/],
+    ] as const) {
+      expect(check(options), JSON.stringify(options)).toThrow(instead);
+    }
+  });
+  it("that do not exist name the nearest", () => {
+    expect(check({ stratgy: "exact" })).toThrow(/Did you mean "strategy"/);
+    expect(check({ strategy: "exakt" })).toThrow(/Did you mean "exact"/);
+    expect(check({ device: "gpu" })).toThrow(/unknown device "gpu"/);
+    expect(check({ activation: 3 })).toThrow(/must be a name/);
+    expect(() => threadsOf(0)).toThrow(/>= 1/);
+    expect(() => contextOf(1024, 512)).toThrow(/made for 512/);
+    expect(contextOf(undefined, 512)).toBe(512);
+  });
+});
