@@ -41,6 +41,8 @@ export interface Frame {
   /** Where the numbers come from: lines below the axis. */
   readonly caption?: readonly string[];
   readonly height?: number;
+  /** Pixels that the ticks' texts need below the x axis beyond one line. */
+  readonly tickRoom?: number;
   readonly axes: Readonly<Record<string, object>>;
   readonly legend?: boolean;
   readonly shapes?: readonly object[];
@@ -49,6 +51,7 @@ export interface Frame {
 
 /** A plotly layout in the house style. Texts are plain: they are escaped here. */
 export function layout(frame: Frame): Record<string, unknown> {
+  const { tickRoom = 0 } = frame;
   const caption = (frame.caption ?? []).map(escapeText).join("<br>");
   const captionNote = {
     xref: "paper",
@@ -57,15 +60,15 @@ export function layout(frame: Frame): Record<string, unknown> {
     y: 0,
     xanchor: "left",
     yanchor: "top",
-    yshift: -62,
+    yshift: -62 - tickRoom,
     align: "left",
     showarrow: false,
     text: caption,
     font: { size: 10.5, color: muted },
   };
   return {
-    height: frame.height ?? 450,
-    margin,
+    height: (frame.height ?? 450) + tickRoom,
+    margin: { ...margin, b: margin.b + tickRoom },
     font: { family: fontFamily, size: 13, color: ink },
     title: {
       text: `<b>${escapeText(frame.title)}</b>`,

@@ -50,7 +50,8 @@ export function tokenLayer(run: TokenLayerInput): Figure {
       title: "Where the model works",
       subtitle: empty ? "" : subtitle(pieces, shares),
       caption: ["Each column is one token, each row one block; sparsity is the share of zeros in x₁ = act(x·W_gate) ⊙ (x·W_up)."],
-      height: Math.min(720, 300 + 24 * layers),
+      height: Math.min(700, 260 + 24 * layers),
+      tickRoom: 36,
       axes: {
         xaxis: axis("", { ...tokenTicks(pieces), showgrid: false, showline: false, ticks: "" }),
         yaxis: axis("block", { dtick: Math.max(1, Math.ceil(layers / 16)), showgrid: false, showline: false, ticks: "" }),
