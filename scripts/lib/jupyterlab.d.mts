@@ -8,4 +8,9 @@ export interface JupyterLab {
   readonly ended: Promise<number | null>;
   stop(): Promise<void>;
 }
-export function startJupyterLab(options: { folder: string; port?: number; log?: string }): Promise<JupyterLab>;
+export function startJupyterLab(options: {
+  folder: string;
+  port?: number;
+  log?: string;
+  env?: Record<string, string>;
+}): Promise<JupyterLab>;

@@ -29,10 +29,11 @@ async function choosePort(wanted) {
 }
 
 /**
- * Starts the server on `folder` and waits until it answers. `log` is the file its messages go to.
+ * Starts the server on `folder` and waits until it answers. `log` is the file its messages go to; `env` stands above the environment of
+ * our Jupyter programs.
  * Returns { port, token, address(notebook), child, stop() }; `address` is what a browser opens.
  */
-export async function startJupyterLab({ folder, port: wanted, log = serverLog }) {
+export async function startJupyterLab({ folder, port: wanted, log = serverLog, env = {} }) {
   const port = await choosePort(wanted);
   const token = randomBytes(24).toString("hex");
   mkdirSync(dirname(log), { recursive: true });
@@ -53,7 +54,7 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog })
   // environment, since arguments can be read by everybody on the machine.
   const child = spawn(python, args, {
     cwd: folder,
-    env: { ...jupyterEnvironment(), JUPYTER_TOKEN: token },
+    env: { ...jupyterEnvironment(), ...env, JUPYTER_TOKEN: token },
     stdio: ["ignore", output, output],
     detached: true,
   });

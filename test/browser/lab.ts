@@ -42,8 +42,11 @@ export class Lab {
   readonly #server: JupyterLab;
   readonly #browser: Browser;
 
-  private constructor(folder: string, server: JupyterLab, browser: Browser) {
-    this.folder = folder;
+  readonly #temporary: readonly string[];
+
+  private constructor(temporary: [folder: string, state: string], server: JupyterLab, browser: Browser) {
+    this.folder = temporary[0];
+    this.#temporary = temporary;
     this.#server = server;
     this.#browser = browser;
   }
@@ -53,8 +56,11 @@ export class Lab {
     const folder = mkdtempSync(join(tmpdir(), "sparselab-browser-"));
     cpSync(source, folder, { recursive: true });
     mkdirSync(output, { recursive: true });
-    const server = await startJupyterLab({ folder, log: join(output, "jupyterlab.log") });
-    return new Lab(folder, server, await startChromium());
+    // What JupyterLab remembers of one test (open tabs, changed settings) must not reach the next, nor a user's own session.
+    const state = mkdtempSync(join(tmpdir(), "sparselab-state-"));
+    const env = { JUPYTERLAB_WORKSPACES_DIR: join(state, "workspaces"), JUPYTERLAB_SETTINGS_DIR: join(state, "settings") };
+    const server = await startJupyterLab({ folder, log: join(output, "jupyterlab.log"), env });
+    return new Lab([folder, state], server, await startChromium());
   }
 
   async open(notebook: string): Promise<NotebookPage> {
@@ -68,7 +74,7 @@ export class Lab {
   async stop(): Promise<void> {
     await this.#browser.close();
     await this.#server.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of this.#temporary) rmSync(folder, { recursive: true, force: true });
   }
 }
 
