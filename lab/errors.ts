@@ -18,11 +18,14 @@ export type LabErrorCode =
   | "disposed"
   | "aborted";
 
+/** A message is one line, also where a stranger's file put a line end into a name. */
+const escaped = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 export class LabError extends Error {
   override readonly name = "LabError";
   readonly code: LabErrorCode;
   constructor(code: LabErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.replace(/\p{Cc}/gu, escaped), options);
     this.code = code;
   }
 }

@@ -50,9 +50,9 @@ export async function prepare(
 ): Promise<Job> {
   const inside = insideOf(model);
   const { weights } = inside;
-  const windows = cut(await readText(on), on, weights.tokenizer, windowSize(options.window, inside.context));
   const digest = await sha256(weights.table.path, signal);
   const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
+  const windows = cut(await readText(on), on, weights.tokenizer, windowSize(options.window, inside.context));
   return {
     inside,
     windows,

@@ -151,7 +151,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
   if (model !== "llama") {
     throw new LabError(
       "unsupported-model",
-      `${PREFIX}model: tokenizer "${model}" is not supported. Supported: "llama" (SentencePiece, as in Llama 2, ProSparse, ReluLLaMA and MiniCPM)`,
+      `${PREFIX}model: tokenizer ${JSON.stringify(model)} is not supported. Supported: "llama" (SentencePiece, as in Llama 2, ProSparse, ReluLLaMA and MiniCPM)`,
     );
   }
 

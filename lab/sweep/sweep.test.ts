@@ -1,0 +1,127 @@
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
+import { corpus, cut, readText } from "../measures/corpus.js";
+import { measure } from "../measures/measure.js";
+import type { Point } from "../measures/report.js";
+import { groupSize } from "../measures/walk.js";
+import { loadQuietly } from "../model/load.js";
+import { insideOf, type Model } from "../model/model.js";
+import { tinyWorld } from "../package.js";
+import { fatrelu } from "../policy/policy.js";
+import { sweep } from "./sweep.js";
+
+const held = join(dirname(tinyWorld), "held.txt");
+const window = 128;
+const on = corpus(held, { maxTokens: 3 * window });
+let model: Model;
+beforeAll(async () => {
+  ({ model } = await loadQuietly(tinyWorld));
+});
+afterAll(() => model.dispose());
+
+async function all<T>(of: AsyncIterable<T>): Promise<T[]> {
+  const out: T[] = [];
+  for await (const one of of) out.push(one);
+  return out;
+}
+
+describe("sweep", () => {
+  it("gives each setting what measure gives it alone, bit for bit", async () => {
+    const names = ["sparsity", "perplexity", "kl", "top1"] as const;
+    const points = await all(sweep(model, { over: [...fatrelu(0, 2), { kind: "as-trained" }], on, measure: names, window }));
+    expect(points.map(({ setting, done }) => [setting, done])).toEqual([
+      [{ kind: "fatrelu", t: 0 }, true],
+      [{ kind: "fatrelu", t: 2 }, true],
+      [{ kind: "as-trained" }, true],
+    ]);
+    for (const point of points) {
+      const view = model.with({ policy: point.setting });
+      const { sparsity, perplexity, kl, top1 } = await measure(view, on, { measure: names, reference: model, window });
+      expect({ ...point.sparsity }).toEqual({ ...sparsity });
+      expect([point.perplexity, point.kl, point.top1]).toEqual([perplexity, kl, top1]);
+      expect(point.provenance.policy).toEqual(point.setting);
+      view.dispose();
+    }
+    expect(points[2]!.kl.max).toBe(0);
+    expect(points[0]!.sparsity.mean).toBeLessThan(points[1]!.sparsity.mean);
+  });
+
+  it("reads the weights for six settings less than 1.5 times as often as for one", async () => {
+    const read = async (...t: number[]) => {
+      const running = sweep(model, { over: fatrelu(...t), on, measure: ["sparsity", "perplexity"], window });
+      await all(running);
+      return running.weightBytesRead;
+    };
+    const one = await read(0);
+    const six = await read(0, 0.5, 1, 1.5, 2, 3);
+    expect(one).toBeGreaterThan(0);
+    expect(six / one).toBeLessThan(1.5);
+  });
+
+  it("tells the running points after each chunk, finished ones last", async () => {
+    const updates: (readonly Point<"sparsity" | "kl">[])[] = [];
+    const points = await all(
+      sweep(model, { over: fatrelu(0, 2), on, measure: ["sparsity", "kl"], window, onUpdate: (p) => updates.push(p) }),
+    );
+    // Three windows of two chunks; the first chunk of the first has no scored token yet.
+    expect(updates.map((update) => update.map(({ tokens, done }) => [tokens, done]))).toEqual(
+      [128, 192, 256, 320, 384].map((tokens) => [
+        [tokens, tokens === 384],
+        [tokens, tokens === 384],
+      ]),
+    );
+    expect(updates.at(-1)).toEqual(points);
+  });
+
+  it("keeps what it has when it is stopped", async () => {
+    const stop = new AbortController();
+    const updates: (readonly Point<"sparsity">[])[] = [];
+    const running = sweep(model, {
+      over: fatrelu(0, 2),
+      on: corpus(held),
+      measure: ["sparsity"],
+      window,
+      signal: stop.signal,
+      onUpdate: (points) => {
+        updates.push(points);
+        if (updates.length === 2) setTimeout(() => stop.abort(), 10);
+      },
+    });
+    await expect(all(running)).rejects.toMatchObject({ code: "aborted" });
+    expect(running.points.length).toBe(2);
+    expect(running.points.every(({ done, tokens }) => !done && tokens >= 128)).toBe(true);
+    expect(updates.at(-1)).toEqual(running.points);
+  });
+
+  it("makes groups of what fits into memory", async () => {
+    const { weights, native, threads } = insideOf(model);
+    const windows = cut(await readText(on), on, weights.tokenizer, window);
+    const settings = [0, 1, 2, 3, 4, 5].map(() => native);
+    const measures = ["sparsity"] as const;
+    const whole = groupSize(weights, settings, [], windows, measures, threads);
+    expect(whole.size).toBe(6);
+    const half = groupSize(weights, settings, [], windows, measures, threads, whole.bytes);
+    expect(half.size).toBe(3);
+    expect(half.bytes).toBeLessThanOrEqual(whole.bytes / 2);
+    expect(() => groupSize(weights, settings, [], windows, measures, threads, 1000)).toThrow(
+      /KV cache .* bytes.*Use a smaller window/,
+    );
+  });
+
+  it("refuses at once what it cannot do", async () => {
+    const start = (options: object) => () => sweep(model, { over: fatrelu(0), on, measure: ["sparsity"], ...options } as never);
+    expect(start({ over: [] })).toThrow(/at least one policy/);
+    expect(start({ over: [{ kind: "fatrelu", t: -1 }] })).toThrow(/>= 0/);
+    expect(start({ over: [{ kind: "fatrelu", t: [1] }] })).toThrow(/1 values for a model of 6/);
+    expect(start({ measure: ["perplexty"] })).toThrow(/Did you mean "perplexity"/);
+    expect(start({ tasks: [] })).toThrow(/not available yet/);
+    expect(start({ onupdate: () => 0 })).toThrow(/Did you mean "onUpdate"/);
+    expect(start({ on: "held.txt" })).toThrow(/corpus\("file\.txt"\)/);
+    const dir = await folder();
+    const { model: silu } = await loadQuietly(writeSmallLlama(dir.path));
+    expect(() => sweep(silu, { over: fatrelu(0.1), on, measure: ["sparsity"] })).toThrow(/goes with a ReLU-family activation/);
+    silu.dispose();
+    await dir.remove();
+  });
+});
