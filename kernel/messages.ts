@@ -86,6 +86,8 @@ export interface LanguageCalls {
   check: { ask: { code: string; label: string }; reply: CheckReply };
   /** The last checked cell failed: these names keep their earlier meaning. */
   revert: { ask: { names: readonly string[] }; reply: null };
+  /** The last checked cell will not run: all its names keep their earlier meaning. */
+  undo: { ask: null; reply: null };
   /** The engine lost its variables: so do we. */
   reset: { ask: null; reply: null };
   complete: { ask: { code: string; cursor: number }; reply: CompleteReply };

@@ -11,22 +11,27 @@ import { Interrupted } from "./output.js";
 interface Known {
   readonly code: string;
   readonly payload: string;
+  /** The line of the JavaScript that only starts the cell: a frame there says nothing. */
+  readonly startLine: number;
   map?: SourceMap;
 }
 const cells = new Map<string, Known>();
 /** The labels of cells: `cell 3`, and `cell *7` for one that is not counted. */
 const POSITION = /(cell \*?\d+):(\d+):(\d+)/g;
-const HIDDEN = /node:internal|node:vm|node:async_hooks|\/kernel\/engine\/|\/kernel\/language\/|^\s+at (?:async )?<anonymous>$/;
+const HIDDEN = /\(node:|^\s+at (?:async )?node:|\/kernel\/engine\/|\/kernel\/language\/|^\s+at (?:async )?<anonymous>$/;
 
 export function rememberCell(cell: CompiledCell): void {
-  cells.set(cell.label, { code: cell.code, payload: cell.map });
+  cells.set(cell.label, { code: cell.code, payload: cell.map, startLine: cell.js.split("\n").length - 1 });
 }
+
+const STARTED = "the kernel";
 
 /** `cell 3:7:2` of the JavaScript -> of the cell's own text. */
 export function mapPositions(text: string): string {
   return text.replace(POSITION, (all, label: string, line: string, column: string) => {
     const cell = cells.get(label);
     if (!cell) return all;
+    if (Number(line) >= cell.startLine) return STARTED;
     cell.map ??= new SourceMap(JSON.parse(cell.payload) as SourceMapPayload);
     const entry = cell.map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
     // The first line of the mapped file is the one we put before the cell.
@@ -45,7 +50,7 @@ export function installStackTraces(): void {
       head = "Error";
     }
     const lines = frames.map((f) => `    at ${f}`).filter((l) => !HIDDEN.test(l));
-    return [head, ...lines.map(mapPositions)].join("\n");
+    return [head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n");
   };
 }
 

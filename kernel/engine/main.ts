@@ -12,6 +12,7 @@ import { emit, REQUEST_FD } from "./events.js";
 import { cellMeta, cellRequire, load, pick } from "./modules.js";
 import { captureOutput, Interrupted } from "./output.js";
 import { atEnd, currentExecution, currentSignal, runCell, setResult, stopCell } from "./run.js";
+import type { StopMessage } from "./watch.js";
 
 installStackTraces();
 captureOutput();
@@ -34,10 +35,9 @@ process.on("SIGINT", () => {});
 
 const answered = new Int32Array(new SharedArrayBuffer(4));
 const watch = new Worker(new URL("./watch.js", import.meta.url), { workerData: { answered } });
-watch.on("message", (request: number) => {
-  if (request === 0) return;
+watch.on("message", ({ request, forced }: StopMessage) => {
   // A script may be ended again while this runs; it is asked again until the count says that it came to its end.
-  if (Atomics.load(answered, 0) < request) stopCell();
+  if (Atomics.load(answered, 0) < request) stopCell(forced ? "forced" : "asked");
   Atomics.store(answered, 0, request);
   Atomics.notify(answered, 0);
 });

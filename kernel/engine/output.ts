@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Console } from "node:console";
 import { Writable } from "node:stream";
+import type { InspectOptions } from "node:util";
 import { emit } from "./events.js";
 
 /** The key of the cell that the running code belongs to. */
@@ -48,8 +49,25 @@ function print(name: "stdout" | "stderr", chunk: unknown, encoding?: unknown): v
   if (text) emit({ event: "stream", key, name, text });
 }
 
+/** Node keeps its books of asynchronous contexts on promises, where whoever prints one would see them. */
+function hideBookkeeping(): void {
+  const custom = Symbol.for("nodejs.util.inspect.custom");
+  const show = function (
+    this: Promise<unknown>,
+    _depth: number,
+    options: InspectOptions,
+    inspect: (v: unknown, o: InspectOptions) => string,
+  ) {
+    return inspect(this, { ...options, customInspect: false })
+      .replace(/,?\s*\[Symbol\((?:async_id_symbol|trigger_async_id_symbol|kResourceStore)\)\]: (?:'[^']*'|\w+)/g, "")
+      .replace(/^(Promise) \{\s+(<\w+>)\s+\}$/, "$1 { $2 }");
+  };
+  Object.defineProperty(Promise.prototype, custom, { value: show, enumerable: false, configurable: true, writable: true });
+}
+
 /** Replaces `console` and the process's streams. V8's own console would keep every argument for ever. */
 export function captureOutput(): void {
+  hideBookkeeping();
   for (const name of ["stdout", "stderr"] as const) {
     process[name].write = ((chunk: unknown, encoding?: unknown, done?: unknown): boolean => {
       print(name, chunk, encoding);

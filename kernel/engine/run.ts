@@ -11,8 +11,8 @@ import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
 import { cellOf, outputsTo, silenceCell } from "./output.js";
 
-/** Milliseconds a stopped cell has to end by itself, so that its own clean-up is seen. */
-const GRACE = 100;
+/** Milliseconds a stopped cell has to end by itself, so that its own clean-up is seen; and one whose script was ended by force. */
+const GRACE = { asked: 100, forced: 20 };
 /** Milliseconds that its figures then have for their last state; the server's patience is 2 s in all. */
 const WORK_AFTER_STOP = 1500;
 
@@ -86,9 +86,9 @@ export function runCell(request: EngineRequest): void {
   if (signals.size > SIGNALS) signals.delete(signals.keys().next().value!);
   outputsTo(key);
   rememberCell(cell);
-  uncheckAsyncHooks();
 
   cellOf.run(key, () => {
+    uncheckAsyncHooks(); // Here: it is the first `run` of the storage that starts its hook.
     let outcome: unknown;
     try {
       declare(cell.names);
@@ -165,8 +165,11 @@ function unassignedNames(cell: CompiledCell, before: readonly unknown[]): string
   }
 }
 
-/** The stop button. What the cell awaits through the lab ends by its signal; whatever else it still does can print no more. */
-export function stopCell(): void {
+/**
+ * The stop button. `how`: the script was running and had to be ended (`forced`) or not. What the cell awaits through the lab ends by its signal; whatever else it still
+ * does can print no more.
+ */
+export function stopCell(how: keyof typeof GRACE): void {
   repairAsyncHooks();
   const me = running;
   if (!me) return;
@@ -175,5 +178,5 @@ export function stopCell(): void {
     return;
   }
   me.controller.abort();
-  setTimeout(() => end(me, interruptedFailure()), GRACE);
+  setTimeout(() => end(me, interruptedFailure()), GRACE[how]);
 }

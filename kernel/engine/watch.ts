@@ -10,6 +10,12 @@ import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { STOP_FD } from "./events.js";
 
+export interface StopMessage {
+  readonly request: number;
+  /** A script had to be ended. */
+  readonly forced: boolean;
+}
+
 /** [0] counts the stop requests that the main thread has dealt with. */
 const answered = (workerData as { answered: Int32Array }).answered;
 let asked = 0;
@@ -28,7 +34,7 @@ function terminate(): void {
 async function stop(): Promise<void> {
   const mine = ++asked;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    parentPort!.postMessage(mine);
+    parentPort!.postMessage({ request: mine, forced: attempt > 0 } satisfies StopMessage);
     const waited = Atomics.wait(answered, 0, mine - 1, PATIENCE);
     if (waited !== "timed-out" || Atomics.load(answered, 0) >= mine) return;
     terminate();
@@ -43,4 +49,7 @@ pipe.on("data", (bytes: Buffer) => {
 });
 pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
 pipe.on("error", () => process.kill(process.pid, "SIGKILL"));
-parentPort!.postMessage(0);
+// The first connection takes a while: not when somebody waits for it.
+const first = new Session();
+first.connectToMainThread();
+first.disconnect();

@@ -35,6 +35,7 @@ export class Cells {
 
   /** Checks a cell and makes it ready to run; its names are known from here on. */
   check(code: string, label: string): CheckReply {
+    this.#before = new Map();
     const alone = parseCell(code);
     const syntax = (alone as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
     if (syntax.length) return { failure: diagnosticsFailure(syntax, code, label, 0) };
@@ -76,6 +77,11 @@ export class Cells {
       if (before) this.#names.set(name, before);
       else this.#names.delete(name);
     }
+  }
+
+  /** The last checked cell will not run. */
+  undo(): void {
+    this.revert([...this.#before.keys()]);
   }
 
   reset(): void {

@@ -16,6 +16,10 @@ const calls: { [K in keyof LanguageCalls]: (ask: LanguageCalls[K]["ask"]) => Lan
     cells.revert(names);
     return null;
   },
+  undo: () => {
+    cells.undo();
+    return null;
+  },
   reset: () => {
     cells.reset();
     return null;

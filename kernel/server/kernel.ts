@@ -61,7 +61,9 @@ export class Kernel {
   readonly #queue: Request[] = [];
   #running: Request | undefined;
   #last: Request | undefined;
-  #stopped = false;
+  /** Resolves when the running cell shall stop. */
+  #stop = Promise.resolve();
+  #stopNow = (): void => {};
   #count = 0;
   #hidden = 0;
   #closing: Promise<void> | undefined;
@@ -109,7 +111,7 @@ export class Kernel {
   /** The stop button, or Ctrl-C. */
   interrupt(): void {
     if (!this.#running) return;
-    this.#stopped = true;
+    this.#stopNow();
     this.#engine.stop();
   }
 
@@ -196,7 +198,9 @@ export class Kernel {
     if (this.#running) return;
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       this.#running = this.#last = next;
-      this.#stopped = false;
+      this.#stop = new Promise((done) => {
+        this.#stopNow = done;
+      });
       try {
         await this.#execute(next);
       } finally {
@@ -251,8 +255,11 @@ export class Kernel {
 
   async #run(request: Request, code: string, label: string, silent: boolean): Promise<Failure | undefined> {
     if (!code.trim()) return undefined;
-    const checked = await this.#language.ask("check", { code, label });
-    if (this.#stopped) return stoppedBeforeRun;
+    const checked = await Promise.race([this.#language.ask("check", { code, label }), this.#stop.then(() => undefined)]);
+    if (!checked) {
+      void this.#language.ask("undo", null);
+      return stoppedBeforeRun;
+    }
     if ("failure" in checked) return checked.failure;
     const outcome = await this.#engine.run(checked.cell, request.message.header.msg_id, silent);
     if (outcome.restarted) await this.#language.ask("reset", null);
