@@ -1,4 +1,4 @@
-"""Runs notebooks with the real kernel through nbclient, the way a person's Run All does, and says what is wrong with what came out.
+"""Runs notebooks with the real kernel through nbclient, as Run All does, and says what is wrong with what came out.
 
     run.py                      every notebook of notebooks/; the executed copies go to test/output/
     run.py --save               the same, and writes the outputs back into the notebooks that have no problem
@@ -118,7 +118,8 @@ def write(notebook, path: Path) -> None:
 def line(finding: dict) -> str:
     known = [time for time in finding["seconds"] if time is not None]
     state = "saved" if finding["saved"] else "ran"
-    head = f"{finding['notebook']}: {state}, {finding['cells']} cells in {sum(known):.1f} s, the slowest {max(known, default=0):.1f} s"
+    times = f"{sum(known):.1f} s, the slowest {max(known, default=0):.1f} s"
+    head = f"{finding['notebook']}: {state}, {finding['cells']} cells in {times}"
     return "\n".join([head, *(f"  {problem}" for problem in finding["problems"])])
 
 

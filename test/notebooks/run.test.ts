@@ -72,7 +72,7 @@ describe("a notebook of its own", () => {
     const at = notebook(
       "streams.ipynb",
       'for (let i = 0; i < 20_000; i++) console.log("line", i);',
-      "for (let i = 0; i < 300; i++) { await new Promise((resolve) => setImmediate(resolve)); process.stdout.write(`${i}\\n`); }",
+      "for (let i = 0; i < 300; i++) { await new Promise((resolve) => setImmediate(resolve)); process.stdout.write(i + '\\n'); }",
     );
     const { findings, errors } = await run(at);
     expect(findings[0]?.problems, errors).toEqual([]);
@@ -96,7 +96,7 @@ for (let n = 1; n <= 500; n++) { live.update(figure(n)); await new Promise((reso
     const { findings, errors } = await run(at);
     expect(findings[0]?.problems, errors).toEqual([]);
     const shown = figures(read(findings[0]!.executed));
-    expect(shown.map(({ data }) => data!["text/plain"])).toEqual(["state 500"]);
+    expect(shown.map(({ data }) => text(data!["text/plain"] as string))).toEqual(["state 500"]);
     expect(figureFaults(shown[0]!)).toEqual([]);
   });
 
