@@ -35,6 +35,15 @@ SPARSELAB_INLINE void tile(const float* const* w, const float* const* x, size_t 
     for (size_t c = 0; c < C; c++) out[r][c] = tree(lane[r][c]);
 }
 
+// N channels whose sums stay in registers while the positions pass.
+template <size_t N>
+SPARSELAB_INLINE void sum_channels(const float* p, const float* v, size_t stride, size_t count, float* out) {
+  float sum[N] = {};
+  for (size_t j = 0; j < count; j++)
+    for (size_t c = 0; c < N; c++) sum[c] = __builtin_fmaf(p[j], v[j * stride + c], sum[c]);
+  for (size_t c = 0; c < N; c++) out[c] = sum[c];
+}
+
 }  // namespace
 
 const char* level() {
@@ -131,25 +140,27 @@ SPARSELAB_CLONES void add_to_rows(const float* w, size_t n, const float* a, size
 }
 
 SPARSELAB_CLONES void scores(const float* q, const float* k, size_t stride, size_t count, size_t K, float scale, float* out) {
-  size_t j = 0;
-  for (; j + 4 <= count; j += 4) {
-    const float* ks[4] = {k + j * stride, k + (j + 1) * stride, k + (j + 2) * stride, k + (j + 3) * stride};
-    float o[4][1];
-    tile<4, 1>(ks, &q, K, o);
-    for (size_t i = 0; i < 4; i++) out[j + i] = o[i][0] * scale;
+  constexpr size_t kBlock = 64;  // positions whose sums stay in registers
+  size_t j0 = 0;
+  for (; j0 + kBlock <= count; j0 += kBlock) {
+    float sum[kBlock] = {};
+    for (size_t c = 0; c < K; c++)
+      for (size_t j = 0; j < kBlock; j++) sum[j] = __builtin_fmaf(q[c], k[c * stride + j0 + j], sum[j]);
+    for (size_t j = 0; j < kBlock; j++) out[j0 + j] = sum[j] * scale;
   }
-  for (; j < count; j++) {
-    const float* ks = k + j * stride;
-    float o[1][1];
-    tile<1, 1>(&ks, &q, K, o);
-    out[j] = o[0][0] * scale;
-  }
+  const size_t left = count - j0;
+  float sum[kBlock] = {};
+  for (size_t c = 0; c < K; c++)
+    for (size_t j = 0; j < left; j++) sum[j] = __builtin_fmaf(q[c], k[c * stride + j0 + j], sum[j]);
+  for (size_t j = 0; j < left; j++) out[j0 + j] = sum[j] * scale;
 }
 
 SPARSELAB_CLONES void weighted_sum(const float* p, const float* v, size_t stride, size_t count, size_t K, float* out) {
-  for (size_t c = 0; c < K; c++) out[c] = 0;
-  for (size_t j = 0; j < count; j++)
-    for (size_t c = 0; c < K; c++) out[c] = __builtin_fmaf(p[j], v[j * stride + c], out[c]);
+  size_t c = 0;
+  for (; c + 64 <= K; c += 64) sum_channels<64>(p, v + c, stride, count, out + c);
+  for (; c + 32 <= K; c += 32) sum_channels<32>(p, v + c, stride, count, out + c);
+  for (; c + 16 <= K; c += 16) sum_channels<16>(p, v + c, stride, count, out + c);
+  for (; c < K; c++) sum_channels<1>(p, v + c, stride, count, out + c);
 }
 
 }  // namespace sparselab::cpu

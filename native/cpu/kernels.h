@@ -32,10 +32,11 @@ void dequantise_scaled(const int8_t* quants, const uint16_t* scales, size_t n, f
 // For each k: y row rows[k] (n) gets fma(a[rows[k] * a_stride], w[j], y[j]).   w (n), y (B, y_stride), one coefficient for each row
 void add_to_rows(const float* w, size_t n, const float* a, size_t a_stride, const uint32_t* rows, size_t count, float* y, size_t y_stride);
 
-// out[j] = dot(q, k row j) * scale   q (K), k: rows of K floats `stride` apart, count of them
+// Attention, where the sums run over channels and positions and not along a row of weights. Each has its own fixed order.
+// out[j] = (sum over channels c, in order, of fma(q[c], k[c][j])) * scale   q (K), k: K rows of positions `stride` apart, out (count)
 void scores(const float* q, const float* k, size_t stride, size_t count, size_t K, float scale, float* out);
 
-// out = sum over j, in order, of p[j] * v row j   p (count), v: rows of K floats `stride` apart, out (K)
+// out[c] = sum over positions j, in order, of fma(p[j], v[j][c])   p (count), v: rows of K channels `stride` apart, out (K)
 void weighted_sum(const float* p, const float* v, size_t stride, size_t count, size_t K, float* out);
 
 }  // namespace sparselab::cpu

@@ -57,9 +57,6 @@ TEST("kernels: every tile gives the bits of one dot") {
         std::vector<float> some(B, NAN);
         cpu::dots_of_rows(w.data(), x.data(), n, rows.data(), rows.size(), some.data());
         for (size_t k = 0; k < rows.size(); k++) CHECK(some[k] == plain_dot(w.data(), x.data() + rows[k] * n, n));
-        std::vector<float> scores(B, NAN);
-        cpu::scores(w.data(), x.data(), n, B, n, 0.25f, scores.data());
-        for (size_t b = 0; b < B; b++) CHECK(scores[b] == plain_dot(x.data() + b * n, w.data(), n) * 0.25f);
       }
 }
 
@@ -87,7 +84,7 @@ TEST("kernels: weights of every type as float32") {
   }
 }
 
-TEST("kernels: add_to_rows and weighted_sum") {
+TEST("kernels: add_to_rows") {
   std::mt19937_64 r(fresh_seed());
   for (size_t n : {1, 17, 64}) {
     const size_t B = 5;
@@ -98,10 +95,33 @@ TEST("kernels: add_to_rows and weighted_sum") {
       for (size_t j = 0; j < n; j++) want[b * n + j] = std::fma(a[b], w[j], want[b * n + j]);
     cpu::add_to_rows(w.data(), n, a.data(), 1, rows.data(), rows.size(), y.data(), n);
     CHECK(same_bits(y, want));
-    std::vector<float> sum(n, NAN), plain(n, 0.0f);
-    for (size_t b = 0; b < B; b++)
-      for (size_t j = 0; j < n; j++) plain[j] = std::fma(a[b], y[b * n + j], plain[j]);
-    cpu::weighted_sum(a.data(), y.data(), n, B, n, sum.data());
-    CHECK(same_bits(sum, plain));
   }
+}
+
+TEST("kernels: attention's scores and weighted sum") {
+  std::mt19937_64 r(fresh_seed());
+  for (size_t K : {2, 16, 20, 32, 66, 128})
+    for (size_t count : {1, 3, 4, 63, 64, 65, 200}) {
+      const size_t stride = count + r() % 3;
+      auto q = random_floats(r, K), k = random_floats(r, K * stride), p = random_floats(r, count), v = random_floats(r, count * (K + 1));
+      std::vector<float> got(count, NAN), out(K, NAN);
+      cpu::scores(q.data(), k.data(), stride, count, K, 0.25f, got.data());
+      for (size_t j = 0; j < count; j++) {
+        float sum = 0;
+        for (size_t c = 0; c < K; c++) sum = std::fma(q[c], k[c * stride + j], sum);
+        CHECK(got[j] == sum * 0.25f);
+      }
+      cpu::weighted_sum(p.data(), v.data(), K + 1, count, K, out.data());
+      for (size_t c = 0; c < K; c++) {
+        float sum = 0;
+        double exact = 0, size = 0;
+        for (size_t j = 0; j < count; j++) {
+          sum = std::fma(p[j], v[j * (K + 1) + c], sum);
+          exact += static_cast<double>(p[j]) * v[j * (K + 1) + c];
+          size += std::fabs(static_cast<double>(p[j]) * v[j * (K + 1) + c]);
+        }
+        CHECK(out[c] == sum);
+        CHECK(std::fabs(out[c] - exact) <= 1e-5 * size);
+      }
+    }
 }

@@ -80,7 +80,8 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     const float *cos = rotation.cos.data() + uint64_t{row.position} * (K / 2), *sin = rotation.sin.data() + uint64_t{row.position} * (K / 2);
     rotate(s.q.data() + b * qw, H, K, cos, sin);
     rotate(s.k.data() + b * kvw, shape.kv_heads, K, cos, sin);
-    std::memcpy(cache.keys(layer, row.sequence) + row.position * kvw, s.k.data() + b * kvw, kvw * sizeof(float));
+    float* keys = cache.keys(layer, row.sequence) + row.position;
+    for (uint64_t c = 0; c < kvw; c++) keys[c * cache.length()] = s.k[b * kvw + c];
     std::memcpy(cache.values(layer, row.sequence) + row.position * kvw, s.v.data() + b * kvw, kvw * sizeof(float));
   });
   const float scale = 1.0f / std::sqrt(static_cast<float>(K));
@@ -90,7 +91,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     const uint64_t count = row.position + 1;
     thread_local std::vector<float> p;  // (count)
     p.resize(count);
-    cpu::scores(s.q.data() + b * qw + head * K, cache.keys(layer, row.sequence) + kv * K, kvw, count, K, scale, p.data());
+    cpu::scores(s.q.data() + b * qw + head * K, cache.keys(layer, row.sequence) + kv * K * cache.length(), cache.length(), count, K, scale, p.data());
     softmax(p.data(), count);
     cpu::weighted_sum(p.data(), cache.values(layer, row.sequence) + kv * K, kvw, count, K, s.z.data() + b * qw + head * K);
   });

@@ -8,14 +8,15 @@
 
 namespace sparselab {
 
-// Keys (after rotation) and values of all sequences, float32: (L, sequences, length, G K) each.
+// Keys (after rotation) and values of all sequences, float32. Values lie by position, (L, sequences, length, G K); keys by channel,
+// (L, sequences, G K, length), so that the scores of many positions are computed side by side.
 class KvCache {
  public:
   KvCache(const CpuModel& model, uint32_t sequences, uint32_t length);  // throws Error (out-of-memory)
   static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length);
-  // Row 0 of a sequence in a block; rows are kv_width floats.
-  float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }
-  float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }
+  uint64_t length() const { return length_; }
+  float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }      // (G K, length)
+  float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }    // (length, G K)
 
  private:
   uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
