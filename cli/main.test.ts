@@ -1,0 +1,196 @@
+/** The command line as a process: the built one, as users start it. `npm test` builds it first. */
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packageInfo, tinyWorld } from "../lab/package.js";
+import { folder, writeSmallLlama } from "../test/support/small-llama.js";
+
+const command = join(packageInfo().root, "dist", "cli", "main.js");
+const held = join(dirname(tinyWorld), "held.txt");
+let dir: Awaited<ReturnType<typeof folder>>;
+beforeAll(async () => {
+  if (!existsSync(command)) throw new Error(`${command} is missing: build it with npm run build`);
+  dir = await folder();
+});
+afterAll(() => dir.remove());
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+function sparselab(args: readonly string[], during?: (child: ReturnType<typeof spawn>) => void): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    let [out, err] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, out, err }));
+    during?.(child);
+  });
+}
+const ok = async (...args: string[]) => {
+  const ended = await sparselab(args);
+  expect(ended.code, ended.err).toBe(0);
+  return ended.out;
+};
+const file = (name: string, text: string) => {
+  const path = join(dir.path, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+describe("sparselab", () => {
+  it("info tells what a file is, also one that holds only a vocabulary or whose activation is open", async () => {
+    const plain = await ok("info", tinyWorld);
+    expect(plain).toMatch(/^architecture +llama$/m);
+    expect(plain).toMatch(/^activation +fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\)$/m);
+    expect(JSON.parse(await ok("info", tinyWorld, "--json"))).toMatchObject({
+      shape: { layers: 6, neurons: 1024 },
+      weights: { Q8_0: expect.any(Number) },
+      tokenizer: { bos: 1 },
+    });
+    const pwri = JSON.parse(await ok("info", writeSmallLlama(dir.path, { file: "p.gguf", magic: "PWRI" }), "--json"));
+    expect(pwri).toMatchObject({
+      activation: { name: "relu", from: "architecture" },
+      predictors: [{ rank: 8 }, { rank: 9 }],
+      down: "native",
+      file: { magic: "PWRI" },
+    });
+    expect(await ok("info", writeSmallLlama(dir.path, { file: "vocab.gguf", change: () => [] }))).toMatch(
+      /only a vocabulary[\s\S]*SentencePiece, 40 pieces/,
+    );
+    expect(await ok("info", writeSmallLlama(dir.path, { file: "relu-llama.gguf" }))).toMatch(/activation +undecided\. .*Choose/);
+  });
+
+  it("tokenize: the whole text on one line, or a line for each line, plain or special", async () => {
+    const vocabulary = writeSmallLlama(dir.path, { file: "v.gguf", change: () => [] });
+    // Pieces: 3 "▁", 4 "a", 5 "b", 6 "c", 34 "▁a", 35 "▁b"; what has no piece and no byte is <unk>.
+    expect(await ok("tokenize", vocabulary, "--text-file", file("a.txt", "a bc"))).toBe("34 35 6\n");
+    expect(await ok("tokenize", vocabulary, "--lines", "--text-file", file("b.txt", "a\n\n b \nc"))).toBe(
+      ["34", "", "3 35 3", "36", ""].join("\n"),
+    );
+    expect(await ok("tokenize", vocabulary, "--lines", "--text-file", file("c.txt", "a\n"))).toBe("34\n");
+    expect(await ok("tokenize", vocabulary, "--lines", "--text-file", file("d.txt", ""))).toBe("");
+    expect(await ok("tokenize", vocabulary, "--special", "--text-file", file("e.txt", "a</s>b"))).toMatch(/^1 34 2 \d+\n$/);
+    expect((await ok("tokenize", tinyWorld, "--text-file", file("f.txt", "</s>"))).trim().split(" ").length).toBeGreaterThan(1);
+    expect(JSON.parse(await ok("tokenize", vocabulary, "--lines", "--json", "--text-file", file("g.txt", "a\nb\n")))).toEqual([
+      [34],
+      [35],
+    ]);
+    // A carriage return and U+FEFF are part of the text.
+    const ids = (await ok("tokenize", tinyWorld, "--text-file", file("h.txt", "\ufeffa\r\nb"))).trim().split(" ");
+    expect(ids.length).toBeGreaterThan(6);
+  });
+
+  it("generate writes text, and with --json what programs want", async () => {
+    const text = await ok("generate", tinyWorld, "-p", "The rope is in the", "-n", "8");
+    const json = JSON.parse(await ok("generate", tinyWorld, "-p", "The rope is in the", "-n", "8", "--json", "--threads", "1"));
+    expect(json).toMatchObject({ text: text.replace(/\n$/, ""), strategy: "exact", tokens: expect.any(Array) });
+    expect(json.tokens.length).toBeLessThanOrEqual(8);
+    const chat = JSON.parse(
+      await ok(
+        "generate",
+        tinyWorld,
+        "-p",
+        "Where is the rope?",
+        "-n",
+        "2",
+        "--chat",
+        "--json",
+        "--temp",
+        "0.8",
+        "--seed",
+        "3",
+        "--t",
+        "0",
+      ),
+    );
+    expect(chat.prompt.slice(0, 2)).toEqual([1, 3]);
+    expect(chat.policy).toEqual({ kind: "fatrelu", t: 0 });
+  });
+
+  it("logits writes a row for each token and each greedy one fed", async () => {
+    const out = join(dir.path, "l.f32");
+    expect(await ok("logits", tinyWorld, "--tokens", "1,17,300", "--greedy", "2", "--out", out)).toMatch(/token 5 × vocab 1536/);
+    expect(readFileSync(out).length).toBe(5 * 1536 * 4);
+    await ok("logits", tinyWorld, "--tokens", "1,17", "--out", out, "--capture", "blocks.2.ffn.mid");
+    expect(readFileSync(out).length).toBe(2 * 1024 * 4);
+  });
+
+  it("measure and sweep write reports and points", async () => {
+    const text = ["--text", held, "--window", "64", "--max-tokens", "128"];
+    const report = JSON.parse(
+      await ok("measure", tinyWorld, ...text, "--measure", "sparsity,perplexity,kl", "--t", "2", "--json"),
+    );
+    expect(report).toMatchObject({ tokens: 128, provenance: { policy: { kind: "fatrelu", t: 2 } } });
+    expect(report.kl.mean).toBeGreaterThan(0);
+    const out = join(dir.path, "x.json");
+    expect(await ok("sweep", tinyWorld, ...text, "--t", "0,2", "--measure", "sparsity,perplexity,kl", "--out", out)).toMatch(
+      /^t = 0 .*zeros .*\nt = 2 /,
+    );
+    const points = JSON.parse(readFileSync(out, "utf8"));
+    expect(points).toMatchObject([
+      { setting: { t: 0 }, done: true },
+      { setting: { t: 2 }, done: true, sparsity: { mean: report.sparsity.mean }, perplexity: report.perplexity, kl: report.kl },
+    ]);
+  });
+
+  it("keeps the points of a sweep that Ctrl-C stops", async () => {
+    const out = join(dir.path, "stopped.json");
+    const args = ["sweep", tinyWorld, "--text", held, "--t", "0,1,2,3", "--measure", "sparsity", "--out", out];
+    const ended = await sparselab(args, (child) => setTimeout(() => child.kill("SIGINT"), 2500));
+    expect([ended.code, ended.err]).toEqual([1, "sparselab: stopped\n"]);
+    expect(JSON.parse(readFileSync(out, "utf8"))[0]).toMatchObject({ done: false, tokens: expect.any(Number) });
+  });
+
+  it("ends with 2 for wrong usage and 1 for any other failure, with one line", async () => {
+    const cases: [number, RegExp, string[]][] = [
+      [2, /missing COMMAND/, []],
+      [2, /Did you mean "info"/, ["inof"]],
+      [2, /missing FILE/, ["info"]],
+      [2, /one word too many/, ["info", "a", "b"]],
+      [2, /Did you mean --temp/, ["generate", tinyWorld, "-p", "x", "--tmep", "1"]],
+      [2, /missing -p TEXT/, ["generate", tinyWorld]],
+      [2, /temperature must be/, ["generate", tinyWorld, "-p", "x", "--temp=-1"]],
+      [2, /"predicted" is not available yet/, ["generate", tinyWorld, "-p", "x", "--strategy", "predicted"]],
+      [2, /Did you mean "relu"/, ["generate", tinyWorld, "-p", "x", "--activation", "rleu"]],
+      [2, /Did you mean "sparsity"/, ["measure", tinyWorld, "--text", held, "--measure", "sparsty"]],
+      [2, /--t: FATReLU's t/, ["sweep", tinyWorld, "--text", held, "--t=-1", "--measure", "kl", "--out", "x.json"]],
+      [2, /writes \.json and \.csv/, ["sweep", tinyWorld, "--text", held, "--t", "0", "--measure", "kl", "--out", "x.xls"]],
+      [2, /--tokens must be/, ["logits", tinyWorld, "--tokens", "1,x", "--out", "l"]],
+      [1, /nowhere\.gguf/, ["info", "nowhere.gguf"]],
+      [1, /no GGUF file/, ["info", held]],
+      [1, /another family/, ["generate", tinyWorld, "-p", "x", "--activation", "silu"]],
+      [1, /cannot be read/, ["measure", tinyWorld, "--text", "nowhere.txt", "--measure", "sparsity"]],
+      [1, /vocabulary has tokens 0 to 1535/, ["logits", tinyWorld, "--tokens", "99999", "--out", join(dir.path, "q")]],
+      [1, /the context holds 512/, ["generate", tinyWorld, "-p", "x", "-n", "600"]],
+    ];
+    for (const [code, message, args] of cases) {
+      const ended = await sparselab(args);
+      expect([ended.code, ended.out], args.join(" ")).toEqual([code, ""]);
+      expect(ended.err).toMatch(message);
+      expect(ended.err.trimEnd().split("\n").length, ended.err).toBe(1);
+    }
+  });
+
+  it("shows the stack only with --debug, and help where it is asked for", async () => {
+    expect((await sparselab(["info", "nowhere.gguf", "--debug"])).err).toMatch(/\n +at /);
+    expect(await ok("--help")).toMatch(/usage: sparselab COMMAND[\s\S]*sweep +FATReLU/);
+    expect(await ok("sweep", "--help")).toMatch(/^usage: sparselab sweep FILE/);
+    expect(await ok("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("install writes the kernelspec under a prefix, and takes it away again", async () => {
+    const { folder: at } = JSON.parse(await ok("install", "--prefix", dir.path, "--json"));
+    expect(JSON.parse(readFileSync(join(at, "kernel.json"), "utf8"))).toMatchObject({ language: "typescript" });
+    await ok("install", "--prefix", dir.path, "--remove");
+    expect(existsSync(at)).toBe(false);
+  });
+});
