@@ -44,8 +44,13 @@ export interface TensorSpec {
   readonly name: string;
   /** In the file's order: shape[0] is the row length. */
   readonly shape: readonly number[];
-  readonly type: "F32" | "F16" | "Q8_0";
-  readonly data: ArrayLike<number>;
+  /** A type to encode `data` in; with `raw`, any type by its number in the file. */
+  readonly type: "F32" | "F16" | "Q8_0" | number;
+  readonly data?: ArrayLike<number>;
+  /** The tensor's bytes as they are to lie in the file, whatever the shape says. */
+  readonly raw?: Uint8Array;
+  /** Instead of the place that is its turn, from the start of the data. */
+  readonly offset?: number;
 }
 export interface GgufSpec {
   readonly magic?: "GGUF" | "PWRI";
@@ -122,18 +127,46 @@ export function writeGguf(spec: GgufSpec): Uint8Array {
   out.raw(new TextEncoder().encode(spec.magic ?? "GGUF")).number("u32", spec.version ?? 3);
   out.number("u64", tensors.length).number("u64", spec.metadata.size);
   for (const [key, meta] of spec.metadata) writeMeta(out, key, meta);
-  const data = tensors.map((t) => encoders[t.type](t.data));
+  const data = tensors.map((t) => {
+    if (t.raw) return t.raw;
+    if (typeof t.type === "number" || !t.data)
+      throw new Error(`tensor ${t.name}: expected raw bytes, or data and a type to encode it in`);
+    return encoders[t.type](t.data);
+  });
   let offset = 0;
   tensors.forEach((tensor, i) => {
     out.text(tensor.name).number("u32", tensor.shape.length);
     for (const n of tensor.shape) out.number("u64", n);
-    out.number("u32", WEIGHTS[tensor.type]![0]).number("u64", offset);
+    out.number("u32", typeof tensor.type === "number" ? tensor.type : WEIGHTS[tensor.type]![0]);
+    out.number("u64", tensor.offset ?? offset);
     offset += Math.ceil(data[i]!.length / alignment) * alignment;
   });
   out.pad(alignment);
   for (const bytes of data) out.raw(bytes).pad(alignment);
   return out.done();
 }
+
+/** A file's own contents as what would write it again, tensors as raw bytes: to change one thing and write it. */
+export function specOf(bytes: Uint8Array): Required<Omit<GgufSpec, "alignment">> & { readonly metadata: Map<string, Meta> } {
+  const table = readGguf("", bytes);
+  const metadata = new Map<string, Meta>();
+  for (const [key, value] of table.metadata) {
+    if (value.type === "strings") metadata.set(key, { type: "strings", value: strings(value.value) });
+    else if (value.type === "numbers") metadata.set(key, { ...value, value: Array.from(value.value) } as Meta);
+    else metadata.set(key, value);
+  }
+  const tensors = table.tensors.map(({ name, shape, type, offset, bytes: size }) => ({
+    name,
+    shape,
+    type: WEIGHTS[type]![0],
+    raw: bytes.subarray(offset, offset + size),
+  }));
+  return { magic: table.magic, version: table.version as 2 | 3, metadata, tensors };
+}
+
+/** The strings one by one. */
+export const strings = ({ bytes, offsets }: StringTable): Uint8Array[] =>
+  Array.from({ length: offsets.length - 1 }, (_, i) => bytes.subarray(offsets[i]!, offsets[i + 1]!));
 
 /** The strings as the native reader hands them over. */
 export function stringTable(texts: readonly Text[]): StringTable {

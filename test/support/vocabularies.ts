@@ -2,8 +2,8 @@
  * Vocabularies for the tokenizer's tests: an existing one with pieces added, types changed, keys set or left out, and small ones made
  * from a list of pieces.
  */
-import type { FileTable, StringTable } from "../../lab/native.js";
-import { type Meta, readGguf, writeGguf } from "./gguf.js";
+import type { FileTable } from "../../lab/native.js";
+import { type Meta, readGguf, strings, writeGguf } from "./gguf.js";
 
 export interface VocabularyEdit {
   /** [id, text, score, type]: replaces piece id, or is appended. */
@@ -18,9 +18,6 @@ const metaOf = (value: string | number | boolean): Meta => {
   if (typeof value === "string") return { type: "string", value };
   return typeof value === "number" ? { type: "u32", value } : { type: "bool", value };
 };
-
-const strings = ({ bytes, offsets }: StringTable): Uint8Array[] =>
-  Array.from({ length: offsets.length - 1 }, (_, i) => bytes.subarray(offsets[i]!, offsets[i + 1]!));
 
 /** A file that holds only a vocabulary: that of `file`, edited. */
 export function editVocabulary(file: FileTable, edit: VocabularyEdit): Uint8Array {

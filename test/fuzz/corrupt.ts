@@ -1,0 +1,240 @@
+/**
+ * Ways to spoil a good model file, each from a seeded generator: the same seed and file give the same bytes. Some work on bytes, some
+ * on fields of the header, some write the file anew with one thing wrong.
+ */
+import { type Meta, specOf, type TensorSpec, writeGguf } from "../support/gguf.js";
+import { type Field, layout } from "./layout.js";
+
+/** mulberry32: whole numbers below n. */
+export function generator(seed: number): (n: number) => number {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return Math.floor((((x ^ (x >>> 14)) >>> 0) / 2 ** 32) * n);
+  };
+}
+
+type Random = ReturnType<typeof generator>;
+/** Gives the spoilt bytes and says what was done. */
+type Corruption = (file: Uint8Array, random: Random) => readonly [Uint8Array, string];
+
+const pick = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!;
+const HOSTILE = [
+  0n,
+  1n,
+  2n,
+  3n,
+  31n,
+  33n,
+  255n,
+  65536n,
+  2n ** 24n,
+  2n ** 31n - 1n,
+  2n ** 31n,
+  2n ** 32n - 1n,
+  2n ** 32n,
+  2n ** 40n,
+  2n ** 61n,
+  2n ** 63n - 1n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+];
+
+/** Writes a number over a field of 4 or 8 bytes. */
+function overwrite(file: Uint8Array, { at, bytes }: Field, value: bigint): Uint8Array {
+  const out = file.slice();
+  const view = new DataView(out.buffer);
+  if (bytes === 4) view.setUint32(at, Number(BigInt.asUintN(32, value)), true);
+  else view.setBigUint64(at, BigInt.asUintN(64, value), true);
+  return out;
+}
+
+const aimed =
+  (...kinds: Field["what"][]): Corruption =>
+  (file, random) => {
+    const { fields } = layout(file);
+    const field = pick(
+      fields.filter((f) => kinds.includes(f.what) && (f.bytes === 4 || f.bytes === 8)),
+      random,
+    );
+    const old = new DataView(file.buffer, file.byteOffset).getUint32(field.at, true);
+    const near = [
+      BigInt(old) + 1n,
+      BigInt(old) - 1n,
+      BigInt(old) * 2n,
+      BigInt(file.length),
+      BigInt(file.length) - BigInt(field.at),
+      BigInt(old) + 32n,
+    ];
+    const value = random(2) ? pick(HOSTILE, random) : pick(near, random);
+    return [overwrite(file, field, value), `${field.what} at ${field.at}: ${old} -> ${BigInt.asUintN(field.bytes * 8, value)}`];
+  };
+
+/** A change to what is written, before it is written. */
+const rewritten =
+  (change: (spec: { metadata: Map<string, Meta>; tensors: TensorSpec[] }, random: Random) => string): Corruption =>
+  (file, random) => {
+    const spec = specOf(file);
+    const tensors: TensorSpec[] = [...spec.tensors];
+    const what = change({ metadata: spec.metadata, tensors }, random);
+    return [writeGguf({ ...spec, tensors }), what];
+  };
+const someTensor = (tensors: readonly TensorSpec[], random: Random): number => random(tensors.length);
+const withRaw = (tensor: TensorSpec, change: (raw: Uint8Array) => void): TensorSpec => {
+  const raw = tensor.raw!.slice();
+  change(raw);
+  return { ...tensor, raw };
+};
+const BAD_VALUES: readonly Meta[] = [
+  { type: "u32", value: 0 },
+  { type: "u32", value: 4294967295 },
+  { type: "i32", value: -1 },
+  { type: "f32", value: Number.NaN },
+  { type: "f32", value: Number.POSITIVE_INFINITY },
+  { type: "f64", value: -1e308 },
+  { type: "u64", value: 2n ** 64n - 1n },
+  { type: "bool", value: true },
+  { type: "string", value: "" },
+  { type: "string", value: "gelu\u0000\n" },
+  { type: "string", value: "a\nb" },
+  { type: "string", value: Uint8Array.of(0xff, 0xfe, 0x80) },
+  { type: "strings", value: [] },
+  { type: "strings", value: ["a", "a", ""] },
+  { type: "numbers", element: "f32", value: [] },
+  { type: "numbers", element: "f32", value: [Number.NaN, 1] },
+  { type: "numbers", element: "u64", value: [2 ** 60] },
+];
+
+export const corruptions: Readonly<Record<string, Corruption>> = {
+  truncate: (file, random) => {
+    const { fields, end } = layout(file);
+    const at = random(3) ? random(file.length) : random(2) ? pick(fields, random).at : random(end + 64);
+    return [file.slice(0, at), `cut at ${at} of ${file.length}`];
+  },
+  flip: (file, random) => {
+    const { end } = layout(file);
+    const out = file.slice();
+    const at = Array.from({ length: 1 + random(8) }, () => random(end));
+    for (const i of at) out[i] = out[i]! ^ (1 << random(8));
+    return [out, `bits flipped at ${at.join(" ")}`];
+  },
+  counts: aimed("count", "length"),
+  types: aimed("type", "dims"),
+  shapes: aimed("dim"),
+  offsets: aimed("offset"),
+  magic: (file, random) => {
+    const out = file.slice();
+    const magic = pick(["GGJT", "gguf", "FUGG", "PWRI", "GGUF", "\0\0\0\0", "PK\x03\x04"], random);
+    out.set(new TextEncoder().encode(magic));
+    return [out, `magic ${JSON.stringify(magic)}`];
+  },
+  version: aimed("version"),
+  cutOut: (file, random) => {
+    const from = random(layout(file).end);
+    const length = 1 + random(64);
+    return [Uint8Array.from([...file.subarray(0, from), ...file.subarray(from + length)]), `${length} bytes cut out at ${from}`];
+  },
+  putIn: (file, random) => {
+    const at = random(layout(file).end);
+    const more = Array.from({ length: 1 + random(64) }, () => random(256));
+    return [Uint8Array.from([...file.subarray(0, at), ...more, ...file.subarray(at)]), `${more.length} bytes put in at ${at}`];
+  },
+  overlap: rewritten(({ tensors }, random) => {
+    const [a, b] = [someTensor(tensors, random), someTensor(tensors, random)];
+    tensors[a] = { ...tensors[a]!, offset: 32 * random(8) };
+    return `${tensors[a]!.name} laid over others (${tensors[b]!.name})`;
+  }),
+  missing: rewritten(({ tensors }, random) => `without ${tensors.splice(someTensor(tensors, random), 1)[0]!.name}`),
+  extra: rewritten(({ tensors }, random) => {
+    const name = pick(
+      [
+        "blk.0.attn_q.bias",
+        "blk.99.ffn_up.weight",
+        "blk.0.ffn_gate_inp.weight",
+        "",
+        "x".repeat(300),
+        "blk.0.a\nb.weight",
+        "blk.0.ffn_up.weight",
+      ],
+      random,
+    );
+    tensors.push({ name, shape: [32], type: "F32", data: new Float32Array(32) });
+    return `extra tensor ${JSON.stringify(name.slice(0, 40))}`;
+  }),
+  misshapen: rewritten(({ tensors }, random) => {
+    const i = someTensor(tensors, random);
+    const { name, shape } = tensors[i]!;
+    const other = pick(
+      [
+        [...shape].reverse(),
+        [shape[0]! * 2, ...shape.slice(1)],
+        [...shape, 1],
+        [shape.reduce((a, b) => a * b, 1)],
+        [...shape, 2 ** 40],
+      ],
+      random,
+    );
+    tensors[i] = { ...tensors[i]!, shape: other };
+    return `${name}: ${shape} -> ${other}`;
+  }),
+  retyped: rewritten(({ tensors }, random) => {
+    const i = someTensor(tensors, random);
+    const type = pick([0, 1, 2, 8, 12, 26, 30, 39, 99, 2 ** 31], random);
+    tensors[i] = { ...tensors[i]!, type };
+    return `${tensors[i]!.name} as type ${type}`;
+  }),
+  // NaN or infinity in F32 and F16 and in the scales of Q8_0: all bits of some bytes set.
+  notFinite: rewritten(({ tensors }, random) => {
+    const i = someTensor(tensors, random);
+    tensors[i] = withRaw(tensors[i]!, (raw) => {
+      for (let n = 0; n < 64; n++) raw.fill(0xff, random(raw.length));
+    });
+    return `${tensors[i]!.name} not finite`;
+  }),
+  noise: rewritten(({ tensors }, random) => {
+    const i = someTensor(tensors, random);
+    tensors[i] = withRaw(tensors[i]!, (raw) => {
+      for (let n = 0; n < raw.length; n++) raw[n] = random(256);
+    });
+    return `${tensors[i]!.name} is noise`;
+  }),
+  keyMissing: rewritten(({ metadata }, random) => {
+    const key = pick([...metadata.keys()], random);
+    metadata.delete(key);
+    return `without key ${key}`;
+  }),
+  keyWrong: rewritten(({ metadata }, random) => {
+    const key = pick(
+      [
+        ...metadata.keys(),
+        "general.alignment",
+        "sparselab.threshold",
+        "llama.hidden_activation",
+        "tokenizer.chat_template",
+        "llama.rope.scaling.type",
+      ],
+      random,
+    );
+    const value = pick(BAD_VALUES, random);
+    metadata.set(key, value);
+    return `${key} = ${value.type} ${String(value.value).slice(0, 30)}`;
+  }),
+  vocabulary: rewritten(({ metadata }, random) => {
+    const key = pick(["tokens", "scores", "token_type"], random);
+    const meta = metadata.get(`tokenizer.ggml.${key}`) as Extract<Meta, { type: "strings" | "numbers" }>;
+    const value = [...meta.value] as (string | Uint8Array | number)[];
+    const change = random(4);
+    if (change === 0) value.length = random(value.length);
+    else if (change === 1) value.push(...value.slice(0, 1 + random(3)));
+    else if (change === 2)
+      value[random(value.length)] =
+        key === "tokens"
+          ? pick(["", "<unk>", "a".repeat(5000), Uint8Array.of(0xff)], random)
+          : pick([Number.NaN, -1, 99, 1e300], random);
+    else value.fill(value[random(value.length)]!, random(value.length));
+    metadata.set(`tokenizer.ggml.${key}`, { ...meta, value } as Meta);
+    return `${key}, change ${change}`;
+  }),
+};

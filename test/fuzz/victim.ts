@@ -1,0 +1,32 @@
+/**
+ * The process in which spoilt files are opened: loads what the fuzzer names, and when that works tokenises, runs and generates, so that
+ * a file which only looks good is used as a notebook would. Answers how it ended; whatever ends this process instead is a miss.
+ */
+import { LabError } from "../../lab/errors.js";
+import { loadQuietly } from "../../lab/model/load.js";
+import type { Ending } from "./ending.js";
+
+async function use(path: string): Promise<void> {
+  const { model } = await loadQuietly(path, { threads: 1 });
+  try {
+    const { tokenizer } = model;
+    tokenizer.decode(tokenizer.encode("the cat </s> été 🦙"));
+    const run = await model.run([1, 5, 2], { capture: "blocks.*.ffn.mid" });
+    if (!run.logits.data.every(Number.isFinite)) throw new Error("logits that are not finite came back without an error");
+    await model.generate("a b", { maxTokens: 3 }).text();
+  } finally {
+    model.dispose();
+  }
+}
+
+process.on("message", async (path: string) => {
+  let how = "ran";
+  let message = "";
+  try {
+    await use(path);
+  } catch (error) {
+    how = error instanceof LabError ? error.code : "stack";
+    message = error instanceof LabError ? error.message : String((error as Error)?.stack ?? error);
+  }
+  process.send?.({ path, how, message, maxBytes: process.resourceUsage().maxRSS * 1024 } satisfies Ending);
+});
