@@ -60,10 +60,12 @@ void Pool::work() {
       std::lock_guard lock(mutex_);
       if (stopping_) return;
       seen = generation_.load();
+      if (!open_) continue;  // too late for this one
       task = task_;
+      inside_++;
     }
     take_chunks(task);
-    if (busy_.fetch_sub(1) == 1) {
+    if (inside_.fetch_sub(1) == 1) {
       std::lock_guard lock(mutex_);  // so that the caller cannot fall asleep between its look and its wait
       done_.notify_one();
     }
@@ -72,25 +74,27 @@ void Pool::work() {
 
 bool Pool::run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn) {
   std::lock_guard one(callers_);
-  Task task{chunks, &stop, &fn};
+  const Task task{chunks, &stop, &fn};
+  next_ = 0;  // no worker is inside: none was let in since the last task ended
   if (workers_.empty() || chunks < 2) {
-    next_ = 0;
     take_chunks(task);
-  } else {
-    {
-      // Every worker takes part in every generation, so none can still look at an old task when the next one is set.
-      std::lock_guard lock(mutex_);
-      task_ = task;
-      next_ = 0;
-      busy_ = workers_.size();
-      generation_.fetch_add(1);
-    }
-    wake_.notify_all();
-    take_chunks(task);
-    if (!spin([&] { return busy_.load() == 0; })) {
-      std::unique_lock lock(mutex_);
-      done_.wait(lock, [&] { return busy_.load() == 0; });
-    }
+    return !stop.asked();
+  }
+  {
+    std::lock_guard lock(mutex_);
+    task_ = task;
+    open_ = true;
+    generation_.fetch_add(1);
+  }
+  wake_.notify_all();
+  take_chunks(task);
+  {
+    std::lock_guard lock(mutex_);
+    open_ = false;
+  }
+  if (!spin([&] { return inside_.load() == 0; })) {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return inside_.load() == 0; });
   }
   return !stop.asked();
 }

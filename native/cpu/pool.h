@@ -1,6 +1,7 @@
 // The executor's own threads. A task is a number of chunks with fixed borders; threads take them one after another, whoever is free.
 // What a chunk computes depends on its number alone, never on who took it, so results have the same bits at any thread count.
-// A waiting thread spins at most 50 microseconds, then sleeps.
+// A waiting thread spins at most 50 microseconds, then sleeps. Nobody waits for a thread that has not begun: on a machine with other work
+// the caller does all chunks itself.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -50,8 +51,9 @@ class Pool {
 
   std::mutex callers_, mutex_;
   std::condition_variable wake_, done_;
-  std::atomic<size_t> generation_{0}, next_{0}, busy_{0};
+  std::atomic<size_t> generation_{0}, next_{0}, inside_{0};  // inside: workers that are at the present task
   Task task_;
+  bool open_ = false;  // whether a worker may still begin the present task
   bool stopping_ = false;
   std::vector<std::thread> workers_;
 };

@@ -75,7 +75,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
   pass.multiply(block.k, h, B, s.k.data());
   pass.multiply(block.v, h, B, s.v.data());
   // All keys and values of the batch stand in the cache before any row looks at it.
-  pass.parallel(B, [&](size_t b) {
+  pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
     const float *cos = rotation.cos.data() + uint64_t{row.position} * (K / 2), *sin = rotation.sin.data() + uint64_t{row.position} * (K / 2);
     rotate(s.q.data() + b * qw, H, K, cos, sin);
@@ -85,7 +85,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     std::memcpy(cache.values(layer, row.sequence) + row.position * kvw, s.v.data() + b * kvw, kvw * sizeof(float));
   });
   const float scale = 1.0f / std::sqrt(static_cast<float>(K));
-  pass.parallel(B * H, [&](size_t chunk) {
+  pass.parallel(B * H, uint64_t{K} * 2 * (pass.rows.back().position + 1), [&](size_t chunk) {
     const uint64_t b = chunk / H, head = chunk % H, kv = head / share;
     const Row& row = pass.rows[b];
     const uint64_t count = row.position + 1;

@@ -23,10 +23,10 @@ void find_active(Pass& pass, const float* value, const std::vector<uint8_t>& all
       for (uint64_t k = k0; k < k1; k++)
         if (all[b] || !(value[b * N + k] == 0)) fn(b, k);  // NaN is active: it must be seen
   };
-  pass.parallel(chunks(N, kNeurons), [&](size_t chunk) { each(chunk, [&](uint64_t, uint64_t k) { active.begin[k + 1]++; }); });
+  pass.parallel(chunks(N, kNeurons), kNeurons * B, [&](size_t chunk) { each(chunk, [&](uint64_t, uint64_t k) { active.begin[k + 1]++; }); });
   for (uint64_t k = 0; k < N; k++) active.begin[k + 1] += active.begin[k];
   active.rows.resize(active.begin[N]);
-  pass.parallel(chunks(N, kNeurons), [&](size_t chunk) {
+  pass.parallel(chunks(N, kNeurons), kNeurons * B, [&](size_t chunk) {
     uint64_t next[kNeurons];
     const uint64_t k0 = chunk * kNeurons;
     for (uint64_t k = k0; k < std::min(N, k0 + kNeurons); k++) next[k - k0] = active.begin[k];
@@ -37,7 +37,7 @@ void find_active(Pass& pass, const float* value, const std::vector<uint8_t>& all
 // y (B, N) gets h·W_up where a row needs the neuron; the rest stays as it was.
 void multiply_active(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const Active& active, float* y) {
   const uint64_t N = set.count, cols = w.cols;
-  pass.parallel(chunks(N, kNeurons / 4), [&](size_t chunk) {
+  pass.parallel(chunks(N, kNeurons / 4), (kNeurons / 4) * cols * active.rows.size() / std::max<uint64_t>(N, 1), [&](size_t chunk) {
     thread_local std::vector<float> weights, products;
     weights.resize(cols);
     products.resize(pass.B());
@@ -60,7 +60,7 @@ void multiply_active(Pass& pass, const Matrix& w, const float* h, NeuronSet set,
 // out (B, D) = sum over neurons, ascending, of mid · down row. Split by channels: each output has one order of addition.
 void project_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet set, const Active& active, float* out) {
   const uint64_t N = set.count, D = down.hidden;
-  pass.parallel(chunks(D, kChannels), [&](size_t chunk) {
+  pass.parallel(chunks(D, kChannels), kChannels * active.rows.size(), [&](size_t chunk) {
     const uint64_t d0 = chunk * kChannels, n = std::min(kChannels, D - d0);
     float weights[kChannels];
     for (uint64_t b = 0; b < pass.B(); b++) std::fill_n(out + b * D + d0, n, 0.0f);
@@ -87,7 +87,7 @@ void project_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSe
 
 void count_zeros(Pass& pass, const float* value, uint64_t N, uint32_t* counts) {
   if (!counts) return;
-  pass.parallel(pass.B(), [&](size_t b) {
+  pass.parallel(pass.B(), N, [&](size_t b) {
     uint32_t zeros = 0;
     for (uint64_t k = 0; k < N; k++) zeros += value[b * N + k] == 0;
     counts[b] = zeros;
@@ -105,7 +105,7 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, Ffn
     if (whole) pass.hook(point, layer, x.data());
   };
   auto activate_rows = [&](const std::vector<float>& from, std::vector<float>& to) {
-    pass.parallel(B, [&](size_t b) {
+    pass.parallel(B, N * 4, [&](size_t b) {
       const Setting& setting = *pass.rows[b].setting;
       for (uint64_t k = 0; k < N; k++) to[b * N + k] = activate(setting.activation, from[b * N + k], setting.t[layer]);
     });
@@ -134,11 +134,11 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, Ffn
 
   if (ffn.has_gate) {
     if (ffn.act_up == SL_UP_RELU)
-      pass.parallel(B, [&](size_t b) {
+      pass.parallel(B, N, [&](size_t b) {
         for (uint64_t k = 0; k < N; k++) s.up[b * N + k] = s.up[b * N + k] <= 0 ? 0.0f : s.up[b * N + k];
       });
     hook(SL_FFN_UP, s.up);
-    pass.parallel(B, [&](size_t b) {
+    pass.parallel(B, N, [&](size_t b) {
       // Where s is 0 nothing is read of up: it may never have been computed.
       for (uint64_t i = b * N; i < (b + 1) * N; i++) s.mid[i] = s.gate[i] == 0 ? 0.0f : s.gate[i] * s.up[i];
     });

@@ -84,9 +84,10 @@ TEST("ffn: what a single call refuses") {
   RandomModel m(1, small_shape(), {F32}, true);
   std::vector<float> t(m.shape.layers, 0.0f), x(m.shape.hidden, 1.0f), y(m.shape.hidden);
   SlSetting setting{SL_RELU, SL_EXACT, t.data(), nullptr, 0};
+  const uint32_t none = 0;
   auto call = [&](uint32_t layer, std::vector<uint32_t> ids) {
     SlError e{};
-    if (sl_cpu_backend()->ffn(m.model, layer, 1, x.data(), ids.data(), ids.size(), &setting, 1, y.data(), nullptr, nullptr, &e)) throw Error(Code::invalid_option, e.message);
+    if (sl_cpu_backend()->ffn(m.model, layer, 1, x.data(), ids.empty() ? &none : ids.data(), ids.size(), &setting, 1, y.data(), nullptr, nullptr, &e)) throw Error(Code::invalid_option, e.message);
   };
   CHECK_ERROR(call(2, {1}), "block 2; expected 0 to 1");
   CHECK_ERROR(call(0, {1, 1}), "ascending");

@@ -30,7 +30,7 @@ double divergence(const float* p, const float* q, uint64_t V) {
 
 void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<uint32_t>& rows, const char* what) {
   std::vector<uint8_t> bad(rows.size());
-  pass.parallel(rows.size(), [&](size_t i) { bad[i] = !std::all_of(x + i * width, x + (i + 1) * width, [](float v) { return std::isfinite(v); }); });
+  pass.parallel(rows.size(), width, [&](size_t i) { bad[i] = !std::all_of(x + i * width, x + (i + 1) * width, [](float v) { return std::isfinite(v); }); });
   for (size_t i = 0; i < rows.size(); i++)
     if (bad[i])
       throw Error(Code::not_finite, text("%s of token %d at position %u hold a number that is not finite: the weights are damaged, or an intervention drove them there",
@@ -72,7 +72,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
     for (uint64_t b = 0; b < B; b++)
       if (batch.logits && batch.logits[b]) std::memcpy(pass.sinks.logits + i++ * V, logits.data() + place[b] * V, V * sizeof(float));
   }
-  pass.parallel(B, [&](size_t b) {
+  pass.parallel(B, 20 * V, [&](size_t b) {
     const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;
     const bool scored = q && batch.targets && batch.targets[b] >= 0;
     if (pass.sinks.nll) pass.sinks.nll[b] = scored ? log_sum_exp(q, V) - q[batch.targets[b]] : NAN;

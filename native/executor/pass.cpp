@@ -11,18 +11,23 @@ namespace sparselab {
 namespace {
 
 constexpr uint64_t kWeightRows = 16;  // weight rows of one chunk
+constexpr uint64_t kWorthSharing = 100000;  // multiplications: some microseconds, about what it takes to wake a thread
 constexpr uint64_t kBatchRows = 16;   // batch rows that stay in the cache while the weight rows of a chunk pass
 
 }  // namespace
 
-void Pass::parallel(uint64_t chunks, const std::function<void(size_t)>& fn) const {
-  if (!pool.run(chunks, stop, fn)) throw Error(Code::aborted, "stopped as asked");
+void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const {
+  if (chunks * cost < kWorthSharing)
+    for (uint64_t c = 0; c < chunks && !stop.asked(); c++) fn(c);
+  else
+    pool.run(chunks, stop, fn);
+  if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
 }
 
 void Pass::multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids, uint64_t N) {
   if (!ids) N = w.rows;
   const uint64_t cols = w.cols;
-  parallel((N + kWeightRows - 1) / kWeightRows, [&](size_t chunk) {
+  parallel((N + kWeightRows - 1) / kWeightRows, kWeightRows * cols * n, [&](size_t chunk) {
     thread_local std::vector<float> weights;  // (kWeightRows, cols)
     const uint64_t r0 = chunk * kWeightRows, count = std::min(kWeightRows, N - r0);
     weights.resize(kWeightRows * cols);
@@ -37,7 +42,7 @@ void Pass::multiply(const Matrix& w, const float* x, uint64_t n, float* y, const
 
 void Pass::normalise(const float* x, const std::vector<float>& weight, float* h) const {
   const uint64_t D = model.shape.hidden;
-  parallel(B(), [&](size_t b) {
+  parallel(B(), 4 * D, [&](size_t b) {
     const float* in = x + b * D;
     float* out = h + b * D;
     // x / sqrt(mean(x^2) + eps) * w

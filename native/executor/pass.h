@@ -32,8 +32,9 @@ class Pass {
   std::atomic<uint64_t> bytes_read{0};
 
   uint64_t B() const { return rows.size(); }
-  // Runs chunks on all threads; throws Error (aborted) when asked to stop.
-  void parallel(uint64_t chunks, const std::function<void(size_t)>& fn) const;
+  // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk, about).
+  // Throws Error (aborted) when asked to stop.
+  void parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const;
   // y (n, N) = x (n, cols of w) · wᵀ, for the N rows of w named by `ids` (null: all). Each of those rows is read once.
   void multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids = nullptr, uint64_t N = 0);
   // h (B, D) = RMSNorm(x) · weight

@@ -314,7 +314,9 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
     if (floats == 0 || floats % shape.hidden) throw Error(Code::invalid_option, text("x has %llu numbers; expected rows of %u", (unsigned long long)floats, shape.hidden));
     const bool all = absent(info[3]);
     const auto* ids = all ? nullptr : reinterpret_cast<const uint32_t*>(array_data<int32_t>(info[3], "neurons", kAnyLength, &count));
+    static const uint32_t none = 0;
     if (all) count = shape.neurons;
+    if (!all && count == 0) ids = &none;  // an empty set is not all of them
     const auto rows = static_cast<uint32_t>(floats / shape.hidden);
     auto storage = std::make_shared<std::vector<SlIntervention>>();
     auto setting_object = info[4].As<Napi::Object>();
