@@ -15,7 +15,7 @@ import type { Measure, Provenance } from "./report.js";
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 /** Measures of the design that come later. */
 const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
-const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
+export const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
 export function checkMeasures(list: readonly Measure[]): void {
   if (!Array.isArray(list) || list.length === 0) {
@@ -36,8 +36,9 @@ export function checkCorpus(on: Corpus): void {
 export interface Job {
   readonly inside: Inside;
   readonly windows: Windows;
-  /** The setting that kl and top1 compare with, where one of them is asked for. */
+  /** What kl and top1 compare with, where one of them is asked for: a setting of the same weights, or a model of others. */
   readonly reference: NativeSetting | undefined;
+  readonly other: Inside | undefined;
   /** What does not depend on the setting. */
   readonly provenance: Omit<Provenance, "policy" | "tokens">;
 }
@@ -52,11 +53,17 @@ export async function prepare(
   const { weights } = inside;
   const digest = await sha256(weights.table.path, signal);
   const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
-  const windows = cut(await readText(on), on, weights.tokenizer, windowSize(options.window, inside.context));
+  const windows = cut(
+    await readText(on),
+    on,
+    weights.tokenizer,
+    windowSize(options.window, Math.min(inside.context, reference?.inside.context ?? inside.context)),
+  );
   return {
     inside,
     windows,
-    reference: reference?.native,
+    reference: reference?.same ? reference.inside.native : undefined,
+    other: reference?.same ? undefined : reference?.inside,
     provenance: {
       model: modelName(weights.table),
       sha256: digest,
@@ -67,7 +74,7 @@ export async function prepare(
       activation: model.activation.name,
       strategy: model.strategy,
       interventions: model.interventions.length,
-      reference: reference ? referenceText(options.reference!) : null,
+      reference: reference ? referenceText(options.reference!, reference.same ? undefined : reference.digest) : null,
       arithmetic: "float",
       kv: "f32",
       corpus: on.name,
@@ -82,9 +89,11 @@ export async function prepare(
   };
 }
 
-const referenceText = (model: Model) => {
+/** A model of other weights is named with the beginning of its file's hash. */
+const referenceText = (model: Model, digest: string | undefined) => {
   const changed = model.interventions.length > 0 ? `, ${model.interventions.length} interventions` : "";
-  return `${model.name}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${model.strategy}${changed}`;
+  const file = digest === undefined ? "" : ` (sha256 ${digest.slice(0, 16)}…)`;
+  return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${model.strategy}${changed}`;
 };
 
 async function referenceOf(
@@ -92,16 +101,30 @@ async function referenceOf(
   inside: Inside,
   digest: string,
   signal: AbortSignal | undefined,
-): Promise<Inside> {
+): Promise<{ readonly inside: Inside; readonly same: boolean; readonly digest: string }> {
   if (!reference) throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
   const other = insideOf(reference);
-  if (other.weights !== inside.weights && (await sha256(other.weights.table.path, signal)) !== digest) {
+  if (other.weights === inside.weights) return { inside: other, same: true, digest };
+  const its = await sha256(other.weights.table.path, signal);
+  if (its !== digest && !sameVocabulary(other, inside)) {
     throw new LabError(
       "invalid-option",
-      `the reference ${reference.name} has other weights than ${modelName(inside.weights.table)}; comparing two files is not available yet, use a view of the same one: model.with({ ... })`,
+      `the reference ${reference.name} has another vocabulary than ${modelName(inside.weights.table)}: their distributions cannot be compared`,
     );
   }
-  return other;
+  return { inside: other, same: its === digest, digest: its };
+}
+
+function sameVocabulary(a: Inside, b: Inside): boolean {
+  if (a.weights.info.vocab !== b.weights.info.vocab) return false;
+  const pieces = ({ weights }: Inside) => weights.table.metadata.get("tokenizer.ggml.tokens");
+  const [its, own] = [pieces(a), pieces(b)];
+  return (
+    its?.type === "strings" &&
+    own?.type === "strings" &&
+    Buffer.compare(its.value.bytes, own.value.bytes) === 0 &&
+    its.value.offsets.every((at, i) => at === own.value.offsets[i])
+  );
 }
 
 export const policyOf = (provenance: Job["provenance"], policy: Policy, tokens: number): Provenance => ({

@@ -6,16 +6,17 @@ import type { Model } from "../model/model.js";
 import { insideOf } from "../model/model.js";
 import { Progress } from "../progress.js";
 import type { Corpus } from "./corpus.js";
+import { groupSize } from "./groups.js";
 import { checkCorpus, checkMeasures, policyOf, prepare, withReference } from "./job.js";
 import type { Measure, Report } from "./report.js";
 import { shown } from "./report-display.js";
 import { Scores } from "./scores.js";
-import { groupSize, walk } from "./walk.js";
+import { walk } from "./walk.js";
 
 export interface MeasureOptions<M extends Measure> {
   /** Which measures: sparsity, perplexity, kl, top1. */
   measure: readonly M[];
-  /** kl and top1 compare with it; asking for them without it is an error. A view of the same file. */
+  /** kl and top1 compare with it; asking for them without it is an error. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window. BOS replaces its first token, no overlap, the second half is scored (255 of 512). Default: min(512, context). */
   window?: number;
@@ -34,23 +35,16 @@ export async function measure<const M extends Measure>(model: Model, on: Corpus,
   checkMeasures(options.measure);
   checkCorpus(on);
   const signal = options.signal ?? notebook()?.signal();
-  const { windows, reference, provenance } = await prepare(model, on, options, signal);
-  const { weights, native, threads } = inside;
+  const job = await prepare(model, on, options, signal);
+  const { windows, reference, provenance } = job;
+  const { weights, native } = inside;
   const side = withReference([native], reference);
-  groupSize(weights, [native], side.settings.slice(1), windows, options.measure, threads);
+  groupSize(job, [native], side.settings.slice(1), options.measure);
   const scores = new Scores(weights.info.layers, weights.info.neurons);
   const total = windows.list.length * windows.size;
   const progress = options.onProgress ? undefined : new Progress(`measure ${on.name}`);
   try {
-    for await (const { tokens } of walk({
-      weights,
-      ...side,
-      scores: [scores],
-      windows,
-      measure: options.measure,
-      threads,
-      signal,
-    })) {
+    for await (const { tokens } of walk({ job, ...side, scores: [scores], measure: options.measure, signal })) {
       progress?.tick(tokens / total);
       options.onProgress?.(tokens / total);
     }

@@ -3,31 +3,24 @@
  * for all settings; each setting is a sequence with its own residual stream and KV cache, and the reference of KL is one more. Rows lie
  * token by token, the settings of a token next to each other.
  */
-
-import { checkMemory, freeBytes } from "../model/memory.js";
 import { notFinite } from "../model/pass.js";
 import { countSinks, Program } from "../model/program.js";
-import type { Weights } from "../model/weights.js";
 import type { NativeBatch, NativeSetting, NativeSinks } from "../native.js";
-import { callingSync } from "../native.js";
-import type { Windows } from "./corpus.js";
+import { compareRows, OtherModel } from "./compare.js";
+import { CHUNK, scoring, walkPlan } from "./groups.js";
+import { compares, type Job } from "./job.js";
 import type { Measure } from "./report.js";
 import type { Scores } from "./scores.js";
 
-/** Tokens of one chunk, whatever the number of settings, so that a sweep reads the weights as often as one setting does. */
-export const CHUNK = 64;
-
 export interface Walk {
-  readonly weights: Weights;
+  readonly job: Job;
   /** The settings measured, and behind them the reference where it is none of these. */
   readonly settings: readonly NativeSetting[];
-  /** Which of them kl and top1 compare with; -1: none. */
+  /** Which of them kl and top1 compare with; -1: none, or a model of other weights. */
   readonly reference: number;
   /** One for each setting that is measured: the first of `settings`. */
   readonly scores: readonly Scores[];
-  readonly windows: Windows;
   readonly measure: readonly Measure[];
-  readonly threads: number;
   readonly signal: AbortSignal | undefined;
 }
 /** After each chunk: tokens done of one setting, and bytes of weights read in this chunk. */
@@ -36,82 +29,75 @@ export interface Walked {
   readonly weightBytesRead: number;
 }
 
-const scoring = (measure: readonly Measure[]) => measure.some((name) => name !== "sparsity");
-const planOf = (settings: readonly NativeSetting[], length: number, threads: number) => ({
-  settings,
-  captures: [],
-  sequences: settings.length,
-  length,
-  threads,
-});
-
-function bytesOf(
-  weights: Weights,
-  settings: readonly NativeSetting[],
-  windows: Windows,
-  measure: readonly Measure[],
-  threads: number,
-) {
-  const rows = settings.length * Math.min(CHUNK, windows.size);
-  const { cacheBytes, scratchBytes } = callingSync((addon) =>
-    addon.estimate(weights.native, planOf(settings, windows.size, threads), rows, scoring(measure) ? rows : 0),
-  );
-  return { cacheBytes, scratchBytes, sum: cacheBytes + scratchBytes };
-}
-
-/** How many settings (beside `extra`, the reference) go into one batch within half of the free memory; at least one. */
-export function groupSize(
-  weights: Weights,
-  settings: readonly NativeSetting[],
-  extra: readonly NativeSetting[],
-  windows: Windows,
-  measure: readonly Measure[],
-  threads: number,
-  free = freeBytes(),
-): { readonly size: number; readonly bytes: number } {
-  const need = (size: number) => bytesOf(weights, [...settings.slice(0, size), ...extra], windows, measure, threads);
-  let size = settings.length;
-  while (size > 1 && need(size).sum > free / 2) size--;
-  const { cacheBytes, scratchBytes, sum } = need(size);
-  checkMemory(
-    [
-      { what: "KV cache", bytes: cacheBytes },
-      { what: "scratch", bytes: scratchBytes },
-    ],
-    "Use a smaller window",
-    free,
-  );
-  return { size, bytes: sum };
-}
-
 export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
-  const { weights, settings, scores, windows, threads, signal } = on;
-  let tokens = 0;
-  for (let w = 0; w < windows.list.length; w++) {
-    const program = new Program(weights, planOf(settings, windows.size, threads));
-    try {
-      for (let start = 0; start < windows.size; start += CHUNK) {
-        const count = Math.min(CHUNK, windows.size - start);
-        const { batch, sinks } = chunk(on, windows.list[w]!, start, count);
-        const { weightBytesRead } = await program.forward(batch, sinks, signal);
-        collect(on, sinks, batch, w, start, count);
-        tokens += count;
-        for (const score of scores) score.tokens = tokens;
-        if (start + count === windows.size) for (const score of scores) score.endWindow();
-        yield { tokens, weightBytesRead };
+  const { inside, other, windows } = on.job;
+  const { weights, threads } = inside;
+  const held = [weights, ...(other ? [other.weights] : [])];
+  for (const one of held) one.retain();
+  try {
+    let tokens = 0;
+    for (let w = 0; w < windows.list.length; w++) {
+      const program = new Program(weights, walkPlan(on.settings, windows.size, threads));
+      const twin = other && compares(on.measure) ? new OtherModel(other, windows.size) : undefined;
+      try {
+        for (let start = 0; start < windows.size; start += CHUNK) {
+          const count = Math.min(CHUNK, windows.size - start);
+          const weightBytesRead = await step(on, program, twin, w, start, count);
+          tokens += count;
+          for (const score of on.scores) score.tokens = tokens;
+          if (start + count === windows.size) for (const score of on.scores) score.endWindow();
+          yield { tokens, weightBytesRead };
+        }
+      } finally {
+        program.close();
+        twin?.close();
       }
-    } finally {
-      program.close();
     }
+  } finally {
+    for (const one of held) one.release();
   }
 }
 
+/** One chunk of one window through the weights; its sums go into the scores. */
+async function step(
+  on: Walk,
+  program: Program,
+  twin: OtherModel | undefined,
+  w: number,
+  start: number,
+  count: number,
+): Promise<number> {
+  const { job, settings, signal } = on;
+  const { vocab } = job.inside.weights.info;
+  const window = job.windows.list[w]!;
+  const { batch, sinks } = chunk(on, window, start, count);
+  if (!twin) {
+    const { weightBytesRead } = await program.forward(batch, sinks, signal);
+    collect(on, sinks, batch, w, start, count);
+    return weightBytesRead;
+  }
+  const scored = Array.from({ length: count }, (_, i) => batch.targets![i * settings.length]! >= 0);
+  const p = await twin.logits(window.slice(start, start + count), start, scored, signal);
+  const q = new Float32Array(p.length * settings.length);
+  const { weightBytesRead } = await program.forward(batch, { ...sinks, ...(q.length > 0 && { logits: q }) }, signal);
+  const dense = await compareRows(p, q, vocab, settings.length, signal);
+  // Back to a place for every row of the batch.
+  const [kl, top1] = [new Float64Array(batch.tokens.length).fill(Number.NaN), new Uint8Array(batch.tokens.length)];
+  let at = 0;
+  batch.targets!.forEach((target, row) => {
+    if (target >= 0) [kl[row], top1[row]] = [dense.kl[at]!, dense.top1[at++]!];
+  });
+  collect(on, { ...sinks, kl, top1 }, batch, w, start, count);
+  return weightBytesRead;
+}
+
 function chunk(
-  { weights, settings, reference, windows, measure }: Walk,
+  { job, settings, reference, measure }: Walk,
   window: readonly number[],
   start: number,
   count: number,
 ): { batch: NativeBatch; sinks: NativeSinks } {
+  const { windows } = job;
   const S = settings.length;
   const rows = count * S;
   const token = (row: number) => start + Math.floor(row / S);
@@ -124,22 +110,22 @@ function chunk(
     sequences: setting,
     settings: setting,
   };
-  const sinks = countSinks(weights.info.layers, rows);
+  const sinks = countSinks(job.inside.weights.info.layers, rows);
   if (!scoring(measure)) return { batch, sinks };
-  const compares = reference >= 0;
+  const compared = reference >= 0;
   return {
     batch: {
       ...batch,
       logits: Uint8Array.from({ length: rows }, (_, row) => Number(scored(row))),
       targets: fill((row) => (scored(row) ? window[token(row) + 1]! : -1)),
-      ...(compares && { references: fill((row) => (scored(row) ? row - (row % S) + reference : -1)) }),
+      ...(compared && { references: fill((row) => (scored(row) ? row - (row % S) + reference : -1)) }),
     },
-    sinks: { ...sinks, nll: new Float64Array(rows), ...(compares && { kl: new Float64Array(rows), top1: new Uint8Array(rows) }) },
+    sinks: { ...sinks, nll: new Float64Array(rows), ...(compared && { kl: new Float64Array(rows), top1: new Uint8Array(rows) }) },
   };
 }
 
 function collect(
-  { weights, settings, scores, windows, measure }: Walk,
+  { job, settings, scores, measure }: Walk,
   sinks: NativeSinks,
   { targets }: NativeBatch,
   w: number,
@@ -149,7 +135,7 @@ function collect(
   const S = settings.length;
   const rows = count * S;
   scores.forEach((score, s) => {
-    for (let layer = 0; layer < weights.info.layers; layer++) {
+    for (let layer = 0; layer < job.inside.weights.info.layers; layer++) {
       let [mid, gate, read] = [0, 0, 0];
       for (let at = layer * rows + s; at < (layer + 1) * rows; at += S) {
         mid += sinks.zerosInMid[at]!;
@@ -162,7 +148,7 @@ function collect(
       const row = i * S + s;
       if (targets[row]! < 0) continue;
       if (!Number.isFinite(sinks.nll![row])) throw notFinite(start + i);
-      if (measure.includes("perplexity")) score.addNll(sinks.nll![row]!, windows.bytesAt(w, start + i + 1));
+      if (measure.includes("perplexity")) score.addNll(sinks.nll![row]!, job.windows.bytesAt(w, start + i + 1));
       if (sinks.kl && sinks.top1) {
         if (!Number.isFinite(sinks.kl[row])) throw notFinite(start + i);
         score.addKl(sinks.kl[row]!);

@@ -1,15 +1,16 @@
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
-import { corpus, cut, readText } from "../measures/corpus.js";
+import { corpus } from "../measures/corpus.js";
+import { groupSize } from "../measures/groups.js";
+import { prepare } from "../measures/job.js";
 import { measure } from "../measures/measure.js";
 import type { Point } from "../measures/report.js";
-import { groupSize } from "../measures/walk.js";
 import { loadQuietly } from "../model/load.js";
 import { insideOf, type Model } from "../model/model.js";
 import { tinyWorld } from "../package.js";
 import { fatrelu } from "../policy/policy.js";
-import { sweep } from "./sweep.js";
+import { sweep, sweepWithin } from "./sweep.js";
 
 const held = join(dirname(tinyWorld), "held.txt");
 const window = 128;
@@ -94,19 +95,29 @@ describe("sweep", () => {
     expect(updates.at(-1)).toEqual(running.points);
   });
 
-  it("makes groups of what fits into memory", async () => {
-    const { weights, native, threads } = insideOf(model);
-    const windows = cut(await readText(on), on, weights.tokenizer, window);
-    const settings = [0, 1, 2, 3, 4, 5].map(() => native);
-    const measures = ["sparsity"] as const;
-    const whole = groupSize(weights, settings, [], windows, measures, threads);
-    expect(whole.size).toBe(6);
-    const half = groupSize(weights, settings, [], windows, measures, threads, whole.bytes);
-    expect(half.size).toBe(3);
-    expect(half.bytes).toBeLessThanOrEqual(whole.bytes / 2);
-    expect(() => groupSize(weights, settings, [], windows, measures, threads, 1000)).toThrow(
-      /KV cache .* bytes.*Use a smaller window/,
-    );
+  it("makes groups of what fits into memory, to the same points", async () => {
+    const job = await prepare(model, on, { measure: ["kl"], reference: model, window }, undefined);
+    const settings = [0, 1, 2, 3].map(() => insideOf(model).native);
+    const whole = groupSize(job, settings, settings.slice(0, 1), ["kl"]);
+    expect(whole.size).toBe(4);
+    const half = groupSize(job, settings, settings.slice(0, 1), ["kl"], 1.5 * whole.bytes);
+    expect(half.size).toBeLessThan(4);
+    expect(half.bytes).toBeLessThanOrEqual(0.75 * whole.bytes);
+    expect(() => groupSize(job, settings, [], ["kl"], 1000)).toThrow(/KV cache .* bytes.*Use a smaller window/);
+
+    const updates: number[] = [];
+    const options = {
+      over: fatrelu(0, 1, 2),
+      on: corpus(held, { maxTokens: window }),
+      measure: ["sparsity", "kl"],
+      window,
+    } as const;
+    const grouped = await all(sweepWithin(model, { ...options, onUpdate: (points) => updates.push(points.length) }, whole.bytes));
+    const together = await all(sweep(model, options));
+    const numbers = (points: readonly Point<"sparsity" | "kl">[]) =>
+      points.map(({ setting, sparsity, kl, tokens, done }) => ({ setting, sparsity, kl, tokens, done }));
+    expect(numbers(grouped)).toEqual(numbers(together));
+    expect(new Set(updates).size).toBeGreaterThan(1);
   });
 
   it("refuses at once what it cannot do", async () => {

@@ -5,11 +5,12 @@
 import { notebook } from "../display.js";
 import { bytesText, checkOptions, LabError } from "../errors.js";
 import type { Corpus } from "../measures/corpus.js";
+import { groupSize } from "../measures/groups.js";
 import { checkCorpus, checkMeasures, type Job, policyOf, prepare, withReference } from "../measures/job.js";
 import type { Measure, Point } from "../measures/report.js";
 import { shown } from "../measures/report-display.js";
 import { Scores } from "../measures/scores.js";
-import { groupSize, walk } from "../measures/walk.js";
+import { walk } from "../measures/walk.js";
 import { insideOf, type Model } from "../model/model.js";
 import { nativeSetting } from "../model/setting.js";
 import type { NativeSetting } from "../native.js";
@@ -21,7 +22,7 @@ export interface SweepOptions<M extends Measure> {
   over: readonly Policy[];
   on: Corpus;
   measure: readonly M[];
-  /** What kl and top1 compare with; default: the model as passed. A view of the same file. */
+  /** What kl and top1 compare with; default: the model as passed. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window; default: min(512, context). */
   window?: number;
@@ -43,6 +44,11 @@ export interface Sweep<M extends Measure> extends AsyncIterable<Point<M>> {
  * not-finite
  */
 export function sweep<const M extends Measure>(model: Model, options: SweepOptions<M>): Sweep<M> {
+  return sweepWithin(model, options);
+}
+
+/** The same within so many bytes of free memory; what is really free where nothing is said. */
+export function sweepWithin<const M extends Measure>(model: Model, options: SweepOptions<M>, free?: number): Sweep<M> {
   const inside = insideOf(model);
   if (typeof options !== "object" || options === null) throw new LabError("invalid-option", "sweep needs { over, on, measure }");
   if ("tasks" in options)
@@ -55,7 +61,7 @@ export function sweep<const M extends Measure>(model: Model, options: SweepOptio
   }
   const policies = options.over.map(checkPolicy);
   const settings = policies.map((policy) => nativeSetting({ ...inside.setting, policy }, inside.weights.info));
-  return new Sweeping(model, options, policies, settings);
+  return new Sweeping(model, options, policies, settings, free);
 }
 
 class Sweeping<M extends Measure> implements Sweep<M> {
@@ -63,16 +69,24 @@ class Sweeping<M extends Measure> implements Sweep<M> {
   readonly #options: SweepOptions<M>;
   readonly #policies: readonly Policy[];
   readonly #settings: readonly NativeSetting[];
+  readonly #free: number | undefined;
   #finished: Point<M>[] = [];
   #running: Point<M>[] = [];
   #begun = false;
   weightBytesRead = 0;
 
-  constructor(model: Model, options: SweepOptions<M>, policies: readonly Policy[], settings: readonly NativeSetting[]) {
+  constructor(
+    model: Model,
+    options: SweepOptions<M>,
+    policies: readonly Policy[],
+    settings: readonly NativeSetting[],
+    free: number | undefined,
+  ) {
     this.#model = model;
     this.#options = options;
     this.#policies = policies;
     this.#settings = settings;
+    this.#free = free;
   }
 
   get points(): readonly Point<M>[] {
@@ -85,24 +99,27 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     const { on, measure, reference = this.#model } = this.#options;
     const signal = this.#options.signal ?? notebook()?.signal();
     const job = await prepare(this.#model, on, { ...this.#options, reference }, signal);
-    const { weights, threads } = job.inside;
     const extra = job.reference ? [job.reference] : [];
-    const group = groupSize(weights, this.#settings, extra, job.windows, measure, threads);
+    const group = groupSize(job, this.#settings, extra, measure, this.#free);
     const groups = Math.ceil(this.#settings.length / group.size);
     const progress = new Progress(
       `sweep of ${this.#settings.length} settings on ${on.name}, ${groups === 1 ? "all at once" : `${groups} groups of ${group.size}`}, ${bytesText(group.bytes)}`,
     );
+    // A reader that leaves its loop stops the sweep as the signal does.
+    let how: "done" | "stopped" | "failed" = "stopped";
     try {
       for (let from = 0; from < this.#settings.length; from += group.size) {
         const to = Math.min(from + group.size, this.#settings.length);
         yield* this.#group(job, from, to, progress, signal);
       }
+      how = "done";
     } catch (error) {
-      progress.end(signal?.aborted ? "stopped" : "failed");
       if (signal?.aborted) this.#options.onUpdate?.(this.points);
+      else how = "failed";
       throw error;
+    } finally {
+      progress.end(how);
     }
-    progress.end();
   }
 
   /** Settings from <= i < to, side by side. */
@@ -114,12 +131,12 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Point<M>, void, void> {
     const { inside, windows } = job;
-    const { weights, threads } = inside;
+    const { info } = inside.weights;
     const { measure, onUpdate } = this.#options;
     const side = withReference(this.#settings.slice(from, to), job.reference);
-    const scores = this.#settings.slice(from, to).map(() => new Scores(weights.info.layers, weights.info.neurons));
+    const scores = this.#settings.slice(from, to).map(() => new Scores(info.layers, info.neurons));
     const total = windows.list.length * windows.size;
-    for await (const { tokens, weightBytesRead } of walk({ weights, ...side, scores, windows, measure, threads, signal })) {
+    for await (const { tokens, weightBytesRead } of walk({ job, ...side, scores, measure, signal })) {
       this.weightBytesRead += weightBytesRead;
       progress.tick((from + ((to - from) * tokens) / total) / this.#settings.length);
       const done = tokens === total;

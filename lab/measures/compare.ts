@@ -1,0 +1,86 @@
+/**
+ * Comparison with a model of other weights (a dense twin, say): its rows cannot lie in the same batch, so its logits come from a program of
+ * its own, and KL and top-1 are worked out here, by the executor's own formulas. V vocabulary.
+ */
+import { setImmediate as breathe } from "node:timers/promises";
+import type { Inside } from "../model/model.js";
+import { countSinks, Program, sequenceBatch } from "../model/program.js";
+import { throwIfAborted } from "../model/queue.js";
+import { logSumExp } from "../model/sampler.js";
+
+/** KL(p‖q) = Σ p (ln p - ln q) in nats, p and q given as logits (V). */
+export function divergence(p: Float32Array, q: Float32Array): number {
+  const [lp, lq] = [logSumExp(p), logSumExp(q)];
+  let sum = 0;
+  for (let v = 0; v < p.length; v++) {
+    const a = p[v]! - lp;
+    sum += Math.exp(a) * (a - (q[v]! - lq));
+  }
+  return sum;
+}
+
+/** Whether the most likely tokens are the same, the first of equal ones in both. */
+export function sameTop(p: Float32Array, q: Float32Array): boolean {
+  const top = (x: Float32Array) => x.reduce((best, value, v) => (value > x[best]! ? v : best), 0);
+  return top(p) === top(q);
+}
+
+/** The reference's own walk through one window. */
+export class OtherModel {
+  readonly #inside: Inside;
+  readonly #program: Program;
+
+  constructor(inside: Inside, length: number) {
+    const { weights, native, threads } = inside;
+    this.#inside = inside;
+    this.#program = new Program(weights, { settings: [native], captures: [], sequences: 1, length, threads });
+  }
+
+  /** Logits (scored rows, V) of a chunk of the window, in order; `scored` says which rows. */
+  async logits(
+    tokens: readonly number[],
+    start: number,
+    scored: readonly boolean[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    const { info } = this.#inside.weights;
+    const logits = new Float32Array(scored.filter(Boolean).length * info.vocab);
+    await this.#program.forward(
+      { ...sequenceBatch(tokens, start), logits: Uint8Array.from(scored, Number) },
+      { ...countSinks(info.layers, tokens.length), ...(logits.length > 0 && { logits }) },
+      signal,
+    );
+    return logits;
+  }
+
+  close(): void {
+    this.#program.close();
+  }
+}
+
+/**
+ * KL and agreement of each row (rows, V) with the reference's row of the same token: row r belongs to token floor(r / settings). Lets others
+ * run between tokens, so a stop is heard.
+ */
+export async function compareRows(
+  p: Float32Array,
+  q: Float32Array,
+  vocab: number,
+  settings: number,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly kl: Float64Array; readonly top1: Uint8Array }> {
+  const rows = q.length / vocab;
+  const [kl, top1] = [new Float64Array(rows), new Uint8Array(rows)];
+  for (let row = 0; row < rows; row++) {
+    const token = Math.floor(row / settings);
+    const reference = p.subarray(token * vocab, (token + 1) * vocab);
+    const own = q.subarray(row * vocab, (row + 1) * vocab);
+    kl[row] = divergence(reference, own);
+    top1[row] = Number(sameTop(reference, own));
+    if (row % settings === 0) {
+      await breathe();
+      throwIfAborted(signal);
+    }
+  }
+  return { kl, top1 };
+}
