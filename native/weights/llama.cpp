@@ -112,13 +112,17 @@ class Tensors {
 void refuse_unbuilt(const Table& table, const std::string& arch) {
   for (const Neutral& n : kNeutral) {
     const Meta* m = table.find(arch + "." + n.key);
-    if (!m || m->is_array || m->type == MetaType::string) continue;
+    if (!m) continue;
+    if (m->is_array || m->type == MetaType::string)
+      throw Error(Code::unsupported_model, text("key \"%s.%s\" is %s%s; only the number %g is supported", arch.c_str(), n.key, m->is_array ? "an array of " : "of type ", meta_type_name(m->type), n.value));
     double v = m->number();
     if (v != n.value && v != 0)
       throw Error(Code::unsupported_model, text("key \"%s.%s\" is %g, which changes the computation and is not supported yet; only %g is", arch.c_str(), n.key, v, n.value));
   }
-  if (const Meta* m = table.find(arch + ".rope.scaling.type"); m && !m->is_array && m->type == MetaType::string && m->string() != "none" && !m->string().empty())
-    throw Error(Code::unsupported_model, "key \"" + arch + ".rope.scaling.type\" is \"" + m->string() + "\"; scaled rotary positions are not supported yet");
+  const std::string scaling = arch + ".rope.scaling.type";
+  if (!table.find(scaling)) return;
+  if (std::string type = Keys(table).string(scaling); type != "none" && !type.empty())
+    throw Error(Code::unsupported_model, "key \"" + scaling + "\" is \"" + type + "\"; scaled rotary positions are not supported yet");
 }
 
 SlModel read_hyperparameters(const Table& table, const std::string& arch) {

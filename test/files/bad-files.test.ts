@@ -19,13 +19,15 @@ const q8 = bytesOf("fatrelu-q8_0");
 const powerinfer = bytesOf("pwri-relu-f16");
 
 let count = 0;
-/** How loading these bytes, and one run, ends. */
+/** How loading these bytes, a run of tokens and a run of text end. */
 async function ending(bytes: Uint8Array): Promise<LabError> {
   const path = write(`${count++}.gguf`, bytes);
   try {
     const { model } = await loadQuietly(path, { threads: 1 });
     try {
       await model.run([1, 5, 9]);
+      // The vocabulary is read when text is first met.
+      await model.run("a b");
     } finally {
       model.dispose();
     }
@@ -235,6 +237,34 @@ describe("keys", () => {
     );
     await expectError(withKey(good, "llama.rope.freq_base", { type: "f32", value: -1 }), "bad-file", /rope\.freq_base/);
     await expectError(withKey(good, "llama.embedding_length", { type: "u64", value: 2n ** 63n }), "bad-file", /embedding_length/);
+  });
+  it("that change what is computed, whatever they hold", async () => {
+    const scaling = "llama.rope.scaling.type";
+    await expectError(
+      withKey(good, scaling, { type: "string", value: "linear" }),
+      "unsupported-model",
+      /scaling\.type" is "linear"/,
+    );
+    await expectError(
+      withKey(good, scaling, { type: "u32", value: 1 }),
+      "bad-file",
+      /scaling\.type" is of type u32; expected a string/,
+    );
+    for (const key of ["llama.rope.scaling.factor", "llama.attention.sliding_window", "llama.logit_scale"]) {
+      await expectError(withKey(good, key, { type: "f32", value: 2 }), "unsupported-model", key, /changes the computation/);
+      await expectError(
+        withKey(good, key, { type: "string", value: "2" }),
+        "unsupported-model",
+        key,
+        /of type string; only the number/,
+      );
+      await expectError(
+        withKey(good, key, { type: "numbers", element: "f32", value: [2, 2] }),
+        "unsupported-model",
+        key,
+        /an array of f32/,
+      );
+    }
   });
   it("of another architecture", () =>
     expectError(

@@ -9,7 +9,7 @@ import type { Ending } from "./ending.js";
 async function use(path: string): Promise<void> {
   const { model } = await loadQuietly(path, { threads: 1 });
   try {
-    const { tokenizer } = model;
+    const { tokenizer } = model; // read here, not at load
     tokenizer.decode(tokenizer.encode("the cat </s> été 🦙"));
     const run = await model.run([1, 5, 2], { capture: "blocks.*.ffn.mid" });
     if (!run.logits.data.every(Number.isFinite)) throw new Error("logits that are not finite came back without an error");
