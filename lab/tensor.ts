@@ -279,6 +279,8 @@ export function largest(values: Float32Array, k: number): number[] {
   if (k > 256) return Array.from(values.keys()).sort(before).slice(0, k);
   const best: number[] = [];
   for (let i = 0; i < values.length && k > 0; i++) {
+    // The common case without a call: not better than the last of the k, and equal ones go by place.
+    if (best.length === k && values[i]! <= values[best[k - 1]!]!) continue;
     if (best.length === k && before(i, best[k - 1]!) > 0) continue;
     let low = 0;
     for (let high = best.length; low < high; ) {

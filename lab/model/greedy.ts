@@ -2,6 +2,7 @@
  * The rows of given tokens and of N greedy ones after them, as the parity tests and `sparselab logits` want them: a greedy token is fed
  * whatever it is, end of sequence or not.
  */
+import { LabError } from "../errors.js";
 import { largest, type Tensor } from "../tensor.js";
 import { type Captured, cacheOf, parseCaptures } from "./cache.js";
 import { insideOf, type Model } from "./model.js";
@@ -25,7 +26,13 @@ export async function greedyRows(
   signal?: AbortSignal,
 ): Promise<GreedyRows> {
   const { weights, native, threads, context } = insideOf(model);
-  const told = { vocab: model.vocab, context: context - count, tokenizer: () => undefined, warn: () => undefined };
+  if (given.length + count > context) {
+    throw new LabError(
+      "context-full",
+      `${given.length} tokens and ${count} greedy ones do not go into the context of ${context}`,
+    );
+  }
+  const told = { vocab: model.vocab, context, tokenizer: () => undefined, expectedBos: () => null, warn: () => undefined };
   const tokens = [...promptTokens(given, told)];
   const captures = parseCaptures(point, model.layers);
   const plan = planOf(native, captures, tokens.length + count, threads);

@@ -77,5 +77,13 @@ describe("load", () => {
     expect((await model.run([1, 2, 3])).logits.size).toEqual({ token: 3, vocab: small.vocab });
     await expect(model.run("text")).rejects.toThrow(/no vocabulary.*token ids/);
     model.dispose();
+    const keys = { "tokenizer.ggml.model": { type: "string", value: "gpt2" } } as const;
+    const { model: other } = await loadQuietly(writeSmallLlama(dir.path, { file: "bpe.gguf", keys }));
+    expect((await other.run([1, 2])).tokens).toEqual([1, 2]);
+    await expect(other.run("text")).rejects.toMatchObject({
+      code: "unsupported-model",
+      message: expect.stringContaining("gpt2"),
+    });
+    other.dispose();
   });
 });

@@ -2,13 +2,13 @@
 import { resolve } from "node:path";
 import { notebook } from "../display.js";
 import { bytesText, LabError } from "../errors.js";
-import { calling, callingSync } from "../native.js";
+import { calling, callingSync, type FileTable } from "../native.js";
 import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
 import { type ResolvedActivation, resolveActivation } from "./activation.js";
 import { modelName } from "./metadata.js";
 import { type Model, view } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, strategyOf, threadsOf } from "./options.js";
-import { throwIfAborted } from "./queue.js";
+import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
 import { Weights } from "./weights.js";
 
@@ -39,9 +39,7 @@ export async function loadQuietly(
 
   const table = await calling((addon) => addon.readHeader(resolve(path)));
   throwIfAborted(signal);
-  // Opening may copy the down projections: the longest part.
-  const weights = await Weights.open(table);
-  weights.retain();
+  const weights = await opened(table, signal);
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
@@ -51,6 +49,23 @@ export async function loadQuietly(
     return { model, summary: summaryOf(model, weights, setting) };
   } finally {
     weights.release();
+  }
+}
+
+/** Opening may copy the down projections, the longest part; who stops does not wait for its end, and what was opened is closed then. */
+async function opened(table: FileTable, signal: AbortSignal | undefined): Promise<Weights> {
+  const opening = Weights.open(table).then((weights) => {
+    weights.retain();
+    return weights;
+  });
+  try {
+    return await untilAborted(opening, signal);
+  } catch (error) {
+    opening.then(
+      (weights) => weights.release(),
+      () => undefined,
+    );
+    throw error;
   }
 }
 
@@ -77,11 +92,11 @@ function summaryOf(model: Model, weights: Weights, setting: Setting): string {
     info.predictors.length > 0 ? ` Predictors of ${info.predictors.length} blocks are in the file and not used.` : "";
   const policy = setting.policy.kind === "as-trained" ? "" : `, policy ${policyText(setting.policy)}`;
   const notes = activation.notes.map((note) => ` Note: ${note}.`).join("");
-  const kv = callingSync((addon) => addon.cpu);
+  const cpu = callingSync((addon) => addon.cpu);
   return (
     `${modelName(table)}: ${table.magic} ${info.architecture}, ${info.layers} blocks, hidden ${info.hidden}, ${info.neurons} neurons, ${info.heads} heads` +
     `${info.kvHeads === info.heads ? "" : ` (${info.kvHeads} for keys and values)`}, vocabulary ${info.vocab}, context ${model.context}; weights ${types.join(", ")}; ` +
-    `${activationText(activation)}${policy}; strategy ${strategy}${rule}; CPU ${kv}, ${model.threads} threads, layout mmap, ${down}; ` +
+    `${activationText(activation)}${policy}; strategy ${strategy}${rule}; CPU ${cpu}, ${model.threads} ${model.threads === 1 ? "thread" : "threads"}, layout mmap, ${down}; ` +
     `memory ${bytesText(model.memory.weights)} of weights and ${bytesText(model.memory.cache)} of KV cache (f32) at full context.${predictors}${notes}`
   );
 }

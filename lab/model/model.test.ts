@@ -113,6 +113,19 @@ describe("run", () => {
     expect(twice.tokens.filter((token) => token === 1).length).toBe(1);
   });
 
+  it("refuses what does not fit into memory before it starts, with byte counts", async () => {
+    const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
+    try {
+      await expect(model.run(text, { capture: "blocks.*.ffn.mid" })).rejects.toMatchObject({
+        code: "out-of-memory",
+        message: expect.stringMatching(/blocks\.\*\.ffn\.mid of \d+ tokens .*\d+ bytes.*KV cache.*Capture fewer blocks/),
+      });
+      await expect(model.generate(text, { capture: "blocks.*.ffn.mid" }).text()).rejects.toMatchObject({ code: "out-of-memory" });
+    } finally {
+      limit.mockRestore();
+    }
+  });
+
   it("stops within 100 ms", async () => {
     const tokens = Array.from({ length: 512 }, (_, i) => (i === 0 ? 1 : 5 + (i % 1500)));
     const stop = new AbortController();

@@ -14,7 +14,7 @@ import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
 import { type GenerateOptions, type Generation, generation } from "./generate.js";
 import type { Intervention } from "./interventions.js";
-import { modelName } from "./metadata.js";
+import { modelName, text } from "./metadata.js";
 import { modelHtml, modelText } from "./model-display.js";
 import { checkChoice, refuseLater, type Strategy, strategyOf } from "./options.js";
 import { checkPass, type LogitRows, pass, planOf } from "./pass.js";
@@ -237,11 +237,14 @@ class View implements Model {
   }
 
   #told() {
+    const { table } = this.#weights;
     return {
       vocab: this.vocab,
       context: this.context,
-      tokenizer: () => (this.#weights.table.metadata.has("tokenizer.ggml.tokens") ? this.tokenizer : undefined),
-      warn: (text: string) => console.warn(`sparselab: ${text}`),
+      tokenizer: () => (table.metadata.has("tokenizer.ggml.model") ? this.tokenizer : undefined),
+      // Token ids go into a model of any vocabulary; only of the kind that is known its BOS is.
+      expectedBos: () => (text(table, "tokenizer.ggml.model") === "llama" && this.tokenizer.addsBos ? this.tokenizer.bos : null),
+      warn: (message: string) => console.warn(`sparselab: ${message}`),
     };
   }
 }

@@ -15,12 +15,14 @@ export type Prompt = string | readonly Token[] | readonly Message[];
 interface Told {
   readonly vocab: number;
   readonly context: number;
-  /** Made on first use: token ids need it only to know the BOS. */
+  /** Made on first use; undefined where the file has no vocabulary. Throws where it has one of another kind. */
   readonly tokenizer: () => Tokenizer | undefined;
+  /** The BOS that the vocabulary wants in front, or null; never throws. */
+  readonly expectedBos: () => Token | null;
   readonly warn: (text: string) => void;
 }
 
-export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, warn }: Told): readonly Token[] {
+export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
   const tokens = toTokens(prompt, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
   tokens.forEach((token, i) => {
@@ -35,9 +37,9 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, warn }
     );
   }
   if (typeof prompt !== "string" && typeof prompt[0] === "number") {
-    const known = tokenizer();
-    if (known?.addsBos && known.bos !== null && tokens[0] !== known.bos) {
-      warn(`the prompt does not begin with BOS (token ${known.bos}), which this model expects first`);
+    const bos = expectedBos();
+    if (bos !== null && tokens[0] !== bos) {
+      warn(`the prompt does not begin with BOS (token ${bos}), which this model expects first`);
     }
   }
   return tokens;

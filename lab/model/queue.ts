@@ -43,7 +43,7 @@ export class Queue {
 }
 
 /** `promise`, or `aborted` as soon as the signal says so. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   throwIfAborted(signal);
   let listener!: () => void;

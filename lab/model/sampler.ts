@@ -60,20 +60,15 @@ export class Sampler {
   choose(logits: Float32Array, before: readonly number[]): number {
     const { temperature, topK, topP, minP, repeatPenalty } = this.#options;
     const penalised = penalise(logits, before, repeatPenalty);
-    if (temperature === 0) return largest(penalised, 1)[0]!;
-    let kept = sorted(penalised, topK);
-    const weights = kept.map((token) => Math.exp(penalised[token]! - penalised[kept[0]!]!));
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    // top-p looks at probabilities among those that top-k left.
-    if (topP < 1) {
-      let [sum, count] = [0, 0];
-      while (count < kept.length && sum < topP * total) sum += weights[count++]!;
-      kept = kept.slice(0, Math.max(1, count));
-    }
-    if (minP > 0) kept = kept.filter((_, i) => weights[i]! >= minP * weights[0]!);
+    const best = largest(penalised, 1)[0]!;
+    if (temperature === 0) return best;
+    const weight = (token: number) => Math.exp(penalised[token]! - penalised[best]!);
+    let kept = topK > 0 ? largest(penalised, topK) : Array.from(penalised.keys());
+    if (topP < 1) kept = nucleus(kept, weight, topP);
+    if (minP > 0) kept = kept.filter((token) => weight(token) >= minP);
     return this.#draw(
       kept,
-      kept.map((token) => Math.exp((penalised[token]! - penalised[kept[0]!]!) / temperature)),
+      kept.map((token) => Math.exp((penalised[token]! - penalised[best]!) / temperature)),
     );
   }
 
@@ -98,9 +93,18 @@ function penalise(logits: Float32Array, before: readonly number[], penalty: numb
   return out;
 }
 
-/** Tokens from the most likely down: the first k, or all. */
-function sorted(logits: Float32Array, k: number): number[] {
-  return largest(logits, k === 0 ? logits.length : Math.min(k, logits.length));
+/** The smallest set of most likely tokens that holds the share p of the weight. */
+function nucleus(tokens: readonly number[], weight: (token: number) => number, p: number): number[] {
+  const weights = new Map(tokens.map((token) => [token, weight(token)]));
+  const total = tokens.reduce((sum, token) => sum + weights.get(token)!, 0);
+  // All tokens below this together weigh less than 1 - p: sorting the others is enough.
+  const least = ((1 - p) * total) / tokens.length;
+  const likely = tokens
+    .filter((token) => weights.get(token)! >= least)
+    .sort((a, b) => weights.get(b)! - weights.get(a)! || a - b);
+  let [sum, count] = [0, 0];
+  while (count < likely.length && sum < p * total) sum += weights.get(likely[count++]!)!;
+  return likely.slice(0, Math.max(1, count));
 }
 
 /** sfc32 (PractRand): 128 bits of state, seeded with 32 and stirred 15 times; numbers in [0, 1) of 32 bits. */

@@ -47,6 +47,7 @@ describe("a figure as a cell's last value", () => {
     const bundle = await figure[displaySymbol]();
     expect(Object.keys(bundle)).toEqual(["application/vnd.plotly.v1+json", "text/html", "image/png", "text/plain"]);
     expect(bundle["text/plain"]).toMatch(/^Sparsity against perplexity: up to t = 1\.5/);
+    expect(bundle["application/vnd.plotly.v1+json"]).toMatchObject({ config: { showSendToCloud: false } });
     const html = bundle["text/html"] as string;
     expect(html).toContain('src="data:image/svg+xml;base64,');
     // No notebook took the library, so the figure carries it.

@@ -129,9 +129,11 @@ export function emptyNote(text: string): object {
   };
 }
 
-/** What the toolbar over a figure offers. */
+/** What the toolbar over a figure offers: nothing that sends data anywhere. */
 export const config = {
   displaylogo: false,
+  showSendToCloud: false,
+  plotlyServerURL: "",
   responsive: true,
   modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
   toImageButtonOptions: { format: "svg", filename: "sparselab" },

@@ -16,7 +16,7 @@ describe("plot.tokenLayer", () => {
       [85, 95, 99],
     ]);
     expect(heat!.zmin).toBeLessThanOrEqual(80);
-    expect(heat!.customdata[1]![2]).toBe("<b>↵</b> · token 2, block 1<br>zeros in x₁ 99.00 %");
+    expect(heat!.customdata[1]).toEqual(["&lt;s&gt;", "▁Mirra", "↵"]);
   });
 
   it("shows each piece as text, never as a tag", () => {

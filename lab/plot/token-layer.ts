@@ -35,13 +35,8 @@ export function tokenLayer(run: TokenLayerInput): Figure {
       ticks: "outside",
       ticklen: 4,
     },
-    hovertemplate: "%{customdata}<extra></extra>",
-    customdata: shares.map((row, layer) =>
-      row.map(
-        (share, token) =>
-          `<b>${pieceText(pieces[token]!)}</b> · token ${token}, block ${layer}<br>zeros in x₁ ${percentText(share)}`,
-      ),
-    ),
+    hovertemplate: "<b>%{customdata}</b> · token %{x}, block %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
+    customdata: shares.map(() => pieces.map(pieceText)),
   };
   const empty = tokens === 0 || layers === 0;
   return figure(
