@@ -15,13 +15,16 @@ import { python } from "./parts/python.mjs";
 import { checkTools } from "./parts/tools.mjs";
 import { typescript } from "./parts/typescript.mjs";
 
-/** `withPython: false` leaves the Python environment and the kernelspec out: enough for plain scripts and the command line. */
-export const setUp = ({ withPython = true } = {}) =>
+/**
+ * `withPython: false` leaves the Python environment and the kernelspec out: enough for plain scripts and the command line.
+ * `typesLater: true` goes on where a type is wrong.
+ */
+export const setUp = ({ withPython = true, typesLater = false } = {}) =>
   withLock(async () => {
     await checkTools({ python: withPython });
     await packages();
     if (withPython) await python();
-    await typescript();
+    await typescript({ typesLater });
     if (withPython) await jupyter();
     await native();
   });

@@ -15,14 +15,19 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => lab?.stop());
 
-/** In the page: the figures that stand there now, each as the picture it shows and the plot that plotly drew, where they have a size. */
+/**
+ * In the page: the figures that stand there now, each as the picture it shows and the plot that plotly drew, where they have a size.
+ * In an untrusted notebook the page keeps a figure's picture and takes everything else away, its id too.
+ */
 const figuresHere = `(() => {
   const seen = (e) => e !== null && e.getBoundingClientRect().width > 200 && e.getBoundingClientRect().height > 100;
-  return [...document.querySelectorAll('.jp-OutputArea-output div[id^="figure-"]')].map((figure) => ({
-    id: figure.id,
-    picture: [...figure.querySelectorAll("img")].some((image) => seen(image) && image.complete && image.naturalWidth > 0),
-    drawn: seen(figure.querySelector(".js-plotly-plot .main-svg")) && figure.querySelector(".js-plotly-plot .plot") !== null,
-  }));
+  return [...document.querySelectorAll(".jp-OutputArea-output")].flatMap((output) => {
+    const image = output.querySelector('img[src^="data:image/"]');
+    const plot = output.querySelector(".js-plotly-plot");
+    const key = output.querySelector('[id^="figure-"]')?.id ?? image?.src;
+    const drawn = seen(plot?.querySelector(".main-svg") ?? null) && plot.querySelector(".cartesianlayer :is(path, image)") !== null;
+    return key === undefined ? [] : [{ key, picture: seen(image) && image.complete && image.naturalWidth > 0, drawn }];
+  });
 })()`;
 
 /** All figures that come by while scrolling from top to bottom, by what they showed. */
@@ -31,9 +36,9 @@ async function figuresOf(opened: NotebookPage, name: string) {
   const drawn = new Set<string>();
   await opened.scroll(async (screen) => {
     await opened.screenshot(`${name}-${screen + 1}`);
-    for (const figure of await opened.page.evaluate<{ id: string; picture: boolean; drawn: boolean }[]>(figuresHere)) {
-      if (figure.picture) pictures.add(figure.id);
-      if (figure.drawn) drawn.add(figure.id);
+    for (const figure of await opened.page.evaluate<{ key: string; picture: boolean; drawn: boolean }[]>(figuresHere)) {
+      if (figure.picture) pictures.add(figure.key);
+      if (figure.drawn) drawn.add(figure.key);
     }
   });
   return { pictures: pictures.size, drawn: drawn.size };
@@ -51,23 +56,22 @@ test("as it comes: every saved plot is drawn, and nothing is complained about", 
   expect(codeCells(saved).length).toBeGreaterThanOrEqual(8);
   expect(figuresIn(saved)).toBeGreaterThanOrEqual(3);
   for (const cell of codeCells(saved)) expect(cell.execution_count).toBeTypeOf("number");
-  expect((await figuresOf(opened, "first-as-it-comes")).drawn).toBe(figuresIn(saved));
+  const { drawn } = await figuresOf(opened, "first-as-it-comes");
+  expect(drawn, "set-up trusts the notebooks that are as committed: is this one changed?").toBe(figuresIn(saved));
   expect(opened.complaints).toEqual([]);
-  await opened.close();
+  await lab.close(opened);
 });
 
 test("untrusted, where no saved script runs: every plot is a picture", { timeout: 120_000 }, async () => {
   const path = join(lab.folder, "untrusted.ipynb");
-  const notebook = JSON.parse(readFileSync(join(lab.folder, first), "utf8")) as {
-    cells: { cell_type: string; source: unknown }[];
-  };
-  notebook.cells.push({ ...notebook.cells.find((cell) => cell.cell_type === "markdown")!, source: "Changed by somebody else." });
+  const notebook = JSON.parse(readFileSync(join(lab.folder, first), "utf8")) as { cells: object[] };
+  notebook.cells.push({ cell_type: "markdown", id: "changed", metadata: {}, source: "Changed by somebody else." });
   writeFileSync(path, JSON.stringify(notebook));
   const opened = await lab.open("untrusted.ipynb");
   await opened.idle(60_000);
   expect(await figuresOf(opened, "first-untrusted")).toEqual({ pictures: figuresIn(opened.saved()), drawn: 0 });
   expect(opened.complaints).toEqual([]);
-  await opened.close();
+  await lab.close(opened);
 });
 
 test("Run All: every cell runs without an error, and the plots are drawn", { timeout: 420_000 }, async () => {
@@ -79,5 +83,5 @@ test("Run All: every cell runs without an error, and the plots are drawn", { tim
   expect(figuresIn(cells)).toBe(before);
   expect((await figuresOf(opened, "first-after-run")).drawn).toBe(before);
   expect(opened.complaints).toEqual([]);
-  await opened.close();
+  await lab.close(opened);
 });

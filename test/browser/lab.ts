@@ -66,9 +66,20 @@ export class Lab {
   async open(notebook: string): Promise<NotebookPage> {
     const page = await this.#browser.newPage({ viewport: { width: 1280, height: 1600 } });
     const opened = new NotebookPage(page, join(this.folder, notebook));
-    await page.goto(this.#server.address(notebook));
+    // Without the tabs of the test before.
+    await page.goto(`${this.#server.address(notebook)}&reset`);
     await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 60_000 });
     return opened;
+  }
+
+  /** Closes a page and ends its kernel, which would go on without it. */
+  async close(opened: NotebookPage): Promise<void> {
+    await opened.page.close();
+    const kernels = `http://127.0.0.1:${this.#server.port}/api/kernels`;
+    const headers = { authorization: `token ${this.#server.token}` };
+    for (const { id } of (await (await fetch(kernels, { headers })).json()) as { id: string }[]) {
+      await fetch(`${kernels}/${id}`, { method: "DELETE", headers });
+    }
   }
 
   async stop(): Promise<void> {
@@ -121,20 +132,21 @@ export class NotebookPage {
     await this.menu("Run", "Run All Cells");
     const deadline = performance.now() + timeout;
     for (; performance.now() < deadline; await sleep(1000)) {
+      await this.idle(deadline - performance.now());
       const cells = await this.save();
       const ran = cells.every((cell) => cell.cell_type !== "code" || typeof cell.execution_count === "number");
-      if (ran || cells.some((cell) => cell.outputs?.some((output) => output.output_type === "error"))) {
-        await this.idle(timeout);
-        return this.save();
-      }
+      if (ran || cells.some((cell) => cell.outputs?.some((output) => output.output_type === "error"))) return cells;
     }
     throw new Error(`the notebook did not finish within ${timeout / 1000} s`);
   }
 
   /** Saves, and reads what was saved: the whole notebook, whatever part of it the page shows. */
   async save(): Promise<readonly SavedCell[]> {
+    const written = this.page.waitForResponse(
+      (response) => response.request().method() === "PUT" && response.url().includes("/api/contents/"),
+    );
     await this.page.keyboard.press("Control+s");
-    await sleep(500);
+    await written;
     return this.saved();
   }
 
@@ -152,10 +164,6 @@ export class NotebookPage {
       const done = await body.evaluate((element) => element.scrollTop + element.clientHeight >= element.scrollHeight - 2);
       if (done) return;
     }
-  }
-
-  async close(): Promise<void> {
-    await this.page.close();
   }
 
   async screenshot(name: string): Promise<void> {
