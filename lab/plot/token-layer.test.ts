@@ -16,7 +16,7 @@ describe("plot.tokenLayer", () => {
       [85, 95, 99],
     ]);
     expect(heat!.zmin).toBeLessThanOrEqual(80);
-    expect(heat!.customdata[1]).toEqual(["&lt;s&gt;", "▁Mirra", "↵"]);
+    expect(heat!.customdata[1]).toEqual(["<b>&lt;s&gt;</b> · token 0", "<b>▁Mirra</b> · token 1", "<b>↵</b> · token 2"]);
   });
 
   it("shows each piece as text, never as a tag", () => {

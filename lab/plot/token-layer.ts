@@ -31,12 +31,13 @@ export function tokenLayer(run: TokenLayerInput): Figure {
       title: { text: "zeros in x₁ (%)", side: "right", font: { size: 13 } },
       tickfont: { size: 12 },
       thickness: 14,
+      len: 1,
       outlinewidth: 0,
       ticks: "outside",
       ticklen: 4,
     },
-    hovertemplate: "<b>%{customdata}</b> · token %{x}, block %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
-    customdata: shares.map(() => pieces.map(pieceText)),
+    hovertemplate: "%{customdata}, block %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
+    customdata: shares.map(() => pieces.map((piece, token) => `<b>${pieceText(piece)}</b> · token ${token}`)),
   };
   const empty = tokens === 0 || layers === 0;
   return figure(
