@@ -10,40 +10,39 @@ import vm from "node:vm";
 import type ts from "typescript";
 import { type Namespace, stampOf } from "./modules.js";
 
-interface LocalModule {
+export interface LocalModule {
   readonly exports: Record<string, unknown>;
   readonly stamp: string;
-  /** Specifiers it imports, and those of them that are local TypeScript too. */
-  readonly imports: readonly string[];
+  /** The local TypeScript that it imports. */
   readonly children: Set<LocalModule>;
   readonly path: string;
   ready: Promise<void>;
 }
 
-type Load = (specifier: string, from: string) => Promise<Namespace>;
+/** The modules that wait for an import, the outermost first; none where a cell imports. */
+export type Importers = readonly LocalModule[];
+type Load = (specifier: string, from: string, importers: Importers) => Promise<Namespace>;
 
 export class LocalModules {
   readonly #load: Load;
   readonly #modules = new Map<string, LocalModule>();
   #typescript: typeof ts | undefined;
-  /** Who is being loaded, for the tree of imports. */
-  #loading: LocalModule[] = [];
 
   constructor(load: Load) {
     this.#load = load;
   }
 
-  async load(path: string): Promise<Namespace> {
-    const importer = this.#loading.at(-1);
+  async load(path: string, importers: Importers): Promise<Namespace> {
+    const importer = importers.at(-1);
     let module = this.#modules.get(path);
     if (!module || (!importer && this.#stale(module, new Set()))) {
       module = this.#start(path);
       this.#modules.set(path, module);
-      module.ready = this.#run(module);
+      module.ready = this.#run(module, importers);
     }
     importer?.children.add(module);
     // In a circle of imports the one that came first is still running: hand out what it has, as Node does for CommonJS.
-    if (!this.#loading.includes(module)) await module.ready;
+    if (!importers.includes(module)) await module.ready;
     return module.exports;
   }
 
@@ -62,10 +61,10 @@ export class LocalModules {
   }
 
   #start(path: string): LocalModule {
-    return { path, exports: {}, stamp: stampOf(path), imports: [], children: new Set(), ready: Promise.resolve() };
+    return { path, exports: {}, stamp: stampOf(path), children: new Set(), ready: Promise.resolve() };
   }
 
-  async #run(module: LocalModule): Promise<void> {
+  async #run(module: LocalModule, importers: Importers): Promise<void> {
     this.#typescript ??= createRequire(import.meta.url)("typescript") as typeof ts;
     const typescript = this.#typescript;
     const text = readFileSync(module.path, "utf8");
@@ -91,15 +90,8 @@ export class LocalModules {
     const specifiers = [...outputText.matchAll(/\brequire\("((?:[^"\\]|\\.)+)"\)/g)].map(
       (m) => JSON.parse(`"${m[1]}"`) as string,
     );
-    this.#loading.push(module);
-    try {
-      for (const name of new Set(specifiers)) {
-        // `import x = require("./x")` and plain require() keep to the same way.
-        needed.set(name, await this.#load(name, dirname(module.path)));
-      }
-    } finally {
-      this.#loading = this.#loading.filter((m) => m !== module);
-    }
+    const chain = [...importers, module];
+    for (const name of new Set(specifiers)) needed.set(name, await this.#load(name, dirname(module.path), chain));
     const own = createRequire(module.path);
     const find = (name: string): unknown => needed.get(name) ?? own(name);
     const wrapped = vm.runInThisContext(
@@ -110,7 +102,7 @@ export class LocalModules {
     ) as (...args: unknown[]) => Promise<void>;
     const cjs = { exports: module.exports };
     await wrapped(module.exports, find, cjs, module.path, dirname(module.path), (name: string) =>
-      this.#load(name, dirname(module.path)),
+      this.#load(name, dirname(module.path), []),
     );
     if (cjs.exports !== module.exports) Object.assign(module.exports, cjs.exports);
   }

@@ -6,7 +6,7 @@ import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { LocalModules } from "./local.js";
+import { type Importers, LocalModules } from "./local.js";
 
 export type Namespace = Readonly<Record<string, unknown>>;
 
@@ -23,14 +23,14 @@ const locals = new LocalModules(load);
 const stamps = new Map<string, string>();
 
 /** Imports a module for a cell or, with `from`, for a local TypeScript file. */
-export async function load(specifier: unknown, from = folder): Promise<Namespace> {
+export async function load(specifier: unknown, from = folder, importers: Importers = []): Promise<Namespace> {
   const name = String(specifier);
   const own = OWN[name];
   if (own) return (await import(own.href)) as Namespace;
   const path = localPath(name, from);
   if (path === undefined)
     return interop(import.meta.resolve(name, from === folder ? parent.href : pathToFileURL(join(from, "x.mjs")).href));
-  if (/\.[cm]?tsx?$/.test(path)) return locals.load(path);
+  if (/\.[cm]?tsx?$/.test(path)) return locals.load(path, importers);
   if (path.endsWith(".json")) return jsonModule(path);
   const stamp = stampOf(path);
   const first = stamps.get(path) ?? stamp;

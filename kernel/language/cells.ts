@@ -9,6 +9,7 @@ import { Compiler } from "./compiler.js";
 import { diagnosticsFailure } from "./diagnostics.js";
 import { cellNames, type Declared, parseCell } from "./names.js";
 import { rewriteCell } from "./rewrite.js";
+import { cellName, runtimeName } from "./shadow.js";
 
 /** What a name means now, and the cell that gave it this meaning. */
 interface Meaning {
@@ -61,17 +62,22 @@ export class Cells {
       this.compiler.remove(path);
       return { failure };
     }
-    const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live });
+    const variables = new Set([...live].map(runtimeName));
+    const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables });
 
     this.#cells.set(serial, { refersTo, keep: augments });
     this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
     for (const [name, declared] of names) this.#names.set(name, { cell: serial, declared });
     this.#sweep();
-    return { cell: { label, js, map, code, names: [...live] } };
+    return { cell: { label, js, map, code, names: [...variables] } };
   }
 
-  /** The cell failed before it came to these: they mean what they meant before it. */
-  revert(names: readonly string[]): void {
+  /** The cell failed before it came to these variables: they mean what they meant before it. */
+  revert(variables: readonly string[]): void {
+    this.#revert(variables.map(cellName));
+  }
+
+  #revert(names: Iterable<string>): void {
     for (const name of names) {
       const before = this.#before.get(name);
       if (before) this.#names.set(name, before);
@@ -81,7 +87,7 @@ export class Cells {
 
   /** The last checked cell will not run. */
   undo(): void {
-    this.revert([...this.#before.keys()]);
+    this.#revert(this.#before.keys());
   }
 
   reset(): void {

@@ -8,6 +8,7 @@
  */
 import ts from "typescript";
 import { isVar } from "./names.js";
+import { renamedIn, runtimeName } from "./shadow.js";
 
 /** The engine's hooks, as the rewritten cell calls them. */
 export const HOOKS = "__sparselab__";
@@ -56,8 +57,9 @@ function at<T extends ts.Node>(made: T, original: ts.Node): T {
 }
 
 /** Before TypeScript erases types: imports become calls, with the checker's knowledge of what is a value. */
-function callImports({ program, start, end, label }: RewriteInput, calls: Calls): ts.TransformerFactory<ts.SourceFile> {
+function callImports({ program, file, start, end, label }: RewriteInput, calls: Calls): ts.TransformerFactory<ts.SourceFile> {
   const checker = program.getTypeChecker();
+  const renamed = renamedIn(checker, file);
 
   const isValue = (name: ts.Identifier): boolean => {
     const symbol = checker.getSymbolAtLocation(name);
@@ -77,7 +79,7 @@ function callImports({ program, start, end, label }: RewriteInput, calls: Calls)
     const imported: string[] = [];
     const want = (local: ts.Identifier, name: string) => {
       if (!isValue(local)) return;
-      locals.push(f.createIdentifier(local.text));
+      locals.push(f.createIdentifier(runtimeName(local.text)));
       imported.push(name);
     };
     if (clause.name) want(clause.name, "default");
@@ -98,6 +100,25 @@ function callImports({ program, start, end, label }: RewriteInput, calls: Calls)
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return at(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), "meta"), node);
       }
+      if (renamed) {
+        if (ts.isIdentifier(node)) return renamed(node) ? at(f.createIdentifier(runtimeName(node.text)), node) : node;
+        if (ts.isShorthandPropertyAssignment(node) && renamed(node.name)) {
+          const value: ts.Expression = f.createIdentifier(runtimeName(node.name.text));
+          const initializer = node.objectAssignmentInitializer;
+          const target = initializer ? f.createAssignment(value, ts.visitNode(initializer, visit) as ts.Expression) : value;
+          return at(f.createPropertyAssignment(node.name, target), node);
+        }
+        if (
+          ts.isBindingElement(node) &&
+          !node.propertyName &&
+          !node.dotDotDotToken &&
+          ts.isIdentifier(node.name) &&
+          renamed(node.name)
+        ) {
+          const initializer = node.initializer && (ts.visitNode(node.initializer, visit) as ts.Expression);
+          return at(f.createBindingElement(undefined, node.name, runtimeName(node.name.text), initializer), node);
+        }
+      }
       return ts.visitEachChild(node, visit, context);
     };
 
@@ -110,7 +131,9 @@ function callImports({ program, start, end, label }: RewriteInput, calls: Calls)
       else if (ts.isImportEqualsDeclaration(s) && ts.isExternalModuleReference(s.moduleReference)) {
         if (s.isTypeOnly || !isValue(s.name)) continue;
         const required = hook("require", s.moduleReference.expression);
-        imports.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), required)), s));
+        imports.push(
+          at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(runtimeName(s.name.text)), required)), s),
+        );
       } else if (ts.isExportDeclaration(s) || ts.isExportAssignment(s)) {
         // Already refused, unless it is `export {}`.
       } else if (s === last && ts.isExpressionStatement(s)) {

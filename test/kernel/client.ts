@@ -55,7 +55,7 @@ export class Client {
   readonly connection: Record<string, string | number>;
   readonly received: Received[] = [];
   log = "";
-  readonly #key = randomUUID();
+  readonly #key: string = randomUUID();
   readonly #session = randomUUID();
   readonly #shell = new Dealer({ linger: 0 });
   readonly #control = new Dealer({ linger: 0 });
@@ -220,7 +220,7 @@ export class Client {
   }
 
   async close(): Promise<void> {
-    if (this.process.exitCode === null) {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
       const gone = new Promise((done) => this.process.once("exit", done));
       await this.sendFrames(this.frames("shutdown_request", { restart: false }), "control");
       const timer = setTimeout(() => this.process.kill("SIGKILL"), 3000);

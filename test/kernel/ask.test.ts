@@ -1,0 +1,157 @@
+/** Completion, help and is_complete; and imports from the notebook's folder. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Client } from "./client.js";
+
+let kernel: Client;
+beforeAll(async () => {
+  kernel = await Client.start();
+  await kernel.execute(
+    "/** What it does. */\nfunction documented(count: number, name = 'x'): string[] { return [] }\nconst record = { alphaField: 1, beta: 'b' }; let 変数 = 1;",
+  );
+});
+afterAll(() => kernel.close());
+
+const complete = async (code: string, cursor = [...code].length) =>
+  (await kernel.request("complete_request", { code, cursor_pos: cursor })).reply;
+const inspect = async (code: string, cursor = [...code].length, detail = 0) =>
+  (await kernel.request("inspect_request", { code, cursor_pos: cursor, detail_level: detail })).reply;
+
+describe("completion", () => {
+  test("members and names of earlier cells, with kinds", async () => {
+    const reply = await complete("record.al");
+    expect(reply).toMatchObject({ status: "ok", matches: ["alphaField"], cursor_start: 7, cursor_end: 9 });
+    expect(reply.metadata._jupyter_types_experimental[0]).toMatchObject({
+      text: "alphaField",
+      type: "property",
+      start: 7,
+      end: 9,
+    });
+    const names = await complete("docum");
+    expect(names.matches).toContain("documented");
+    expect((await complete("変")).matches).toContain("変数");
+  });
+
+  test("offsets count code points after emoji, and the middle of a cell works", async () => {
+    const code = 'const s = "🙂🙂"; record.be; s';
+    const cursor = [...'const s = "🙂🙂"; record.be'].length;
+    const reply = await complete(code, cursor);
+    expect(reply.matches).toEqual(["beta"]);
+    expect([...code].slice(reply.cursor_start, reply.cursor_end).join("")).toBe("be");
+  });
+
+  test("strings of a union type, imports of a module, globals of every cell", async () => {
+    expect((await complete('const pick: "left" | "right" = "le')).matches).toEqual(["left"]);
+    expect((await complete("import { readFileS } from 'node:fs'", 18)).matches).toContain("readFileSync");
+    expect((await complete("clearOu")).matches).toEqual(["clearOutput"]);
+    expect((await complete("import { loa } from 'sparselab'", 12)).matches).toContain("load");
+  });
+});
+
+describe("help", () => {
+  test("signature and documentation as text and markdown", async () => {
+    const reply = await inspect("documented", 4);
+    expect(reply).toMatchObject({ status: "ok", found: true });
+    expect(reply.data["text/plain"]).toContain("function documented(count: number, name?: string): string[]");
+    expect(reply.data["text/plain"]).toContain("What it does.");
+    expect(reply.data["text/markdown"]).toContain("```typescript");
+  });
+
+  test("inside the parentheses of a call, after emoji, and of nothing", async () => {
+    expect((await inspect("documented(")).data["text/plain"]).toContain("documented(count: number, name?: string): string[]");
+    expect((await inspect('"🙂"; record', 8)).data["text/plain"]).toContain("alphaField: number");
+    expect(await inspect("   ", 1)).toMatchObject({ status: "ok", found: false, data: {} });
+  });
+});
+
+test("is_complete", async () => {
+  const answers: Record<string, string> = {
+    "const a = 1": "complete",
+    "await fetch('x')": "complete",
+    "function f() {": "incomplete",
+    "const t = `open": "incomplete",
+    "/* open": "incomplete",
+    "[1, 2,": "incomplete",
+    "const = 5 )": "invalid",
+    "const s = 'open\nmore": "invalid",
+  };
+  for (const [code, status] of Object.entries(answers)) {
+    expect((await kernel.request("is_complete_request", { code })).reply.status, code).toBe(status);
+  }
+  expect((await kernel.request("is_complete_request", { code: "if (x) {" })).reply.indent).toBe("  ");
+});
+
+describe("imports", () => {
+  const run = async (code: string) => {
+    const { reply, text } = await kernel.execute(code);
+    expect(`${reply.status} ${reply.evalue ?? ""}`, code).toBe("ok ");
+    return text;
+  };
+  const file = (name: string, text: string): void => writeFileSync(join(kernel.folder, name), text);
+
+  test("a cell of imports alone, types and values mixed; a missing name is an error", async () => {
+    await run(
+      'import * as fs from "node:fs"; import { join, type ParsedPath } from "node:path"; import type { Stats } from "node:fs"; import os from "node:os";',
+    );
+    expect(await run('let parsed: ParsedPath | Stats | undefined; [join("a", "b"), typeof fs.statSync, typeof os.cpus]')).toBe(
+      "[ 'a/b', 'function', 'function' ]",
+    );
+    expect((await kernel.execute('import { missing } from "node:fs"')).reply.evalue).toContain("no exported member 'missing'");
+    const unchecked = await kernel.execute('// @ts-nocheck\nimport { missing } from "node:fs"; missing');
+    expect(unchecked.reply.evalue).toBe("The requested module 'node:fs' does not provide an export named 'missing'");
+  });
+
+  test("sparselab is found in a folder without node_modules, types and values", async () => {
+    expect(
+      await run(
+        'import { load, LabError, type Model } from "sparselab"; let m: Model | undefined; [typeof load, typeof LabError]',
+      ),
+    ).toBe("[ 'function', 'function' ]");
+    expect((await kernel.execute('load("x.gguf", { activation: "fatrelu-0.01" })')).reply.ename).toBe("TypeScriptError");
+  });
+
+  test("local TypeScript in all spellings, with what it imports, edited on the way", async () => {
+    mkdirSync(join(kernel.folder, "sub"), { recursive: true });
+    file("sub/deep.ts", "export enum Level { Low = 1, High }\nexport const scale: number = 2;\n");
+    file(
+      "local.ts",
+      "import { scale, Level } from './sub/deep.js';\nexport interface Row { n: number }\nexport const row: Row = { n: scale * Level.High };\nexport default 'd';\n",
+    );
+    expect(await run('import def, { row, type Row } from "./local"; const r: Row = row; [r.n, def]')).toBe("[ 4, 'd' ]");
+    expect(
+      await run('import * as again from "./local.ts"; import { Level } from "./sub/deep.js"; [again.row === row, Level.High]'),
+    ).toBe("[ true, 2 ]");
+    file(
+      "sub/deep.ts",
+      "export enum Level { Low = 1, High = 50 }\nexport const scale: number = 3;\nexport const added = 'new';\n",
+    );
+    expect(await run('import { row } from "./local"; import { added } from "./sub/deep"; [row.n, added]')).toBe("[ 150, 'new' ]");
+  });
+
+  test("a local file that was missing is found once it is there", async () => {
+    expect((await kernel.execute('import { x } from "./soon"')).reply.evalue).toContain("Cannot find module './soon'");
+    file("soon.ts", "export const x = 1;\n");
+    expect(await run('import { x } from "./soon"; x')).toBe("1");
+  });
+
+  test("JavaScript, CommonJS, JSON, a package, and a module with top-level await", async () => {
+    file("plain.mjs", "export const m = await Promise.resolve('esm');\n");
+    file("old.cjs", "const o = { hidden: 1 }; o.later = 2; module.exports = o;\n");
+    file("data.json", '{ "k": [1, 2] }');
+    mkdirSync(join(kernel.folder, "node_modules/pkg"), { recursive: true });
+    file(
+      "node_modules/pkg/package.json",
+      '{ "name": "pkg", "version": "1.0.0", "type": "module", "exports": { "import": "./i.js" } }',
+    );
+    file("node_modules/pkg/i.js", "export const who = 'package';\n");
+    file("tla.ts", "export const t: string = await Promise.resolve('ts');\n");
+    expect(
+      await run(
+        'import { m } from "./plain.mjs"; import old from "./old.cjs"; import data from "./data.json"; [m, old.later, data.k[1]]',
+      ),
+    ).toBe("[ 'esm', 2, 2 ]");
+    expect(await run('import { who } from "pkg"; import { t } from "./tla"; [who, t]')).toBe("[ 'package', 'ts' ]");
+    expect(await run("[typeof require('node:fs').statSync, __dirname === process.cwd()]")).toBe("[ 'function', true ]");
+  });
+});

@@ -1,0 +1,141 @@
+/** Nothing that a cell prints or shows is lost, and it arrives where it belongs. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Client } from "./client.js";
+
+let kernel: Client;
+beforeAll(async () => {
+  kernel = await Client.start();
+  await kernel.execute("1");
+});
+afterAll(() => kernel.close());
+
+test("200,000 lines of one synchronous cell arrive in order, before idle", async () => {
+  const { stdout, published } = await kernel.execute("for (let i = 0; i < 200_000; i++) console.log('line ' + i)");
+  const lines = stdout.split("\n");
+  expect(lines.length).toBe(200_001);
+  expect(lines.findIndex((l, i) => i < 200_000 && l !== `line ${i}`)).toBe(-1);
+  expect(published.at(-1)?.content.execution_state).toBe("idle");
+  expect(published.filter((m) => m.type === "stream").length).toBeLessThan(2000);
+});
+
+test("output is seen while a cell computes", async () => {
+  const first = kernel.waitFor((m) => m.type === "stream" && m.content.text.startsWith("begun"));
+  const cell = kernel.execute(
+    "console.log('begun'); { const end = Date.now() + 700; while (Date.now() < end); } console.log('done')",
+  );
+  await first;
+  const begun = performance.now();
+  await cell;
+  expect(performance.now() - begun).toBeGreaterThan(300);
+});
+
+test("console methods, process streams and carriage returns", async () => {
+  const { stdout, stderr } = await kernel.execute(`
+    console.group("g"); console.log("%d of %s", 1, "two"); console.groupEnd();
+    console.error("wrong"); console.table([{ a: 1 }]);
+    process.stdout.write("10 %\\r"); process.stdout.write(new Uint8Array([0x32, 0x0a]));`);
+  expect(stdout).toContain("g\n  1 of two\n");
+  expect(stdout).toContain("│ 0       │ 1 │");
+  expect(stdout.endsWith("10 %\r2\n")).toBe(true);
+  expect(stderr).toBe("wrong\n");
+});
+
+test("output of child processes and native code is captured before idle", async () => {
+  const { stdout, stderr } = await kernel.execute(`
+    import { spawnSync } from "node:child_process"; import { writeSync } from "node:fs";
+    spawnSync("sh", ["-c", "echo from a child; echo complaint >&2"], { stdio: "inherit" });
+    writeSync(1, "raw\\n");`);
+  expect(stdout).toBe("from a child\nraw\n");
+  expect(stderr).toBe("complaint\n");
+});
+
+test("late output belongs to the cell that started it", async () => {
+  const late = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("late"));
+  const starter = await kernel.execute(
+    "void (async () => { await new Promise((r) => setTimeout(r, 150)); console.log('late') })()",
+  );
+  const next = await kernel.execute("'next'");
+  const { parent } = await late;
+  expect(parent).toBe(starter.published[0]!.parent);
+  expect(next.stdout).toBe("");
+});
+
+test("a 50 MB result arrives whole", async () => {
+  const { text } = await kernel.execute("'x'.repeat(50_000_000)");
+  expect(text?.length).toBe(50_000_002);
+});
+
+test("display, update in place, clear, and a value that draws itself", async () => {
+  const { published } = await kernel.execute(`
+    await display({ "text/html": "<b>1</b>" }, { raw: true, display_id: "it" });
+    await display({ "text/html": "<b>2</b>" }, { raw: true, display_id: "it", update: true });
+    clearOutput(true);
+    ({ async [Symbol.for("Jupyter.display")]() { await 0; return { "text/markdown": "**drawn**", "text/plain": "drawn" } } })`);
+  const shown = published.filter((m) => !["status", "execute_input"].includes(m.type));
+  expect(shown.map((m) => m.type)).toEqual(["display_data", "update_display_data", "clear_output", "execute_result"]);
+  expect(shown[0]!.content).toEqual({ data: { "text/html": "<b>1</b>" }, metadata: {}, transient: { display_id: "it" } });
+  expect(shown[1]!.content.transient).toEqual({ display_id: "it" });
+  expect(shown[2]!.content).toEqual({ wait: true });
+  expect(shown[3]!.content.data).toEqual({ "text/markdown": "**drawn**", "text/plain": "drawn" });
+});
+
+test("display refuses what it cannot do", async () => {
+  for (const wrong of [
+    "display(1, { update: true })",
+    "display('text', { raw: true } )",
+    "display(1, { displayId: 'x' } as object)",
+  ]) {
+    expect((await kernel.execute(`await ${wrong}`)).reply, wrong).toMatchObject({ status: "error", ename: "TypeError" });
+  }
+});
+
+test("the notebook's services for the lab: display under an id, the cell's key, work at its end", async () => {
+  const { published, stdout } = await kernel.execute(`
+    const book = (globalThis as any)[Symbol.for("sparselab.notebook")];
+    book.display({ "text/plain": "first" }, "fig");
+    book.atEnd(async () => { await new Promise((r) => setTimeout(r, 30)); book.update({ "text/plain": "last" }, "fig") });
+    console.log(book.cell() === book.cell(), book.signal().aborted); "result"`);
+  expect(stdout).toBe("true false\n");
+  const shown = published.filter((m) => /display|result/.test(m.type));
+  expect(shown.map((m) => m.type)).toEqual(["display_data", "execute_result", "update_display_data"]);
+  expect(shown[2]!.content).toEqual({ data: { "text/plain": "last" }, metadata: {}, transient: { display_id: "fig" } });
+});
+
+test("readable results: arrays, maps, promises, errors, images", async () => {
+  expect((await kernel.execute("new Float32Array(3)")).text).toBe("Float32Array(3) [ 0, 0, 0 ]");
+  expect((await kernel.execute("new Map([['k', { z: 1 }]])")).text).toBe("Map(1) { 'k' => { z: 1 } }");
+  expect((await kernel.execute("new Promise(() => {})")).text).toBe("Promise { <pending> }");
+  expect((await kernel.execute("undefined")).text).toBeUndefined();
+  const { published } = await kernel.execute("new Uint8Array([0x89, 0x50, 0x4e, 0x47, 1])");
+  expect(published.find((m) => m.type === "execute_result")?.content.data["image/png"]).toBe("iVBORwE=");
+});
+
+test("tslab's notebooks run unchanged", async () => {
+  const { published, reply } = await kernel.execute(`
+    import * as tslab from "tslab";
+    tslab.display.html("<i>x</i>");
+    const once = tslab.newDisplay(); once.text("1"); once.text("2");`);
+  expect(reply.status).toBe("ok");
+  const shown = published.filter((m) => m.type.includes("display"));
+  expect(shown.map((m) => [m.type, m.content.data])).toEqual([
+    ["display_data", { "text/html": "<i>x</i>" }],
+    ["display_data", { "text/plain": "1" }],
+    ["update_display_data", { "text/plain": "2" }],
+  ]);
+  expect(shown[2]!.content.transient).toEqual(shown[1]!.content.transient);
+});
+
+test("nothing is kept of what cells print and end in", async () => {
+  const used = async (): Promise<number> =>
+    Number((await kernel.execute("(globalThis as any).gc?.(); process.memoryUsage().arrayBuffers")).text);
+  const before = await used();
+  for (let i = 0; i < 12; i++)
+    await kernel.execute("const big = new Float32Array(25_000_000); console.log(big.length, big); big");
+  await kernel.execute("big = undefined as never", { store_history: false });
+  await kernel.execute("let big = 0");
+  // V8 collects when it must: another large array makes it look at the others.
+  await kernel.execute(
+    "for (let i = 0; i < 3; i++) { new Float32Array(25_000_000); await new Promise((r) => setTimeout(r, 20)) }",
+  );
+  expect((await used()) - before).toBeLessThan(350_000_000);
+});

@@ -1,0 +1,135 @@
+/** The stop button stops, the rest of the kernel answers meanwhile, and the kernel outlives its engine. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Client } from "./client.js";
+
+let kernel: Client;
+beforeAll(async () => {
+  kernel = await Client.start();
+  await kernel.execute("let state = ''");
+});
+afterAll(() => kernel.close());
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+const cases: Record<string, string> = {
+  "a loop": "for (;;) {}",
+  "a loop after an await": "await 0; for (;;) {}",
+  "a loop after a timer": "await new Promise((r) => setTimeout(r, 20)); for (;;) {}",
+  "a loop in a timer's callback": "setTimeout(() => { for (;;) {} }, 10); await new Promise(() => {})",
+  "a loop of microtasks": "for (;;) await 0",
+  "a loop that prints": "for (let i = 0; ; i++) console.log(i)",
+  "a loop in try and finally": "try { for (;;) {} } finally { state = 'changed' }",
+  "an awaiting cell": "await new Promise(() => {})",
+  "a loop of timers that prints": "for (;;) { await new Promise((r) => setTimeout(r, 10)); console.log('tick') }",
+  "work that hears the stop signal": `
+    const { signal } = { signal: (globalThis as any)[Symbol.for("sparselab.notebook")].signal() as AbortSignal };
+    await new Promise((_, fail) => signal.addEventListener("abort", () => { console.log("heard"); fail(new Error("stopped")) }))`,
+};
+
+for (const [name, code] of Object.entries(cases)) {
+  test(`stops ${name}, state kept`, async () => {
+    const cell = kernel.execute(`state = ${JSON.stringify(name)};\n${code}`);
+    await kernel.waitFor((m) => m.type === "execute_input");
+    await pause(300);
+    expect(await kernel.heartbeat()).toBeLessThan(500);
+    const begin = performance.now();
+    expect((await kernel.request("interrupt_request", {}, "control")).reply.status).toBe("ok");
+    const { reply, stdout } = await cell;
+    // 200 ms on a quiet machine; a shared one is given more, but less than the 2 s after which the engine is ended.
+    expect(performance.now() - begin).toBeLessThan(1500);
+    expect(reply).toMatchObject({ status: "error", ename: "Interrupted", evalue: "the cell was stopped" });
+    if (name.includes("signal")) expect(stdout).toContain("heard");
+    expect((await kernel.execute("state")).text).toBe(JSON.stringify(name).replaceAll('"', name.includes("'") ? '"' : "'"));
+  });
+}
+
+test("what a stopped cell still does prints nothing more", async () => {
+  const cell = kernel.execute("for (;;) { await new Promise((r) => setTimeout(r, 10)); console.log('zombie') }");
+  await pause(200);
+  await kernel.request("interrupt_request", {}, "control");
+  await cell;
+  const before = kernel.received.length;
+  await pause(200);
+  expect(kernel.received.slice(before).filter((m) => m.type === "stream")).toEqual([]);
+});
+
+test("completion and help answer while a cell computes", async () => {
+  const cell = kernel.execute("for (;;) {}");
+  await pause(200);
+  const { reply } = await kernel.request("complete_request", { code: "state.toUp", cursor_pos: 10 });
+  expect(reply.matches).toContain("toUpperCase");
+  expect((await kernel.request("inspect_request", { code: "state", cursor_pos: 3, detail_level: 0 })).reply.found).toBe(true);
+  await kernel.request("interrupt_request", {}, "control");
+  await cell;
+});
+
+test("a stop aborts what is queued, and a stop with no cell running does nothing", async () => {
+  const cells = [kernel.execute("await new Promise(() => {})"), kernel.execute("'queued'")];
+  await pause(200);
+  await kernel.request("interrupt_request", {}, "control");
+  expect((await Promise.all(cells)).map((c) => c.reply.status)).toEqual(["error", "aborted"]);
+  await kernel.request("interrupt_request", {}, "control");
+  expect((await kernel.execute("1 + 1")).text).toBe("2");
+});
+
+test("where nothing helps, the engine is ended after 2 s and says so", async () => {
+  const cell = kernel.execute('import { spawnSync } from "node:child_process"; spawnSync("sleep", ["60"]);');
+  await pause(400);
+  const begin = performance.now();
+  await kernel.request("interrupt_request", {}, "control");
+  const { reply } = await cell;
+  expect(performance.now() - begin).toBeGreaterThan(1500);
+  expect(reply.ename).toBe("Interrupted");
+  expect(reply.evalue).toMatch(/did not stop within 2 s.*variables are lost/);
+  expect((await kernel.execute("state")).reply.evalue).toBe("Cannot find name 'state'.");
+});
+
+test("process.exit and a crash end the cell, not the kernel", async () => {
+  await kernel.execute("let lost = 1");
+  const { reply, stdout } = await kernel.execute("console.log('before'); process.exit(3)");
+  expect(stdout).toBe("before\n");
+  expect(reply).toMatchObject({ status: "error", ename: "EngineEnded" });
+  expect(reply.evalue).toMatch(/ended with exit code 3\. Its variables are lost/);
+  expect((await kernel.execute("lost")).reply.evalue).toBe("Cannot find name 'lost'.");
+  const crash = await kernel.execute("process.kill(process.pid, 'SIGSEGV'); await new Promise(() => {})");
+  expect(crash.reply.evalue).toMatch(/by signal SIGSEGV/);
+  expect((await kernel.execute("6 * 7")).text).toBe("42");
+});
+
+test("an engine that ends between cells is told on stderr", async () => {
+  const told = kernel.waitFor((m) => m.type === "stream" && m.content.name === "stderr");
+  await kernel.execute("setTimeout(() => process.exit(5), 50)");
+  expect((await told).content.text).toMatch(/ended with exit code 5/);
+  expect((await kernel.execute("1")).text).toBe("1");
+});
+
+test("shutdown answers and leaves no process", async () => {
+  const other = await Client.start();
+  const pid = Number((await other.execute("process.pid")).text);
+  const busy = other.execute("for (;;) {}").catch(() => undefined);
+  await pause(200);
+  await other.close();
+  await pause(100);
+  expect(() => process.kill(pid, 0)).toThrow();
+  void busy;
+});
+
+test("a killed server leaves no engine behind, even one that computes", async () => {
+  const other = await Client.start();
+  const pid = Number((await other.execute("process.pid")).text);
+  other.execute("for (;;) {}").catch(() => undefined);
+  await pause(300);
+  other.process.kill("SIGKILL");
+  await new Promise((done) => other.process.once("exit", done));
+  let alive = true;
+  for (let i = 0; i < 30 && alive; i++) {
+    await pause(100);
+    try {
+      process.kill(pid, 0);
+    } catch {
+      alive = false;
+    }
+  }
+  expect(alive).toBe(false);
+  await other.close();
+});
