@@ -29,7 +29,7 @@ export function caption(results: readonly Sourced[]): readonly string[] {
     tokens.length === 1 ? countText(tokens[0]!) : `${countText(Math.min(...tokens))} to ${countText(Math.max(...tokens))}`;
   const measured = [
     `${shared((p) => p.corpus, "corpora")}: ${count} tokens`,
-    shared((p) => `windows of ${p.window}${p.bos ? " that begin with BOS" : ""}`, "window sizes"),
+    shared((p) => `windows of ${p.window}${p.bos ? " that begin with BOS" : ""}`, "kinds of window"),
     `sparselab ${shared((p) => p.version, "versions")}`,
     shared((p) => p.date.slice(0, 10), "dates"),
   ];

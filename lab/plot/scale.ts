@@ -1,13 +1,13 @@
 /**
  * The y axis that fits a measure of quality: linear, or logarithmic where the values spread over decades. A logarithm has no zero, and the
- * reference's own KL is exactly 0: such points stand on a floor below the others, whose tick says "0".
+ * reference's own KL is exactly 0 (and rounding may leave a hair less): such points stand on a floor below the others, whose tick says "0".
  */
 import { numberText, type QualityAxis } from "./quality.js";
 
 export interface Scale {
   /** Options of the plotly axis. */
   readonly axis: object;
-  /** Where a value is drawn: itself, or the floor for a zero on a logarithmic axis. */
+  /** Where a value is drawn: itself, or the floor for what a logarithmic axis cannot show. */
   place(value: number): number;
   /** The same for plotly's annotations, which want the exponent on a logarithmic axis. */
   inAxis(value: number): number;
@@ -31,11 +31,17 @@ export function scaleFor(values: readonly number[], quality: QualityAxis): Scale
   const [least, most] = [Math.min(...positive), Math.max(...positive)];
   // Perplexities differ by factors, not by decades: beyond four times the foot of the curve would be a flat line.
   if (quality.name === "perplexity") return most / least > 4 ? logarithmic(least, most, false) : linear(values);
-  return most / least > 20 ? logarithmic(least, most, values.includes(0)) : linear(values);
+  return most / least > 20
+    ? logarithmic(
+        least,
+        most,
+        values.some((value) => value <= 0),
+      )
+    : linear(values);
 }
 
 function logarithmic(least: number, most: number, zero: boolean): Scale {
-  const place = (floor: number) => (value: number) => (value === 0 ? floor : value);
+  const place = (floor: number) => (value: number) => (value <= 0 ? floor : value);
   const inAxis = (floor: number) => (value: number) => Math.log10(place(floor)(value));
   const lowest = Math.floor(Math.log10(least));
   const floor = 10 ** (lowest - 1);
