@@ -40,6 +40,15 @@ const KERNEL_INFO = {
 /** Cells whose late output still finds its way. */
 const REMEMBERED_CELLS = 1000;
 
+/** `load?` and `load??`: a cell that only asks for the documentation of a name. */
+const HELP = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)(\?\??)\s*$/u;
+
+/** How a cell ended, for its reply. */
+interface Ended {
+  readonly failure?: Failure;
+  readonly payload?: readonly object[];
+}
+
 interface Request {
   readonly message: Message;
   readonly channel: Channel;
@@ -223,13 +232,13 @@ export class Kernel {
     this.#publish("status", { execution_state: "busy" }, message);
     if (!silent) this.#publish("execute_input", { code, execution_count: request.count }, message);
     const label = stored ? `cell ${this.#count}` : `cell *${++this.#hidden}`;
-    const failure = await this.#run(request, code, label, silent).catch((error: unknown) => {
+    const { failure, payload = [] } = await this.#run(request, code, label, silent).catch((error: unknown): Ended => {
       const { ename, evalue, traceback } = errorContent(error);
-      return { ename, evalue, traceback };
+      return { failure: { ename, evalue, traceback } };
     });
     this.#streams.flush();
 
-    const common = { execution_count: request.count, user_expressions: {}, payload: [] };
+    const common = { execution_count: request.count, user_expressions: {}, payload };
     if (!failure) {
       this.#reply(channel, message, { status: "ok", ...common });
       this.#publish("status", { execution_state: "idle" }, message);
@@ -253,18 +262,28 @@ export class Kernel {
     return this.#queue.splice(0);
   }
 
-  async #run(request: Request, code: string, label: string, silent: boolean): Promise<Failure | undefined> {
-    if (!code.trim()) return undefined;
+  async #run(request: Request, code: string, label: string, silent: boolean): Promise<Ended> {
+    if (!code.trim()) return {};
+    const help = HELP.exec(code);
+    if (help) return this.#page(help[1]!, help[2] === "??" ? 1 : 0);
     const checked = await Promise.race([this.#language.ask("check", { code, label }), this.#stop.then(() => undefined)]);
     if (!checked) {
       void this.#language.ask("undo", null);
-      return stoppedBeforeRun;
+      return { failure: stoppedBeforeRun };
     }
-    if ("failure" in checked) return checked.failure;
+    if ("failure" in checked) return checked;
     const outcome = await this.#engine.run(checked.cell, request.message.header.msg_id, silent);
     if (outcome.restarted) await this.#language.ask("reset", null);
     else if (outcome.unassigned?.length) await this.#language.ask("revert", { names: outcome.unassigned });
-    return outcome.failure;
+    return { failure: outcome.failure };
+  }
+
+  /** The documentation of a name, for the front end's pager. */
+  async #page(name: string, detail: number): Promise<Ended> {
+    const { found, data } = await this.#language.ask("inspect", { code: name, cursor: name.length, detail });
+    if (found) return { payload: [{ source: "page", data, start: 0 }] };
+    const evalue = `nothing is known of ${name}`;
+    return { failure: { ename: "NoDocumentation", evalue, traceback: [evalue] } };
   }
 
   #output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void {

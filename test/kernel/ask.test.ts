@@ -65,6 +65,14 @@ describe("help", () => {
   });
 });
 
+test("a name with a question mark opens its documentation", async () => {
+  const { reply } = await kernel.execute("documented?");
+  expect(reply.payload).toEqual([
+    { source: "page", start: 0, data: expect.objectContaining({ "text/plain": expect.stringContaining("What it does.") }) },
+  ]);
+  expect((await kernel.execute("nowhere?")).reply).toMatchObject({ status: "error", evalue: "nothing is known of nowhere" });
+});
+
 test("is_complete", async () => {
   const answers: Record<string, string> = {
     "const a = 1": "complete",
