@@ -144,8 +144,10 @@ describe("sparselab", () => {
 
   it("keeps the points of a sweep that Ctrl-C stops", async () => {
     const out = join(dir.path, "stopped.json");
-    const args = ["sweep", tinyWorld, "--text", held, "--t", "0,1,2,3", "--measure", "sparsity", "--out", out];
-    const ended = await sparselab(args, (child) => setTimeout(() => child.kill("SIGINT"), 2500));
+    // Long enough not to be done in five seconds on a fast machine, five seconds to have begun on a busy one.
+    const long = file("long.txt", readFileSync(held, "utf8").repeat(8));
+    const args = ["sweep", tinyWorld, "--text", long, "--t", "0,0.5,1,1.5,2,3", "--measure", "sparsity", "--out", out];
+    const ended = await sparselab(args, (child) => setTimeout(() => child.kill("SIGINT"), 5000));
     expect([ended.code, ended.err]).toEqual([1, "sparselab: stopped\n"]);
     expect(JSON.parse(readFileSync(out, "utf8"))[0]).toMatchObject({ done: false, tokens: expect.any(Number) });
   });
