@@ -8,20 +8,41 @@
 
 namespace sparselab {
 
-enum class Code { bad_file, unsupported_model, unsupported_type, unknown_hook_point, invalid_option, out_of_memory, context_full, not_finite, disposed, aborted };
+enum class Code {
+  bad_file,
+  unsupported_model,
+  unsupported_type,
+  unknown_hook_point,
+  invalid_option,
+  out_of_memory,
+  context_full,
+  not_finite,
+  disposed,
+  aborted
+};
 
 inline const char* code_name(Code code) {
   switch (code) {
-    case Code::bad_file: return "bad-file";
-    case Code::unsupported_model: return "unsupported-model";
-    case Code::unsupported_type: return "unsupported-type";
-    case Code::unknown_hook_point: return "unknown-hook-point";
-    case Code::invalid_option: return "invalid-option";
-    case Code::out_of_memory: return "out-of-memory";
-    case Code::context_full: return "context-full";
-    case Code::not_finite: return "not-finite";
-    case Code::disposed: return "disposed";
-    case Code::aborted: return "aborted";
+    case Code::bad_file:
+      return "bad-file";
+    case Code::unsupported_model:
+      return "unsupported-model";
+    case Code::unsupported_type:
+      return "unsupported-type";
+    case Code::unknown_hook_point:
+      return "unknown-hook-point";
+    case Code::invalid_option:
+      return "invalid-option";
+    case Code::out_of_memory:
+      return "out-of-memory";
+    case Code::context_full:
+      return "context-full";
+    case Code::not_finite:
+      return "not-finite";
+    case Code::disposed:
+      return "disposed";
+    case Code::aborted:
+      return "aborted";
   }
   return "invalid-option";
 }

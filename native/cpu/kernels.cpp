@@ -48,7 +48,8 @@ SPARSELAB_INLINE void sum_channels(const float* p, const float* v, size_t stride
 
 const char* level() {
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(SPARSELAB_SANITIZE)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return "x86-64-v4";
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    return "x86-64-v4";
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "x86-64-v3";
 #endif
   return "baseline";
@@ -56,7 +57,9 @@ const char* level() {
 
 SPARSELAB_CLONES void dequantise(TensorType type, const uint8_t* row, size_t n, float* out) {
   switch (type) {
-    case F32: std::memcpy(out, row, n * 4); break;
+    case F32:
+      std::memcpy(out, row, n * 4);
+      break;
     case F16:
       for (size_t j = 0; j < n; j++) {
         uint16_t h;
@@ -82,7 +85,8 @@ SPARSELAB_CLONES float dot(const float* w, const float* x, size_t n) {
   return out[0][0];
 }
 
-SPARSELAB_CLONES void dots(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride_r, size_t out_stride_b) {
+SPARSELAB_CLONES void dots(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride_r,
+                           size_t out_stride_b) {
   size_t r = 0;
   for (; r + 4 <= R; r += 4) {
     const float* ws[4] = {w + r * n, w + (r + 1) * n, w + (r + 2) * n, w + (r + 3) * n};
@@ -130,8 +134,8 @@ SPARSELAB_CLONES void dequantise_scaled(const int8_t* quants, const uint16_t* sc
   for (size_t j = 0; j < n; j++) out[j] = half_to_float(scales[j]) * static_cast<float>(quants[j]);
 }
 
-SPARSELAB_CLONES void add_to_rows(const float* w, size_t n, const float* a, size_t a_stride, const uint32_t* rows, size_t count, float* y,
-                                  size_t y_stride) {
+SPARSELAB_CLONES void add_to_rows(const float* w, size_t n, const float* a, size_t a_stride, const uint32_t* rows, size_t count,
+                                  float* y, size_t y_stride) {
   for (size_t k = 0; k < count; k++) {
     const float factor = a[rows[k] * a_stride];
     float* out = y + rows[k] * y_stride;

@@ -1,8 +1,8 @@
 // The CPU's arithmetic, in four shapes. One definition of a dot product holds for every weight type, instruction set and tile:
 //   lane[j % 16] = fma(w[j], x[j], lane[j % 16]) for j = 0, 1, ...; then the lanes are added in a tree 8, 4, 2, 1.
-// Weights are the float32 value of the stored ones (exact for F32, F16 and Q8_0: 11 + 8 bits fit into 24), so a Q8_0 file gives the
-// bits of the F32 file with its values. Each function has a plain twin of a few lines in kernels.test.cpp that it must equal bit
-// for bit.
+// Weights are the float32 value of the stored ones (exact for F32, F16 and Q8_0: 11 + 8 bits fit into 24), so a Q8_0 file gives
+// the bits of the F32 file with its values. Each function has a plain twin of a few lines in kernels.test.cpp that it must equal
+// bit for bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,11 +29,14 @@ void dots_of_rows(const float* w, const float* x, size_t n, const uint32_t* rows
 // A regrouped Q8_0 row: out[j] = scales[j] * quants[j]   all (n)
 void dequantise_scaled(const int8_t* quants, const uint16_t* scales, size_t n, float* out);
 
-// For each k: y row rows[k] (n) gets fma(a[rows[k] * a_stride], w[j], y[j]).   w (n), y (B, y_stride), one coefficient for each row
-void add_to_rows(const float* w, size_t n, const float* a, size_t a_stride, const uint32_t* rows, size_t count, float* y, size_t y_stride);
+// For each k: y row rows[k] (n) gets fma(a[rows[k] * a_stride], w[j], y[j]).   w (n), y (B, y_stride), one coefficient for each
+// row
+void add_to_rows(const float* w, size_t n, const float* a, size_t a_stride, const uint32_t* rows, size_t count, float* y,
+                 size_t y_stride);
 
 // Attention, where the sums run over channels and positions and not along a row of weights. Each has its own fixed order.
-// out[j] = (sum over channels c, in order, of fma(q[c], k[c][j])) * scale   q (K), k: K rows of positions `stride` apart, out (count)
+// out[j] = (sum over channels c, in order, of fma(q[c], k[c][j])) * scale   q (K), k: K rows of positions `stride` apart, out
+// (count)
 void scores(const float* q, const float* k, size_t stride, size_t count, size_t K, float scale, float* out);
 
 // out[c] = sum over positions j, in order, of fma(p[j], v[j][c])   p (count), v: rows of K channels `stride` apart, out (K)

@@ -37,7 +37,8 @@ TEST("kernels: dot is its definition, and near float64") {
       size += std::fabs(static_cast<double>(w[j]) * x[j]);
     }
     CHECK_MSG(got == want, text("n %zu seed %llu", n, (unsigned long long)seed));
-    CHECK_MSG(std::fabs(got - exact) <= 1e-6 * size, text("n %zu: %g against %g, seed %llu", n, got, exact, (unsigned long long)seed));
+    CHECK_MSG(std::fabs(got - exact) <= 1e-6 * size,
+              text("n %zu: %g against %g, seed %llu", n, got, exact, (unsigned long long)seed));
   }
 }
 
@@ -103,7 +104,8 @@ TEST("kernels: attention's scores and weighted sum") {
   for (size_t K : {2, 16, 20, 32, 66, 128})
     for (size_t count : {1, 3, 4, 63, 64, 65, 200}) {
       const size_t stride = count + r() % 3;
-      auto q = random_floats(r, K), k = random_floats(r, K * stride), p = random_floats(r, count), v = random_floats(r, count * (K + 1));
+      auto q = random_floats(r, K), k = random_floats(r, K * stride), p = random_floats(r, count),
+           v = random_floats(r, count * (K + 1));
       std::vector<float> got(count, NAN), out(K, NAN);
       cpu::scores(q.data(), k.data(), stride, count, K, 0.25f, got.data());
       for (size_t j = 0; j < count; j++) {

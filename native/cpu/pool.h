@@ -1,7 +1,7 @@
-// The executor's own threads. A task is a number of chunks with fixed borders; threads take them one after another, whoever is free.
-// What a chunk computes depends on its number alone, never on who took it, so results have the same bits at any thread count.
-// A waiting thread spins at most 50 microseconds, then sleeps. Nobody waits for a thread that has not begun: on a machine with other work
-// the caller does all chunks itself.
+// The executor's own threads. A task is a number of chunks with fixed borders; threads take them one after another, whoever is
+// free. What a chunk computes depends on its number alone, never on who took it, so results have the same bits at any thread
+// count. A waiting thread spins at most 50 microseconds, then sleeps. Nobody waits for a thread that has not begun: on a machine
+// with other work the caller does all chunks itself.
 #pragma once
 #include <atomic>
 #include <condition_variable>

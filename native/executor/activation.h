@@ -9,12 +9,18 @@ namespace sparselab {
 
 inline float activate(SlActivation activation, float g, float t) {
   switch (activation) {
-    case SL_SILU: return g / (1.0f + std::exp(-g));
-    case SL_GELU: return 0.5f * g * (1.0f + std::erf(g * 0.70710678118654752f));
-    case SL_GELU_TANH: return 0.5f * g * (1.0f + std::tanh(0.79788456080286536f * (g + 0.044715f * g * g * g)));
-    case SL_RELU: return g <= 0 ? 0.0f : g;
-    case SL_RELU2: return g <= 0 ? 0.0f : g * g;
-    case SL_FATRELU: return g < t || g <= 0 ? 0.0f : g;
+    case SL_SILU:
+      return g / (1.0f + std::exp(-g));
+    case SL_GELU:
+      return 0.5f * g * (1.0f + std::erf(g * 0.70710678118654752f));
+    case SL_GELU_TANH:
+      return 0.5f * g * (1.0f + std::tanh(0.79788456080286536f * (g + 0.044715f * g * g * g)));
+    case SL_RELU:
+      return g <= 0 ? 0.0f : g;
+    case SL_RELU2:
+      return g <= 0 ? 0.0f : g * g;
+    case SL_FATRELU:
+      return g < t || g <= 0 ? 0.0f : g;
   }
   return NAN;
 }

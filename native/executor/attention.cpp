@@ -40,13 +40,15 @@ uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t leng
   return 2 * sizeof(float) * model.shape.layers * sequences * length * model.kv_width();
 }
 
-KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length) : sequences_(sequences), length_(length), width_(model.kv_width()) {
+KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
+    : sequences_(sequences), length_(length), width_(model.kv_width()) {
   uint64_t n = bytes(model, sequences, length) / 2 / sizeof(float);
   k_.reset(new (std::nothrow) float[n]);
   v_.reset(new (std::nothrow) float[n]);
   if (!k_ || !v_)
-    throw Error(Code::out_of_memory, text("the KV cache of %u sequences of %u positions needs %llu bytes, which the system does not give", sequences, length,
-                                          (unsigned long long)(2 * n * sizeof(float))));
+    throw Error(Code::out_of_memory,
+                text("the KV cache of %u sequences of %u positions needs %llu bytes, which the system does not give", sequences,
+                     length, (unsigned long long)(2 * n * sizeof(float))));
 }
 
 Rotation::Rotation(const SlModel& shape, uint32_t length) {
@@ -62,11 +64,13 @@ Rotation::Rotation(const SlModel& shape, uint32_t length) {
   }
 }
 
-AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B) : q(B * m.q_width()), k(B * m.kv_width()), v(B * m.kv_width()), z(B * m.q_width()) {}
+AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B)
+    : q(B * m.q_width()), k(B * m.kv_width()), v(B * m.kv_width()), z(B * m.q_width()) {}
 
 uint64_t AttentionScratch::bytes(const CpuModel& m, uint64_t B) { return B * 2 * (m.q_width() + m.kv_width()) * sizeof(float); }
 
-void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s, float* out) {
+void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s,
+            float* out) {
   const SlModel& shape = pass.model.shape;
   const Block& block = pass.model.blocks[layer];
   const uint32_t K = shape.head_size, H = shape.heads, share = shape.heads / shape.kv_heads;
@@ -77,7 +81,8 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
   // All keys and values of the batch stand in the cache before any row looks at it.
   pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
-    const float *cos = rotation.cos.data() + uint64_t{row.position} * (K / 2), *sin = rotation.sin.data() + uint64_t{row.position} * (K / 2);
+    const float *cos = rotation.cos.data() + uint64_t{row.position} * (K / 2),
+                *sin = rotation.sin.data() + uint64_t{row.position} * (K / 2);
     rotate(s.q.data() + b * qw, H, K, cos, sin);
     rotate(s.k.data() + b * kvw, shape.kv_heads, K, cos, sin);
     float* keys = cache.keys(layer, row.sequence) + row.position;
@@ -91,7 +96,8 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     const uint64_t count = row.position + 1;
     thread_local std::vector<float> p;  // (count)
     p.resize(count);
-    cpu::scores(s.q.data() + b * qw + head * K, cache.keys(layer, row.sequence) + kv * K * cache.length(), cache.length(), count, K, scale, p.data());
+    cpu::scores(s.q.data() + b * qw + head * K, cache.keys(layer, row.sequence) + kv * K * cache.length(), cache.length(), count,
+                K, scale, p.data());
     softmax(p.data(), count);
     cpu::weighted_sum(p.data(), cache.values(layer, row.sequence) + kv * K, kvw, count, K, s.z.data() + b * qw + head * K);
   });

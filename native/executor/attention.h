@@ -1,5 +1,5 @@
-// Attention: q, k, v, rotary positions, the KV cache, softmax, output projection. Every row attends to what its own sequence holds up
-// to its position, so a row gives the same bits alone, in a prompt, or beside other sequences.
+// Attention: q, k, v, rotary positions, the KV cache, softmax, output projection. Every row attends to what its own sequence
+// holds up to its position, so a row gives the same bits alone, in a prompt, or beside other sequences.
 #pragma once
 #include <memory>
 #include <vector>
@@ -8,15 +8,15 @@
 
 namespace sparselab {
 
-// Keys (after rotation) and values of all sequences, float32. Values lie by position, (L, sequences, length, G K); keys by channel,
-// (L, sequences, G K, length), so that the scores of many positions are computed side by side.
+// Keys (after rotation) and values of all sequences, float32. Values lie by position, (L, sequences, length, G K); keys by
+// channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side.
 class KvCache {
  public:
   KvCache(const CpuModel& model, uint32_t sequences, uint32_t length);  // throws Error (out-of-memory)
   static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length);
   uint64_t length() const { return length_; }
-  float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }      // (G K, length)
-  float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }    // (length, G K)
+  float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }    // (G K, length)
+  float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }  // (length, G K)
 
  private:
   uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
@@ -37,6 +37,7 @@ struct AttentionScratch {
 };
 
 // out (B, D) = attention of block `layer` for h (B, D), the normed input
-void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& scratch, float* out);
+void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& scratch,
+            float* out);
 
 }  // namespace sparselab

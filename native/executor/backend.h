@@ -1,6 +1,6 @@
 /* The backend boundary: four calls, all plain data, C structs with a version. A backend (the CPU here; CUDA and the host emulator
- * later) owns its weight layout, KV cache and scratch. Nothing finer than these calls crosses: an op-by-op interface could be neither
- * fused nor captured in a CUDA graph.
+ * later) owns its weight layout, KV cache and scratch. Nothing finer than these calls crosses: an op-by-op interface could be
+ * neither fused nor captured in a CUDA graph.
  *
  * Every call returns 0, or 1 with `error` filled in. No exception leaves a backend.
  * Letters: B rows of a batch, D hidden, F neurons, L blocks, V vocabulary. */
@@ -77,14 +77,14 @@ typedef enum { SL_ZERO, SL_SCALE, SL_REPLACE, SL_ADD } SlIntervene;
 
 /* Applied in order. Points of the whole model (embed, final_norm, logits) stand in blocks 0 to 1. */
 typedef struct {
-  uint32_t point, kind;       /* SlPoint, SlIntervene */
-  uint32_t from, to;          /* blocks from <= l < to */
-  float factor;               /* scale: the factor; add: the factor of the vector */
-  const float* values;        /* add: (width). replace: (to - from, value_rows, width) */
-  uint64_t value_rows;        /* replace: row p is for position p; positions beyond are left alone */
-  const uint32_t* positions;  /* ascending; count 0 with a null pointer: all */
+  uint32_t point, kind;      /* SlPoint, SlIntervene */
+  uint32_t from, to;         /* blocks from <= l < to */
+  float factor;              /* scale: the factor; add: the factor of the vector */
+  const float* values;       /* add: (width). replace: (to - from, value_rows, width) */
+  uint64_t value_rows;       /* replace: row p is for position p; positions beyond are left alone */
+  const uint32_t* positions; /* ascending; count 0 with a null pointer: all */
   uint64_t position_count;
-  const uint32_t* channels;   /* count 0 with a null pointer: all */
+  const uint32_t* channels; /* count 0 with a null pointer: all */
   uint64_t channel_count;
 } SlIntervention;
 
@@ -111,21 +111,21 @@ typedef struct {
 /* ── One forward pass ───────────────────────────────────────────────────────────────────────── */
 
 typedef struct {
-  uint32_t rows; /* B */
+  uint32_t rows;                                            /* B */
   const int32_t *tokens, *positions, *sequences, *settings; /* (B) each */
-  const uint8_t* logits;                                      /* (B) 1: logits of this row are wanted; or null */
-  const int32_t* targets;    /* (B) token whose -ln p is wanted or -1; or null */
-  const int32_t* references; /* (B) row that is p of KL(p || q) and of top-1, or -1; or null */
+  const uint8_t* logits;                                    /* (B) 1: logits of this row are wanted; or null */
+  const int32_t* targets;                                   /* (B) token whose -ln p is wanted or -1; or null */
+  const int32_t* references;                                /* (B) row that is p of KL(p || q) and of top-1, or -1; or null */
 } SlBatch;
 
 /* Where results go, each written once. Null: not wanted. */
 typedef struct {
-  float* const* captures; /* one for each capture of the plan, (to - from, B, width); or null */
-  float* logits;          /* (rows that want logits, V) */
+  float* const* captures;                       /* one for each capture of the plan, (to - from, B, width); or null */
+  float* logits;                                /* (rows that want logits, V) */
   uint32_t *zeros_mid, *zeros_gate, *rows_read; /* (L, B) */
-  double *nll, *kl;                              /* (B) nats */
-  uint8_t* top1;                                 /* (B) */
-  uint64_t weight_bytes_read;                    /* written: each weight row once, however many rows of the batch used it */
+  double *nll, *kl;                             /* (B) nats */
+  uint8_t* top1;                                /* (B) */
+  uint64_t weight_bytes_read;                   /* written: each weight row once, however many rows of the batch used it */
 } SlSinks;
 
 /* Shared with the caller while a forward runs. */
@@ -155,7 +155,8 @@ typedef struct {
   int (*estimate)(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error);
   int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError* error); /* copies the plan */
   int (*forward)(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error);
-  /* Some neurons (ascending; null: all N = F) of one block for x (B, D): the partial y (B, D) of those, gate and mid (B, N) or null. */
+  /* Some neurons (ascending; null: all N = F) of one block for x (B, D): the partial y (B, D) of those, gate and mid (B, N) or
+   * null. */
   int (*ffn)(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count,
              const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, SlError* error);
   void (*close_program)(SlProgram* program);

@@ -41,13 +41,15 @@ int guarded(SlError* error, Fn fn) {
   return 1;
 }
 
-int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget, SlBackendModel** out, SlOpened* opened,
-         SlError* error) {
+int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget,
+         SlBackendModel** out, SlOpened* opened, SlError* error) {
   return guarded(error, [&] {
-    if (placement && placement->blocks) throw Error(Code::invalid_option, "the CPU backend holds all neurons; a placement needs a second backend");
+    if (placement && placement->blocks)
+      throw Error(Code::invalid_option, "the CPU backend holds all neurons; a placement needs a second backend");
     auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count));
     if (budget && built->owned_bytes > budget)
-      throw Error(Code::out_of_memory, text("the regrouped down matrices need %llu bytes; the budget is %llu", (unsigned long long)built->owned_bytes, (unsigned long long)budget));
+      throw Error(Code::out_of_memory, text("the regrouped down matrices need %llu bytes; the budget is %llu",
+                                            (unsigned long long)built->owned_bytes, (unsigned long long)budget));
     *opened = {built->owned_bytes, built->down_native};
     *out = new SlBackendModel{std::move(built)};
   });
@@ -68,15 +70,16 @@ int forward(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl*
   return guarded(error, [&] { program->program.forward(*batch, *sinks, *control); });
 }
 
-int ffn(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count, const SlSetting* setting, uint32_t threads,
-        float* y, float* gate, float* mid, SlError* error) {
+int ffn(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count,
+        const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, SlError* error) {
   return guarded(error, [&] {
     const CpuModel& m = *model->model;
     if (layer >= m.shape.layers) throw Error(Code::invalid_option, text("block %u; expected 0 to %u", layer, m.shape.layers - 1));
     if (!neurons) count = m.shape.neurons;
     for (uint64_t i = 0; neurons && i < count; i++)
       if (neurons[i] >= m.shape.neurons || (i && neurons[i] <= neurons[i - 1]))
-        throw Error(Code::invalid_option, text("neuron %u at place %llu; expected ascending numbers from 0 to %u", neurons[i], (unsigned long long)i, m.shape.neurons - 1));
+        throw Error(Code::invalid_option, text("neuron %u at place %llu; expected ascending numbers from 0 to %u", neurons[i],
+                                               (unsigned long long)i, m.shape.neurons - 1));
     Setting own = copy_setting(m.shape, *setting);
     if (!own.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
     SlControl never{};
@@ -97,7 +100,8 @@ void close_model(SlBackendModel* model) { delete model; }
 }  // namespace sparselab
 
 const SlBackend* sl_cpu_backend(void) {
-  static const SlBackend backend = {SL_BACKEND_VERSION,   "cpu", sparselab::open, sparselab::estimate, sparselab::compile, sparselab::forward, sparselab::ffn,
-                                    sparselab::close_program, sparselab::close_model};
+  static const SlBackend backend = {
+      SL_BACKEND_VERSION, "cpu",          sparselab::open,          sparselab::estimate,   sparselab::compile,
+      sparselab::forward, sparselab::ffn, sparselab::close_program, sparselab::close_model};
   return &backend;
 }

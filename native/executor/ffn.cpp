@@ -23,7 +23,8 @@ void find_active(Pass& pass, const float* value, const std::vector<uint8_t>& all
       for (uint64_t k = k0; k < k1; k++)
         if (all[b] || !(value[b * N + k] == 0)) fn(b, k);  // NaN is active: it must be seen
   };
-  pass.parallel(chunks(N, kNeurons), kNeurons * B, [&](size_t chunk) { each(chunk, [&](uint64_t, uint64_t k) { active.begin[k + 1]++; }); });
+  pass.parallel(chunks(N, kNeurons), kNeurons * B,
+                [&](size_t chunk) { each(chunk, [&](uint64_t, uint64_t k) { active.begin[k + 1]++; }); });
   for (uint64_t k = 0; k < N; k++) active.begin[k + 1] += active.begin[k];
   active.rows.resize(active.begin[N]);
   pass.parallel(chunks(N, kNeurons), kNeurons * B, [&](size_t chunk) {
@@ -37,24 +38,25 @@ void find_active(Pass& pass, const float* value, const std::vector<uint8_t>& all
 // y (B, N) gets h·W_up where a row needs the neuron; the rest stays as it was.
 void multiply_active(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const Active& active, float* y) {
   const uint64_t N = set.count, cols = w.cols;
-  pass.parallel(chunks(N, kNeurons / 4), (kNeurons / 4) * cols * active.rows.size() / std::max<uint64_t>(N, 1), [&](size_t chunk) {
-    thread_local std::vector<float> weights, products;
-    weights.resize(cols);
-    products.resize(pass.B());
-    const uint64_t k0 = chunk * (kNeurons / 4), k1 = std::min(N, k0 + kNeurons / 4);
-    uint64_t used = 0;
-    for (uint64_t k = k0; k < k1; k++) {
-      const uint64_t count = active.begin[k + 1] - active.begin[k];
-      if (count == 0) continue;
-      if (pass.stop.asked()) return;
-      const uint32_t* rows = active.rows.data() + active.begin[k];
-      cpu::dequantise(w.type, w.row(set.ids ? set.ids[k] : k), cols, weights.data());
-      cpu::dots_of_rows(weights.data(), h, cols, rows, count, products.data());
-      for (uint64_t i = 0; i < count; i++) y[rows[i] * N + k] = products[i];
-      used++;
-    }
-    pass.bytes_read += used * w.stride;
-  });
+  pass.parallel(chunks(N, kNeurons / 4), (kNeurons / 4) * cols * active.rows.size() / std::max<uint64_t>(N, 1),
+                [&](size_t chunk) {
+                  thread_local std::vector<float> weights, products;
+                  weights.resize(cols);
+                  products.resize(pass.B());
+                  const uint64_t k0 = chunk * (kNeurons / 4), k1 = std::min(N, k0 + kNeurons / 4);
+                  uint64_t used = 0;
+                  for (uint64_t k = k0; k < k1; k++) {
+                    const uint64_t count = active.begin[k + 1] - active.begin[k];
+                    if (count == 0) continue;
+                    if (pass.stop.asked()) return;
+                    const uint32_t* rows = active.rows.data() + active.begin[k];
+                    cpu::dequantise(w.type, w.row(set.ids ? set.ids[k] : k), cols, weights.data());
+                    cpu::dots_of_rows(weights.data(), h, cols, rows, count, products.data());
+                    for (uint64_t i = 0; i < count; i++) y[rows[i] * N + k] = products[i];
+                    used++;
+                  }
+                  pass.bytes_read += used * w.stride;
+                });
 }
 
 // out (B, D) = sum over neurons, ascending, of mid · down row. Split by channels: each output has one order of addition.
@@ -120,7 +122,8 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, Ffn
     hook(SL_FFN_GATE_PRE, s.gate);
     activate_rows(s.gate, s.gate);
     hook(SL_FFN_GATE, s.gate);
-    if (pass.plan && (pass.plan->captures_at(SL_FFN_UP_PRE, layer) || pass.plan->captures_at(SL_FFN_UP, layer))) all_up.assign(B, 1);
+    if (pass.plan && (pass.plan->captures_at(SL_FFN_UP_PRE, layer) || pass.plan->captures_at(SL_FFN_UP, layer)))
+      all_up.assign(B, 1);
   } else {
     all_up.assign(B, 1);
   }
@@ -148,7 +151,8 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, Ffn
   hook(SL_FFN_MID, s.mid);
   if (whole) {
     count_zeros(pass, s.mid.data(), N, pass.sinks.zeros_mid ? pass.sinks.zeros_mid + at : nullptr);
-    count_zeros(pass, ffn.has_gate ? s.gate.data() : s.mid.data(), N, pass.sinks.zeros_gate ? pass.sinks.zeros_gate + at : nullptr);
+    count_zeros(pass, ffn.has_gate ? s.gate.data() : s.mid.data(), N,
+                pass.sinks.zeros_gate ? pass.sinks.zeros_gate + at : nullptr);
     for (uint64_t b = 0; pass.sinks.rows_read && b < B; b++)
       pass.sinks.rows_read[at + b] = static_cast<uint32_t>(all_up[b] ? N : N - pass.sinks.zeros_gate[at + b]);
   }

@@ -1,8 +1,8 @@
 // The FFN of one block, over all neurons or over a set of them: gate, up, mid, down, with hooks, and what was counted.
 //   gate_pre = h·W_gate, gate = s = act(gate_pre), up_pre = h·W_up, mid = x1 = s * up, out = mid·W_down
-// Strategy `exact` computes gate wholly and then only the rows of up and down whose neuron is active; `dense` computes all. Both give
-// the same bits: mid is +0 where s is 0 in either, and the down projection adds neurons in ascending order for each output channel,
-// so that leaving out a zero changes nothing. A captured point is always computed.
+// Strategy `exact` computes gate wholly and then only the rows of up and down whose neuron is active; `dense` computes all. Both
+// give the same bits: mid is +0 where s is 0 in either, and the down projection adds neurons in ascending order for each output
+// channel, so that leaving out a zero changes nothing. A captured point is always computed.
 #pragma once
 #include <vector>
 
@@ -29,8 +29,8 @@ struct NeuronSet {
   uint64_t count;
 };
 
-// out (B, D): the part of the FFN's output that these neurons write. h (B, D) is the normed input. Hooks and counts only where the set
-// is the whole block. The scratch keeps gate and mid (B, N).
+// out (B, D): the part of the FFN's output that these neurons write. h (B, D) is the normed input. Hooks and counts only where
+// the set is the whole block. The scratch keeps gate and mid (B, N).
 void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, FfnScratch& scratch, float* out);
 
 }  // namespace sparselab

@@ -14,12 +14,18 @@ namespace {
 
 double reference_act(SlActivation a, double g, double t) {
   switch (a) {
-    case SL_SILU: return g / (1 + std::exp(-g));
-    case SL_GELU: return g * 0.5 * (1 + std::erf(g / std::sqrt(2.0)));
-    case SL_GELU_TANH: return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g)));
-    case SL_RELU: return g > 0 ? g : 0;
-    case SL_RELU2: return g > 0 ? g * g : 0;
-    case SL_FATRELU: return g >= t && g > 0 ? g : 0;
+    case SL_SILU:
+      return g / (1 + std::exp(-g));
+    case SL_GELU:
+      return g * 0.5 * (1 + std::erf(g / std::sqrt(2.0)));
+    case SL_GELU_TANH:
+      return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g)));
+    case SL_RELU:
+      return g > 0 ? g : 0;
+    case SL_RELU2:
+      return g > 0 ? g * g : 0;
+    case SL_FATRELU:
+      return g >= t && g > 0 ? g : 0;
   }
   return NAN;
 }
@@ -46,7 +52,8 @@ TEST("ffn: every activation against float64") {
           RandomModel m(r(), shape, {F32}, true);
           const uint64_t D = shape.hidden, F = shape.neurons;
           auto x = random_floats(r, D);
-          const float *wg = gate ? weights(m, "blk.1.ffn_gate.weight") : nullptr, *wu = weights(m, "blk.1.ffn_up.weight"), *wd = weights(m, "blk.1.ffn_down_t.weight");
+          const float *wg = gate ? weights(m, "blk.1.ffn_gate.weight") : nullptr, *wu = weights(m, "blk.1.ffn_up.weight"),
+                      *wd = weights(m, "blk.1.ffn_down_t.weight");
           std::vector<double> want(D);
           double size = 0, error = 0;
           bool near = false;
@@ -57,7 +64,8 @@ TEST("ffn: every activation against float64") {
               u += static_cast<double>(wu[i * D + d]) * x[d];
             }
             if (a == SL_FATRELU && std::fabs((gate ? g : u) - threshold) < 1e-5) near = true;  // may fall on either side of t
-            double mid = gate ? reference_act(a, g, threshold) * (up_act == SL_UP_RELU ? std::max(u, 0.0) : u) : reference_act(a, u, threshold);
+            double mid = gate ? reference_act(a, g, threshold) * (up_act == SL_UP_RELU ? std::max(u, 0.0) : u)
+                              : reference_act(a, u, threshold);
             for (uint64_t d = 0; d < D; d++) want[d] += mid * wd[i * D + d];
           }
           std::vector<float> t(shape.layers, threshold), y(D, NAN);
@@ -68,12 +76,14 @@ TEST("ffn: every activation against float64") {
             error += std::pow(y[d] - want[d], 2);
             size += want[d] * want[d];
           }
-          CHECK_MSG(near || std::sqrt(error / size) < 2e-6, text("activation %d gate %d: %g, seed %llu", a, gate, std::sqrt(error / size), (unsigned long long)seed));
+          CHECK_MSG(near || std::sqrt(error / size) < 2e-6,
+                    text("activation %d gate %d: %g, seed %llu", a, gate, std::sqrt(error / size), (unsigned long long)seed));
         }
 }
 
 TEST("ffn: NaN is never inactive") {
-  for (SlActivation a : {SL_SILU, SL_GELU, SL_GELU_TANH, SL_RELU, SL_RELU2, SL_FATRELU}) CHECK(std::isnan(activate(a, NAN, 0.1f)));
+  for (SlActivation a : {SL_SILU, SL_GELU, SL_GELU_TANH, SL_RELU, SL_RELU2, SL_FATRELU})
+    CHECK(std::isnan(activate(a, NAN, 0.1f)));
   CHECK(activate(SL_FATRELU, 0.1f, 0.1f) == 0.1f);
   CHECK(activate(SL_FATRELU, std::nextafter(0.1f, 0.0f), 0.1f) == 0);
   CHECK(activate(SL_FATRELU, -0.0f, 0.0f) == 0 && !std::signbit(activate(SL_FATRELU, -0.0f, 0.0f)));
@@ -87,7 +97,9 @@ TEST("ffn: what a single call refuses") {
   const uint32_t none = 0;
   auto call = [&](uint32_t layer, std::vector<uint32_t> ids) {
     SlError e{};
-    if (sl_cpu_backend()->ffn(m.model, layer, 1, x.data(), ids.empty() ? &none : ids.data(), ids.size(), &setting, 1, y.data(), nullptr, nullptr, &e)) throw Error(Code::invalid_option, e.message);
+    if (sl_cpu_backend()->ffn(m.model, layer, 1, x.data(), ids.empty() ? &none : ids.data(), ids.size(), &setting, 1, y.data(),
+                              nullptr, nullptr, &e))
+      throw Error(Code::invalid_option, e.message);
   };
   CHECK_ERROR(call(2, {1}), "block 2; expected 0 to 1");
   CHECK_ERROR(call(0, {1, 1}), "ascending");

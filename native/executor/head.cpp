@@ -30,10 +30,13 @@ double divergence(const float* p, const float* q, uint64_t V) {
 
 void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<uint32_t>& rows, const char* what) {
   std::vector<uint8_t> bad(rows.size());
-  pass.parallel(rows.size(), width, [&](size_t i) { bad[i] = !std::all_of(x + i * width, x + (i + 1) * width, [](float v) { return std::isfinite(v); }); });
+  pass.parallel(rows.size(), width, [&](size_t i) {
+    bad[i] = !std::all_of(x + i * width, x + (i + 1) * width, [](float v) { return std::isfinite(v); });
+  });
   for (size_t i = 0; i < rows.size(); i++)
     if (bad[i])
-      throw Error(Code::not_finite, text("%s of token %d at position %u hold a number that is not finite: the weights are damaged, or an intervention drove them there",
+      throw Error(Code::not_finite, text("%s of token %d at position %u hold a number that is not finite: the weights are "
+                                         "damaged, or an intervention drove them there",
                                          what, pass.rows[rows[i]].token, pass.rows[rows[i]].position));
 }
 
@@ -70,7 +73,8 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   if (pass.sinks.logits) {
     uint64_t i = 0;
     for (uint64_t b = 0; b < B; b++)
-      if (batch.logits && batch.logits[b]) std::memcpy(pass.sinks.logits + i++ * V, logits.data() + place[b] * V, V * sizeof(float));
+      if (batch.logits && batch.logits[b])
+        std::memcpy(pass.sinks.logits + i++ * V, logits.data() + place[b] * V, V * sizeof(float));
   }
   pass.parallel(B, 20 * V, [&](size_t b) {
     const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;

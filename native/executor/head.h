@@ -1,5 +1,5 @@
-// From the residual stream to what was asked of the vocabulary: final norm, logits, and the reducers nll, kl and top1, which need no
-// logits outside. Non-finite numbers are errors: they never reach a result.
+// From the residual stream to what was asked of the vocabulary: final norm, logits, and the reducers nll, kl and top1, which need
+// no logits outside. Non-finite numbers are errors: they never reach a result.
 #pragma once
 #include <vector>
 

@@ -1,5 +1,6 @@
-// What the executor promises whatever the numbers are (fresh ones in every run): the same bits at any thread count, token by token or
-// at once, alone or in company, exact or dense, in any weight type that holds the same values; and a layer's parts are the layer.
+// What the executor promises whatever the numbers are (fresh ones in every run): the same bits at any thread count, token by
+// token or at once, alone or in company, exact or dense, in any weight type that holds the same values; and a layer's parts are
+// the layer.
 #include <cmath>
 
 #include "executor/backend.h"
@@ -27,7 +28,10 @@ struct TestPlan {
   void capture(SlPoint point, uint32_t from, uint32_t to) { captures.push_back({static_cast<uint32_t>(point), from, to}); }
   const SlPlan& make(uint32_t sequences, uint32_t length, uint32_t threads) {
     for (size_t i = 0; i < settings.size(); i++) settings[i].t = t[i].data();
-    plan = {settings.data(), static_cast<uint32_t>(settings.size()), captures.data(), static_cast<uint32_t>(captures.size()), sequences, length, threads};
+    plan = {settings.data(), static_cast<uint32_t>(settings.size()),
+            captures.data(), static_cast<uint32_t>(captures.size()),
+            sequences,       length,
+            threads};
     return plan;
   }
 };
@@ -45,7 +49,8 @@ std::vector<int32_t> random_tokens(std::mt19937_64& r, const SlModel& m, size_t 
 }
 
 // All tokens at once, one setting.
-Result prefill(const RandomModel& m, SlActivation a, SlStrategy s, float t, const std::vector<int32_t>& tokens, uint32_t threads) {
+Result prefill(const RandomModel& m, SlActivation a, SlStrategy s, float t, const std::vector<int32_t>& tokens,
+               uint32_t threads) {
   TestPlan p;
   p.setting(m.shape, a, s, t);
   for (SlPoint point : {SL_FFN_MID, SL_FFN_GATE, SL_RESID_POST}) p.capture(point, 0, m.shape.layers);
@@ -58,7 +63,8 @@ Result prefill(const RandomModel& m, SlActivation a, SlStrategy s, float t, cons
 
 void same(const Result& a, const Result& b, const std::string& what, uint64_t seed) {
   CHECK_MSG(same_bits(a.logits, b.logits), what + text(": logits, seed %llu", (unsigned long long)seed));
-  for (size_t c = 0; c < a.captures.size(); c++) CHECK_MSG(same_bits(a.captures[c], b.captures[c]), what + text(": capture %zu, seed %llu", c, (unsigned long long)seed));
+  for (size_t c = 0; c < a.captures.size(); c++)
+    CHECK_MSG(same_bits(a.captures[c], b.captures[c]), what + text(": capture %zu, seed %llu", c, (unsigned long long)seed));
   CHECK_MSG(a.zeros_mid == b.zeros_mid && a.zeros_gate == b.zeros_gate, what + ": counts");
 }
 
@@ -71,7 +77,8 @@ TEST("invariant: any thread count gives the same bits") {
     RandomModel m(r(), small_shape(), types, r() % 2);
     auto tokens = random_tokens(r, m.shape, 21);
     Result one = prefill(m, SL_FATRELU, SL_EXACT, 0.1f, tokens, 1);
-    for (uint32_t threads : {2u, 3u, 8u}) same(one, prefill(m, SL_FATRELU, SL_EXACT, 0.1f, tokens, threads), text("%u threads", threads), seed);
+    for (uint32_t threads : {2u, 3u, 8u})
+      same(one, prefill(m, SL_FATRELU, SL_EXACT, 0.1f, tokens, threads), text("%u threads", threads), seed);
   }
 }
 
@@ -114,7 +121,8 @@ TEST("invariant: token by token gives the bits of all at once") {
         for (size_t i = 0; i < n; i++) rows.add(tokens[at + i], static_cast<int32_t>(at + i));
         Result piece = forward(m, program.program, plan, rows);
         for (size_t i = 0; i < n * m.shape.vocab; i++)
-          CHECK_MSG(piece.logits[i] == all.logits[at * m.shape.vocab + i], text("position %zu seed %llu", at, (unsigned long long)seed));
+          CHECK_MSG(piece.logits[i] == all.logits[at * m.shape.vocab + i],
+                    text("position %zu seed %llu", at, (unsigned long long)seed));
         at += n;
       }
     }
@@ -143,7 +151,8 @@ TEST("invariant: a row does not depend on its company") {
   for (size_t i = 0; i < T; i++)
     for (size_t v = 0; v < V; v++) {
       CHECK_MSG(together.logits[3 * i * V + v] == alone.logits[i * V + v], text("first, seed %llu", (unsigned long long)seed));
-      CHECK_MSG(together.logits[(3 * i + 1) * V + v] == other.logits[i * V + v], text("second, seed %llu", (unsigned long long)seed));
+      CHECK_MSG(together.logits[(3 * i + 1) * V + v] == other.logits[i * V + v],
+                text("second, seed %llu", (unsigned long long)seed));
     }
 }
 
@@ -205,7 +214,8 @@ TEST("invariant: two random neuron sets add up to the layer") {
         uint64_t n = ids ? ids->size() : F;
         y.assign(B * D, NAN);
         mid.assign(B * n, NAN);
-        int failed = sl_cpu_backend()->ffn(m.model, 1, B, x.data(), ids ? ids->data() : nullptr, n, &setting, 2, y.data(), nullptr, mid.data(), &error);
+        int failed = sl_cpu_backend()->ffn(m.model, 1, B, x.data(), ids ? ids->data() : nullptr, n, &setting, 2, y.data(),
+                                           nullptr, mid.data(), &error);
         CHECK_MSG(!failed, error.message);
       };
       std::vector<uint32_t> hot, cold;

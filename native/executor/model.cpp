@@ -21,9 +21,12 @@ class Named {
     if (it == by_name_.end()) throw Error(Code::bad_file, "tensor \"" + name + "\" is missing");
     const SlTensor& t = *it->second;
     const TypeTraits* traits = type_traits(t.type);
-    if (!traits || !traits->readable) throw Error(Code::unsupported_type, "tensor \"" + name + "\" is of type " + type_name(t.type) + "; supported are " + readable_types());
+    if (!traits || !traits->readable)
+      throw Error(Code::unsupported_type,
+                  "tensor \"" + name + "\" is stored as " + type_name(t.type) + "; supported are " + readable_types());
     Matrix m{static_cast<TensorType>(t.type), rows, cols, t.data, row_bytes(*traits, cols)};
-    if (cols % traits->block || m.bytes() != t.bytes) throw Error(Code::bad_file, "tensor \"" + name + "\" has another size than its shape asks for");
+    if (cols % traits->block || m.bytes() != t.bytes)
+      throw Error(Code::bad_file, "tensor \"" + name + "\" has another size than its shape asks for");
     return m;
   }
   std::vector<float> vector(const std::string& name, uint64_t n) const {
@@ -76,9 +79,12 @@ uint64_t point_width(const SlModel& shape, SlPoint point) {
     case SL_FFN_GATE:
     case SL_FFN_UP_PRE:
     case SL_FFN_UP:
-    case SL_FFN_MID: return shape.neurons;
-    case SL_LOGITS: return shape.vocab;
-    default: return shape.hidden;
+    case SL_FFN_MID:
+      return shape.neurons;
+    case SL_LOGITS:
+      return shape.vocab;
+    default:
+      return shape.hidden;
   }
 }
 

@@ -25,7 +25,8 @@ struct CpuModel {
   uint32_t kv_width() const { return shape.kv_heads * shape.head_size; }
 };
 
-// Finds the tensors by name and builds the layout. The tensors were checked before (weights/llama.h); what is missing throws all the same.
+// Finds the tensors by name and builds the layout. The tensors were checked before (weights/llama.h); what is missing throws all
+// the same.
 CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count);
 
 // Channels of a hook point.

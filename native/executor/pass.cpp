@@ -10,9 +10,9 @@
 namespace sparselab {
 namespace {
 
-constexpr uint64_t kWeightRows = 16;  // weight rows of one chunk
+constexpr uint64_t kWeightRows = 16;        // weight rows of one chunk
 constexpr uint64_t kWorthSharing = 100000;  // multiplications: some microseconds, about what it takes to wake a thread
-constexpr uint64_t kBatchRows = 16;   // batch rows that stay in the cache while the weight rows of a chunk pass
+constexpr uint64_t kBatchRows = 16;         // batch rows that stay in the cache while the weight rows of a chunk pass
 
 }  // namespace
 
@@ -31,7 +31,8 @@ void Pass::multiply(const Matrix& w, const float* x, uint64_t n, float* y, const
     thread_local std::vector<float> weights;  // (kWeightRows, cols)
     const uint64_t r0 = chunk * kWeightRows, count = std::min(kWeightRows, N - r0);
     weights.resize(kWeightRows * cols);
-    for (uint64_t r = 0; r < count; r++) cpu::dequantise(w.type, w.row(ids ? ids[r0 + r] : r0 + r), cols, weights.data() + r * cols);
+    for (uint64_t r = 0; r < count; r++)
+      cpu::dequantise(w.type, w.row(ids ? ids[r0 + r] : r0 + r), cols, weights.data() + r * cols);
     for (uint64_t b = 0; b < n; b += kBatchRows) {
       if (stop.asked()) return;
       cpu::dots(weights.data(), count, x + b * cols, std::min(kBatchRows, n - b), cols, y + b * N + r0, 1, N);
@@ -54,13 +55,22 @@ void Pass::normalise(const float* x, const std::vector<float>& weight, float* h)
 void Pass::intervene(const Intervention& i, const Row& row, uint32_t layer, uint64_t width, float* x) const {
   if (!i.all_positions && !std::binary_search(i.positions.begin(), i.positions.end(), row.position)) return;
   if (i.kind == SL_REPLACE && row.position >= i.value_rows) return;
-  const float* values = i.kind == SL_REPLACE ? i.values.data() + ((layer - i.from) * i.value_rows + row.position) * width : i.values.data();
+  const float* values =
+      i.kind == SL_REPLACE ? i.values.data() + ((layer - i.from) * i.value_rows + row.position) * width : i.values.data();
   auto change = [&](uint64_t c) {
     switch (i.kind) {
-      case SL_ZERO: x[c] = 0; break;
-      case SL_SCALE: x[c] *= i.factor; break;
-      case SL_REPLACE: x[c] = values[c]; break;
-      case SL_ADD: x[c] = std::fma(i.factor, values[c], x[c]); break;
+      case SL_ZERO:
+        x[c] = 0;
+        break;
+      case SL_SCALE:
+        x[c] *= i.factor;
+        break;
+      case SL_REPLACE:
+        x[c] = values[c];
+        break;
+      case SL_ADD:
+        x[c] = std::fma(i.factor, values[c], x[c]);
+        break;
     }
   };
   if (i.all_channels)

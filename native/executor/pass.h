@@ -1,5 +1,5 @@
-// One forward pass in the making: the batch, where results go, the threads and the stop flag, and what every part of the pass does
-// at a hook point. The parts (attention.h, ffn.h, head.h) take a Pass and work on whole batches.
+// One forward pass in the making: the batch, where results go, the threads and the stop flag, and what every part of the pass
+// does at a hook point. The parts (attention.h, ffn.h, head.h) take a Pass and work on whole batches.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -21,7 +21,8 @@ struct Row {
 
 class Pass {
  public:
-  Pass(const CpuModel& of, const Plan* by, cpu::Pool& on, const SlControl& control) : model(of), plan(by), pool(on), stop(control.stop) {}
+  Pass(const CpuModel& of, const Plan* by, cpu::Pool& on, const SlControl& control)
+      : model(of), plan(by), pool(on), stop(control.stop) {}
 
   const CpuModel& model;
   const Plan* plan;  // null: no captures (a single FFN call)
@@ -32,8 +33,8 @@ class Pass {
   std::atomic<uint64_t> bytes_read{0};
 
   uint64_t B() const { return rows.size(); }
-  // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk, about).
-  // Throws Error (aborted) when asked to stop.
+  // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk,
+  // about). Throws Error (aborted) when asked to stop.
   void parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const;
   // y (n, N) = x (n, cols of w) · wᵀ, for the N rows of w named by `ids` (null: all). Each of those rows is read once.
   void multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids = nullptr, uint64_t N = 0);

@@ -43,18 +43,24 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
 
 void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
   if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
-  if (!sinks.zeros_mid || !sinks.zeros_gate || !sinks.rows_read) throw Error(Code::invalid_option, "the sinks of the counts are missing");
+  if (!sinks.zeros_mid || !sinks.zeros_gate || !sinks.rows_read)
+    throw Error(Code::invalid_option, "the sinks of the counts are missing");
   auto wants = [&](uint32_t b) { return batch.logits && batch.logits[b]; };
   for (uint32_t b = 0; b < batch.rows; b++) {
     if (batch.tokens[b] < 0 || static_cast<uint32_t>(batch.tokens[b]) >= model_->shape.vocab)
-      throw Error(Code::invalid_option, text("token %d of row %u; expected 0 to %u", batch.tokens[b], b, model_->shape.vocab - 1));
+      throw Error(Code::invalid_option,
+                  text("token %d of row %u; expected 0 to %u", batch.tokens[b], b, model_->shape.vocab - 1));
     if (batch.settings[b] < 0 || static_cast<size_t>(batch.settings[b]) >= plan_.settings.size())
-      throw Error(Code::invalid_option, text("setting %d of row %u; the plan has %zu", batch.settings[b], b, plan_.settings.size()));
+      throw Error(Code::invalid_option,
+                  text("setting %d of row %u; the plan has %zu", batch.settings[b], b, plan_.settings.size()));
     if (batch.targets && (batch.targets[b] >= 0) && (static_cast<uint32_t>(batch.targets[b]) >= model_->shape.vocab || !wants(b)))
-      throw Error(Code::invalid_option, text("target %d of row %u; expected 0 to %u, and a row that wants logits", batch.targets[b], b, model_->shape.vocab - 1));
+      throw Error(Code::invalid_option, text("target %d of row %u; expected 0 to %u, and a row that wants logits",
+                                             batch.targets[b], b, model_->shape.vocab - 1));
     if (batch.references && batch.references[b] >= 0 &&
-        (static_cast<uint32_t>(batch.references[b]) >= batch.rows || !wants(b) || !wants(static_cast<uint32_t>(batch.references[b]))))
-      throw Error(Code::invalid_option, text("reference %d of row %u; expected a row of the batch, and both rows to want logits", batch.references[b], b));
+        (static_cast<uint32_t>(batch.references[b]) >= batch.rows || !wants(b) ||
+         !wants(static_cast<uint32_t>(batch.references[b]))))
+      throw Error(Code::invalid_option, text("reference %d of row %u; expected a row of the batch, and both rows to want logits",
+                                             batch.references[b], b));
   }
 }
 
@@ -64,16 +70,20 @@ std::vector<uint32_t> Program::held_after(const SlBatch& batch) const {
     if (batch.sequences[b] < 0 || static_cast<uint32_t>(batch.sequences[b]) >= plan_.sequences)
       throw Error(Code::invalid_option, text("sequence %d of row %u; the plan has %u", batch.sequences[b], b, plan_.sequences));
     uint32_t& n = held[static_cast<size_t>(batch.sequences[b])];
-    if (n >= plan_.length) throw Error(Code::context_full, text("sequence %d holds %u positions, all that this run was made for", batch.sequences[b], n));
+    if (n >= plan_.length)
+      throw Error(Code::context_full,
+                  text("sequence %d holds %u positions, all that this run was made for", batch.sequences[b], n));
     if (static_cast<int64_t>(batch.positions[b]) != n)
-      throw Error(Code::invalid_option, text("position %d of row %u; sequence %d holds %u positions, so %u is next", batch.positions[b], b, batch.sequences[b], n, n));
+      throw Error(Code::invalid_option, text("position %d of row %u; sequence %d holds %u positions, so %u is next",
+                                             batch.positions[b], b, batch.sequences[b], n, n));
     n++;
   }
   return held;
 }
 
 void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) {
-  if (void_) throw Error(Code::disposed, "an earlier pass of this run was stopped or failed, and its cache is void; start a new run");
+  if (void_)
+    throw Error(Code::disposed, "an earlier pass of this run was stopped or failed, and its cache is void; start a new run");
   check(batch, sinks);
   std::vector<uint32_t> held = held_after(batch);
   void_ = true;  // until all is done
@@ -83,7 +93,8 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   Pass pass(*model_, &plan_, *pool_, control);
   pass.sinks = sinks;
   for (uint32_t b = 0; b < B; b++)
-    pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]), &plan_.settings[static_cast<size_t>(batch.settings[b])], batch.tokens[b]});
+    pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]),
+                         &plan_.settings[static_cast<size_t>(batch.settings[b])], batch.tokens[b]});
 
   std::vector<float> x(B * D), h(B * D), out(B * D);
   AttentionScratch attention(*model_, B);

@@ -35,7 +35,13 @@ struct Run {
       settings[i].interventions = interventions[i].data();
       settings[i].intervention_count = interventions[i].size();
     }
-    plan = {settings.data(), static_cast<uint32_t>(settings.size()), captures.data(), static_cast<uint32_t>(captures.size()), sequences, length, 2};
+    plan = {settings.data(),
+            static_cast<uint32_t>(settings.size()),
+            captures.data(),
+            static_cast<uint32_t>(captures.size()),
+            sequences,
+            length,
+            2};
     program = compile(m, plan);
   }
   Result go(const Rows& rows, SlControl* control = nullptr) { return forward(m, program, plan, rows, control); }
@@ -67,7 +73,8 @@ TEST("forward: captured points agree with each other") {
     const uint64_t D = m.shape.hidden, F = m.shape.neurons, V = m.shape.vocab, L = m.shape.layers, B = 5;
     Run run(m);
     run.setting({}, SL_RELU, strategy);
-    const SlPoint points[] = {SL_RESID_PRE, SL_RESID_MID, SL_RESID_POST, SL_FFN_OUT, SL_FFN_GATE_PRE, SL_FFN_GATE, SL_FFN_UP_PRE, SL_FFN_UP, SL_FFN_MID};
+    const SlPoint points[] = {SL_RESID_PRE, SL_RESID_MID,  SL_RESID_POST, SL_FFN_OUT, SL_FFN_GATE_PRE,
+                              SL_FFN_GATE,  SL_FFN_UP_PRE, SL_FFN_UP,     SL_FFN_MID};
     for (SlPoint p : points) run.captures.push_back({static_cast<uint32_t>(p), 0, static_cast<uint32_t>(L)});
     run.captures.push_back({SL_EMBED, 0, 1});
     run.captures.push_back({SL_LOGITS, 0, 1});
@@ -78,8 +85,8 @@ TEST("forward: captured points agree with each other") {
     Result out = run.go(rows);
     auto& c = out.captures;
     for (uint64_t i = 0; i < B * D; i++) {
-      CHECK(c[9][i] == c[0][i]);                 // embed is the first block's resid_pre
-      CHECK(c[2][i] == c[0][B * D + i]);         // resid_post of a block is resid_pre of the next
+      CHECK(c[9][i] == c[0][i]);          // embed is the first block's resid_pre
+      CHECK(c[2][i] == c[0][B * D + i]);  // resid_post of a block is resid_pre of the next
     }
     for (uint64_t i = 0; i < L * B * D; i++) CHECK(c[1][i] + c[3][i] == c[2][i]);
     for (uint64_t i = 0; i < L * B * F; i++) {
@@ -146,13 +153,16 @@ TEST("forward: interventions do what they say, and exact stays dense") {
     if (&list == &lists[0])
       for (uint64_t i = 0; i < B * F; i++) CHECK(got.captures[0][i] == (i % F == 7 || i % F == 33 ? 0 : base.captures[0][i]));
     if (&list == &lists[1])
-      for (uint64_t i = 0; i < B * F; i++) CHECK(got.captures[1][i] == (i / F % 2 ? base.captures[1][i] * -2 : base.captures[1][i]));
+      for (uint64_t i = 0; i < B * F; i++)
+        CHECK(got.captures[1][i] == (i / F % 2 ? base.captures[1][i] * -2 : base.captures[1][i]));
     if (&list == &lists[2])
-      for (uint64_t i = 0; i < B * F; i++) CHECK(got.captures[0][B * F + i] == std::fma(0.5f, vector[i % F], base.captures[0][B * F + i]));
+      for (uint64_t i = 0; i < B * F; i++)
+        CHECK(got.captures[0][B * F + i] == std::fma(0.5f, vector[i % F], base.captures[0][B * F + i]));
     if (&list == &lists[3])
       for (uint64_t i = 0; i < B * F; i++) CHECK(got.captures[1][i] == (i < 2 * F ? rows2[i] : base.captures[1][i]));
     if (&list == &lists[4])
-      for (uint64_t i = 0; i < B * D; i++) CHECK(got.captures[2][B * D + i] == std::fma(3.0f, wide[i % D], base.captures[2][B * D + i]));
+      for (uint64_t i = 0; i < B * D; i++)
+        CHECK(got.captures[2][B * D + i] == std::fma(3.0f, wide[i % D], base.captures[2][B * D + i]));
   }
 }
 
@@ -194,7 +204,8 @@ TEST("forward: nll, KL and top-1 against their definitions") {
       if (out.logits[(b - 1) * V + v] > out.logits[(b - 1) * V + best_p]) best_p = v;
       if (out.logits[b * V + v] > out.logits[b * V + best_q]) best_q = v;
     }
-    CHECK_MSG(kl > 1e-6 && std::fabs(out.kl[b] - kl) < 1e-9, text("%g, not %g, seed %llu", out.kl[b], kl, (unsigned long long)seed));
+    CHECK_MSG(kl > 1e-6 && std::fabs(out.kl[b] - kl) < 1e-9,
+              text("%g, not %g, seed %llu", out.kl[b], kl, (unsigned long long)seed));
     CHECK(out.top1[b] == (best_p == best_q));
   }
 }

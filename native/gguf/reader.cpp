@@ -16,16 +16,21 @@ uint64_t scalar_bytes(MetaType type) {
   switch (type) {
     case MetaType::u8:
     case MetaType::i8:
-    case MetaType::boolean: return 1;
+    case MetaType::boolean:
+      return 1;
     case MetaType::u16:
-    case MetaType::i16: return 2;
+    case MetaType::i16:
+      return 2;
     case MetaType::u32:
     case MetaType::i32:
-    case MetaType::f32: return 4;
+    case MetaType::f32:
+      return 4;
     case MetaType::u64:
     case MetaType::i64:
-    case MetaType::f64: return 8;
-    default: return 0;
+    case MetaType::f64:
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -46,8 +51,9 @@ class Cursor {
   // `what` names the thing in the error of a file that ends too early.
   const uint8_t* take(uint64_t bytes, const std::string& what) {
     if (bytes > left())
-      throw Error(Code::bad_file, text("%s needs %llu bytes at offset %llu, but the file has %llu bytes in all: it is truncated or damaged",
-                                       what.c_str(), (unsigned long long)bytes, (unsigned long long)at_, (unsigned long long)size_));
+      throw Error(Code::bad_file,
+                  text("%s needs %llu bytes at offset %llu, but the file has %llu bytes in all: it is truncated or damaged",
+                       what.c_str(), (unsigned long long)bytes, (unsigned long long)at_, (unsigned long long)size_));
     const uint8_t* p = file_ + at_;
     at_ += bytes;
     return p;
@@ -60,7 +66,9 @@ class Cursor {
   }
   std::string name(const std::string& what) {
     uint64_t n = value<uint64_t>(what);
-    if (n > kMaxName) throw Error(Code::bad_file, text("%s has a name of %llu bytes; at most %llu are allowed", what.c_str(), (unsigned long long)n, (unsigned long long)kMaxName));
+    if (n > kMaxName)
+      throw Error(Code::bad_file, text("%s has a name of %llu bytes; at most %llu are allowed", what.c_str(),
+                                       (unsigned long long)n, (unsigned long long)kMaxName));
     const uint8_t* p = take(n, what);
     return std::string(reinterpret_cast<const char*>(p), n);
   }
@@ -71,7 +79,8 @@ class Cursor {
 };
 
 MetaType meta_type(uint32_t type, const std::string& what) {
-  if (type > static_cast<uint32_t>(MetaType::f64)) throw Error(Code::bad_file, text("%s has value type %u; known are 0 to 12", what.c_str(), type));
+  if (type > static_cast<uint32_t>(MetaType::f64))
+    throw Error(Code::bad_file, text("%s has value type %u; known are 0 to 12", what.c_str(), type));
   return static_cast<MetaType>(type);
 }
 
@@ -87,7 +96,8 @@ Meta read_value(Cursor& c, const std::string& what) {
     // The least an element takes: a count that cannot fit is refused before anything is made of it.
     uint64_t least = m.type == MetaType::string ? 8 : scalar_bytes(m.type);
     if (m.count > c.left() / least)
-      throw Error(Code::bad_file, text("%s says %llu elements, but only %llu bytes of the file are left", what.c_str(), (unsigned long long)m.count, (unsigned long long)c.left()));
+      throw Error(Code::bad_file, text("%s says %llu elements, but only %llu bytes of the file are left", what.c_str(),
+                                       (unsigned long long)m.count, (unsigned long long)c.left()));
   }
   m.data = c.here();
   uint64_t begin = c.at();
@@ -114,12 +124,14 @@ TensorInfo read_tensor(Cursor& c, uint64_t index) {
   t.name = c.name(text("tensor %llu", (unsigned long long)index));
   std::string what = "tensor \"" + printable(t.name) + "\"";
   uint32_t dims = c.value<uint32_t>(what);
-  if (dims < 1 || dims > kMaxDims) throw Error(Code::bad_file, text("%s has %u dimensions; expected 1 to %u", what.c_str(), dims, kMaxDims));
+  if (dims < 1 || dims > kMaxDims)
+    throw Error(Code::bad_file, text("%s has %u dimensions; expected 1 to %u", what.c_str(), dims, kMaxDims));
   uint64_t elements = 1;
   for (uint32_t d = 0; d < dims; d++) {
     uint64_t n = c.value<uint64_t>(what);
     if (n == 0 || __builtin_mul_overflow(elements, n, &elements) || elements > (uint64_t{1} << 62))
-      throw Error(Code::bad_file, text("%s: dimension %u is %llu, and the number of elements overflows or is zero", what.c_str(), d, (unsigned long long)n));
+      throw Error(Code::bad_file, text("%s: dimension %u is %llu, and the number of elements overflows or is zero", what.c_str(),
+                                       d, (unsigned long long)n));
     t.shape.push_back(n);
   }
   t.type = c.value<uint32_t>(what);
@@ -127,7 +139,8 @@ TensorInfo read_tensor(Cursor& c, uint64_t index) {
   t.bytes = 0;
   if (const TypeTraits* traits = type_traits(t.type)) {
     if (t.shape[0] % traits->block)
-      throw Error(Code::bad_file, text("%s: a row of %llu elements is not a multiple of the %u of a %s block", what.c_str(), (unsigned long long)t.shape[0], traits->block, traits->name));
+      throw Error(Code::bad_file, text("%s: a row of %llu elements is not a multiple of the %u of a %s block", what.c_str(),
+                                       (unsigned long long)t.shape[0], traits->block, traits->name));
     if (__builtin_mul_overflow(elements / traits->block, uint64_t{traits->block_bytes}, &t.bytes))
       throw Error(Code::bad_file, what + ": its size in bytes overflows");
   }
@@ -138,17 +151,20 @@ void place_tensors(Table& table, uint64_t size) {
   for (TensorInfo& t : table.tensors) {
     std::string what = "tensor \"" + printable(t.name) + "\"";
     if (t.offset % table.alignment)
-      throw Error(Code::bad_file, text("%s: offset %llu is not a multiple of the alignment %llu", what.c_str(), (unsigned long long)t.offset, (unsigned long long)table.alignment));
+      throw Error(Code::bad_file, text("%s: offset %llu is not a multiple of the alignment %llu", what.c_str(),
+                                       (unsigned long long)t.offset, (unsigned long long)table.alignment));
     if (__builtin_add_overflow(t.offset, table.data_start, &t.offset) || t.offset > size || t.bytes > size - t.offset)
-      throw Error(Code::bad_file, text("%s: its %llu bytes at offset %llu reach beyond the file's %llu bytes: the file is truncated or damaged", what.c_str(),
-                                       (unsigned long long)t.bytes, (unsigned long long)t.offset, (unsigned long long)size));
+      throw Error(Code::bad_file,
+                  text("%s: its %llu bytes at offset %llu reach beyond the file's %llu bytes: the file is truncated or damaged",
+                       what.c_str(), (unsigned long long)t.bytes, (unsigned long long)t.offset, (unsigned long long)size));
   }
   std::vector<const TensorInfo*> order;
   for (const TensorInfo& t : table.tensors) order.push_back(&t);
   std::sort(order.begin(), order.end(), [](auto a, auto b) { return a->offset < b->offset; });
   for (size_t i = 1; i < order.size(); i++)
     if (order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset)
-      throw Error(Code::bad_file, "tensors \"" + printable(order[i - 1]->name) + "\" and \"" + printable(order[i]->name) + "\" overlap in the file");
+      throw Error(Code::bad_file, "tensors \"" + printable(order[i - 1]->name) + "\" and \"" + printable(order[i]->name) +
+                                      "\" overlap in the file");
 }
 
 }  // namespace
@@ -164,18 +180,30 @@ double Meta::number(uint64_t i) const {
     return static_cast<double>(v);
   };
   switch (type) {
-    case MetaType::u8: return as(uint8_t{});
-    case MetaType::i8: return as(int8_t{});
-    case MetaType::u16: return as(uint16_t{});
-    case MetaType::i16: return as(int16_t{});
-    case MetaType::u32: return as(uint32_t{});
-    case MetaType::i32: return as(int32_t{});
-    case MetaType::f32: return as(float{});
-    case MetaType::boolean: return data[i] != 0;
-    case MetaType::u64: return as(uint64_t{});
-    case MetaType::i64: return as(int64_t{});
-    case MetaType::f64: return as(double{});
-    default: return 0;
+    case MetaType::u8:
+      return as(uint8_t{});
+    case MetaType::i8:
+      return as(int8_t{});
+    case MetaType::u16:
+      return as(uint16_t{});
+    case MetaType::i16:
+      return as(int16_t{});
+    case MetaType::u32:
+      return as(uint32_t{});
+    case MetaType::i32:
+      return as(int32_t{});
+    case MetaType::f32:
+      return as(float{});
+    case MetaType::boolean:
+      return data[i] != 0;
+    case MetaType::u64:
+      return as(uint64_t{});
+    case MetaType::i64:
+      return as(int64_t{});
+    case MetaType::f64:
+      return as(double{});
+    default:
+      return 0;
   }
 }
 
@@ -203,13 +231,21 @@ Table read_table(const uint8_t* file, uint64_t size) {
   const uint8_t* magic = c.take(4, "the magic");
   t.powerinfer = std::memcmp(magic, "PWRI", 4) == 0;
   if (!t.powerinfer && std::memcmp(magic, "GGUF", 4) != 0)
-    throw Error(Code::bad_file, text("the first four bytes are %02x %02x %02x %02x; expected \"GGUF\" or \"PWRI\": this is no GGUF file", magic[0], magic[1], magic[2], magic[3]));
+    throw Error(Code::bad_file,
+                text("the first four bytes are %02x %02x %02x %02x; expected \"GGUF\" or \"PWRI\": this is no GGUF file",
+                     magic[0], magic[1], magic[2], magic[3]));
   t.version = c.value<uint32_t>("the version");
-  if (t.version == 0x02000000 || t.version == 0x03000000) throw Error(Code::bad_file, "the file is big-endian; convert it to little-endian");
-  if (t.version != 2 && t.version != 3) throw Error(Code::bad_file, text("GGUF version %u; versions 2 and 3 are read", t.version));
+  if (t.version == 0x02000000 || t.version == 0x03000000)
+    throw Error(Code::bad_file, "the file is big-endian; convert it to little-endian");
+  if (t.version != 2 && t.version != 3)
+    throw Error(Code::bad_file, text("GGUF version %u; versions 2 and 3 are read", t.version));
   uint64_t tensors = c.value<uint64_t>("the number of tensors"), keys = c.value<uint64_t>("the number of keys");
-  if (keys > c.left() / 13) throw Error(Code::bad_file, text("the header says %llu keys, but the file has only %llu bytes", (unsigned long long)keys, (unsigned long long)size));
-  if (tensors > c.left() / 32) throw Error(Code::bad_file, text("the header says %llu tensors, but the file has only %llu bytes", (unsigned long long)tensors, (unsigned long long)size));
+  if (keys > c.left() / 13)
+    throw Error(Code::bad_file, text("the header says %llu keys, but the file has only %llu bytes", (unsigned long long)keys,
+                                     (unsigned long long)size));
+  if (tensors > c.left() / 32)
+    throw Error(Code::bad_file, text("the header says %llu tensors, but the file has only %llu bytes",
+                                     (unsigned long long)tensors, (unsigned long long)size));
   for (uint64_t i = 0; i < keys; i++) {
     std::string key = c.name(text("key %llu", (unsigned long long)i));
     std::string what = "key \"" + printable(key) + "\"";
@@ -219,7 +255,8 @@ Table read_table(const uint8_t* file, uint64_t size) {
   }
   for (uint64_t i = 0; i < tensors; i++) {
     TensorInfo info = read_tensor(c, i);
-    if (!t.tensor_index.emplace(info.name, t.tensors.size()).second) throw Error(Code::bad_file, "tensor \"" + printable(info.name) + "\" stands twice in the file");
+    if (!t.tensor_index.emplace(info.name, t.tensors.size()).second)
+      throw Error(Code::bad_file, "tensor \"" + printable(info.name) + "\" stands twice in the file");
     t.tensors.push_back(std::move(info));
   }
   t.alignment = alignment_of(t);

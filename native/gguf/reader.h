@@ -1,6 +1,6 @@
 // The checked reader of GGUF (v2, v3) and PowerInfer's PWRI files: header, metadata and tensor table.
-// A file is a stranger's data: every count, length, shape, offset and span is held against the file's size in 64 bits before it is
-// used, and what does not fit is an Error (bad-file) that names the key or tensor. Strings are kept as the file's bytes.
+// A file is a stranger's data: every count, length, shape, offset and span is held against the file's size in 64 bits before it
+// is used, and what does not fit is an Error (bad-file) that names the key or tensor. Strings are kept as the file's bytes.
 //
 //   magic[4] "GGUF" | "PWRI", u32 version, u64 tensors, u64 keys                        (little endian)
 //   each key: string name, u32 type, value         string = u64 length + bytes; array = u32 element type, u64 count, elements
@@ -20,9 +20,9 @@ const char* meta_type_name(MetaType type);
 
 // One metadata value, pointing into the file's bytes.
 struct Meta {
-  MetaType type;     // of the value, or of the elements of an array
+  MetaType type;  // of the value, or of the elements of an array
   bool is_array;
-  uint64_t count;    // elements; 1 where it is no array
+  uint64_t count;       // elements; 1 where it is no array
   const uint8_t* data;  // the value, or the first element (strings: their lengths and bytes in a row)
   uint64_t bytes;
 
@@ -47,7 +47,7 @@ struct Table {
   uint64_t alignment;
   uint64_t data_start;
   std::vector<std::pair<std::string, Meta>> metadata;  // in the file's order
-  std::vector<TensorInfo> tensors;                      // in the file's order
+  std::vector<TensorInfo> tensors;                     // in the file's order
 
   const Meta* find(const std::string& key) const;
   const TensorInfo* tensor(const std::string& name) const;

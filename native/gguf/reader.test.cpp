@@ -35,12 +35,19 @@ struct Bytes {
   Table read() const { return read_table(data.data(), data.size()); }
 };
 
-Bytes header(const char* magic, uint32_t version, uint64_t tensors, uint64_t keys) { return Bytes().raw(magic).put(version).put(tensors).put(keys); }
+Bytes header(const char* magic, uint32_t version, uint64_t tensors, uint64_t keys) {
+  return Bytes().raw(magic).put(version).put(tensors).put(keys);
+}
 
 Bytes good() {
   Bytes b = header("GGUF", 3, 2, 4);
   b.key("general.architecture", MetaType::string).string("llama");
-  b.key("x.list", MetaType::array).put(static_cast<uint32_t>(MetaType::string)).put(uint64_t{3}).string("a").string("").string("\xef\xbb\xbfz");
+  b.key("x.list", MetaType::array)
+      .put(static_cast<uint32_t>(MetaType::string))
+      .put(uint64_t{3})
+      .string("a")
+      .string("")
+      .string("\xef\xbb\xbfz");
   b.key("x.number", MetaType::f32).put(0.5f);
   b.key("x.big", MetaType::u64).put(uint64_t{1} << 40);
   b.tensor("one", {32, 2}, 8, 0).tensor("two", {8}, 0, 96);
@@ -65,7 +72,9 @@ TEST("reader: a good file") {
 TEST("reader: every truncation is named, none reads beyond the end") {
   Bytes file = good();
   for (size_t n = 0; n < file.data.size(); n++) {
-    std::vector<uint8_t> cut(file.data.begin(), file.data.begin() + static_cast<long>(n));  // an allocation of just that size: a sanitizer sees a step beyond it
+    std::vector<uint8_t> cut(
+        file.data.begin(),
+        file.data.begin() + static_cast<long>(n));  // an allocation of just that size: a sanitizer sees a step beyond it
     CHECK_ERROR(read_table(cut.data(), n), "bad-file");
   }
 }
@@ -113,7 +122,8 @@ TEST("reader: wrong tensors") {
   CHECK_ERROR(one({8, 9}, 0, 0), "reach beyond the file's");
   CHECK_ERROR(one({8}, 0, 8), "not a multiple of the alignment");
   CHECK_ERROR(one({8}, 0, ~uint64_t{31}), "reach beyond");
-  CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).pad(32, 256).read(), "\"a\" and \"b\" overlap");
+  CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).pad(32, 256).read(),
+              "\"a\" and \"b\" overlap");
   CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {8}, 0, 0).tensor("a", {8}, 0, 32).pad(32, 256).read(), "stands twice");
   CHECK(one({8}, 99, 0).tensors[0].bytes == 0);  // a type without a name has no size: who computes with it refuses it
 }

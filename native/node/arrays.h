@@ -45,7 +45,8 @@ T* array_data(const Napi::Value& v, const char* what, uint64_t n, uint64_t* leng
     throw Error(Code::invalid_option, text("%s: expected a %s", what, ArrayKind<T>::name));
   auto array = v.As<Napi::TypedArrayOf<T>>();
   if (n != kAnyLength && array.ElementLength() != n)
-    throw Error(Code::invalid_option, text("%s: a %s of %zu elements; expected %llu", what, ArrayKind<T>::name, array.ElementLength(), (unsigned long long)n));
+    throw Error(Code::invalid_option, text("%s: a %s of %zu elements; expected %llu", what, ArrayKind<T>::name,
+                                           array.ElementLength(), (unsigned long long)n));
   if (length) *length = array.ElementLength();
   return array.Data();
 }
@@ -64,7 +65,8 @@ T* array(const Napi::Object& o, const char* key, uint64_t n, uint64_t* length = 
 inline uint32_t unsigned_of(const Napi::Object& o, const char* key) {
   Napi::Value v = o.Get(key);
   double d = v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : -1;
-  if (!(d >= 0 && d <= 4294967295.0) || d != static_cast<double>(static_cast<uint32_t>(d))) throw Error(Code::invalid_option, text("%s: expected a whole number >= 0", key));
+  if (!(d >= 0 && d <= 4294967295.0) || d != static_cast<double>(static_cast<uint32_t>(d)))
+    throw Error(Code::invalid_option, text("%s: expected a whole number >= 0", key));
   return static_cast<uint32_t>(d);
 }
 

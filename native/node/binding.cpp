@@ -1,5 +1,5 @@
-// The addon's functions: lab/native.ts is their typed page. Each checks what it is given, hands the work to a thread, and answers with
-// plain data. No exception leaves: what is thrown becomes a JavaScript Error with a code.
+// The addon's functions: lab/native.ts is their typed page. Each checks what it is given, hands the work to a thread, and answers
+// with plain data. No exception leaves: what is thrown becomes a JavaScript Error with a code.
 #include <napi.h>
 
 #include <cstring>
@@ -29,7 +29,8 @@ Napi::Value wrap(Napi::Env env, Handle* handle, const napi_type_tag& tag) {
 
 template <class Handle>
 Handle& unwrap(const Napi::Value& v, const napi_type_tag& tag, const char* what) {
-  if (!v.IsExternal() || !v.As<Napi::External<Handle>>().CheckTypeTag(&tag)) throw Error(Code::invalid_option, text("expected a %s of this addon", what));
+  if (!v.IsExternal() || !v.As<Napi::External<Handle>>().CheckTypeTag(&tag))
+    throw Error(Code::invalid_option, text("expected a %s of this addon", what));
   return *v.As<Napi::External<Handle>>().Data();
 }
 
@@ -145,7 +146,9 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
     plan_of(info[1].As<Napi::Object>(), file->spec.model, storage);
     SlBytes bytes{};
     SlError error{};
-    check(file->backend.estimate(file->model, &storage.plan, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), &bytes, &error), error);
+    check(file->backend.estimate(file->model, &storage.plan, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(),
+                                 &bytes, &error),
+          error);
     Napi::Object o = Napi::Object::New(info.Env());
     o.Set("cacheBytes", static_cast<double>(bytes.cache_bytes));
     o.Set("scratchBytes", static_cast<double>(bytes.scratch_bytes));
@@ -167,7 +170,8 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     check(file->backend.compile(file->model, &storage.plan, &state->program, &error), error);
     check(file->backend.estimate(file->model, &storage.plan, 1, 1, &bytes, &error), error);
     state->cache_bytes = bytes.cache_bytes;
-    for (const SlCapture& c : storage.captures) state->capture_width.push_back((c.to - c.from) * point_width(shape, static_cast<SlPoint>(c.point)));
+    for (const SlCapture& c : storage.captures)
+      state->capture_width.push_back((c.to - c.from) * point_width(shape, static_cast<SlPoint>(c.point)));
     return wrap(info.Env(), new ProgramHandle{state}, kProgramTag);
   });
 }
@@ -221,8 +225,10 @@ void read_sinks(const Napi::Object& o, Call& call) {
   Napi::Value captures = o.Get("captures");
   if (absent(captures)) return;
   if (!captures.IsArray() || captures.As<Napi::Array>().Length() != state.capture_width.size())
-    throw Error(Code::invalid_option, text("captures: expected %zu arrays, one for each capture of the plan", state.capture_width.size()));
-  for (uint32_t c = 0; c < state.capture_width.size(); c++) call.captures.push_back(array_data<float>(captures.As<Napi::Array>().Get(c), "captures", state.capture_width[c] * B));
+    throw Error(Code::invalid_option,
+                text("captures: expected %zu arrays, one for each capture of the plan", state.capture_width.size()));
+  for (uint32_t c = 0; c < state.capture_width.size(); c++)
+    call.captures.push_back(array_data<float>(captures.As<Napi::Array>().Get(c), "captures", state.capture_width[c] * B));
   s.captures = call.captures.data();
 }
 
@@ -233,11 +239,13 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     auto batch = info[1].As<Napi::Object>(), sinks = info[2].As<Napi::Object>();
     read_batch(batch, *call);
     read_sinks(sinks, *call);
-    if (call->state->running.exchange(true)) throw Error(Code::invalid_option, "this program is running; wait for its forward to end");
+    if (call->state->running.exchange(true))
+      throw Error(Code::invalid_option, "this program is running; wait for its forward to end");
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const auto& [o, keys] : {std::pair<Napi::Object, std::vector<const char*>>{batch, {"tokens", "positions", "sequences", "settings", "logits", "targets", "references"}},
+    for (const auto& [o, keys] : {std::pair<Napi::Object, std::vector<const char*>>{
+                                      batch, {"tokens", "positions", "sequences", "settings", "logits", "targets", "references"}},
                                   {sinks, {"zerosInMid", "zerosInGate", "rowsRead", "logits", "nll", "kl", "top1"}}})
       for (const char* key : keys) held.push_back(o.Get(key));
     if (!absent(sinks.Get("captures"))) {
@@ -249,7 +257,9 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
         [call] {
           call->state->file->mapping->check_unchanged();
           SlError error{};
-          check(call->state->file->backend.forward(call->state->program, &call->batch, &call->sinks, &call->state->control, &error), error);
+          check(
+              call->state->file->backend.forward(call->state->program, &call->batch, &call->sinks, &call->state->control, &error),
+              error);
         },
         [call](Napi::Env env) -> Napi::Value {
           Napi::Object o = Napi::Object::New(env);
@@ -261,7 +271,9 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value progress(const Napi::CallbackInfo& info) {
-  return edge(info, [&]() -> Napi::Value { return Napi::Number::New(info.Env(), __atomic_load_n(&state_of(info[0])->control.progress, __ATOMIC_RELAXED) / 1000.0); });
+  return edge(info, [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), __atomic_load_n(&state_of(info[0])->control.progress, __ATOMIC_RELAXED) / 1000.0);
+  });
 }
 
 void abort_forward(const Napi::CallbackInfo& info) {
@@ -281,7 +293,9 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     read->tensor = read->file->table.tensor(name);
     if (!read->tensor) throw Error(Code::invalid_option, "the file has no weight \"" + name + "\"");
     const TypeTraits* traits = type_traits(read->tensor->type);
-    if (!traits || !traits->readable) throw Error(Code::unsupported_type, "weight \"" + name + "\" is of type " + type_name(read->tensor->type) + "; supported are " + readable_types());
+    if (!traits || !traits->readable)
+      throw Error(Code::unsupported_type, "weight \"" + name + "\" is stored as " + type_name(read->tensor->type) +
+                                              "; supported are " + readable_types());
     return Work::start(
         info.Env(),
         [read, traits] {
@@ -290,7 +304,8 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
           read->data = std::make_unique<std::vector<float>>(t.rows() * t.shape[0]);
           const uint8_t* p = read->file->mapping->data() + t.offset;
           for (uint64_t r = 0; r < t.rows(); r++)
-            cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0], read->data->data() + r * t.shape[0]);
+            cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0],
+                            read->data->data() + r * t.shape[0]);
         },
         [read](Napi::Env env) -> Napi::Value {
           auto data = Napi::Float32Array::New(env, read->data->size());
@@ -311,9 +326,12 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
     uint32_t layer = info[1].ToNumber().Uint32Value();
     uint64_t floats = 0, count = 0;
     const float* x = array_data<float>(info[2], "x", kAnyLength, &floats);
-    if (floats == 0 || floats % shape.hidden) throw Error(Code::invalid_option, text("x has %llu numbers; expected rows of %u", (unsigned long long)floats, shape.hidden));
+    if (floats == 0 || floats % shape.hidden)
+      throw Error(Code::invalid_option,
+                  text("x has %llu numbers; expected rows of %u", (unsigned long long)floats, shape.hidden));
     const bool all = absent(info[3]);
-    const auto* ids = all ? nullptr : reinterpret_cast<const uint32_t*>(array_data<int32_t>(info[3], "neurons", kAnyLength, &count));
+    const auto* ids =
+        all ? nullptr : reinterpret_cast<const uint32_t*>(array_data<int32_t>(info[3], "neurons", kAnyLength, &count));
     static const uint32_t none = 0;
     if (all) count = shape.neurons;
     if (!all && count == 0) ids = &none;  // an empty set is not all of them
@@ -324,7 +342,8 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
     uint32_t threads = info[5].ToNumber().Uint32Value();
     if (threads < 1 || threads > 1024) throw Error(Code::invalid_option, text("threads is %u; expected 1 to 1024", threads));
     Napi::Env env = info.Env();
-    auto y = Napi::Float32Array::New(env, floats), gate = Napi::Float32Array::New(env, rows * count), mid = Napi::Float32Array::New(env, rows * count);
+    auto y = Napi::Float32Array::New(env, floats), gate = Napi::Float32Array::New(env, rows * count),
+         mid = Napi::Float32Array::New(env, rows * count);
     Napi::Object out = Napi::Object::New(env);
     out.Set("y", y);
     out.Set("gate", gate);

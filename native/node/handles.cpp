@@ -25,7 +25,8 @@ LoadedFile::LoadedFile(std::unique_ptr<Mapping> of) : backend(*sl_cpu_backend())
   });
   std::vector<SlTensor> tensors;
   for (const TensorInfo* t : spec.tensors) {
-    SlTensor s{t->name.c_str(), t->type, static_cast<uint32_t>(t->shape.size()), {1, 1, 1, 1}, mapping->data() + t->offset, t->bytes};
+    SlTensor s{t->name.c_str(), t->type, static_cast<uint32_t>(t->shape.size()), {1, 1, 1, 1}, mapping->data() + t->offset,
+               t->bytes};
     for (size_t d = 0; d < t->shape.size(); d++) s.shape[d] = t->shape[d];
     tensors.push_back(s);
   }

@@ -48,8 +48,9 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape) {
     i.values = array<float>(o, "values", kAnyLength, &n);
     uint64_t row = i.to > i.from ? width * (i.to - i.from) : 0;
     if (row == 0 || n == 0 || n % row)
-      throw Error(Code::invalid_option, text("values to replace at %s: %llu numbers; expected a multiple of %llu", point_name(static_cast<SlPoint>(i.point)), (unsigned long long)n,
-                                             (unsigned long long)row));
+      throw Error(Code::invalid_option,
+                  text("values to replace at %s: %llu numbers; expected a multiple of %llu",
+                       point_name(static_cast<SlPoint>(i.point)), (unsigned long long)n, (unsigned long long)row));
     i.value_rows = n / row;
   }
   i.positions = reinterpret_cast<const uint32_t*>(optional_array<int32_t>(o, "positions", kAnyLength, &i.position_count));
@@ -89,8 +90,10 @@ void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
     auto c = captures.Get(i).As<Napi::Object>();
     out.captures.push_back({point_of(c), unsigned_of(c, "from"), unsigned_of(c, "to")});
   }
-  out.plan = {out.settings.data(), static_cast<uint32_t>(out.settings.size()), out.captures.data(), static_cast<uint32_t>(out.captures.size()), unsigned_of(o, "sequences"),
-              unsigned_of(o, "length"), unsigned_of(o, "threads")};
+  out.plan = {out.settings.data(),         static_cast<uint32_t>(out.settings.size()),
+              out.captures.data(),         static_cast<uint32_t>(out.captures.size()),
+              unsigned_of(o, "sequences"), unsigned_of(o, "length"),
+              unsigned_of(o, "threads")};
 }
 
 }  // namespace sparselab::node

@@ -1,5 +1,5 @@
-// JavaScript plans and settings as the C structs of the backend boundary. Arrays stay JavaScript's: the structs point into them, and
-// compile copies them before the call returns.
+// JavaScript plans and settings as the C structs of the backend boundary. Arrays stay JavaScript's: the structs point into them,
+// and compile copies them before the call returns.
 #pragma once
 #include <napi.h>
 

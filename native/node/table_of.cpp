@@ -38,7 +38,8 @@ Napi::Value value_of(Napi::Env env, const std::string& key, const Meta& m) {
     auto numbers = Napi::Float64Array::New(env, m.count);
     for (uint64_t i = 0; i < m.count; i++) {
       numbers[i] = m.number(i);
-      if ((m.type == MetaType::u64 || m.type == MetaType::i64) && !(numbers[i] <= 9007199254740992.0 && numbers[i] >= -9007199254740992.0))
+      if ((m.type == MetaType::u64 || m.type == MetaType::i64) &&
+          !(numbers[i] <= 9007199254740992.0 && numbers[i] >= -9007199254740992.0))
         throw Error(Code::bad_file, "key \"" + key + "\" holds an integer beyond 2^53");
     }
     out.Set("type", "numbers");
@@ -52,7 +53,9 @@ Napi::Value value_of(Napi::Env env, const std::string& key, const Meta& m) {
         out.Set("value", Napi::String::New(env, s.data(), s.size()));
         break;
       }
-      case MetaType::boolean: out.Set("value", Napi::Boolean::New(env, m.number() != 0)); break;
+      case MetaType::boolean:
+        out.Set("value", Napi::Boolean::New(env, m.number() != 0));
+        break;
       case MetaType::u64: {
         uint64_t v;
         std::memcpy(&v, m.data, 8);
@@ -65,7 +68,8 @@ Napi::Value value_of(Napi::Env env, const std::string& key, const Meta& m) {
         out.Set("value", Napi::BigInt::New(env, v));
         break;
       }
-      default: out.Set("value", Napi::Number::New(env, m.number()));
+      default:
+        out.Set("value", Napi::Number::New(env, m.number()));
     }
   }
   return out;

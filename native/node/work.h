@@ -1,5 +1,5 @@
-// A call that goes on off the JavaScript thread and ends in a promise. Values it uses are kept alive until then. What it throws becomes
-// a rejection with an Error that has a `code`.
+// A call that goes on off the JavaScript thread and ends in a promise. Values it uses are kept alive until then. What it throws
+// becomes a rejection with an Error that has a `code`.
 #pragma once
 #include <napi.h>
 
@@ -35,7 +35,8 @@ inline std::pair<std::string, std::string> current_error() {
 
 class Work : public Napi::AsyncWorker {
  public:
-  // run() off the JavaScript thread; result() on it. `held` are values whose memory run() uses. finally() on it, whatever happened.
+  // run() off the JavaScript thread; result() on it. `held` are values whose memory run() uses. finally() on it, whatever
+  // happened.
   static Napi::Promise start(Napi::Env env, std::function<void()> run, std::function<Napi::Value(Napi::Env)> result,
                              const std::vector<Napi::Value>& held = {}, std::function<void()> finally = nullptr) {
     auto* work = new Work(env, std::move(run), std::move(result), std::move(finally));

@@ -37,7 +37,9 @@ uint16_t half_of(float value) {
 
 std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
   std::vector<uint8_t> out;
-  auto put = [&](const void* p, size_t n) { out.insert(out.end(), static_cast<const uint8_t*>(p), static_cast<const uint8_t*>(p) + n); };
+  auto put = [&](const void* p, size_t n) {
+    out.insert(out.end(), static_cast<const uint8_t*>(p), static_cast<const uint8_t*>(p) + n);
+  };
   if (type == F32) put(values.data(), values.size() * 4);
   if (type == F16)
     for (float v : values) {
@@ -75,7 +77,8 @@ SlModel small_shape(bool gate) {
   return m;
 }
 
-void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale, float mean) {
+void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale,
+                      float mean) {
   std::vector<float> values = random_floats(r, rows * cols, scale);
   for (float& v : values) v += mean;
   data_.push_back(encode(type, values));
@@ -142,14 +145,25 @@ Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, con
   out.logits.assign(wanted * m.shape.vocab, NAN);
   std::vector<float*> captures;
   for (uint32_t c = 0; c < plan.capture_count; c++)
-    out.captures.emplace_back((plan.captures[c].to - plan.captures[c].from) * B * point_width(m.shape, static_cast<SlPoint>(plan.captures[c].point)), NAN);
+    out.captures.emplace_back(
+        (plan.captures[c].to - plan.captures[c].from) * B * point_width(m.shape, static_cast<SlPoint>(plan.captures[c].point)),
+        NAN);
   for (auto& c : out.captures) captures.push_back(c.data());
   for (auto* counts : {&out.zeros_mid, &out.zeros_gate, &out.rows_read}) counts->assign(m.shape.layers * B, 0xffffffff);
   out.nll.assign(B, -1);
   out.kl.assign(B, -1);
   out.top1.assign(B, 7);
-  SlBatch batch{B, rows.tokens.data(), rows.positions.data(), rows.sequences.data(), rows.settings.data(), rows.logits.data(), rows.targets.data(), rows.references.data()};
-  SlSinks sinks{captures.data(), out.logits.data(), out.zeros_mid.data(), out.zeros_gate.data(), out.rows_read.data(), out.nll.data(), out.kl.data(), out.top1.data(), 0};
+  SlBatch batch{B,
+                rows.tokens.data(),
+                rows.positions.data(),
+                rows.sequences.data(),
+                rows.settings.data(),
+                rows.logits.data(),
+                rows.targets.data(),
+                rows.references.data()};
+  SlSinks sinks{captures.data(),       out.logits.data(),    out.zeros_mid.data(),
+                out.zeros_gate.data(), out.rows_read.data(), out.nll.data(),
+                out.kl.data(),         out.top1.data(),      0};
   SlControl own{};
   SlError error{};
   check(sl_cpu_backend()->forward(program, &batch, &sinks, control ? control : &own, &error), error);

@@ -25,7 +25,8 @@ struct RandomModel {
   std::vector<SlTensor> tensors;
 
  private:
-  void add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale, float mean = 0);
+  void add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale,
+           float mean = 0);
   std::vector<std::vector<uint8_t>> data_;
   std::vector<std::string> names_;
 };
@@ -34,7 +35,7 @@ SlModel small_shape(bool gate = true);
 
 // One forward of a program, with every sink.
 struct Result {
-  std::vector<float> logits;               // (wanted, V)
+  std::vector<float> logits;  // (wanted, V)
   std::vector<std::vector<float>> captures;
   std::vector<uint32_t> zeros_mid, zeros_gate, rows_read;
   std::vector<double> nll, kl;
@@ -44,7 +45,8 @@ struct Result {
 struct Rows {
   std::vector<int32_t> tokens, positions, sequences, settings, targets, references;
   std::vector<uint8_t> logits;
-  void add(int32_t token, int32_t position, int32_t sequence = 0, int32_t setting = 0, int32_t target = -1, int32_t reference = -1);
+  void add(int32_t token, int32_t position, int32_t sequence = 0, int32_t setting = 0, int32_t target = -1,
+           int32_t reference = -1);
 };
 // Throws Error of the backend's.
 SlProgram* compile(const RandomModel& m, const SlPlan& plan);

@@ -1,5 +1,5 @@
-// The native tests' frame, small on purpose: TEST(name) { CHECK(...); } registers a test; run_all runs them, prints a line for each
-// failure, and closes with "N passed, N failed".
+// The native tests' frame, small on purpose: TEST(name) { CHECK(...); } registers a test; run_all runs them, prints a line for
+// each failure, and closes with "N passed, N failed".
 #pragma once
 #include <cstdio>
 #include <cstring>
@@ -29,7 +29,9 @@ inline bool add(const char* name, std::function<void()> body) {
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-[[noreturn]] inline void fail(const char* file, int line, const std::string& what) { throw Failure(text("%s:%d: %s", file, line, what.c_str())); }
+[[noreturn]] inline void fail(const char* file, int line, const std::string& what) {
+  throw Failure(text("%s:%d: %s", file, line, what.c_str()));
+}
 
 inline int run_all(const std::string& filter) {
   int passed = 0, failed = 0;
@@ -58,7 +60,9 @@ inline std::vector<float> random_floats(std::mt19937_64& r, size_t n, float scal
   for (float& v : out) v = d(r);
   return out;
 }
-inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
 
 // Runs body(); true when it throws Error whose message holds `part`.
 inline std::string message_of(const std::function<void()>& body) {
@@ -75,19 +79,19 @@ inline std::string message_of(const std::function<void()>& body) {
 #define SPARSELAB_JOIN2(a, b) a##b
 #define SPARSELAB_JOIN(a, b) SPARSELAB_JOIN2(a, b)
 #define TEST(name)                                                                                                          \
-  static void SPARSELAB_JOIN(test_, __LINE__)();                                                                             \
+  static void SPARSELAB_JOIN(test_, __LINE__)();                                                                            \
   static const bool SPARSELAB_JOIN(registered_, __LINE__) = sparselab::testing::add(name, SPARSELAB_JOIN(test_, __LINE__)); \
   static void SPARSELAB_JOIN(test_, __LINE__)()
-#define CHECK_MSG(condition, message)                                                                         \
-  do {                                                                                                        \
+#define CHECK_MSG(condition, message)                                                                           \
+  do {                                                                                                          \
     if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, std::string(#condition) + ": " + (message)); \
   } while (0)
-#define CHECK(condition)                                                          \
-  do {                                                                            \
-    if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, #condition);   \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
+    if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, #condition); \
   } while (0)
-#define CHECK_ERROR(body, part)                                                                           \
-  do {                                                                                                    \
+#define CHECK_ERROR(body, part)                                                                          \
+  do {                                                                                                   \
     std::string got = sparselab::testing::message_of([&] { body; });                                     \
     if (got.find(part) == std::string::npos) sparselab::testing::fail(__FILE__, __LINE__, "got " + got); \
   } while (0)

@@ -18,9 +18,9 @@ struct Matrix {
   uint64_t bytes() const { return rows * stride; }
 };
 
-// ffn_down by neuron: row i is what neuron i writes into the D channels of the residual stream. Either the file's own ffn_down_t, or
-// an ffn_down whose numbers were regrouped (regroup.h). A regrouped Q8_0 has its quants by neuron, (F, D) int8, and one row of D
-// scales for each 32 neurons, as in the file a scale belongs to 32 neurons of one channel: (F / 32, D) half.
+// ffn_down by neuron: row i is what neuron i writes into the D channels of the residual stream. Either the file's own ffn_down_t,
+// or an ffn_down whose numbers were regrouped (regroup.h). A regrouped Q8_0 has its quants by neuron, (F, D) int8, and one row of
+// D scales for each 32 neurons, as in the file a scale belongs to 32 neurons of one channel: (F / 32, D) half.
 struct DownMatrix {
   Matrix by_neuron;                  // F32, F16 or Q8_0 rows of D; unused where `quants` is set
   const int8_t* quants = nullptr;    // (F, D)

@@ -14,7 +14,8 @@ void transpose(const uint8_t* src, uint64_t rows, uint64_t cols, uint8_t* dst) {
   for (uint64_t r0 = 0; r0 < rows; r0 += kSquare)
     for (uint64_t c0 = 0; c0 < cols; c0 += kSquare)
       for (uint64_t r = r0; r < rows && r < r0 + kSquare; r++)
-        for (uint64_t c = c0; c < cols && c < c0 + kSquare; c++) std::memcpy(dst + (c * rows + r) * sizeof(T), src + (r * cols + c) * sizeof(T), sizeof(T));
+        for (uint64_t c = c0; c < cols && c < c0 + kSquare; c++)
+          std::memcpy(dst + (c * rows + r) * sizeof(T), src + (r * cols + c) * sizeof(T), sizeof(T));
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ TEST("regroup: ffn_down by neuron, without losing a bit") {
       for (uint64_t d = 0; d < D; d += 32) down.load(i, d, 32, got.data() + d);
       for (uint64_t d = 0; d < D; d++) {
         cpu::dequantise(type, m.row(d), F, row.data());
-        CHECK_MSG(std::bit_cast<uint32_t>(got[d]) == std::bit_cast<uint32_t>(row[i]), text("%s neuron %zu channel %zu: %g, not %g", type_traits(type)->name, (size_t)i, (size_t)d, got[d], row[i]));
+        CHECK_MSG(std::bit_cast<uint32_t>(got[d]) == std::bit_cast<uint32_t>(row[i]),
+                  text("%s neuron %zu channel %zu: %g, not %g", type_traits(type)->name, (size_t)i, (size_t)d, got[d], row[i]));
       }
     }
   }
