@@ -42,9 +42,22 @@ test("the stop button ends a waiting cell and a busy loop, and keeps the variabl
   const { page } = opened;
   await opened.idle(60_000);
   const cells = page.locator(".jp-Notebook .jp-CodeCell");
+  // A key pressed while the page still connects to the kernel is lost: it is pressed again until the cell says [*] or [1].
   const runCell = async (index: number) => {
-    await cells.nth(index).locator(".jp-InputPrompt").click();
-    await page.keyboard.press("Control+Enter");
+    const prompt = cells.nth(index).locator(".jp-InputPrompt");
+    for (let tries = 0; tries < 5; tries++) {
+      await prompt.click();
+      await page.keyboard.press("Control+Enter");
+      const taken = prompt.filter({ hasText: /\[(\*|\d+)\]/ }).waitFor({ timeout: 5000 });
+      if (
+        await taken.then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
+    }
+    throw new Error(`cell ${index} does not run`);
   };
   await runCell(0);
   await opened.idle(60_000);
