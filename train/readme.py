@@ -44,7 +44,7 @@ Sparse at t = 0 against dense: perplexity times {ratio:.4f} (95 % range {low:.4f
 Answers: guessing gets {chance:.1f} %, the standard error is about {error:.1f} points. From t = 0 to t = {t:g}, {flipped:.1f} % of the
 answers turn between right and wrong.
 
-**t = {t:g}** was chosen on another text (`dev.txt` of the corpus): the largest of 0, 0.125, 0.25 and so on up to which
+**t = {t:g}** was chosen on another text (`dev.txt` of the corpus): the largest of 0, 0.25, 0.5 and so on up to which
 perplexity is at most 1 % above that of t = 0.
 """
 

@@ -3,18 +3,18 @@
 import math
 
 
-def l1_weight(step, steps, lambdas=(0.0,), ends=(1.0,)):
-    """Constant lambda_1 in the warm-up, then in stage i half a sine from lambda_{i-1} to lambda_i.
+def l1_weight(step, lambdas=(0.0,), ends=(1,)):
+    """Constant lambda_1 up to step T_1, then in stage i half a sine from lambda_{i-1} to lambda_i, which is reached at T_i.
 
-    ends[i] is T_i as a share of the steps. A sine rather than a jump: the model is never hit by a new penalty at once.
+    A sine rather than a jump: the model is never hit by a new penalty at once. After the last T the last lambda stays.
     """
     if len(lambdas) != len(ends):
         raise ValueError(f"lambdas and ends must be of one length, not {len(lambdas)} and {len(ends)}")
-    i = next((i for i, end in enumerate(ends) if step <= end * steps), len(ends) - 1)
+    i = next((i for i, end in enumerate(ends) if step <= end), len(ends) - 1)
     if i == 0:
         return lambdas[0]
-    begin, end = ends[i - 1] * steps, ends[i] * steps
-    eta = 0.5 * (math.sin(-math.pi / 2 + math.pi * min(1.0, (step - begin) / (end - begin))) + 1)
+    share = min(1.0, (step - ends[i - 1]) / (ends[i] - ends[i - 1]))
+    eta = 0.5 * (math.sin(-math.pi / 2 + math.pi * share) + 1)
     return lambdas[i - 1] + eta * (lambdas[i] - lambdas[i - 1])
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from schedule import l1_weight, learning_rate
 
-LAMBDAS, ENDS = [0.0, 1.0, 4.0, 4.0], [0.1, 0.3, 0.7, 1.0]
+LAMBDAS, ENDS = [0.0, 1.0, 4.0, 4.0], [100, 300, 700, 1000]
 
 
 def at(step):
-    return l1_weight(step, 1000, LAMBDAS, ENDS)
+    return l1_weight(step, LAMBDAS, ENDS)
 
 
 def test_warm_up_is_constant():
@@ -30,13 +30,18 @@ def test_a_level_stage_stays_level():
     assert at(850) == 4.0
 
 
+def test_lambda_may_fall_and_stays_at_the_end():
+    assert l1_weight(15, [0.0, 4.0, 2.0], [5, 10, 20]) == pytest.approx(3.0)
+    assert l1_weight(99, [0.0, 4.0, 2.0], [5, 10, 20]) == pytest.approx(2.0)
+
+
 def test_no_l1_without_lambdas():
-    assert l1_weight(500, 1000) == 0.0
+    assert l1_weight(500) == 0.0
 
 
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="not 2 and 1"):
-        l1_weight(0, 10, [0, 1], [1.0])
+        l1_weight(0, [0, 1], [10])
 
 
 def test_learning_rate():

@@ -31,7 +31,7 @@ SMALL = dict(vocab=512, dim=64, ffn=128, layers=2, heads=4, kv_heads=2, context=
 CHANGED = {  # what differs from stages.py; lambda is larger, since there are few steps for it to work
     "trunk": dict(steps=300, rows=8, length=64, warmup=10),
     "dense": dict(steps=240, rows=4, length=128),
-    "prosparse": dict(steps=240, rows=4, length=128, lambdas=[0.0, 0.2, 0.5, 0.5, 1.0, 1.0]),
+    "prosparse": dict(steps=240, rows=4, length=128, lambdas=[0.0, 0.2, 0.5, 0.5, 1.0, 1.0], ends=[15, 48, 120, 144, 204, 240]),
 }
 
 

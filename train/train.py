@@ -1,7 +1,7 @@
 """Train stages of stages.py: dense SiLU, ReLU substitution, or ProSparse's progressive L1.
 
     python train.py DATA RUNS trunk dense prosparse        in order; a finished stage is skipped, a broken-off one goes on
-    python train.py DATA RUNS prosparse --set steps=300 --as try1 --set lambdas=0,.1,.4 --set ends=.2,.6,1
+    python train.py DATA RUNS prosparse --set steps=300 --as try1 --set lambdas=0,.1,.4 --set ends=60,180,300
 
     loss = cross entropy + lambda * sum over blocks of the mean over tokens and neurons of |x1|
 
@@ -82,7 +82,7 @@ def run(name, c, data, runs, label=None, every=25, seed=1, config={}, compiled=T
     reports, sums, n, clock = [], torch.zeros(3), 0, time.time()
     with open(runs / f"{label}.log", "a") as log:
         for step in range(done, c["steps"]):
-            lam = l1_weight(step, c["steps"], c.get("lambdas", (0.0,)), c.get("ends", (1.0,)))
+            lam = l1_weight(step, c.get("lambdas", (0.0,)), c.get("ends", (1,)))
             lr = learning_rate(step, c["steps"], c["lr"], c["warmup"], c["decay"])
             for g in opt.param_groups:
                 g["lr"] = lr
