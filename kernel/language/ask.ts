@@ -77,6 +77,7 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
     service.getQuickInfoAtPosition(draft, start + at) ??
     (at > 0 ? service.getQuickInfoAtPosition(draft, start + at - 1) : undefined);
   let signature = info && ts.displayPartsToString(info.displayParts);
+  if (signature === "any") signature = undefined; // A name that TypeScript does not know.
   let documentation = info?.documentation;
   let tags = info?.tags;
   if (!info) {

@@ -68,9 +68,16 @@ export class Engine {
     }, STOP_PATIENCE);
   }
 
-  close(): void {
+  /** Ends the engine and what its cells started; resolves when it is gone. */
+  close(): Promise<void> {
     this.#closed = true;
+    const gone = new Promise<void>((done) => {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) done();
+      this.#child.once("exit", () => done());
+      setTimeout(done, MARK_PATIENCE).unref();
+    });
     this.#kill();
+    return gone;
   }
 
   /** The engine leads a process group: what its cells started ends with it. */

@@ -4,6 +4,7 @@ export type HistoryEntry = readonly [session: number, line: number, input: strin
 
 interface HistoryRequest {
   readonly hist_access_type?: unknown;
+  readonly session?: unknown;
   readonly n?: unknown;
   readonly pattern?: unknown;
   readonly unique?: unknown;

@@ -111,8 +111,7 @@ export class Kernel {
   /** Ends everything; resolves when the last message has left. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      this.#engine.close();
-      await Promise.all([this.#language.close(), this.#sockets.close()]);
+      await Promise.all([this.#engine.close(), this.#language.close(), this.#sockets.close()]);
     })();
     return this.#closing;
   }

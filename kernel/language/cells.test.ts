@@ -1,0 +1,70 @@
+import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import { Cells } from "./cells.js";
+
+const cells = new Cells(tmpdir());
+const check = (code: string) => cells.check(code, "cell 1");
+const js = (code: string): string => {
+  const reply = check(code);
+  if ("failure" in reply) throw new Error(reply.failure.traceback.join("\n"));
+  return reply.cell.js;
+};
+const evalue = (code: string): string => {
+  const reply = check(code);
+  return "failure" in reply ? reply.failure.evalue : "no failure";
+};
+
+test("declarations become assignments, functions first, the last expression the result", () => {
+  const code =
+    "import { sep, type ParsedPath } from 'node:path';\nlet a = 1, { b, ...c } = { b: 2, d: 3 };\nfor (var i = 0; i < 2; i++) {}\nfunction f(): number { return a }\nf() + b;";
+  expect(js(code).replace(/\s+/g, " ")).toBe(
+    "(async () => { \"use strict\"; [sep] = __sparselab__.pick(await __sparselab__.load('node:path'), 'node:path', [\"sep\"]); " +
+      "f = function () { return a; }; a = 1; ({ b, ...c } = { b: 2, d: 3 }); for (i = 0; i < 2; i++) { } " +
+      '__sparselab__.result("cell 1", f() + b); })()',
+  );
+});
+
+test("what is only a type leaves nothing, and import() is ours everywhere", () => {
+  expect(js("import type { Stats } from 'node:fs'; interface A { x: Stats } type B = A; declare const z: B;")).not.toMatch(
+    /load|Stats|z/,
+  );
+  expect(js("const later = () => import('node:os')")).toContain("later = () => __sparselab__.load('node:os')");
+});
+
+test("names keep their exact types from cell to cell, and cells that nobody needs are dropped", () => {
+  js("class Secret { #x = 1; static of(s: Secret) { return s.#x } }\nlet changing: number | string = 1; const fixed = 'f';");
+  js("changing = 's'; Secret.of(new Secret()).toFixed(); const same: 'f' = fixed;");
+  expect(evalue("changing = true")).toContain("Type 'boolean' is not assignable to type 'string | number'");
+  for (let i = 0; i < 20; i++) js(`let counter = ${i}; counter`);
+  const files = cells.compiler
+    .program()
+    .getRootFileNames()
+    .filter((f) => /__cell_\d+\.ts$/.test(f));
+  expect(files.length).toBeLessThan(12);
+});
+
+test("a cell that failed or never ran leaves the names as they were", () => {
+  js("let kept = 1");
+  js("let kept = 'text'; let fresh = 2");
+  cells.revert(["kept", "fresh"]);
+  js("kept.toFixed()");
+  expect(evalue("fresh")).toContain("Cannot find name 'fresh'");
+  js("let kept = 'again'");
+  cells.undo();
+  js("kept.toFixed()");
+  cells.reset();
+  expect(evalue("kept")).toContain("Cannot find name 'kept'");
+});
+
+test("a name of Node lives under another name, in every form of use", () => {
+  const code =
+    "let process = 1; const { performance } = { performance: 2 }; ({ process, performance }); (process: number) => process;";
+  const body = js(code);
+  expect(body).toContain("process$cell = 1");
+  expect(body).toContain("({ performance: performance$cell } = { performance: 2 })");
+  expect(body).toContain("({ process: process$cell, performance: performance$cell })");
+  expect(body).toContain("(process) => process");
+  const later = js("process + globalThis.process.pid");
+  expect(later).toContain("process$cell + globalThis.process.pid");
+  cells.reset();
+});
