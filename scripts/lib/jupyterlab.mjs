@@ -49,6 +49,8 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog, e
     `--ServerApp.root_dir=${folder}`,
     // The list of extensions is shown and never fetched.
     "--LabApp.extension_manager=readonly",
+    // No search for language servers, which would call npm and write into the user's home.
+    "--LanguageServerManager.autodetect=False",
   ];
   // A process group of its own: ctrl-C in the terminal reaches only us, and we end the server in order. The token goes through the
   // environment, since arguments can be read by everybody on the machine.

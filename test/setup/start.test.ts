@@ -14,12 +14,18 @@ let home: string;
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), "sparselab-home-"));
 });
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const children: ChildProcess[] = [];
+afterAll(() => {
+  // A test that failed half way leaves its process: it stops what it started when it is asked to.
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+  rmSync(home, { recursive: true, force: true });
+});
 
 function start(...args: string[]) {
   const env = { ...process.env, HOME: home, DISPLAY: "", WAYLAND_DISPLAY: "" };
   // A group of its own, so that the test can press ctrl-C as a terminal does: for the whole group.
   const child = spawn(process.execPath, ["scripts/start.mjs", ...args], { cwd: root, env, detached: true });
+  children.push(child);
   const started = { child, output: "", exit: new Promise<number | null>((resolve) => child.once("close", resolve)) };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (started.output += data));
   return started;
