@@ -54,6 +54,8 @@ export class Compiler {
     };
     this.write(this.path("globals.d.ts"), GLOBAL_TYPES);
     this.write(this.draft, "export {};");
+    // Read once, and kept while no cell imports it.
+    this.write(this.path("keep.ts"), 'import "sparselab";');
     this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry(true, cwd));
   }
 
@@ -102,7 +104,9 @@ export class Compiler {
       return ts.resolveModuleName(name, from, this.#options, moduleHost, remembered, undefined, mode);
     };
 
-    return {
+    /** TypeScript's own hosts have this too, though it is not among the declared. */
+    type Host = ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache };
+    const host: Host = {
       getCompilationSettings: () => this.#options,
       getCurrentDirectory: () => cwd,
       getDefaultLibFileName: ts.getDefaultLibFilePath,
@@ -130,9 +134,12 @@ export class Compiler {
       directoryExists: ts.sys.directoryExists,
       getDirectories: ts.sys.getDirectories,
       realpath: ts.sys.realpath,
+      // Without it every new program reads the package.json of every file again.
+      getModuleResolutionCache: () => cache,
       resolveModuleNameLiterals: (literals, from, _redirect, options, file) =>
         literals.map((l) => resolve(l.text, from, ts.getModeForUsageLocation(file, l, options))),
     };
+    return host;
   }
 }
 

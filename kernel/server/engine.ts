@@ -38,7 +38,7 @@ interface Current {
 export class Engine {
   readonly #cwd: string;
   readonly #listener: EngineListener;
-  #child: ChildProcess;
+  #child: ChildProcess | undefined;
   #current: Current | undefined;
   #closed = false;
   #marks: Array<{ key: string; seen: () => void }> = [];
@@ -53,6 +53,7 @@ export class Engine {
     return new Promise((done) => {
       this.#current = { key, done, stopTimer: undefined, gaveUp: false };
       const request: EngineRequest = { op: "run", cell, key, silent };
+      this.#child ??= this.#start();
       (this.#child.stdio[3] as Writable).write(encodeFrame(request));
     });
   }
@@ -60,7 +61,7 @@ export class Engine {
   /** Stops the running cell; where nothing helps, ends the engine. */
   stop(): void {
     const current = this.#current;
-    if (!current) return;
+    if (!current || !this.#child) return;
     ((this.#child.stdio as readonly unknown[])[5] as Writable).write("s");
     current.stopTimer ??= setTimeout(() => {
       current.gaveUp = true;
@@ -71,9 +72,10 @@ export class Engine {
   /** Ends the engine and what its cells started; resolves when it is gone. */
   close(): Promise<void> {
     this.#closed = true;
+    const child = this.#child;
     const gone = new Promise<void>((done) => {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) done();
-      this.#child.once("exit", () => done());
+      if (!child || child.exitCode !== null || child.signalCode !== null) return done();
+      child.once("exit", () => done());
       setTimeout(done, MARK_PATIENCE).unref();
     });
     this.#kill();
@@ -82,7 +84,7 @@ export class Engine {
 
   /** The engine leads a process group: what its cells started ends with it. */
   #kill(): void {
-    if (this.#child.pid === undefined) return;
+    if (this.#child?.pid === undefined) return;
     try {
       process.kill(-this.#child.pid, "SIGKILL");
     } catch {
@@ -101,9 +103,13 @@ export class Engine {
     // A pipe to a process that is just dying: its exit says all there is to say.
     for (const stream of child.stdio) stream?.on("error", () => {});
 
+    let ready = false;
     const reader = new FrameReader<EngineEvent>();
     (child.stdio[4] as Readable).on("data", (chunk: Buffer) => {
-      for (const { message } of reader.push(chunk)) this.#receive(message);
+      for (const { message } of reader.push(chunk)) {
+        if (message.event === "ready") ready = true;
+        else this.#receive(message);
+      }
     });
     this.#native(child.stdout!, "stdout");
     this.#native(child.stderr!, "stderr");
@@ -116,7 +122,7 @@ export class Engine {
     const gone = (code: number | null, signal: string | null): void => {
       if (over) return;
       over = true;
-      if (!this.#closed) this.#gone(spawnFailure ?? (signal ? `by signal ${signal}` : `with exit code ${code}`));
+      if (!this.#closed) this.#gone(spawnFailure ?? (signal ? `by signal ${signal}` : `with exit code ${code}`), ready);
     };
     child.on("close", gone);
     // A grandchild may hold the pipes open: what is in them has arrived by then.
@@ -124,9 +130,9 @@ export class Engine {
     return child;
   }
 
-  #receive(event: EngineEvent): void {
+  #receive(event: Exclude<EngineEvent, { event: "ready" }>): void {
     if (event.event !== "done") {
-      if (event.event !== "ready") this.#listener.output(event);
+      this.#listener.output(event);
       return;
     }
     const current = this.#current;
@@ -139,12 +145,13 @@ export class Engine {
     });
   }
 
-  #gone(how: string): void {
+  #gone(how: string, wasReady: boolean): void {
     const current = this.#current;
     this.#current = undefined;
     clearTimeout(current?.stopTimer);
     this.#marks = [];
-    this.#child = this.#start();
+    // One that cannot even start is tried again with the next cell, not for ever.
+    this.#child = wasReady ? this.#start() : undefined;
     const lost = "Its variables are lost; a new engine is ready: run the cells that make them again.";
     if (!current) {
       this.#listener.died(`The engine that runs the cells ended ${how}. ${lost}`);

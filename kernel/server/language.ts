@@ -10,7 +10,7 @@ interface Waiting {
 
 export class Language {
   readonly #cwd: string;
-  #worker: Worker;
+  #worker: Worker | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #ids = 0;
   #closed = false;
@@ -24,13 +24,14 @@ export class Language {
     return new Promise((resolve, reject) => {
       const id = ++this.#ids;
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+      this.#worker ??= this.#start();
       this.#worker.postMessage({ id, call, ask } satisfies LanguageRequest);
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
   }
 
   #start(): Worker {
@@ -49,7 +50,7 @@ export class Language {
       if (this.#closed) return;
       const lost = [...this.#waiting.values()];
       this.#waiting.clear();
-      this.#worker = this.#start();
+      this.#worker = undefined; // The next call starts another: one that cannot start must not be started for ever.
       for (const { reject } of lost) reject(reason);
     });
     return worker;

@@ -32,9 +32,9 @@ export interface Answer {
 }
 
 /** Tests run from the root of the package. */
-const main = resolve("dist/kernel/server/main.js");
+export const kernelMain = resolve("dist/kernel/server/main.js");
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
       { length: count },
@@ -83,7 +83,7 @@ export class Client {
     };
     const file = join(folder, "connection.json");
     writeFileSync(file, JSON.stringify(this.connection));
-    this.process = spawn(process.execPath, [main, file], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    this.process = spawn(process.execPath, [kernelMain, file], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
     this.process.stderr!.on("data", (chunk: Buffer) => {
       this.log += chunk.toString();
     });

@@ -1,7 +1,10 @@
 /** The stop button stops, the rest of the kernel answers meanwhile, and the kernel outlives its engine. */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Client } from "./client.js";
+import { Client, freePorts, kernelMain } from "./client.js";
 
 let kernel: Client;
 beforeAll(async () => {
@@ -10,12 +13,16 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.close());
 
-/** Whether a process ends within 3 s; one that only waits to be collected by its parent has ended. */
+/** Whether a process ends within 5 s; one that only waits to be collected by its parent has ended. */
 async function gone(pid: number): Promise<boolean> {
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < 50; i++) {
     await pause(100);
-    const { status, stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-    if (status !== 0 || stdout.trim().startsWith("Z")) return true;
+    try {
+      process.kill(pid, 0);
+      if (/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"))) return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return true;
+    }
   }
   return false;
 }
@@ -122,6 +129,25 @@ test("shutdown answers and leaves no process", async () => {
   await other.close();
   expect(await gone(pid)).toBe(true);
   void busy;
+});
+
+test("a kernel whose front end was killed ends, and its engine too", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sparselab-parent-"));
+  const file = join(folder, "connection.json");
+  const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts(5);
+  writeFileSync(
+    file,
+    JSON.stringify({ transport: "tcp", ip: "127.0.0.1", key: "", shell_port, control_port, stdin_port, iopub_port, hb_port }),
+  );
+  const script = `const { pid } = require("node:child_process").spawn(process.execPath, [${JSON.stringify(kernelMain)}, ${JSON.stringify(file)}],
+    { stdio: "ignore", env: { ...process.env, JPY_PARENT_PID: String(process.pid) } }); console.log(pid); setInterval(() => {}, 1000)`;
+  const parent = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  const pid = Number(await new Promise((done) => parent.stdout.once("data", done)));
+  await pause(1000);
+  process.kill(pid, 0);
+  parent.kill("SIGKILL");
+  expect(await gone(pid)).toBe(true);
+  rmSync(folder, { recursive: true });
 });
 
 test("a killed server leaves no engine behind, even one that computes", async () => {
