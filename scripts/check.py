@@ -1,7 +1,6 @@
 """Runs one cell on the kernel `sparselab` without a browser, and checks what came out: `npm start -- --check`.
 
-The cell goes the whole way: TypeScript, the package's name, the native executor, the bundled model. Arguments: the folder of the
-notebooks, the model's path in it.
+The cell goes the whole way: TypeScript, the package's name, the native executor, the bundled model. Argument: the folder it runs in.
 """
 
 import sys
@@ -11,16 +10,16 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 CELL = """
-import {{ load }} from "sparselab";
-const model = await load({model!r});
+import { load, tinyWorld } from "sparselab";
+const model = await load(tinyWorld);
 const answer: number = 6 * 7;
-console.log(`answer ${{answer}}`);
+console.log(`answer ${answer}`);
 """
 
 
 def main() -> int:
-    folder, model = sys.argv[1:]
-    notebook = new_notebook(cells=[new_code_cell(CELL.format(model=model))])
+    folder = sys.argv[1]
+    notebook = new_notebook(cells=[new_code_cell(CELL)])
     client = NotebookClient(notebook, kernel_name="sparselab", timeout=120, resources={"metadata": {"path": folder}})
     try:
         client.execute()

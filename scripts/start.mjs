@@ -13,8 +13,6 @@ import { firstNotebook, jupyterEnvironment, notebooks, python, serverLog } from 
 import { main, run, SetupError, seconds, step } from "./lib/step.mjs";
 import { setUp } from "./setup.mjs";
 
-const model = "models/tiny-world.q8_0.gguf";
-
 function portOf(text) {
   if (text === undefined) return undefined;
   const port = Number(text);
@@ -25,7 +23,7 @@ function portOf(text) {
 
 async function check() {
   const output = await step("kernel check: one cell that loads the bundled model", () =>
-    run(python, [join(import.meta.dirname, "check.py"), notebooks, model], { env: jupyterEnvironment() }),
+    run(python, [join(import.meta.dirname, "check.py"), notebooks], { env: jupyterEnvironment() }),
   );
   process.stdout.write(`${output}the kernel works\n`);
 }

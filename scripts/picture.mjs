@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+/** `node scripts/picture.mjs`: writes docs/pareto.png anew, after the first notebook was saved anew. */
+import { writeFileSync } from "node:fs";
+import { picture, savedPicture } from "./lib/picture.mjs";
+
+writeFileSync(picture, savedPicture());
+process.stdout.write(`${picture}\n`);

@@ -1,0 +1,47 @@
+/** README.md keeps its word: its cell runs on the kernel, and each of its commands ends well. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "..", "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+/** The fenced blocks of a language. */
+const blocks = (language: string) =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([^]+?)^\`\`\``, "gm"))].map((match) => match[1]!);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "sparselab-readme-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the cell runs and prints its points", { timeout: 240_000 }, async () => {
+  const cells = blocks("ts");
+  expect(cells.length).toBe(1);
+  const path = join(folder, "readme.ipynb");
+  // Its text lies where the notebooks lie.
+  const source = cells[0]!.replace('corpus("models', `corpus("${join(root, "notebooks", "models")}`);
+  const cell = { cell_type: "code", id: "readme", metadata: {}, source, outputs: [], execution_count: null };
+  const kernelspec = { name: "sparselab", display_name: "sparselab", language: "typescript" };
+  writeFileSync(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells: [cell] }));
+  await run(join(root, ".venv", "bin", "jupyter"), ["execute", "--inplace", path]);
+  const saved = JSON.parse(readFileSync(path, "utf8")) as { cells: { outputs: { name?: string; text?: string | string[] }[] }[] };
+  const printed = saved.cells[0]!.outputs.filter(({ name }) => name === "stdout").flatMap(({ text }) => text ?? []);
+  expect(printed.join("").match(/kind: 'fatrelu'/g)?.length).toBe(6);
+});
+
+test("each command of the command line ends well", { timeout: 240_000 }, async () => {
+  const commands = blocks("sh").flatMap((block) => block.split("\n").filter((line) => line.startsWith("npx sparselab ")));
+  expect(commands.length).toBeGreaterThanOrEqual(5);
+  for (const command of commands) {
+    // What it writes goes into the temporary folder.
+    const words = command.match(/"[^"]*"|\S+/g)!.slice(2);
+    const args = words.map((word, i) => (words[i - 1] === "--out" ? join(folder, word) : word.replaceAll('"', "")));
+    const { stdout, stderr } = await run(process.execPath, ["dist/cli/main.js", ...args], { cwd: root });
+    expect(stdout + stderr, command).not.toBe("");
+  }
+});
