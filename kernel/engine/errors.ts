@@ -68,6 +68,16 @@ const isErrorLike = (value: unknown): value is ErrorLike =>
   value instanceof Error || (typeof value === "object" && value !== null && "stack" in value && "message" in value);
 
 export function failureOf(thrown: unknown): Failure {
+  try {
+    return describe(thrown);
+  } catch {
+    // A getter of it throws, or a proxy: the cell must end all the same.
+    const evalue = "a value was thrown that cannot be shown";
+    return { ename: "Thrown", evalue, traceback: [`${paint("red", "Thrown")}: ${evalue}`] };
+  }
+}
+
+function describe(thrown: unknown): Failure {
   if (!isErrorLike(thrown)) {
     const text = inspect(thrown, { depth: 2 });
     return {

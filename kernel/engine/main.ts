@@ -26,7 +26,11 @@ Object.assign(globalThis, { require: cellRequire, __dirname: cellMeta.dirname, _
 // What a cell leaves behind (a timer, a forgotten promise) may fail later: say so where that cell is, and go on.
 const report = (what: string) => (error: unknown) => {
   if (error instanceof Interrupted) return;
-  process.stderr.write(`${what}: ${failureOf(error).traceback.join("\n")}\n`);
+  try {
+    process.stderr.write(`${what}: ${failureOf(error).traceback.join("\n")}\n`);
+  } catch (refused) {
+    if (!(refused instanceof Interrupted)) throw refused; // What a stopped cell leaves behind is of no interest.
+  }
 };
 process.on("uncaughtException", report("Uncaught"));
 process.on("unhandledRejection", report("Unhandled rejection"));

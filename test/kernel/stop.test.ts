@@ -71,6 +71,18 @@ test("what a stopped cell still does prints nothing more", async () => {
   expect(kernel.received.slice(before).filter((m) => m.type === "stream")).toEqual([]);
 });
 
+test("what a stopped cell left behind may fail later without harm", async () => {
+  const cell = kernel.execute(`let survivor = 1;
+    setTimeout(() => { throw new Error("late") }, 400);
+    void new Promise((_, fail) => setTimeout(() => fail(new Error("later")), 450));
+    await new Promise(() => {})`);
+  await pause(150);
+  await kernel.request("interrupt_request", {}, "control");
+  await cell;
+  await pause(500);
+  expect((await kernel.execute("survivor")).text).toBe("1");
+});
+
 test("completion and help answer while a cell computes", async () => {
   const cell = kernel.execute("for (;;) {}");
   await pause(200);
