@@ -6,6 +6,7 @@ import { setMaxListeners } from "node:events";
 import vm from "node:vm";
 import { type CompiledCell, type EngineRequest, endMarker, type Failure } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
+import { collectLargeArrays } from "./collect.js";
 import { bundleOf, plain } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
@@ -128,6 +129,7 @@ function end(me: Running, failure?: Failure): void {
     if (running === me) running = undefined;
     for (const fd of [1, 2]) writeAll(fd, Buffer.from(endMarker(key)));
     emit({ event: "done", key, failure, unassigned });
+    setTimeout(collectLargeArrays, 0); // When nothing of this cell is on the stack any more.
   });
 }
 

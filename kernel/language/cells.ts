@@ -18,8 +18,10 @@ interface Meaning {
 }
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
-/** Top-level statements that cells add to, and what a notebook may do that a module may not: `import x = require()`. */
+/** Errors of modules that are none in a cell: `import x = require()`. */
 const ALLOWED = new Set([1202]);
+/** A `// @ts-nocheck` among the comments at the top of a cell. */
+const UNCHECKED = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/;
 
 export class Cells {
   readonly compiler: Compiler;
@@ -52,24 +54,24 @@ export class Cells {
     const already = exported(alone);
     const exports = [...names.keys()].filter((n) => !already.has(n)).join(", ");
     this.compiler.write(path, `${header}\n${code}\nexport { ${exports} };`);
-
-    const program = this.compiler.program();
-    const file = program.getSourceFile(path)!;
-    const unchecked = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/.test(code);
-    const errors = unchecked ? [] : program.getSemanticDiagnostics(file).filter(isError);
-    if (errors.length) {
-      const failure = diagnosticsFailure(errors, code, label, start);
-      this.compiler.remove(path);
-      return { failure };
-    }
+    this.compiler.write(this.compiler.draft, "export {};"); // What is only being typed must not bear on what runs.
     const variables = new Set([...live].map(runtimeName));
-    const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables });
-
-    this.#cells.set(serial, { refersTo, keep: augments });
-    this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
-    for (const [name, declared] of names) this.#names.set(name, { cell: serial, declared });
-    this.#sweep();
-    return { cell: { label, js, map, code, names: [...variables] } };
+    let ready = false;
+    try {
+      const program = this.compiler.program();
+      const file = program.getSourceFile(path)!;
+      const errors = UNCHECKED.test(code) ? [] : program.getSemanticDiagnostics(file).filter(isError);
+      if (errors.length) return { failure: diagnosticsFailure(errors, code, label, start) };
+      const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables });
+      ready = true;
+      this.#cells.set(serial, { refersTo, keep: augments });
+      this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
+      for (const [name, declared] of names) this.#names.set(name, { cell: serial, declared });
+      this.#sweep();
+      return { cell: { label, js, map, code, names: [...variables] } };
+    } finally {
+      if (!ready) this.compiler.remove(path);
+    }
   }
 
   /** The cell failed before it came to these variables: they mean what they meant before it. */

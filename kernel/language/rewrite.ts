@@ -8,7 +8,7 @@
  */
 import ts from "typescript";
 import { isVar } from "./names.js";
-import { renamedIn, runtimeName } from "./shadow.js";
+import { cellName, renamedIn, runtimeName } from "./shadow.js";
 
 /** The engine's hooks, as the rewritten cell calls them. */
 export const HOOKS = "__sparselab__";
@@ -38,7 +38,7 @@ export function rewriteCell(input: RewriteInput): { js: string; map: string } {
     { before: [callImports(input, calls)], after: [assignDeclarations(input.live, calls)] },
   );
   // One line stands before TypeScript's own: the engine starts counting at line 0.
-  const body = js.replace(/^\/\/# sourceMappingURL=.*$/m, "");
+  const body = js.slice(0, js.lastIndexOf("//# sourceMappingURL="));
   return { js: `(async () => { "use strict";\n${body}\n})()`, map };
 }
 
@@ -212,7 +212,7 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
         );
         hoisted.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), at(made, s))), s));
       } else if (ts.isClassDeclaration(s) && s.name && live.has(s.name.text)) {
-        const made = at(f.createClassExpression(undefined, s.name, undefined, s.heritageClauses, s.members), s);
+        const made = at(f.createClassExpression(undefined, cellName(s.name.text), undefined, s.heritageClauses, s.members), s);
         rest.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), made)), s));
       } else if (ts.isVariableStatement(s) && s.declarationList.declarations.every((d) => ours(d.name))) {
         for (const value of assignments(s.declarationList)) rest.push(at(f.createExpressionStatement(value), value));
