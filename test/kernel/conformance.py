@@ -1,7 +1,7 @@
 """The suite of jupyter_kernel_test for the kernel `sparselab`, with every sample filled in.
 
-Run by Jupyter's Python environment, which has the kernelspec: `.venv/bin/python test/kernel/conformance.py`. A number behind it runs the
-suite so many times in a row, each time on new kernels.
+Run by Jupyter's Python environment, which has the kernelspec: `.venv/bin/python test/kernel/conformance.py`. A number
+behind it runs the suite so many times in a row, each time on new kernels.
 """
 
 import sys
