@@ -189,10 +189,25 @@ describe("sparselab", () => {
     expect(await ok("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it("install writes the kernelspec under a prefix, and takes it away again", async () => {
+  it("install writes the kernelspec under a prefix, and uninstall takes it away", async () => {
     const { folder: at } = JSON.parse(await ok("install", "--prefix", dir.path, "--json"));
     expect(JSON.parse(readFileSync(join(at, "kernel.json"), "utf8"))).toMatchObject({ language: "typescript" });
-    await ok("install", "--prefix", dir.path, "--remove");
+    expect(await ok("uninstall", "--prefix", dir.path)).toBe(`removed kernel sparselab: ${at}\n`);
     expect(existsSync(at)).toBe(false);
+    expect(await ok("uninstall", "--prefix", dir.path)).toBe(`no kernel sparselab was installed in ${at}\n`);
+  });
+  it("install without a prefix goes where Jupyter keeps the user's own data", async () => {
+    const data = join(dir.path, "data");
+    const before = process.env.JUPYTER_DATA_DIR;
+    process.env.JUPYTER_DATA_DIR = data; // The command inherits it.
+    try {
+      const { folder: at } = JSON.parse(await ok("install", "--json"));
+      expect(at).toBe(join(data, "kernels", "sparselab"));
+      expect(existsSync(join(at, "logo-svg.svg"))).toBe(true);
+      expect(JSON.parse(await ok("uninstall", "--json"))).toEqual({ folder: at, removed: true });
+    } finally {
+      if (before === undefined) delete process.env.JUPYTER_DATA_DIR;
+      else process.env.JUPYTER_DATA_DIR = before;
+    }
   });
 });

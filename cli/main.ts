@@ -14,9 +14,10 @@ import { logits } from "./commands/logits.js";
 import { measure } from "./commands/measure.js";
 import { sweep } from "./commands/sweep.js";
 import { tokenize } from "./commands/tokenize.js";
+import { uninstall } from "./commands/uninstall.js";
 import { print } from "./model.js";
 
-const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, logits, measure, sweep, lab, install };
+const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, logits, measure, sweep, lab, install, uninstall };
 
 function helpText(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));

@@ -1,17 +1,24 @@
 /**
- * Writes the kernelspec `sparselab` under a prefix: `PREFIX/share/jupyter/kernels/sparselab/kernel.json`.
+ * Writes the kernelspec `sparselab`, kernel.json and its logos, where Jupyter looks for kernels, and takes it away again.
  * As a command: `node dist/kernel/install.js --prefix PREFIX`.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 export const KERNEL_NAME = "sparselab";
+/** The names under which front ends look for them. */
+const LOGOS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
+
+/** The package's folder: this file lies elsewhere in it once it is compiled. */
+const root = dirname(createRequire(import.meta.url).resolve("sparselab/package.json"));
 
 export function kernelspec(): object {
   return {
-    argv: [process.execPath, fileURLToPath(new URL("./server/main.js", import.meta.url)), "{connection_file}"],
+    argv: [process.execPath, join(root, "dist", "kernel", "server", "main.js"), "{connection_file}"],
     display_name: "sparselab (TypeScript)",
     language: "typescript",
     interrupt_mode: "message",
@@ -20,24 +27,41 @@ export function kernelspec(): object {
 }
 
 /**
- * @param prefix an environment's folder (`.venv`), or `~/.local` for the user
+ * Jupyter's data folder: under a prefix (an environment such as `.venv`), or the user's own, which is found as Jupyter finds it.
+ * https://docs.jupyter.org/en/latest/use/jupyter-directories.html
+ */
+export function dataFolder(prefix?: string, env: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
+  if (prefix !== undefined) return resolve(prefix, "share", "jupyter");
+  if (env.JUPYTER_DATA_DIR) return resolve(env.JUPYTER_DATA_DIR);
+  const home = env.HOME || homedir();
+  if (platform === "darwin") {
+    const platformFolders = !["", "0", "n", "no", "false", "off"].includes((env.JUPYTER_PLATFORM_DIRS ?? "").toLowerCase());
+    return platformFolders ? join(home, "Library", "Application Support", "jupyter") : join(home, "Library", "Jupyter");
+  }
+  return join(env.XDG_DATA_HOME || join(home, ".local", "share"), "jupyter");
+}
+
+const kernelFolder = (prefix?: string): string => join(dataFolder(prefix), "kernels", KERNEL_NAME);
+
+/**
+ * @param prefix an environment's folder; without it, for the user
  * @returns the folder of the kernelspec
  */
-export function installKernel(prefix: string): string {
+export function installKernel(prefix?: string): string {
   const folder = kernelFolder(prefix);
   mkdirSync(folder, { recursive: true });
+  for (const logo of LOGOS) copyFileSync(join(root, "kernel", "logos", logo), join(folder, logo));
   writeFileSync(join(folder, "kernel.json"), `${JSON.stringify(kernelspec(), null, 2)}\n`);
   return folder;
 }
 
-/** Removes what `installKernel` wrote. */
-export function uninstallKernel(prefix: string): string {
+/** Removes the kernelspec; `removed` is false where there was none. */
+export function uninstallKernel(prefix?: string): { readonly folder: string; readonly removed: boolean } {
   const folder = kernelFolder(prefix);
+  const removed = existsSync(folder);
   rmSync(folder, { recursive: true, force: true });
-  return folder;
+  return { folder, removed };
 }
-
-const kernelFolder = (prefix: string): string => join(prefix, "share", "jupyter", "kernels", KERNEL_NAME);
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { prefix } = parseArgs({ options: { prefix: { type: "string" } } }).values;

@@ -26,7 +26,7 @@ function writeSettings() {
 async function kernelspec() {
   const install = inClone("dist", "kernel", "install.js");
   const stamp = join(venv, "share", "jupyter", "kernels", "sparselab", ".stamp");
-  const hash = fingerprint([install], [process.execPath, inClone()]);
+  const hash = fingerprint([install, ...filesUnder(inClone("kernel", "logos"), /./)], [process.execPath, inClone()]);
   if (isCurrent(stamp, hash)) return;
   await step("kernelspec sparselab into .venv/share/jupyter", async () => {
     const { installKernel } = await import(pathToFileURL(install).href);

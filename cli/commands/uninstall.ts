@@ -1,0 +1,21 @@
+/** `sparselab uninstall`: takes away what `sparselab install` registered. */
+import { type Command, parse } from "../arguments.js";
+import { print, printJson } from "../model.js";
+
+const help = `usage: sparselab uninstall [--prefix DIR] [--json]
+
+Removes the Jupyter kernel "sparselab" of the user; where there is none, says so.
+
+  --prefix DIR   the one under DIR/share/jupyter instead`;
+
+export const uninstall: Command = {
+  about: "removes the Jupyter kernel again",
+  help,
+  async run(args) {
+    const { values } = parse(args, { prefix: { type: "string" } }, []);
+    const { uninstallKernel } = await import("../../kernel/install.js");
+    const { folder, removed } = uninstallKernel(values.prefix);
+    if (values.json) printJson({ folder, removed });
+    else print(removed ? `removed kernel sparselab: ${folder}` : `no kernel sparselab was installed in ${folder}`);
+  },
+};
