@@ -42,10 +42,11 @@ export function mapPositions(text: string): string {
 
 /** Makes `error.stack` speak of the cell's own lines wherever it is printed. */
 export function installStackTraces(): void {
+  Error.stackTraceLimit = 50; // Ten frames of a library would hide the cell that called it.
   Error.prepareStackTrace = (error, frames) => {
     let head: string;
     try {
-      head = String(error);
+      head = Error.prototype.toString.call(error);
     } catch {
       head = "Error";
     }
@@ -121,10 +122,12 @@ function traceback(error: ErrorLike, depth = 0): string[] {
   return lines;
 }
 
-/** The `at` lines. A message of several lines stands before them in `stack`, so they are looked for from the end. */
+/** The `at` lines, without the message: that may have such lines too. */
 function stackFrames(error: ErrorLike): string[] {
   if (typeof error.stack !== "string") return [];
-  return error.stack.split("\n").filter((l) => /^\s+at /.test(l) && !HIDDEN.test(l));
+  const head = Error.prototype.toString.call(error);
+  const rest = error.stack.startsWith(head) ? error.stack.slice(head.length) : error.stack;
+  return rest.split("\n").filter((l) => /^\s+at /.test(l) && !HIDDEN.test(l));
 }
 
 const indented = (lines: readonly string[]): string[] => lines.map((l) => l.replace(/^/gm, "  "));

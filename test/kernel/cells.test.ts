@@ -152,6 +152,8 @@ describe("errors", () => {
     expect(text).toMatch(/^Error: outer\n {4}at cell \d+:2:7/);
     expect(text).toMatch(/caused by TypeError: inner/);
     expect(await failing("throw { odd: 1 }")).toMatchObject({ ename: "Thrown", evalue: "{ odd: 1 }" });
+    const lines = (await failing("throw new Error('a\\n    at fake (cell 1:1:1)')")).text;
+    expect(lines.match(/^ +at .*/gm)).toEqual(["    at fake (cell 1:1:1)", expect.stringMatching(/^ {4}at cell \d+:1:7$/)]);
     const hostile = "throw Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('no') } })";
     expect(await failing(hostile)).toMatchObject({ ename: "Thrown", evalue: "a value was thrown that cannot be shown" });
   });
