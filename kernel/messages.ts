@@ -3,6 +3,7 @@
  * (the process that runs cells). Plain data only.
  */
 import type { MimeBundle } from "../lab/display.js";
+import type { CommOut, CommType } from "./comms/host.js";
 
 /** A failure as the Jupyter protocol words it. */
 export interface Failure {
@@ -24,14 +25,27 @@ export interface CompiledCell {
   readonly names: readonly string[];
 }
 
-export type EngineRequest = {
-  readonly op: "run";
-  readonly cell: CompiledCell;
-  /** Key of the cell that outputs are attributed to (the request's msg_id). */
-  readonly key: string;
-  /** No result is shown. */
-  readonly silent: boolean;
-};
+export type EngineRequest =
+  | {
+      readonly op: "run";
+      readonly cell: CompiledCell;
+      /** Key of the cell that outputs are attributed to (the request's msg_id). */
+      readonly key: string;
+      /** No result is shown. */
+      readonly silent: boolean;
+    }
+  | {
+      /** A comm message of the front end; its buffers are the frame's. Answered by `commDone`. */
+      readonly op: "comm";
+      /** The message's msg_id. */
+      readonly id: string;
+      readonly type: CommType;
+      readonly content: Readonly<Record<string, unknown>>;
+      readonly metadata: Readonly<Record<string, unknown>>;
+    };
+
+export type RunRequest = Extract<EngineRequest, { op: "run" }>;
+export type CommRequest = Extract<EngineRequest, { op: "comm" }>;
 
 export type OutputType = "display_data" | "update_display_data" | "execute_result" | "clear_output";
 
@@ -47,6 +61,10 @@ export type EngineEvent =
       readonly displayId?: string;
       readonly wait?: boolean;
     }
+  /** A comm message for the front end; its buffers are the frame's. */
+  | ({ readonly event: "comm" } & CommOut)
+  /** The front end's comm message was dealt with. */
+  | { readonly event: "commDone"; readonly id: string }
   | {
       readonly event: "done";
       readonly key: string;

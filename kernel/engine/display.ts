@@ -5,8 +5,8 @@
 import { inspect } from "node:util";
 import { displaySymbol, type MimeBundle, type Notebook } from "../../lab/display.js";
 import type { EngineEvent } from "../messages.js";
-import { emit } from "./events.js";
 import { currentCell, refuseStopped } from "./output.js";
+import { send } from "./work.js";
 
 /** Text of a value that has no display of its own. */
 export function readable(value: unknown): string {
@@ -35,7 +35,7 @@ type Output = Omit<Extract<EngineEvent, { event: "output" }>, "event" | "key">;
 
 function output(key: string | undefined, what: Output): void {
   refuseStopped(key);
-  emit({ event: "output", key, ...what });
+  send({ event: "output", key, ...what });
 }
 
 /** Shows a bundle under the running cell; for tslab's module and our own. */

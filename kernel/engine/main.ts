@@ -6,6 +6,7 @@ import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import type { EngineRequest } from "../messages.js";
 import { FrameReader } from "../pipe.js";
+import { handleComm, installComms, stopHandlers } from "./comms.js";
 import { installNotebook } from "./display.js";
 import { failureOf, installStackTraces } from "./errors.js";
 import { emit, REQUEST_FD } from "./events.js";
@@ -17,6 +18,7 @@ import type { StopMessage } from "./watch.js";
 installStackTraces();
 captureOutput();
 installNotebook({ signal: currentSignal, cell: currentExecution, atEnd });
+installComms();
 
 // What a rewritten cell calls (language/rewrite.ts).
 const hooks = Object.freeze({ load, pick, require: cellRequire, meta: cellMeta, result: setResult });
@@ -41,7 +43,10 @@ const answered = new Int32Array(new SharedArrayBuffer(4));
 const watch = new Worker(new URL("./watch.js", import.meta.url), { workerData: { answered } });
 watch.on("message", ({ request, forced }: StopMessage) => {
   // A script may be ended again while this runs; it is asked again until the count says that it came to its end.
-  if (Atomics.load(answered, 0) < request) stopCell(forced ? "forced" : "asked");
+  if (Atomics.load(answered, 0) < request) {
+    stopCell(forced ? "forced" : "asked");
+    stopHandlers();
+  }
   Atomics.store(answered, 0, request);
   Atomics.notify(answered, 0);
 });
@@ -50,9 +55,10 @@ watch.unref();
 const reader = new FrameReader<EngineRequest>();
 const requests = new Socket({ fd: REQUEST_FD, readable: true, writable: false });
 requests.on("data", (chunk: Buffer) => {
-  for (const { message } of reader.push(chunk)) {
+  for (const { message, buffers } of reader.push(chunk)) {
     // In a turn of its own: a stop unwinds everything below a cell.
     if (message.op === "run") setImmediate(runCell, message);
+    else setImmediate(handleComm, message, buffers);
   }
 });
 requests.on("close", () => process.exit(0));

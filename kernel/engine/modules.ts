@@ -15,6 +15,7 @@ const parent = pathToFileURL(join(folder, "notebook.mjs"));
 export const cellRequire = createRequire(parent);
 const OWN: Readonly<Record<string, URL>> = {
   sparselab: new URL("../../lab/index.js", import.meta.url),
+  "sparselab/notebook": new URL("../notebook/index.js", import.meta.url),
   tslab: new URL("./tslab.js", import.meta.url),
 };
 

@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { Console } from "node:console";
 import { Writable } from "node:stream";
 import type { InspectOptions } from "node:util";
-import { emit } from "./events.js";
+import { currentWork, send } from "./work.js";
 
 /** The key of the cell that the running code belongs to. */
 export const cellOf = new AsyncLocalStorage<string>();
@@ -36,6 +36,12 @@ export function silenceCell(key: string): void {
 }
 
 export function refuseStopped(key: string | undefined): void {
+  const work = currentWork();
+  if (work) {
+    // A widget outlives its cell, also one that was stopped.
+    if (work.controller.signal.aborted) throw new Interrupted();
+    return;
+  }
   if (key !== undefined && stopped.has(key)) throw new Interrupted();
 }
 
@@ -46,7 +52,7 @@ function print(name: "stdout" | "stderr", chunk: unknown, encoding?: unknown): v
     typeof chunk === "string"
       ? chunk
       : Buffer.from(chunk as Uint8Array).toString(typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
-  if (text) emit({ event: "stream", key, name, text });
+  if (text) send({ event: "stream", key, name, text });
 }
 
 /** Node keeps its books of asynchronous contexts on promises, where whoever prints one would see them. */

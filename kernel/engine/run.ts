@@ -4,13 +4,14 @@
  */
 import { setMaxListeners } from "node:events";
 import vm from "node:vm";
-import { type CompiledCell, type EngineRequest, endMarker, type Failure } from "../messages.js";
+import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
 import { collectLargeArrays } from "./collect.js";
 import { bundleOf, plain } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
 import { cellOf, outputsTo, silenceCell } from "./output.js";
+import { currentWork } from "./work.js";
 
 /** Milliseconds a stopped cell has to end by itself, so that its own clean-up is seen; and one whose script was ended by force. */
 const GRACE = { asked: 100, forced: 20 };
@@ -18,7 +19,7 @@ const GRACE = { asked: 100, forced: 20 };
 const WORK_AFTER_STOP = 1500;
 
 interface Running {
-  readonly request: EngineRequest;
+  readonly request: RunRequest;
   readonly controller: AbortController;
   result: { value: unknown } | undefined;
   /** Values of the cell's names before it ran. */
@@ -37,8 +38,10 @@ const signals = new Map<string, AbortSignal>();
 const SIGNALS = 100;
 let running: Running | undefined;
 
-/** The stop signal of the cell that asks. */
+/** The stop signal of the cell, or of the widget's handler, that asks. */
 export function currentSignal(): AbortSignal {
+  const work = currentWork();
+  if (work) return work.controller.signal;
   const key = cellOf.getStore() ?? running?.request.key;
   return (key !== undefined && signals.get(key)) || running?.controller.signal || new AbortController().signal;
 }
@@ -69,7 +72,7 @@ function declare(names: readonly string[]): void {
   for (const name of fresh) declared.add(name);
 }
 
-export function runCell(request: EngineRequest): void {
+export function runCell(request: RunRequest): void {
   const { cell, key, silent } = request;
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
@@ -150,8 +153,13 @@ async function finish(me: Running): Promise<void> {
   await Promise.race([all, hurried]);
 }
 
-/** Takes work that the running cell must do before its reply; without a running cell it is done at once. */
+/** Takes work that the running cell, or handler, must do before it is done; without either it is done at once. */
 export function atEnd(work: () => Promise<void>): void {
+  const handler = currentWork();
+  if (handler) {
+    handler.later.push(work);
+    return;
+  }
   const key = cellOf.getStore();
   if (running && !running.ended && (key === undefined || key === running.request.key)) running.work.push(work);
   else void work().catch((error: unknown) => process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`));

@@ -16,6 +16,7 @@ const dist = fileURLToPath(new URL("../../", import.meta.url));
 /** Modules that a cell finds in this package, whatever folder it runs in. */
 const OWN_TYPES: Readonly<Record<string, string>> = {
   sparselab: join(dist, "lab/index.d.ts"),
+  "sparselab/notebook": join(dist, "kernel/notebook/index.d.ts"),
   tslab: join(dist, "kernel/engine/tslab.d.ts"),
 };
 

@@ -6,13 +6,26 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
-import { type CompiledCell, type EngineEvent, type EngineRequest, endMarker, type Failure } from "../messages.js";
+import type { CommOut } from "../comms/host.js";
+import {
+  type CommRequest,
+  type CompiledCell,
+  type EngineEvent,
+  type EngineRequest,
+  endMarker,
+  type Failure,
+} from "../messages.js";
 import { encodeFrame, FrameReader } from "../pipe.js";
 
 /** Milliseconds after a stop request until the engine itself is ended. */
 const STOP_PATIENCE = 2000;
 /** Milliseconds to wait for native output that the engine's end-of-cell mark announces. */
 const MARK_PATIENCE = 500;
+
+/** What the engine needs of Node (engine/async-hooks.ts, engine/modules.ts); a later Node that has dropped a flag has no need of it. */
+const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve"].filter((f) =>
+  process.allowedNodeEnvironmentFlags.has(f),
+);
 
 /** How a cell ended. `restarted`: the engine, and every variable, is new. */
 export interface Outcome {
@@ -24,6 +37,11 @@ export interface Outcome {
 export interface EngineListener {
   /** Outputs, in order. `key` undefined: output that no cell could be found for. */
   output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void;
+  comm(message: CommOut, buffers: readonly Buffer[]): void;
+  /** The engine dealt with a comm message of the front end. */
+  commDone(id: string): void;
+  /** The engine died, in a cell or not: everything in it is gone. */
+  lost(): void;
   /** The engine died while no cell ran. */
   died(reason: string): void;
 }
@@ -58,11 +76,19 @@ export class Engine {
     });
   }
 
-  /** Stops the running cell; where nothing helps, ends the engine. */
+  /** Hands over a comm message of the front end; false where no engine could be started. */
+  comm(request: CommRequest, buffers: readonly Buffer[]): boolean {
+    if (!this.#child) return false;
+    (this.#child.stdio[3] as Writable).write(encodeFrame(request satisfies EngineRequest, buffers));
+    return true;
+  }
+
+  /** Stops the running cell and the handlers of widgets; where nothing stops the cell, ends the engine. */
   stop(): void {
     const current = this.#current;
-    if (!current || !this.#child) return;
+    if (!this.#child) return;
     ((this.#child.stdio as readonly unknown[])[5] as Writable).write("s");
+    if (!current) return;
     current.stopTimer ??= setTimeout(() => {
       current.gaveUp = true;
       this.#kill();
@@ -94,8 +120,7 @@ export class Engine {
 
   #start(): ChildProcess {
     const main = fileURLToPath(new URL("../engine/main.js", import.meta.url));
-    const flags = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve"];
-    const child = spawn(process.execPath, [...flags, main], {
+    const child = spawn(process.execPath, [...FLAGS, main], {
       cwd: this.#cwd,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
       detached: true,
@@ -106,9 +131,9 @@ export class Engine {
     let ready = false;
     const reader = new FrameReader<EngineEvent>();
     (child.stdio[4] as Readable).on("data", (chunk: Buffer) => {
-      for (const { message } of reader.push(chunk)) {
+      for (const { message, buffers } of reader.push(chunk)) {
         if (message.event === "ready") ready = true;
-        else this.#receive(message);
+        else this.#receive(message, buffers);
       }
     });
     this.#native(child.stdout!, "stdout");
@@ -130,11 +155,14 @@ export class Engine {
     return child;
   }
 
-  #receive(event: Exclude<EngineEvent, { event: "ready" }>): void {
-    if (event.event !== "done") {
-      this.#listener.output(event);
-      return;
-    }
+  #receive(event: Exclude<EngineEvent, { event: "ready" }>, buffers: readonly Buffer[]): void {
+    if (event.event === "comm") this.#listener.comm(event, buffers);
+    else if (event.event === "commDone") this.#listener.commDone(event.id);
+    else if (event.event === "done") this.#done(event);
+    else this.#listener.output(event);
+  }
+
+  #done(event: Extract<EngineEvent, { event: "done" }>): void {
     const current = this.#current;
     if (current?.key !== event.key) return;
     clearTimeout(current.stopTimer);
@@ -150,6 +178,7 @@ export class Engine {
     this.#current = undefined;
     clearTimeout(current?.stopTimer);
     this.#marks = [];
+    this.#listener.lost();
     // One that cannot even start is tried again with the next cell, not for ever.
     this.#child = wasReady ? this.#start() : undefined;
     const lost = "Its variables are lost; a new engine is ready: run the cells that make them again.";

@@ -4,6 +4,7 @@
  */
 import { createRequire } from "node:module";
 import type { EngineEvent, Failure } from "../messages.js";
+import { Comms } from "./comms.js";
 import type { Channel, Connection } from "./connection.js";
 import { Engine } from "./engine.js";
 import { History } from "./history.js";
@@ -64,6 +65,7 @@ export class Kernel {
   readonly #streams = new Streams<Request | undefined>((name, text, parent) =>
     this.#publish("stream", { name, text }, parent?.message),
   );
+  readonly #comms: Comms;
   readonly #log: (text: string) => void;
   readonly #connection: Connection;
   readonly #cells = new Map<string, Request>();
@@ -85,10 +87,25 @@ export class Kernel {
     this.#language = new Language(cwd);
     this.#engine = new Engine(cwd, {
       output: (event) => this.#output(event),
+      comm: (message, buffers) => {
+        this.#streams.flush();
+        this.#comms.publish(message, buffers);
+      },
+      commDone: (id) => {
+        this.#streams.flush();
+        this.#comms.done(id);
+      },
+      lost: () => this.#comms.lost(),
       died: (reason) => {
         void this.#language.ask("reset", null);
         this.#streams.write("stderr", `${reason}\n`, this.#last);
       },
+    });
+    this.#comms = new Comms({
+      status: (execution_state, parent) => this.#publish("status", { execution_state }, parent),
+      publish: (type, content, parent, metadata, buffers) => this.#publish(type, content, parent, metadata, buffers),
+      toEngine: (request, buffers) => this.#engine.comm(request, buffers),
+      cell: (key) => ((key !== undefined && this.#cells.get(key)) || this.#running || this.#last)?.message,
     });
   }
 
@@ -118,8 +135,7 @@ export class Kernel {
 
   /** The stop button, or Ctrl-C. */
   interrupt(): void {
-    if (!this.#running) return;
-    this.#stopNow();
+    if (this.#running) this.#stopNow();
     this.#engine.stop();
   }
 
@@ -127,8 +143,14 @@ export class Kernel {
     this.#sockets.send(channel, this.#wire.encode(message));
   }
 
-  #publish(type: string, content: object, parent: Message | undefined, metadata?: object): void {
-    this.#send("iopub", { type, content, parent, metadata });
+  #publish(
+    type: string,
+    content: object,
+    parent: Message | undefined,
+    metadata?: object,
+    buffers?: readonly Uint8Array[],
+  ): void {
+    this.#send("iopub", { type, content, parent, metadata, buffers });
   }
 
   #reply(channel: Channel, to: Message, content: object): void {
@@ -147,6 +169,7 @@ export class Kernel {
       void this.#pump();
       return;
     }
+    if (this.#comms.receive(message)) return;
     this.#publish("status", { execution_state: "busy" }, message);
     void this.#answer(message)
       .catch((error: unknown) => errorContent(error))
@@ -158,7 +181,8 @@ export class Kernel {
   }
 
   /** The content of the reply; undefined where none is due. */
-  async #answer({ header, content }: Message): Promise<object | undefined> {
+  async #answer(message: Message): Promise<object | undefined> {
+    const { header, content } = message;
     const code = typeof content.code === "string" ? content.code : "";
     const cursor = typeof content.cursor_pos === "number" ? content.cursor_pos : code.length;
     switch (header.msg_type) {
@@ -180,20 +204,13 @@ export class Kernel {
           history: this.#history.find(content).map(([s, n, input]) => [s, n, content.output ? [input, null] : input]),
         };
       case "comm_info_request":
-        return { status: "ok", comms: {} };
-      case "comm_open":
-        // No target is known yet: say so, as the protocol wants.
-        this.#publish("comm_close", { comm_id: content.comm_id, data: {} }, undefined);
-        return undefined;
-      case "comm_msg":
-      case "comm_close":
-        return undefined;
+        return this.#comms.info(content.target_name);
       case "interrupt_request":
         this.interrupt();
         return { status: "ok" };
       case "shutdown_request": {
         const reply = { status: "ok", restart: content.restart === true };
-        this.#publish("shutdown_reply", reply, undefined);
+        this.#publish("shutdown_reply", reply, message);
         return reply;
       }
       default:

@@ -1,0 +1,109 @@
+/**
+ * Comms: named lines between the kernel and the front end, over which either side sends JSON with binary buffers at any time. Widgets
+ * speak over them; so can any front-end extension that registers a target.
+ */
+import { randomUUID } from "node:crypto";
+import { type CommType, hostFor } from "./host.js";
+
+/** What came over a comm. */
+export interface CommMessage {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly buffers: readonly Uint8Array[];
+  /** The message's id, for an answer that refers to it. */
+  readonly id: string;
+}
+
+export interface SendOptions {
+  metadata?: Readonly<Record<string, unknown>>;
+  buffers?: readonly Uint8Array[];
+  /** The id of the front end's message that this one answers. */
+  answers?: string;
+}
+
+const live = new Map<string, Comm>();
+type Opened = (comm: Comm, message: CommMessage) => unknown;
+const targets = new Map<string, { readonly key: string | undefined; readonly opened: Opened }>();
+
+export class Comm {
+  readonly id: string;
+  readonly target: string;
+  /** The cell that opened it: what its handlers print goes there. */
+  readonly key: string | undefined;
+  /** Called with every message of the front end. */
+  onMessage: ((message: CommMessage) => unknown) | undefined;
+  /** Called when the front end closes it. */
+  onClose: ((message: CommMessage) => unknown) | undefined;
+  #open = true;
+
+  private constructor(target: string, id: string, key: string | undefined) {
+    this.target = target;
+    this.id = id;
+    this.key = key;
+    live.set(id, this);
+  }
+
+  /** Opens a comm to a target that the front end knows. */
+  static open(target: string, data: object = {}, options: SendOptions = {}): Comm {
+    const comm = new Comm(target, randomUUID(), hostFor(`a comm to ${target}`).cell());
+    comm.#publish("comm_open", { target_name: target, data }, options);
+    return comm;
+  }
+
+  /** The engine's: takes what the front end opened. */
+  static accept(target: string, id: string, key: string | undefined): Comm {
+    return new Comm(target, id, key);
+  }
+
+  get closed(): boolean {
+    return !this.#open;
+  }
+
+  send(data: object, options: SendOptions = {}): void {
+    if (!this.#open) throw new Error(`the comm to ${this.target} is closed`);
+    this.#publish("comm_msg", { data }, options);
+  }
+
+  close(data: object = {}): void {
+    if (!this.#open) return;
+    this.ended();
+    this.#publish("comm_close", { data }, {});
+  }
+
+  /** The other side closed it. */
+  ended(): void {
+    this.#open = false;
+    live.delete(this.id);
+  }
+
+  #publish(type: CommType, content: object, { metadata = {}, buffers = [], answers }: SendOptions): void {
+    const host = hostFor(`a comm to ${this.target}`);
+    host.publish({ type, content: { comm_id: this.id, ...content }, metadata, key: this.key, answers }, buffers);
+  }
+}
+
+/** Answers comms that the front end opens to `target`. What `opened` prints goes to the cell that registers it. */
+export function registerTarget(target: string, opened: Opened): void {
+  targets.set(target, { key: hostFor(`the comm target ${target}`).cell(), opened });
+}
+
+/** A message of the front end, from the engine. What is meant for a comm that is no more is of no interest. */
+export function receiveComm(type: CommType, content: Readonly<Record<string, unknown>>, rest: Omit<CommMessage, "data">): void {
+  const host = hostFor("a comm");
+  const id = String(content.comm_id);
+  const data = content.data !== null && typeof content.data === "object" ? (content.data as CommMessage["data"]) : {};
+  const message: CommMessage = { data, ...rest };
+  if (type === "comm_open") {
+    const name = String(content.target_name);
+    const target = targets.get(name);
+    const comm = Comm.accept(name, id, target?.key);
+    if (target) host.handle(target.key, () => target.opened(comm, message));
+    else comm.close(); // Nobody is there: as the protocol wants, it is closed at once.
+    return;
+  }
+  const comm = live.get(id);
+  if (!comm) return;
+  if (type === "comm_close") comm.ended();
+  const handler = type === "comm_close" ? comm.onClose : comm.onMessage;
+  if (handler) host.handle(comm.key, () => handler(message));
+}
