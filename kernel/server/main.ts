@@ -3,8 +3,12 @@ import { readConnection } from "./connection.js";
 import { Kernel } from "./kernel.js";
 import { watchParent } from "./parent.js";
 
+/** One line for each entry, and none without end: part of it may be a stranger's words. */
 const log = (text: string): void => {
-  process.stderr.write(`sparselab kernel: ${text}\n`);
+  const line = text
+    .slice(0, 1000)
+    .replace(/\p{Cc}/gu, (c) => (c === "\n" ? " ⏎ " : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`));
+  process.stderr.write(`sparselab kernel: ${line}\n`);
 };
 
 const path = process.argv[2];

@@ -54,6 +54,9 @@ describe("Wire", () => {
     expect(wire.decode(parts("{", "{}", "{}", "{}"))).toContain("not JSON");
     expect(wire.decode(parts("[]", "{}", "{}", "{}"))).toContain("objects");
     expect(wire.decode(parts("{}", "{}", "{}", "{}"))).toContain("msg_type");
+    expect(wire.decode(parts(`{"a":${"[".repeat(9000)}${"]".repeat(9000)}}`, "{}", "{}", "{}"))).toContain(
+      "header of 18006 bytes",
+    );
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 30 }), { maxLength: 9 }), (noise) => {
         const frames = noise.map((n) => Buffer.from(n));

@@ -6,6 +6,8 @@ import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 
 export const PROTOCOL = "5.4";
 const DELIMITER = Buffer.from("<IDS|MSG>");
+/** Every answer carries the header of its request: one that is not a few names and dates is refused. */
+const HEADER_BYTES = 8192;
 
 export interface Header {
   readonly msg_id: string;
@@ -76,6 +78,7 @@ export class Wire {
       if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) return "wrong signature";
       if (this.#replayed(signature.toString("latin1"))) return "sent before";
     }
+    if (parts[0]!.length > HEADER_BYTES) return `a header of ${parts[0]!.length} bytes, at most ${HEADER_BYTES} are taken`;
     let parsed: unknown[];
     try {
       parsed = parts.map((p) => JSON.parse(p.toString("utf8")) as unknown);

@@ -1,0 +1,164 @@
+/**
+ * `npm run fuzz -- frames`: throws every kind of attack at a running kernel, on all five channels. It must go on answering, keep its
+ * variables, run nothing that was not signed well and new, say of each refused message that it was ignored, and keep its memory.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Dealer } from "zeromq";
+import { Client } from "../kernel/client.js";
+import { attacks, type Target } from "./attacks.js";
+import { generator } from "./corrupt.js";
+import { rawBytes, rawConnection, strangeHeartbeat, strangeSubscriber } from "./intruders.js";
+
+/** Attacks between two looks at whether the kernel still answers. */
+const BATCH = 100;
+/** Resident memory of the kernel's process may grow by so much from the first tenth of the attacks to the last. */
+export const MEMORY_MIB = 96;
+/** No line of the log may be longer, whatever a message said. */
+const LOG_LINE = 1200;
+const TARGETS: readonly Target[] = ["shell", "control", "stdin"];
+
+export interface Result {
+  readonly sent: number;
+  /** Messages that had to be refused. */
+  readonly refused: number;
+  readonly misses: readonly string[];
+  readonly mib: readonly [before: number, after: number];
+  readonly seconds: number;
+}
+
+const residentMib = (pid: number): number =>
+  Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1024;
+
+export async function attackKernel(n: number, seed: number): Promise<Result> {
+  const client = await Client.start();
+  const trace = join(client.folder, "trace");
+  const leave = (what: string): string => `require("node:fs").appendFileSync(${JSON.stringify(trace)}, "${what}\\n")`;
+  const port = (channel: string): number => Number(client.connection[`${channel}_port`]);
+  const sockets = Object.fromEntries(
+    TARGETS.map((target) => {
+      const socket = new Dealer({ linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
+      socket.connect(`tcp://127.0.0.1:${port(target)}`);
+      return [target, socket];
+    }),
+  ) as Record<Target, Dealer>;
+  // Answers to an attacker are read, and thrown away.
+  const reading = TARGETS.map(async (target) => {
+    try {
+      for await (const _ of sockets[target]);
+    } catch {
+      // Closed.
+    }
+  });
+
+  const misses: string[] = [];
+  const begin = performance.now();
+  let [sent, refused, deep, taken] = [0, 0, 0, 0];
+  let before = 0;
+  try {
+    await client.execute("let kept = 41;");
+    let known = client.frames("execute_request", { code: leave("taken"), silent: true });
+    const kinds = Object.keys(attacks);
+    for (; sent < n && misses.length === 0; sent++) {
+      const random = generator(seed + sent * 7919);
+      if (sent % BATCH === 0) {
+        // A message of our own: taken once, and from then on a replay.
+        known = client.frames("execute_request", { code: leave("taken"), silent: true });
+        await client.sendFrames(known);
+        taken++;
+        misses.push(...(await signsOfLife(client)));
+        if (before === 0 && sent >= n / 10) before = residentMib(client.process.pid!);
+      }
+      const kind = sent % (kinds.length + 3);
+      if (kind === kinds.length)
+        await rawConnection(port(["shell", "control", "stdin", "iopub", "hb"][random(5)]!), rawBytes(random));
+      else if (kind === kinds.length + 1) await strangeSubscriber(port("iopub"), random);
+      else if (kind === kinds.length + 2) misses.push(...[await strangeHeartbeat(port("hb"), random)].filter(Boolean));
+      else {
+        const scene = { key: String(client.connection.key), trace: leave("obeyed"), taken: known, id: `${seed}-${sent}` };
+        const attack = attacks[kinds[kind]!]!(scene, random);
+        if (attack.refused) refused++;
+        if (kinds[kind] === "deep") deep++;
+        await sockets[TARGETS[random(3)]!].send([...attack.frames]);
+      }
+    }
+    misses.push(...(await signsOfLife(client)));
+    const kept = await client.execute("kept");
+    if (kept.text !== "41") misses.push(`a variable that was 41 is ${kept.text}: the engine did not live through it`);
+
+    const traces = existsSync(trace) ? readFileSync(trace, "utf8").trim().split("\n") : [];
+    const obeyed = traces.filter((line) => line === "obeyed").length;
+    if (obeyed) misses.push(`${obeyed} messages were obeyed that should have been refused`);
+    if (traces.length - obeyed !== taken)
+      misses.push(`${taken} good messages were sent, once each; ${traces.length - obeyed} cells ran`);
+    misses.push(...(await faultsOfLog(client, refused, deep)));
+    const after = await settledMib(client.process.pid!, before);
+    if (after - before > MEMORY_MIB)
+      misses.push(`memory: ${before.toFixed(0)} MiB after a tenth of the attacks, ${after.toFixed(0)} MiB after all`);
+    return { sent, refused, misses, mib: [before, after], seconds: (performance.now() - begin) / 1000 };
+  } finally {
+    for (const target of TARGETS) sockets[target].close();
+    await Promise.all(reading);
+    await client.close();
+  }
+}
+
+/** What is wrong with a kernel that should be well: that it is gone, or does not answer on one of its channels. */
+async function signsOfLife(client: Client): Promise<string[]> {
+  const { exitCode, signalCode } = client.process;
+  if (exitCode !== null || signalCode !== null) return [`the kernel ended: ${signalCode ?? exitCode}`];
+  const looks: Record<string, () => Promise<unknown>> = {
+    heartbeat: () => client.heartbeat(),
+    shell: () => client.request("kernel_info_request", {}, "shell", 20_000),
+    control: () => client.request("kernel_info_request", {}, "control", 20_000),
+  };
+  const misses: string[] = [];
+  for (const [name, look] of Object.entries(looks)) {
+    await look().catch((error: Error) => misses.push(`no answer on ${name}: ${error.message.slice(0, 300)}`));
+  }
+  const sum = await client.execute("1 + 1", {}, 20_000).catch((error: Error) => ({ text: error.message.slice(0, 300) }));
+  if (sum.text !== "2") misses.push(`a cell with 1 + 1 gave ${sum.text}`);
+  return misses;
+}
+
+/** One line for each refused message, none of them long, and no error of the kernel's own. What is nested too deeply may be refused, too. */
+async function faultsOfLog(client: Client, refused: number, deep: number): Promise<string[]> {
+  const ignored = (): number => client.log.match(/a message was ignored/g)?.length ?? 0;
+  for (let tries = 0; tries < 50 && ignored() < refused; tries++) await sleep(100);
+  const lines = client.log.split("\n");
+  const faults: string[] = [];
+  if (ignored() < refused || ignored() > refused + deep)
+    faults.push(`${refused} messages had to be refused, the log tells of ${ignored()}`);
+  const long = lines.find((line) => line.length > LOG_LINE);
+  if (long) faults.push(`a line of the log has ${long.length} characters: ${long.slice(0, 100)}…`);
+  const stray = lines.find((line) => line !== "" && !line.startsWith("sparselab kernel: "));
+  if (stray !== undefined) faults.push(`the log has a line that is none of the kernel's: ${JSON.stringify(stray.slice(0, 200))}`);
+  const own = lines.find((line) => / at \S.*:\d+:\d+/.test(line));
+  if (own) faults.push(`the kernel had an error of its own: ${own}`);
+  return faults;
+}
+
+/** Resident memory once it no longer falls below what it may be: garbage is collected when the collector likes. */
+async function settledMib(pid: number, before: number): Promise<number> {
+  let mib = residentMib(pid);
+  for (let tries = 0; tries < 20 && mib - before > MEMORY_MIB; tries++) {
+    await sleep(500);
+    mib = residentMib(pid);
+  }
+  return mib;
+}
+
+/** Attacks a kernel `n` times and says how it went; returns the number of misses. */
+export async function fuzzFrames(n: number, seed: number): Promise<number> {
+  console.log(
+    `${n} attacks of ${Object.keys(attacks).length + 3} kinds on a running kernel; seed ${seed} (npm run fuzz -- frames --n ${n} --seed ${seed})`,
+  );
+  const { sent, refused, misses, mib, seconds } = await attackKernel(n, seed);
+  for (const miss of misses) console.log(`MISS after ${sent}: ${miss}`);
+  console.log(
+    `${sent} sent, ${refused} of them to be refused; memory ${mib[0].toFixed(0)} MiB after a tenth, ${mib[1].toFixed(0)} MiB at the end (at most ${MEMORY_MIB} more); ${misses.length} misses in ${seconds.toFixed(1)} s`,
+  );
+  return misses.length;
+}

@@ -1,0 +1,84 @@
+/**
+ * What reaches the ports of a kernel without being a message: noise on the heartbeat, strange subscriptions, and bytes that are no
+ * ZeroMQ at all, or only begin as if they were.
+ */
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Dealer, XSubscriber } from "zeromq";
+import type { Random } from "./attacks.js";
+
+const noise = (length: number, random: Random): Buffer => Buffer.from(Array.from({ length }, () => random(256)));
+
+/** ZMTP 3.0: https://rfc.zeromq.org/spec/23/ */
+const GREETING = Buffer.concat([
+  Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 0]),
+  Buffer.from("NULL".padEnd(20, "\0")),
+  Buffer.alloc(32),
+]);
+const property = (name: string, value: string): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(value.length);
+  return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), length, Buffer.from(value)]);
+};
+const READY = ((body) => Buffer.concat([Buffer.from([4, body.length]), body]))(
+  Buffer.concat([Buffer.from([5]), Buffer.from("READY"), property("Socket-Type", "DEALER")]),
+);
+/** A frame that says it is so long. */
+const longFrame = (length: bigint): Buffer => {
+  const head = Buffer.alloc(9);
+  head[0] = 2;
+  head.writeBigUInt64BE(length, 1);
+  return head;
+};
+
+/** The bytes of one connection that is no client. */
+export function rawBytes(random: Random): Buffer {
+  const kinds = [
+    () => noise(1 + random(200), random),
+    () => Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    () => GREETING.subarray(0, random(GREETING.length)),
+    () => Buffer.concat([GREETING, noise(random(100), random)]),
+    () => Buffer.concat([GREETING, READY, noise(random(100), random)]),
+    () => Buffer.concat([GREETING, READY, longFrame(2n ** BigInt(20 + random(43))), noise(50, random)]),
+    () => Buffer.concat([GREETING, READY, longFrame(2n ** 64n - 1n)]),
+  ];
+  return kinds[random(kinds.length)]!();
+}
+
+/** Connects, says this, and goes away whether it was heard or not. */
+export async function rawConnection(port: number, bytes: Buffer): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.on("data", () => {});
+  socket.write(bytes);
+  await sleep(5);
+  socket.destroy();
+}
+
+/** Subscribes to what nobody publishes, in forms that nobody uses, and leaves. */
+export async function strangeSubscriber(port: number, random: Random): Promise<void> {
+  const socket = new XSubscriber({ linger: 0, receiveHighWaterMark: 1 });
+  socket.connect(`tcp://127.0.0.1:${port}`);
+  for (let i = 0; i < 4; i++) {
+    const topic = random(4) === 0 ? Buffer.alloc(10_000, 0x61 + random(26)) : noise(random(20), random);
+    await socket.send([Buffer.concat([Buffer.from([random(4)]), topic])]);
+  }
+  await sleep(5);
+  socket.close();
+}
+
+/** Beats that the kernel must give back as they are; resolves to what was wrong. */
+export async function strangeHeartbeat(port: number, random: Random): Promise<string> {
+  const socket = new Dealer({ linger: 0, receiveTimeout: 5000 });
+  socket.connect(`tcp://127.0.0.1:${port}`);
+  try {
+    const frames = Array.from({ length: 1 + random(5) }, () => noise(random(3) ? random(40) : 100_000, random));
+    await socket.send(frames);
+    const back = await socket.receive();
+    return Buffer.concat(back).equals(Buffer.concat(frames)) ? "" : "the heartbeat gave back something else";
+  } catch (error) {
+    return `the heartbeat: ${(error as Error).message}`;
+  } finally {
+    socket.close();
+  }
+}
