@@ -58,8 +58,7 @@ def row(*cells):
 def render(r, files):
     """results (report.write) -> the page"""
     dense, sparse, points, t = r["models"]["dense"], r["models"]["prosparse"], r["sweep"], r["t"]
-    settings, config = sparse["settings"], r["config"]
-    branch = settings["steps"] * settings["rows"] * settings["length"]
+    config = r["config"]
     page = HEAD.format(
         seed=r["seed"],
         t=t,
@@ -74,7 +73,7 @@ def render(r, files):
         villages=len(VILLAGES),
         kinds=len(KINDS),
         tokens=sparse["tokens"] / 1e6,
-        trunk_tokens=(sparse["tokens"] - branch) / 1e6,
+        trunk_tokens=r["trunk_tokens"] / 1e6,
         trunk_minutes=r["trunk_seconds"] / 60,
         dense_minutes=dense["seconds"] / 60,
         sparse_minutes=sparse["seconds"] / 60,

@@ -8,6 +8,7 @@ files as they are shipped (Q8_0, read back). RUNS/results.json keeps all of it.
 
 import argparse
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,7 @@ from tokenizer import Tokenizer
 FINE = [x / 4 for x in range(0, 13)]  # the t among which one is chosen, on dev.txt
 GRID = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0]  # the sweep that is shown, on held.txt
 FILES = {"dense": "tiny-world-dense.q8_0.gguf", "prosparse": "tiny-world.q8_0.gguf"}
+STAGES = {"dense": ["dense", "dense-end"], "prosparse": ["prosparse", "prosparse-end"]}  # what each was trained by, after the trunk
 NAMES = {"dense": "sparselab tiny world, dense", "prosparse": "sparselab tiny world"}
 
 
@@ -45,29 +47,43 @@ def measure_file(path, checkpoint, tok, held, items, data):
     right = answers(model, tok, items)
     r |= dict(bytes=path.stat().st_size, parameters=parameters(model), activation=model.c.activation, t=model.c.threshold)
     r |= dict(perplexity_float32=exact["perplexity"], kinds=kinds, right=right, answers=by_kind(items, right))
-    return r | dict(tokens=saved["next"], settings=saved["settings"], seconds=saved["seconds"])
+    return r | dict(tokens=saved["next"])
 
 
-def write(data, runs, out, seed, grid=GRID, threads=0):
+def put(made, out):
+    """Every file of one folder into the other, each replaced at once."""
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(made.iterdir()):
+        shutil.copyfile(path, out / f"{path.name}.part")
+        os.replace(out / f"{path.name}.part", out / path.name)
+        print(f"written: {out / path.name} ({path.stat().st_size / 1e6:.2f} MB)")
+
+
+def write(data, runs, out, seed, grid=GRID, stages=STAGES, threads=0):
     if threads:
         torch.set_num_threads(threads)
-    out.mkdir(parents=True, exist_ok=True)
+    made = runs / "made"  # everything is made here and put in place at the end: nobody sees a file half written
+    made.mkdir(exist_ok=True)
     tok = Tokenizer(data / "spm.model")
+    last = {name: runs / f"{parts[-1]}.pt" for name, parts in stages.items()}
     items = [json.loads(x) for x in open(data / "questions.jsonl", encoding="utf-8")]
     for name, path in FILES.items():  # t is not yet known: the file is written again when it is
-        export.write(out / path, load(runs / f"{name}.pt")[0], tok, "silu" if name == "dense" else "fatrelu", 0.0, NAMES[name])
-    sparse = export.read(out / FILES["prosparse"])
+        export.write(made / path, load(last[name])[0], tok, "silu" if name == "dense" else "fatrelu", 0.0, NAMES[name])
+    sparse = export.read(made / FILES["prosparse"])
     held = text_windows(data / "held.txt", tok, sparse.c.context)
     print("on dev.txt, where t is chosen:")
     dev = sweep(sparse, text_windows(data / "dev.txt", tok, sparse.c.context), FINE)
     t = choose(dev)
     print(f"t = {t:g} is the largest with at most {RISE:.0%} more perplexity\non held.txt:")
     points = sweep(sparse, held, sorted({*grid, t}))
-    export.write(out / FILES["prosparse"], load(runs / "prosparse.pt")[0], tok, "fatrelu", t, NAMES["prosparse"])
+    export.write(made / FILES["prosparse"], load(last["prosparse"])[0], tok, "fatrelu", t, NAMES["prosparse"])
     results = dict(seed=seed, t=t, dev=dev, sweep=points, chance=chance(items), questions=len(items))
-    results["trunk_seconds"] = load(runs / "trunk.pt")[1]["seconds"]
-    results["models"] = {n: measure_file(out / p, runs / f"{n}.pt", tok, held, items, data) for n, p in FILES.items()}
-    trained, _ = load(runs / "prosparse.pt")
+    trunk = load(runs / "trunk.pt")[1]
+    results |= dict(trunk_seconds=trunk["seconds"], trunk_tokens=trunk["next"])
+    results["models"] = {n: measure_file(made / p, last[n], tok, held, items, data) for n, p in FILES.items()}
+    for name, parts in stages.items():  # a later stage counts its own seconds only
+        results["models"][name]["seconds"] = sum(load(runs / f"{part}.pt")[1]["seconds"] for part in parts)
+    trained, _ = load(last["prosparse"])
     results["zero_float32"] = evaluate(trained.use("fatrelu", 0.0), held)[0]["perplexity"]
     results["config"] = asdict(sparse.c)
     zero = sparse.use("fatrelu", 0.0)
@@ -80,10 +96,10 @@ def write(data, runs, out, seed, grid=GRID, threads=0):
         r, _ = evaluate(zero, text_windows(data / f"held-{kind}.txt", tok, zero.c.context))
         results["kinds_at_zero"][kind] = dict(perplexity=r["perplexity"], sparsity=r["sparsity"])
     (runs / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    shutil.copyfile(data / "held.txt", out / "held.txt")
-    shutil.copyfile(data / "questions.jsonl", out / "questions.jsonl")
-    (out / "README.md").write_text(render(results, FILES), "utf-8")
-    print(f"written: {', '.join(f'{out / p} ({(out / p).stat().st_size / 1e6:.2f} MB)' for p in FILES.values())}")
+    shutil.copyfile(data / "held.txt", made / "held.txt")
+    shutil.copyfile(data / "questions.jsonl", made / "questions.jsonl")
+    (made / "README.md").write_text(render(results, FILES), "utf-8")
+    put(made, out)
     return results
 
 

@@ -53,9 +53,9 @@ def main():
         corpus.write(a.data, TOKENS, seed=a.seed)
     finish(train(["trunk"], a, cores))
     if cores > 1:  # the branches do not need each other: two processes of half the cores are faster than one of all
-        finish(*(train([stage], a, cores // 2) for stage in ("dense", "prosparse")))
+        finish(*(train(stages, a, cores // 2) for stages in report.STAGES.values()))
     else:
-        finish(train(["dense", "prosparse"], a, 1))
+        finish(train(sum(report.STAGES.values(), []), a, 1))
     report.write(a.data, a.runs, a.out, a.seed)
 
 

@@ -63,7 +63,7 @@ def main():
     sparse = export.read(DIR / "prosparse.gguf")
     points = sweep(sparse, rows, [0.0, 0.5, 2.0])
     check(points[0]["sparsity"] < points[1]["sparsity"] < points[2]["sparsity"], "sparsity rises with t")
-    results = report.write(DIR, DIR, DIR / "models", seed=1)
+    results = report.write(DIR, DIR, DIR / "models", seed=1, stages={"dense": ["dense"], "prosparse": ["prosparse"]})
     page = (DIR / "models" / "README.md").read_text("utf-8")
     written = export.read(DIR / "models" / report.FILES["prosparse"])
     check(written.c.threshold == results["t"] and f"t = {results['t']:g}" in page, f"t = {results['t']:g} is in the file and on the page")
