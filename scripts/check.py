@@ -1,6 +1,7 @@
 """Runs one cell on the kernel `sparselab` without a browser, and checks what came out: `npm start -- --check`.
 
-The cell goes the whole way: TypeScript, the package's name, the native executor, the bundled model. Argument: the folder it runs in.
+The cell goes the whole way: TypeScript, the package's name, the native executor, the bundled model. Argument: the folder it
+runs in.
 """
 
 import sys

@@ -26,11 +26,16 @@ export interface SavedCell {
   }[];
 }
 
-async function startChromium(): Promise<Browser> {
+/** `state`: where the browser keeps what it would else keep in the home of whoever runs the tests. */
+async function startChromium(state: string): Promise<Browser> {
   const executablePath = findChromium();
   if (!executablePath) throw new Error("the browser tests need Chromium or Chrome on this machine");
   return chromium.launch({
     executablePath,
+    env: { ...process.env, XDG_CONFIG_HOME: join(state, "config"), XDG_CACHE_HOME: join(state, "cache") } as Record<
+      string,
+      string
+    >,
     chromiumSandbox: process.getuid?.() !== 0,
     args: ["--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-dev-shm-usage"],
   });
@@ -60,7 +65,7 @@ export class Lab {
     const state = mkdtempSync(join(tmpdir(), "sparselab-state-"));
     const env = { JUPYTERLAB_WORKSPACES_DIR: join(state, "workspaces"), JUPYTERLAB_SETTINGS_DIR: join(state, "settings") };
     const server = await startJupyterLab({ folder, log: join(output, "jupyterlab.log"), env });
-    return new Lab([folder, state], server, await startChromium());
+    return new Lab([folder, state], server, await startChromium(state));
   }
 
   async open(notebook: string): Promise<NotebookPage> {
