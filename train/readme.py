@@ -57,7 +57,7 @@ def row(*cells):
 
 def render(r, files):
     """results (report.write) -> the page"""
-    dense, sparse, points, t = r["models"]["dense"], r["models"]["prosparse"], r["sweep"], r["t"]
+    dense, zero, sparse, points, t = r["dense"], r["zero"], r["prosparse"], r["sweep"], r["t"]
     config = r["config"]
     page = HEAD.format(
         seed=r["seed"],
@@ -75,14 +75,13 @@ def render(r, files):
         tokens=sparse["tokens"] / 1e6,
         trunk_tokens=r["trunk_tokens"] / 1e6,
         trunk_minutes=r["trunk_seconds"] / 60,
-        dense_minutes=dense["seconds"] / 60,
-        sparse_minutes=sparse["seconds"] / 60,
+        dense_minutes=r["seconds"]["dense"] / 60,
+        sparse_minutes=r["seconds"]["prosparse"] / 60,
     )
     page += MEASURES.format(context=config["context"], scored=dense["scored"], windows=len(dense["windows"]))
-    zero = dict(points[0], answers=r["answers_at_zero"], perplexity_float32=r["zero_float32"])
     for name, m in (("dense (SiLU)", dense), ("sparse, t = 0", zero), (f"**sparse, t = {t:g}**", sparse)):
         cells = f"{m['perplexity']:.4f}", f"{100 * m['sparsity']:.2f}", f"{100 * m['answers']['all']:.1f}"
-        page += row(name, *cells, f"{m['perplexity_float32']:.4f}")
+        page += row(name, *cells, f"{m['unrounded']:.4f}")
     ratio, low, high = r["against_dense"]
     p = dense["answers"]["all"]
     error = 100 * (p * (1 - p) / r["questions"]) ** 0.5
@@ -116,22 +115,17 @@ def block_table(points, t):
 
 
 def kind_tables(r):
-    dense, sparse = r["models"]["dense"], r["models"]["prosparse"]
+    dense, zero, sparse = (r[name]["kinds"] for name in ("dense", "zero", "prosparse"))
     text = "\n## By kind of text (perplexity, sparsity %)\n\n"
     text += row("kind", "dense", "t = 0", "zeros", f"t = {r['t']:g}", "zeros") + "|---|---|---|---|---|---|\n"
-    for kind, zero in r["kinds_at_zero"].items():
-        at = sparse["kinds"][kind]
-        text += row(
-            kind,
-            f"{dense['kinds'][kind]['perplexity']:.3f}",
-            f"{zero['perplexity']:.3f}",
-            f"{100 * zero['sparsity']:.1f}",
-            f"{at['perplexity']:.3f}",
-            f"{100 * at['sparsity']:.1f}",
-        )
+    for kind in dense:
+        cells = [f"{dense[kind]['perplexity']:.3f}"]
+        for m in (zero[kind], sparse[kind]):
+            cells += [f"{m['perplexity']:.3f}", f"{100 * m['sparsity']:.1f}"]
+        text += row(kind, *cells)
     text += "\n## By kind of question (right answers, %)\n\n"
     text += row("kind", "guessing", "dense", "t = 0", f"t = {r['t']:g}") + "|---|---|---|---|---|\n"
     for kind, value in r["chance"].items():
-        cells = (value, dense["answers"][kind], r["answers_at_zero"][kind], sparse["answers"][kind])
+        cells = (value, *(r[name]["answers"][kind] for name in ("dense", "zero", "prosparse")))
         text += row(kind, *(f"{100 * x:.1f}" for x in cells))
     return text

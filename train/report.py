@@ -13,8 +13,6 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 import export
 from ask import answers, by_kind, chance
 from kinds import KINDS
@@ -34,9 +32,8 @@ def text_windows(path, tok, context):
     return windows(tok.encode(path.read_text("utf-8")), context)
 
 
-def measure_file(path, checkpoint, tok, held, items, data):
-    """Everything about one file: measures on held.txt, on each kind of text, answers, and what quantisation cost."""
-    model = export.read(path)
+def measure(model, checkpoint, tok, held, items, data):
+    """Everything about a model of a file: on held.txt, on each kind of text, answers, and what rounding its weights cost."""
     r, _ = evaluate(model, held)
     trained, saved = load(checkpoint)
     exact, _ = evaluate(trained.use(model.c.activation, model.c.threshold), held)
@@ -45,9 +42,8 @@ def measure_file(path, checkpoint, tok, held, items, data):
         k, _ = evaluate(model, text_windows(data / f"held-{kind}.txt", tok, model.c.context))
         kinds[kind] = dict(perplexity=k["perplexity"], sparsity=k["sparsity"])
     right = answers(model, tok, items)
-    r |= dict(bytes=path.stat().st_size, parameters=parameters(model), activation=model.c.activation, t=model.c.threshold)
-    r |= dict(perplexity_float32=exact["perplexity"], kinds=kinds, right=right, answers=by_kind(items, right))
-    return r | dict(tokens=saved["next"])
+    r |= dict(unrounded=exact["perplexity"], kinds=kinds, right=right, answers=by_kind(items, right))
+    return r | dict(parameters=parameters(model), activation=model.c.activation, t=model.c.threshold, tokens=saved["next"])
 
 
 def put(made, out):
@@ -59,43 +55,45 @@ def put(made, out):
         print(f"written: {out / path.name} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
-def write(data, runs, out, seed, grid=GRID, stages=STAGES, threads=0):
-    if threads:
-        torch.set_num_threads(threads)
+def export_both(made, last, tok, t):
+    for name, path in FILES.items():
+        model, _ = load(last[name])
+        export.write(made / path, model, tok, "silu" if name == "dense" else "fatrelu", t, NAMES[name])
+
+
+def training(runs, stages):
+    """Tokens and seconds of the trunk, seconds of each model's own stages."""
+    trunk = load(runs / "trunk.pt")[1]
+    seconds = {name: sum(load(runs / f"{part}.pt")[1]["seconds"] for part in parts) for name, parts in stages.items()}
+    return dict(trunk_tokens=trunk["next"], trunk_seconds=trunk["seconds"], seconds=seconds)
+
+
+def write(data, runs, out, seed, grid=GRID, stages=STAGES):
     made = runs / "made"  # everything is made here and put in place at the end: nobody sees a file half written
     made.mkdir(exist_ok=True)
     tok = Tokenizer(data / "spm.model")
-    last = {name: runs / f"{parts[-1]}.pt" for name, parts in stages.items()}
     items = [json.loads(x) for x in open(data / "questions.jsonl", encoding="utf-8")]
-    for name, path in FILES.items():  # t is not yet known: the file is written again when it is
-        export.write(made / path, load(last[name])[0], tok, "silu" if name == "dense" else "fatrelu", 0.0, NAMES[name])
+    last = {name: runs / f"{parts[-1]}.pt" for name, parts in stages.items()}
+    export_both(made, last, tok, 0.0)  # once without t, which is chosen with the rounded weights
     sparse = export.read(made / FILES["prosparse"])
     held = text_windows(data / "held.txt", tok, sparse.c.context)
+
     print("on dev.txt, where t is chosen:")
     dev = sweep(sparse, text_windows(data / "dev.txt", tok, sparse.c.context), FINE)
     t = choose(dev)
+    export_both(made, last, tok, t)
     print(f"t = {t:g} is the largest with at most {RISE:.0%} more perplexity\non held.txt:")
     points = sweep(sparse, held, sorted({*grid, t}))
-    export.write(made / FILES["prosparse"], load(last["prosparse"])[0], tok, "fatrelu", t, NAMES["prosparse"])
-    results = dict(seed=seed, t=t, dev=dev, sweep=points, chance=chance(items), questions=len(items))
-    trunk = load(runs / "trunk.pt")[1]
-    results |= dict(trunk_seconds=trunk["seconds"], trunk_tokens=trunk["next"])
-    results["models"] = {n: measure_file(made / p, last[n], tok, held, items, data) for n, p in FILES.items()}
-    for name, parts in stages.items():  # a later stage counts its own seconds only
-        results["models"][name]["seconds"] = sum(load(runs / f"{part}.pt")[1]["seconds"] for part in parts)
-    trained, _ = load(last["prosparse"])
-    results["zero_float32"] = evaluate(trained.use("fatrelu", 0.0), held)[0]["perplexity"]
-    results["config"] = asdict(sparse.c)
-    zero = sparse.use("fatrelu", 0.0)
-    at_zero = answers(zero, tok, items)
-    results["answers_at_zero"] = by_kind(items, at_zero)
-    results["flipped"] = sum(x != y for x, y in zip(at_zero, results["models"]["prosparse"]["right"])) / len(items)
-    results["against_dense"] = ratio(points[0], results["models"]["dense"])
-    results["kinds_at_zero"] = {}
-    for kind in KINDS:
-        r, _ = evaluate(zero, text_windows(data / f"held-{kind}.txt", tok, zero.c.context))
-        results["kinds_at_zero"][kind] = dict(perplexity=r["perplexity"], sparsity=r["sparsity"])
+
+    results = dict(seed=seed, t=t, config=asdict(sparse.c), dev=dev, sweep=points, chance=chance(items), questions=len(items))
+    results |= training(runs, stages)
+    for name, path in FILES.items():
+        results[name] = measure(export.read(made / path), last[name], tok, held, items, data) | dict(bytes=(made / path).stat().st_size)
+    results["zero"] = measure(sparse.use("fatrelu", 0.0), last["prosparse"], tok, held, items, data)
+    results["flipped"] = sum(x != y for x, y in zip(results["zero"]["right"], results["prosparse"]["right"])) / len(items)
+    results["against_dense"] = ratio(results["zero"], results["dense"])
     (runs / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+
     shutil.copyfile(data / "held.txt", made / "held.txt")
     shutil.copyfile(data / "questions.jsonl", made / "questions.jsonl")
     (made / "README.md").write_text(render(results, FILES), "utf-8")
@@ -109,9 +107,8 @@ def main():
     a.add_argument("runs", type=Path)
     a.add_argument("out", type=Path)
     a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--threads", type=int, default=0)
     a = a.parse_args()
-    write(a.data, a.runs, a.out, a.seed, threads=a.threads)
+    write(a.data, a.runs, a.out, a.seed)
 
 
 if __name__ == "__main__":

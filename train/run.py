@@ -2,7 +2,7 @@
 
     python3 train/run.py [--seed 1] [--data train/data] [--runs train/runs] [--out notebooks/models]
 
-About 35 minutes on two cores. A part that is finished is skipped, a training stage that was broken off goes on from its last
+A little over an hour on two busy cores. A part that is finished is skipped, a training stage that was broken off goes on from its last
 checkpoint; to begin afresh, remove the two folders (or name others).
 """
 
