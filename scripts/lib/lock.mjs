@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inClone } from "./paths.mjs";
 
-const path = inClone("build", ".setup-lock");
+const path = inClone("dist", ".setup-lock");
 
 function holder() {
   try {
