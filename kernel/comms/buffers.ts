@@ -18,7 +18,9 @@ export function bytesOf(value: unknown): Uint8Array | undefined {
 }
 
 const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null);
+  typeof value === "object" &&
+  value !== null &&
+  (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null);
 
 export function split(state: Readonly<Record<string, unknown>>): Split {
   const paths: BufferPath[] = [];
@@ -62,4 +64,5 @@ function own(at: unknown, step: string | number, path: BufferPath): unknown {
   return (at as Record<string | number, unknown>)[step];
 }
 
-const lost = (path: BufferPath): TypeError => new TypeError(`a binary value is meant for ${JSON.stringify(path)}, where nothing is`);
+const lost = (path: BufferPath): TypeError =>
+  new TypeError(`a binary value is meant for ${JSON.stringify(path)}, where nothing is`);

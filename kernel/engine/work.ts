@@ -41,7 +41,7 @@ export function currentWork(): Work | undefined {
 export async function runWork<T>(work: Work, fn: () => T | Promise<T>): Promise<T> {
   going.add(work);
   try {
-    const value = await enter({ work, take: contextOf.getStore()?.take }, fn);
+    const value = await enter({ work, take: undefined }, fn);
     for (let next = work.later.shift(); next; next = work.later.shift()) await next();
     return value;
   } finally {

@@ -143,13 +143,7 @@ export class Kernel {
     this.#sockets.send(channel, this.#wire.encode(message));
   }
 
-  #publish(
-    type: string,
-    content: object,
-    parent: Message | undefined,
-    metadata?: object,
-    buffers?: readonly Uint8Array[],
-  ): void {
+  #publish(type: string, content: object, parent: Message | undefined, metadata?: object, buffers?: readonly Uint8Array[]): void {
     this.#send("iopub", { type, content, parent, metadata, buffers });
   }
 

@@ -1,0 +1,77 @@
+/**
+ * Any widget of anywidget: a JavaScript module that draws in the page (`export default { render({ model, el }) { … } }`) and shares its
+ * state with the kernel. The front end needs anywidget's own extension, which JupyterLab has where the Python package is installed.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { LabError } from "../../lab/errors.js";
+import { type Layout, type LayoutState, layout } from "./looks.js";
+import type { Property } from "./property.js";
+import { type Spec, type ValueOf, Widget } from "./widget.js";
+
+export interface AnyModelOptions<S extends object> {
+  /**
+   * The module: its text, or a URL. A `file:` URL is read now; another is loaded by the page. It exports a default object with
+   * `render({ model, el })`, perhaps `initialize({ model })`.
+   */
+  esm: string | URL;
+  /** A style sheet: its text, or a `file:` URL. */
+  css?: string | URL;
+  /** What both sides share: JSON, and typed arrays, which travel as bytes. In the page: `model.get("count")`, `model.set("count", 1)`, `model.save_changes()`. */
+  state?: S;
+  layout?: Layout | Partial<LayoutState>;
+}
+interface Own {
+  _esm: string;
+  _css: string;
+  _anywidget_id: string;
+  layout: Layout;
+}
+type Mutable<S> = {
+  -readonly [K in keyof S]: S[K] extends number ? number : S[K] extends string ? string : S[K] extends boolean ? boolean : S[K];
+};
+
+/** A widget drawn by a module of yours: `const counter = new AnyModel({ esm, state: { count: 0 } }); counter.observe("count", (n) => …)`. */
+export class AnyModel<const S extends object = Record<never, never>> extends Widget<Mutable<S> & Own> {
+  constructor({ esm, css = "", state = {} as S, layout, ...unknown }: AnyModelOptions<S>) {
+    super(specOf(state, unknown), { ...state, _esm: moduleText(esm), _css: moduleText(css), ...(layout ? { layout } : {}) });
+  }
+  /** Where it stands and how large. */
+  get layout(): Layout {
+    return (this as unknown as Widget<Own>).get("layout");
+  }
+}
+export type { ValueOf };
+
+const anything = (name: string, initial: unknown): Property<unknown> => ({
+  initial,
+  expected: "a value that JSON can carry, or a typed array",
+  take: (given) => (given === undefined || typeof given === "function" || typeof given === "symbol" ? undefined : given),
+  wire: name,
+});
+
+function specOf<S extends object>(state: object, unknown: object): Spec<S> {
+  for (const name of Object.keys(unknown)) {
+    throw new LabError(
+      "invalid-option",
+      `unknown option "${name}" of AnyModel. Known: esm, css, state, layout. What the page's module shares goes into state: { ${name}: … }`,
+    );
+  }
+  for (const name of Object.keys(state)) {
+    if (name === "layout" || name.startsWith("_"))
+      throw new LabError("invalid-option", `AnyModel: state.${name} is a name of the widget protocol: choose another`);
+  }
+  const own = ["_esm", "_css"].map((name) => [name, anything(name, "")]);
+  const id = ["_anywidget_id", anything("_anywidget_id", "sparselab.AnyModel")];
+  const properties = Object.fromEntries([...Object.entries(state).map(([name, v]) => [name, anything(name, v)]), ...own, id]);
+  return {
+    name: "AnyModel",
+    names: { module: "anywidget", version: "~0.11.0", model: "AnyModel", view: "AnyView" },
+    properties: { ...properties, layout },
+  } as unknown as Spec<S>;
+}
+
+function moduleText(source: string | URL): string {
+  if (typeof source === "string") return source;
+  return source.protocol === "file:" ? readFileSync(fileURLToPath(source), "utf8") : source.href;
+}

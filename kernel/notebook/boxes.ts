@@ -1,0 +1,49 @@
+/** Boxes: widgets beside or above one another. */
+import { type Layout, layout } from "./looks.js";
+import { addProperties, controlNames } from "./model.js";
+import { oneOf, type Property } from "./property.js";
+import { type Spec, Widget } from "./widget.js";
+
+// A box holds widgets of any state.
+// biome-ignore lint/suspicious/noExplicitAny: Widget is invariant in its state
+export type AnyWidget = Widget<any>;
+
+export interface BoxState {
+  children: readonly AnyWidget[];
+  boxStyle: "" | "success" | "info" | "warning" | "danger";
+  layout: Layout;
+}
+const children: Property<readonly AnyWidget[]> = {
+  initial: [],
+  expected: "an array of widgets",
+  take: (given) => (Array.isArray(given) && given.every((v) => v instanceof Widget) ? [...(given as AnyWidget[])] : undefined),
+};
+const spec = (name: string): Spec<BoxState> => ({
+  name,
+  names: controlNames(name),
+  properties: { children, boxStyle: oneOf("", "", "success", "info", "warning", "danger"), layout },
+});
+type BoxOptions = { boxStyle?: BoxState["boxStyle"]; layout?: Layout | Partial<import("./looks.js").LayoutState> };
+
+class Box extends Widget<BoxState> {
+  declare children: readonly AnyWidget[];
+  declare boxStyle: BoxState["boxStyle"];
+  declare layout: Layout;
+  constructor(name: string, children: readonly AnyWidget[], options: BoxOptions) {
+    super(spec(name), { ...options, children });
+  }
+}
+addProperties(Box.prototype, ["children", "boxStyle", "layout"]);
+
+/** Widgets from left to right: `new HBox([slider, button])`. Closing the box leaves its widgets alive. */
+export class HBox extends Box {
+  constructor(children: readonly AnyWidget[] = [], options: BoxOptions = {}) {
+    super("HBox", children, options);
+  }
+}
+/** Widgets from top to bottom: `new VBox([slider, output])`. Closing the box leaves its widgets alive. */
+export class VBox extends Box {
+  constructor(children: readonly AnyWidget[] = [], options: BoxOptions = {}) {
+    super("VBox", children, options);
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * `interact(fn, { t: slider(0, 0.1) })`: controls, and below them what `fn` shows for their values. A new value ends the call that
+ * still runs, and the latest value wins.
+ */
+import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../../lab/display.js";
+import { LabError } from "../../lab/errors.js";
+import { hostFor } from "../comms/host.js";
+import { failureOf, interruptedFailure } from "../engine/errors.js";
+import { type Later, runWork, Work } from "../engine/work.js";
+import { type AnyWidget, VBox } from "./boxes.js";
+import { Checkbox, FloatSlider, IntSlider, Text } from "./controls.js";
+import { Dropdown } from "./dropdown.js";
+import { Output } from "./output.js";
+import { Widget } from "./widget.js";
+
+/** A control, or what stands for one: `true` a check box, a text a text field, an array a choice, a number a slider around it. */
+export type Control = boolean | number | string | readonly unknown[] | (AnyWidget & { readonly value: unknown });
+/** What `fn` is given for a control. */
+export type ControlValue<C> = C extends { readonly value: infer V }
+  ? V
+  : C extends boolean
+    ? boolean
+    : C extends number
+      ? number
+      : C extends string
+        ? string
+        : C extends readonly (infer T)[]
+          ? T
+          : never;
+export type ControlValues<C> = { readonly [K in keyof C]: ControlValue<C[K]> };
+
+/** A shown interaction. As a cell's last value it shows nothing more. */
+export interface Interaction extends Displayable {
+  /** The controls by their names. */
+  readonly controls: Readonly<Record<string, AnyWidget>>;
+  /** Where `fn` prints. */
+  readonly output: Output;
+  /** Ends a running call, and takes controls and output off the page. */
+  close(): void;
+}
+
+/** Milliseconds that a call has to end after its signal, before the next begins. */
+const PATIENCE = 100;
+
+/**
+ * Shows the controls and calls `fn` with their values, at once and whenever one of them changes. What `fn` prints, shows and returns
+ * stands below the controls and replaces what the call before it left there.
+ *
+ * Returns once shown. Its first call belongs to the cell, which is done when the call is; the others run whenever they are asked for, also
+ * while another cell awaits something.
+ * @param fn its second argument is a signal that is aborted when a newer value has come, or the stop button was pressed. Calls of the lab
+ *   in it end by themselves then, since this is their default signal.
+ * @example interact(({ t }) => console.log(t), { t: slider(0, 0.1) })
+ */
+export function interact<const C extends Readonly<Record<string, Control>>>(
+  fn: (values: ControlValues<C>, signal: AbortSignal) => unknown,
+  controls: C,
+): Interaction {
+  const host = hostFor("interact");
+  if (typeof fn !== "function")
+    throw new LabError("invalid-option", `interact takes a function and its controls, received ${typeof fn}`);
+  const made = Object.entries(controls).map(([name, control]) => [name, widgetFor(name, control)] as const);
+  const output = new Output();
+  const box = new VBox([...made.map(([, widget]) => widget), output]);
+  const calls = new Calls(output, (signal) =>
+    fn(Object.fromEntries(made.map(([name, widget]) => [name, widget.value])) as ControlValues<C>, signal),
+  );
+  const ends = made.map(([, widget]) => widget.observe(() => void calls.again()));
+  notebook()?.display(box[displaySymbol](), `interact-${box.id}`);
+  const key = host.cell();
+  notebook()?.atEnd(async () => {
+    // In the name of the cell that shows it, whatever started it.
+    await new Promise<void>((done) => host.handle(key, () => calls.again().then(done, done)));
+  });
+  return {
+    controls: Object.fromEntries(made),
+    output,
+    close() {
+      for (const end of ends) end();
+      calls.stop();
+      for (const [, widget] of made) widget.close();
+      output.close();
+      box.close();
+    },
+    [displaySymbol]: (): MimeBundle => ({}),
+  };
+}
+
+/** Calls of one function, of which one runs at a time and only the latest counts. */
+class Calls {
+  readonly #output: Output;
+  readonly #fn: (signal: AbortSignal) => unknown;
+  /** What must be done when values have come to rest: a figure's static picture. */
+  readonly #later: Later[] = [];
+  #running: { readonly work: Work; readonly ended: Promise<void> } | undefined;
+  #serial = 0;
+  #overtaken = new WeakSet<Work>();
+
+  constructor(output: Output, fn: (signal: AbortSignal) => unknown) {
+    this.#output = output;
+    this.#fn = fn;
+  }
+
+  /** Calls with the values of now; resolves when that call, or the one that overtook it, has ended. */
+  async again(): Promise<void> {
+    const mine = ++this.#serial;
+    const before = this.#running;
+    if (before) {
+      this.stop();
+      await Promise.race([before.ended, new Promise((done) => setTimeout(done, PATIENCE))]);
+    }
+    // A newer value came while the old call ended: its call is the one.
+    if (mine !== this.#serial) return this.#latest();
+    const work = new Work(this.#later);
+    const running = { work, ended: this.#run(work) };
+    this.#running = running;
+    await running.ended;
+    if (this.#running === running) this.#running = undefined;
+    else return this.#latest();
+  }
+
+  /** Ends the running call. */
+  stop(): void {
+    if (!this.#running) return;
+    this.#overtaken.add(this.#running.work);
+    this.#running.work.controller.abort();
+  }
+
+  async #latest(): Promise<void> {
+    for (let at = this.#running; at; at = this.#running === at ? undefined : this.#running) await at.ended;
+  }
+
+  async #run(work: Work): Promise<void> {
+    const { signal } = work.controller;
+    this.#output.clear(true);
+    try {
+      await runWork(work, async () => {
+        const value = await this.#output.capture(() => this.#fn(signal));
+        if (value !== undefined && !signal.aborted) await this.#output.show(value);
+        if (!signal.aborted) this.#output.settle();
+      });
+    } catch (error) {
+      if (this.#overtaken.has(work)) return;
+      this.#output.fail(signal.aborted ? interruptedFailure() : failureOf(error));
+      this.#output.settle();
+      await runWork(new Work(this.#later), () => {});
+    }
+  }
+}
+
+type Valued = AnyWidget & { readonly value: unknown };
+
+function widgetFor(name: string, control: Control): Valued {
+  if (control instanceof Widget) {
+    const widget = control as Valued;
+    if (!("value" in widget)) throw new LabError("invalid-option", `interact: the widget of ${name} has no value`);
+    if (!widget.get("description")) widget.set({ description: name });
+    return widget;
+  }
+  const description = name;
+  if (typeof control === "boolean") return new Checkbox({ value: control, description });
+  if (typeof control === "string") return new Text({ value: control, description });
+  if (Array.isArray(control)) return new Dropdown({ options: control as readonly unknown[], description });
+  if (typeof control === "number" && Number.isFinite(control)) {
+    // As ipywidgets does: around the number, whole steps for a whole number.
+    const [min, max] = control === 0 ? [0, 1] : control > 0 ? [-control, 3 * control] : [3 * control, -control];
+    return Number.isInteger(control)
+      ? new IntSlider({ value: control, min, max, description })
+      : new FloatSlider({ value: control, min, max, step: (max - min) / 100, description });
+  }
+  throw new LabError(
+    "invalid-option",
+    `interact: the control of ${name} must be a widget with a value, such as slider(0, 0.1), or true, a text, a number, an array of choices; received ${control === null ? "null" : typeof control}`,
+  );
+}
+
+/**
+ * A slider from `min` to `max`: `slider(0, 0.1)`, `slider(0, 3, { step: 0.25, value: 1 })`.
+ * @param options.step default: a hundredth of the way
+ * @param options.value where it stands; default: `min`
+ */
+export function slider(
+  min: number,
+  max: number,
+  options: { step?: number; value?: number; description?: string; continuousUpdate?: boolean; layout?: { width?: string } } = {},
+): FloatSlider {
+  const { step = (max - min) / 100, value = min, ...rest } = options;
+  return new FloatSlider({ min, max, step, value, ...rest });
+}

@@ -1,0 +1,171 @@
+/**
+ * An output area of its own on the page. What code prints and shows while it runs in `capture`, and all that this code starts, goes there,
+ * whichever cell it belongs to.
+ */
+import type { MimeBundle } from "../../lab/display.js";
+import { bundleOf, plain } from "../engine/display.js";
+import { divert, forget, type Shown, type Taker } from "../engine/work.js";
+import type { Failure } from "../messages.js";
+import { type Layout, type LayoutState, layout } from "./looks.js";
+import { addProperties } from "./model.js";
+import type { Property } from "./property.js";
+import { type Spec, Widget } from "./widget.js";
+
+/** An output as a notebook's file holds it. */
+export type OutputItem =
+  | { readonly output_type: "stream"; readonly name: "stdout" | "stderr"; readonly text: string }
+  | { readonly output_type: "display_data"; readonly data: MimeBundle; readonly metadata: object }
+  | ({ readonly output_type: "error" } & Failure);
+
+interface OutputState {
+  outputs: readonly OutputItem[];
+  layout: Layout;
+  msgId: string;
+}
+const outputs: Property<readonly OutputItem[]> = {
+  initial: [],
+  expected: "an array of outputs",
+  take: (given) => (Array.isArray(given) ? (given as OutputItem[]) : undefined),
+};
+const spec: Spec<OutputState> = {
+  name: "Output",
+  names: { module: "@jupyter-widgets/output", version: "1.0.0", model: "OutputModel", view: "OutputView" },
+  properties: {
+    outputs,
+    msgId: { initial: "", expected: "an empty text", take: (given) => (given === "" ? "" : undefined) },
+    layout,
+  },
+};
+
+/** Least milliseconds between two states on the way to the page, and how many more for each MB of them. */
+const PACE = 40;
+const PACE_PER_MB = 150;
+
+export class Output extends Widget<OutputState> {
+  declare readonly layout: Layout;
+  #items: OutputItem[] = [];
+  /** Display ids of items. */
+  readonly #ids = new Map<string, number>();
+  #clearNext = false;
+  #timer: NodeJS.Timeout | undefined;
+  #last = 0;
+  #wait = 0;
+  readonly #take: Taker = (shown) => this.#add(shown);
+
+  constructor(options: { layout?: Layout | Partial<LayoutState> } = {}) {
+    super(spec, options);
+  }
+
+  /** What stands there. */
+  get outputs(): readonly OutputItem[] {
+    return this.#items;
+  }
+
+  /** Runs `fn`; what it prints and shows, now and later, stands in this area. Returns what `fn` returns. */
+  capture<T>(fn: () => T): T {
+    const value = divert(this.#take, fn);
+    if (value instanceof Promise) {
+      const flush = (): void => this.#flush();
+      value.then(flush, flush);
+    } else this.#flush();
+    return value;
+  }
+
+  /** Shows a value as a cell's result would be shown. */
+  async show(value: unknown): Promise<void> {
+    const made = divert(this.#take, () => bundleOf(value));
+    const data = plain(made instanceof Promise ? await made : made);
+    if (Object.keys(data).length) this.#push({ output_type: "display_data", data, metadata: {} });
+  }
+
+  /** Shows an error. */
+  fail(failure: Failure): void {
+    this.#push({ output_type: "error", ...failure });
+  }
+
+  /** Empties the area: at once, or with `wait` when the next output arrives. */
+  clear(wait = false): void {
+    this.#clearNext = wait;
+    if (wait) return;
+    this.#items = [];
+    this.#ids.clear();
+    this.#flush();
+  }
+
+  /** The outputs that `clear(true)` left standing go now, where nothing came to replace them. */
+  settle(): void {
+    if (this.#clearNext) this.clear();
+    else this.#flush();
+  }
+
+  override close(): void {
+    clearTimeout(this.#timer);
+    forget(this.#take);
+    super.close();
+  }
+
+  #add(shown: Shown): void {
+    if (this.closed) return;
+    if (shown.event === "stream") this.#print(shown.name, shown.text);
+    else if (shown.type === "clear_output") this.clear(shown.wait);
+    else {
+      const { data = {}, metadata = {}, displayId } = shown;
+      const item: OutputItem = { output_type: "display_data", data, metadata };
+      const at = displayId === undefined ? undefined : this.#ids.get(displayId);
+      if (shown.type !== "update_display_data") this.#push(item, displayId);
+      else if (at !== undefined) {
+        this.#items = this.#items.with(at, item);
+        this.#soon();
+      }
+    }
+  }
+
+  #print(name: "stdout" | "stderr", text: string): void {
+    const last = this.#clearNext ? undefined : this.#items.at(-1);
+    if (last?.output_type !== "stream" || last.name !== name) this.#push({ output_type: "stream", name, text });
+    else {
+      this.#items = this.#items.with(-1, { ...last, text: last.text + text });
+      this.#soon();
+    }
+  }
+
+  #push(item: OutputItem, displayId?: string): void {
+    if (this.closed) return;
+    if (this.#clearNext) {
+      this.#items = [];
+      this.#ids.clear();
+      this.#clearNext = false;
+    }
+    if (displayId !== undefined) this.#ids.set(displayId, this.#items.length);
+    this.#items = [...this.#items, item];
+    this.#soon();
+  }
+
+  /** The page takes an area's outputs as a whole: they are sent now and then, the seldomer the larger they are. */
+  #soon(): void {
+    this.#timer ??= setTimeout(() => this.#flush(), Math.max(0, this.#last + this.#wait - performance.now()));
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.closed) return;
+    const begun = performance.now();
+    this.set({ outputs: this.#items });
+    this.#last = performance.now();
+    this.#wait = PACE + (this.#last - begun) + (PACE_PER_MB * sizeOf(this.#items)) / 1e6;
+  }
+}
+addProperties(Output.prototype, ["layout"]);
+
+/** About how many characters travel. */
+function sizeOf(items: readonly OutputItem[]): number {
+  let size = 0;
+  for (const item of items) {
+    if (item.output_type === "stream") size += item.text.length;
+    else if (item.output_type === "display_data") {
+      for (const value of Object.values(item.data)) size += typeof value === "string" ? value.length : 0;
+    }
+  }
+  return size;
+}

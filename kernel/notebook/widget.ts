@@ -1,0 +1,306 @@
+/**
+ * A widget: a model whose state lives here and on the page at once, by the protocol `jupyter.widget` 2.1. What is set here is drawn there
+ * wherever it is shown, what is done there arrives here and is told to the observers. One widget may be shown several times, and a page
+ * that is loaded again asks for it.
+ */
+import { inspect } from "node:util";
+import { type Displayable, displaySymbol, type MimeBundle } from "../../lab/display.js";
+import { LabError, unknownName } from "../../lab/errors.js";
+import { type BufferPath, bytesOf, join, split } from "../comms/buffers.js";
+import { Comm, type CommMessage } from "../comms/comm.js";
+import { hostFor } from "../comms/host.js";
+import { answerStates } from "./control.js";
+import { type Properties, type Property, snake, taken } from "./property.js";
+
+const PROTOCOL = "2.1.0";
+const reference = "IPY_MODEL_";
+
+/** What a front end needs to find the model and its view. */
+export interface ModelNames {
+  readonly module: string;
+  readonly version: string;
+  readonly model: string;
+  /** null: it is never shown by itself. */
+  readonly view: string | null;
+  /** Where the view stands in another module. */
+  readonly viewModule?: string;
+  readonly viewVersion?: string;
+}
+
+export interface Spec<S> {
+  /** The class as the user writes it. */
+  readonly name: string;
+  readonly names: ModelNames;
+  readonly properties: Properties<S>;
+  /** What must hold between properties: the error's text where it does not. */
+  check?(state: Readonly<S>): string | undefined;
+}
+
+/** What `observe(fn)` watches. */
+export type ValueOf<S> = S extends { value: infer V } ? V : never;
+type Observer = (value: unknown, old: unknown) => unknown;
+type MessageHandler = (content: unknown, buffers: readonly Uint8Array[]) => unknown;
+
+/** Shown widgets by id, for a page that was loaded again. */
+const live = new Map<string, Widget<object>>();
+
+/** The live widgets. */
+export function widgets(): Iterable<Widget<object>> {
+  return live.values();
+}
+
+/** @typeParam V what `observe(fn)` is told */
+export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
+  readonly #spec: Spec<S>;
+  readonly #comm: Comm;
+  readonly #observers = new Map<keyof S, Set<Observer>>();
+  readonly #handlers = new Set<MessageHandler>();
+  /** Layout and style that were made for it alone. */
+  readonly #looks: { close(): void }[] = [];
+  readonly #byWire: ReadonlyMap<string, keyof S & string>;
+  #state: S;
+
+  constructor(spec: Spec<S>, given: object = {}) {
+    hostFor(spec.name);
+    this.#spec = spec;
+    const names = Object.keys(spec.properties) as (keyof S & string)[];
+    for (const name of Object.keys(given)) {
+      if (!Object.hasOwn(spec.properties, name)) throw unknownName("invalid-option", `option of ${spec.name}`, name, names);
+    }
+    this.#byWire = new Map(names.map((name) => [this.#wireName(name), name]));
+    this.#state = this.#first(names, given as Record<string, unknown>);
+    answerStates();
+    const { state, paths, buffers } = this.wireState();
+    this.#comm = Comm.open("jupyter.widget", { state, buffer_paths: paths }, { metadata: { version: PROTOCOL }, buffers });
+    this.#comm.onMessage = (message) => this.#receive(message);
+    this.#comm.onClose = () => this.close();
+    live.set(this.id, this as unknown as Widget<object>);
+  }
+
+  /** Its comm's id, by which the page knows it. */
+  get id(): string {
+    return this.#comm.id;
+  }
+
+  get closed(): boolean {
+    return this.#comm.closed;
+  }
+
+  get<K extends keyof S>(name: K): S[K] {
+    this.#known(name);
+    return this.#state[name];
+  }
+
+  /** Sets several properties at once, in one message: `slider.set({ max: 10, value: 8 })`. Observers are told. */
+  set(changes: Partial<S>): void {
+    this.#open();
+    const next: Partial<S> = {};
+    for (const name of Object.keys(changes) as (keyof S & string)[]) {
+      this.#known(name);
+      next[name] = taken(this.#spec.name, name, this.#spec.properties[name], changes[name]);
+    }
+    this.#check({ ...this.#state, ...next });
+    this.#change(next, true);
+  }
+
+  /**
+   * Calls `fn` with the new value and the old whenever it changes, here or on the page. Without a name it watches `value`.
+   * What `fn` prints goes to the cell that made the widget. Returns a function that ends it.
+   */
+  observe(fn: (value: V, old: V) => unknown): () => void;
+  observe<K extends keyof S & string>(name: K, fn: (value: S[K], old: S[K]) => unknown): () => void;
+  observe(first: unknown, second?: unknown): () => void {
+    const name = (typeof first === "function" ? "value" : first) as keyof S;
+    const fn = (typeof first === "function" ? first : second) as Observer;
+    this.#known(name);
+    if (typeof fn !== "function")
+      throw new LabError("invalid-option", `${this.#spec.name}.observe takes a function, received ${typeof fn}`);
+    const observers = this.#observers.get(name) ?? new Set();
+    this.#observers.set(name, observers.add(fn));
+    return () => void observers.delete(fn);
+  }
+
+  /** Sends the view a message of its own kind; `buffers` travel as they are. */
+  send(content: unknown, buffers: readonly (ArrayBuffer | ArrayBufferView)[] = []): void {
+    this.#open();
+    this.#comm.send({ method: "custom", content }, { buffers: buffers.map((b) => this.#bytes(b)) });
+  }
+
+  /** Calls `fn` with each message of the view's own kind. Returns a function that ends it. */
+  onMessage(fn: MessageHandler): () => void {
+    this.#handlers.add(fn);
+    return () => void this.#handlers.delete(fn);
+  }
+
+  /** Takes it off the page, everywhere it is shown, and forgets it and its looks. */
+  close(): void {
+    if (!live.delete(this.id)) return;
+    for (const model of this.#looks) model.close();
+    this.#observers.clear();
+    this.#handlers.clear();
+    this.#comm.close();
+  }
+
+  [displaySymbol](): MimeBundle {
+    this.#open();
+    return {
+      "application/vnd.jupyter.widget-view+json": { version_major: 2, version_minor: 0, model_id: this.id },
+      "text/plain": inspect(this),
+    };
+  }
+
+  /** `FloatSlider { value: 0.5, min: 0, … }` */
+  [inspect.custom](_depth: number, options: object): string {
+    const shown = Object.entries(this.#state).filter(
+      ([name, value]) =>
+        !Object.is(value, (this.#spec.properties[name as keyof S] as Property<unknown>).initial) && !isSubmodel(value),
+    );
+    const closed = this.closed ? " (closed)" : "";
+    return `${this.#spec.name}${closed} ${inspect(Object.fromEntries(shown), { ...options, depth: 1, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY })}`;
+  }
+
+  /** The whole state as the page knows it. */
+  wireState(): { state: Record<string, unknown>; paths: readonly BufferPath[]; buffers: readonly Uint8Array[] } {
+    const { module, version, model, view, viewModule = module, viewVersion = version } = this.#spec.names;
+    return split({
+      _model_module: module,
+      _model_module_version: version,
+      _model_name: model,
+      _view_module: viewModule,
+      _view_module_version: viewVersion,
+      _view_name: view,
+      ...this.#toWire(this.#state),
+    });
+  }
+
+  #toWire(state: Partial<S>): Record<string, unknown> {
+    return Object.fromEntries(
+      (Object.keys(state) as (keyof S & string)[]).map((name) => [this.#wireName(name), withReferences(state[name])]),
+    );
+  }
+
+  #wireName(name: keyof S & string): string {
+    return this.#spec.properties[name].wire ?? snake(name);
+  }
+
+  /** The state it begins with. */
+  #first(names: readonly (keyof S & string)[], given: Readonly<Record<string, unknown>>): S {
+    const state: Record<string, unknown> = {};
+    try {
+      for (const name of names) {
+        const property = this.#spec.properties[name] as Property<unknown>;
+        const value = given[name] === undefined ? property.initial : given[name];
+        const made = taken(this.#spec.name, name, property, value);
+        state[name] = made;
+        if (made instanceof Widget && made !== value) this.#looks.push(made);
+      }
+      this.#check(state as S);
+      return state as S;
+    } catch (error) {
+      for (const model of this.#looks) model.close();
+      throw error;
+    }
+  }
+
+  /** Takes over what changed, tells the page where `tell`, then the observers. */
+  #change(next: Partial<S>, tell: boolean): void {
+    const old = this.#state;
+    const changed = (Object.keys(next) as (keyof S & string)[]).filter((name) => !Object.is(next[name], old[name]));
+    if (changed.length === 0) return;
+    this.#state = { ...old, ...next };
+    if (tell) this.#tell(Object.fromEntries(changed.map((name) => [name, next[name]])) as Partial<S>);
+    for (const name of changed) {
+      for (const observer of [...(this.#observers.get(name) ?? [])]) this.#call(() => observer(next[name], old[name]));
+    }
+  }
+
+  #tell(changes: Partial<S>): void {
+    const { state, paths, buffers } = split(this.#toWire(changes));
+    this.#comm.send({ method: "update", state, buffer_paths: paths }, { buffers });
+  }
+
+  /** Each handler is work of its own: one that fails keeps none of the others from hearing. */
+  #call(fn: () => unknown): void {
+    hostFor(this.#spec.name).handle(this.#comm.key, fn);
+  }
+
+  #receive({ data, buffers, id }: CommMessage): void {
+    if (data.method === "request_state") {
+      const { state, paths, buffers: own } = this.wireState();
+      this.#comm.send({ method: "update", state, buffer_paths: paths }, { buffers: own, answers: id });
+    } else if (data.method === "custom") {
+      for (const handler of [...this.#handlers]) this.#call(() => handler(data.content, buffers));
+    } else if (data.method === "update") this.#update(data, buffers, id);
+  }
+
+  #update(data: CommMessage["data"], buffers: readonly Uint8Array[], id: string): void {
+    const state = { ...(data.state as Record<string, unknown>) };
+    const paths = (data.buffer_paths ?? []) as readonly BufferPath[];
+    // The page holds a change back until it is echoed, and other pages learn of it by the echo.
+    this.#comm.send({ method: "echo_update", state, buffer_paths: paths }, { buffers, answers: id });
+    const received = structuredClone(state);
+    join(received, paths, buffers);
+    const next: Partial<S> = {};
+    const refused: Partial<S> = {};
+    for (const [wire, given] of Object.entries(received)) {
+      const name = this.#byWire.get(wire);
+      if (name === undefined) continue;
+      const value = this.#spec.properties[name].take(likeBefore(fromReferences(given), this.#state[name]));
+      if (value === undefined) refused[name] = this.#state[name];
+      else next[name] = value;
+    }
+    if (this.#spec.check?.({ ...this.#state, ...next })) Object.assign(refused, pick(this.#state, next));
+    else this.#change(next, false);
+    // A value that cannot be: the page shows ours again.
+    if (Object.keys(refused).length) this.#tell(refused);
+  }
+
+  #check(state: S): void {
+    const fault = this.#spec.check?.(state);
+    if (fault) throw new LabError("invalid-option", `${this.#spec.name}: ${fault}`);
+  }
+
+  #known(name: keyof S): void {
+    if (Object.hasOwn(this.#spec.properties, name)) return;
+    throw unknownName("invalid-option", `property of ${this.#spec.name}`, String(name), Object.keys(this.#spec.properties));
+  }
+
+  #open(): void {
+    if (this.closed) throw new LabError("disposed", `this ${this.#spec.name} is closed: make a new one`);
+  }
+
+  #bytes(value: ArrayBuffer | ArrayBufferView): Uint8Array {
+    const bytes = bytesOf(value);
+    if (bytes) return bytes;
+    throw new LabError(
+      "invalid-option",
+      `${this.#spec.name}.send takes buffers that are typed arrays or ArrayBuffers, received ${typeof value}`,
+    );
+  }
+}
+
+/** Layout and style: how a widget looks, not what it holds. */
+const isSubmodel = (value: unknown): boolean => value instanceof Widget;
+
+function withReferences(value: unknown): unknown {
+  if (value instanceof Widget) return reference + value.id;
+  return Array.isArray(value) && value.some((v) => v instanceof Widget) ? value.map(withReferences) : value;
+}
+
+function fromReferences(value: unknown): unknown {
+  if (typeof value === "string" && value.startsWith(reference)) return live.get(value.slice(reference.length)) ?? value;
+  return Array.isArray(value) ? value.map(fromReferences) : value;
+}
+
+type TypedArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array | Uint32Array;
+
+/** Bytes of the page become the kind of array that stood there before. */
+function likeBefore(value: unknown, before: unknown): unknown {
+  if (!(value instanceof Uint8Array) || !ArrayBuffer.isView(before) || before instanceof DataView) return value;
+  const kind = before.constructor as { new (buffer: ArrayBufferLike): TypedArray; readonly BYTES_PER_ELEMENT: number };
+  return value.byteLength % kind.BYTES_PER_ELEMENT === 0 ? new kind(value.buffer) : value;
+}
+
+function pick<S extends object>(from: S, names: Partial<S>): Partial<S> {
+  return Object.fromEntries((Object.keys(names) as (keyof S & string)[]).map((name) => [name, from[name]])) as Partial<S>;
+}
