@@ -11,8 +11,11 @@ export interface Displayable {
 
 /** What the engine installs; absent in a plain script. */
 export interface Notebook {
-  /** Shows a bundle under an id that `update` can redraw in place. */
-  display(bundle: MimeBundle, id: string): void;
+  /**
+   * Shows a bundle under an id that `update` can redraw in place. `place`: where the running code fills an area of its own on the page
+   * (a widget's output), `cell` shows it under the cell all the same.
+   */
+  display(bundle: MimeBundle, id: string, place?: "cell"): void;
   update(bundle: MimeBundle, id: string): void;
   /** The running cell's stop signal: the default `signal` of every long call. */
   signal(): AbortSignal;

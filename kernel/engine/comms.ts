@@ -5,7 +5,7 @@ import type { CommRequest } from "../messages.js";
 import { failureOf } from "./errors.js";
 import { emit } from "./events.js";
 import { cellOf, currentCell, Interrupted } from "./output.js";
-import { runWork, stopWork, Work } from "./work.js";
+import { finishWork, runWork, stopWork, Work } from "./work.js";
 
 /** Messages whose handlers have not returned yet. */
 const pending = new Set<string>();
@@ -24,7 +24,7 @@ export function installComms(): void {
             if (error instanceof Interrupted || work.controller.signal.aborted) return;
             process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`);
           }
-        });
+        }).then(() => finishWork(work));
       if (key === undefined) run();
       else cellOf.run(key, run);
     },

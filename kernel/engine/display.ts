@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { displaySymbol, type MimeBundle, type Notebook } from "../../lab/display.js";
 import type { EngineEvent } from "../messages.js";
 import { currentCell, refuseStopped } from "./output.js";
-import { send } from "./work.js";
+import { send, undiverted } from "./work.js";
 
 /** Text of a value that has no display of its own. */
 export function readable(value: unknown): string {
@@ -77,7 +77,10 @@ async function display(value: unknown, options: DisplayOptions = {}): Promise<vo
  */
 export function installNotebook(running: Pick<Notebook, "signal" | "cell" | "atEnd">): void {
   const notebook: Notebook = {
-    display: (bundle, id) => showBundle(bundle, id),
+    display: (bundle, id, place) => {
+      if (place === "cell") undiverted(() => showBundle(bundle, id));
+      else showBundle(bundle, id);
+    },
     update: (bundle, id) => showBundle(bundle, id, true),
     ...running,
   };

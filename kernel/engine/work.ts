@@ -37,16 +37,21 @@ export function currentWork(): Work | undefined {
   return contextOf.getStore()?.work;
 }
 
-/** Runs `fn` as this work; whatever it starts belongs to it. Resolves when it, and what it left for the end, is done. */
+/** Runs `fn` as this work; whatever it starts belongs to it. */
 export async function runWork<T>(work: Work, fn: () => T | Promise<T>): Promise<T> {
   going.add(work);
   try {
-    const value = await enter({ work, take: undefined }, fn);
-    for (let next = work.later.shift(); next; next = work.later.shift()) await next();
-    return value;
+    return await enter({ work, take: undefined }, fn);
   } finally {
     going.delete(work);
   }
+}
+
+/** Does what work left for its end; the work itself may have been stopped. */
+export function finishWork({ later }: Work): Promise<void> {
+  return enter({ work: new Work(later), take: undefined }, async () => {
+    for (let next = later.shift(); next; next = later.shift()) await next();
+  });
 }
 
 /** The stop button. */
@@ -57,6 +62,11 @@ export function stopWork(): void {
 /** Runs `fn`; what it shows and prints, and all that it starts, goes to `take`. */
 export function divert<T>(take: Taker, fn: () => T): T {
   return enter({ work: currentWork(), take }, fn);
+}
+
+/** Runs `fn`; what it shows goes to its cell all the same. */
+export function undiverted<T>(fn: () => T): T {
+  return enter({ work: currentWork(), take: undefined }, fn);
 }
 
 function enter<T>(context: Context, fn: () => T): T {

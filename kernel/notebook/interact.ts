@@ -6,7 +6,8 @@ import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../.
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
 import { failureOf, interruptedFailure } from "../engine/errors.js";
-import { type Later, runWork, Work } from "../engine/work.js";
+import { finishWork, type Later, runWork, Work } from "../engine/work.js";
+import type { Failure } from "../messages.js";
 import { type AnyWidget, VBox } from "./boxes.js";
 import { Checkbox, FloatSlider, IntSlider, Text } from "./controls.js";
 import { Dropdown } from "./dropdown.js";
@@ -41,6 +42,8 @@ export interface Interaction extends Displayable {
 
 /** Milliseconds that a call has to end after its signal, before the next begins. */
 const PATIENCE = 100;
+/** Milliseconds that values must rest before what a call left for the end is done: a picture takes longer than a step of the mouse. */
+const REST = 250;
 
 /**
  * Shows the controls and calls `fn` with their values, at once and whenever one of them changes. What `fn` prints, shows and returns
@@ -133,20 +136,30 @@ class Calls {
   async #run(work: Work): Promise<void> {
     const { signal } = work.controller;
     this.#output.clear(true);
+    let failure: Failure | undefined;
     try {
       await runWork(work, async () => {
         const value = await this.#output.capture(() => this.#fn(signal));
         if (value !== undefined && !signal.aborted) await this.#output.show(value);
-        if (!signal.aborted) this.#output.settle();
       });
+      if (signal.aborted) failure = interruptedFailure();
     } catch (error) {
-      if (this.#overtaken.has(work)) return;
-      this.#output.fail(signal.aborted ? interruptedFailure() : failureOf(error));
-      this.#output.settle();
-      await runWork(new Work(this.#later), () => {});
+      failure = signal.aborted ? interruptedFailure() : failureOf(error);
     }
+    if (this.#overtaken.has(work)) return;
+    if (failure) this.#output.fail(failure);
+    this.#output.settle();
+    if (this.#later.length === 0) return;
+    await Promise.race([new Promise((done) => setTimeout(done, REST)), aborted(signal)]);
+    if (!this.#overtaken.has(work)) await finishWork(work);
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener("abort", () => done(), { once: true });
+  });
 
 type Valued = AnyWidget & { readonly value: unknown };
 

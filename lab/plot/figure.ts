@@ -56,15 +56,17 @@ class PlotlyFigure implements Figure {
   }
 }
 
-let served: string | undefined;
+/** Cells that have it; more than one where a widget of an earlier cell plots. */
+const served = new Set<string>();
 /** Sends the library unless the running cell has done so; false where there is no notebook that could take it. */
 export function sendLibrary(): boolean {
   const book = notebook();
   if (!book) return false;
   const cell = book.cell();
-  if (served !== cell) {
-    served = cell;
-    book.display(libraryBundle(), `sparselab-plotly-${cell}`);
+  if (!served.has(cell)) {
+    served.add(cell);
+    // Under the cell: an area is emptied and filled anew, and with it the library would be gone from a saved notebook.
+    book.display(libraryBundle(), `sparselab-plotly-${cell}`, "cell");
   }
   return true;
 }

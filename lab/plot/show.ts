@@ -45,9 +45,11 @@ function showInNotebook(first: FigureData, book: Notebook): Live {
     try {
       while (drawn !== latest) {
         drawn = latest;
-        pace.cancel();
         const picture = await drawPicture(drawn);
-        if (drawn === latest) book.update(figureBundle(drawn, { key, picture }), key);
+        // Where it changed meanwhile, the page goes on at its pace.
+        if (drawn !== latest) continue;
+        pace.cancel();
+        book.update(figureBundle(drawn, { key, picture }), key);
       }
     } finally {
       finishing = false;
@@ -115,7 +117,11 @@ function paced(ms: number, work: () => void): { soon(): void; flush(): void; can
       if (wait <= 0) {
         cancel();
         run();
-      } else timer ??= setTimeout(run, wait);
+        return;
+      }
+      // Set anew each time: it belongs to the code that asked last, which may still print when an earlier one was stopped.
+      clearTimeout(timer);
+      timer = setTimeout(run, wait);
     },
     flush() {
       if (!timer) return;

@@ -18,6 +18,7 @@ export interface Received {
   // The content of a message is whatever its type says; a test reads what it expects.
   // biome-ignore lint/suspicious/noExplicitAny: see above
   readonly content: any;
+  readonly buffers: readonly Uint8Array[];
 }
 
 /** All that one request brought: its reply and what was published for it. */
@@ -122,6 +123,7 @@ export class Client {
           parentType: parent.msg_type ?? "",
           metadata,
           content,
+          buffers: frames.slice(at + 6),
         };
         this.received.push(message);
         for (const listener of this.#listeners) listener(message);
@@ -148,7 +150,13 @@ export class Client {
     });
   }
 
-  frames(type: string, content: object, id: string = randomUUID(), key = this.#key): Buffer[] {
+  frames(
+    type: string,
+    content: object,
+    id: string = randomUUID(),
+    key = this.#key,
+    buffers: readonly Uint8Array[] = [],
+  ): Buffer[] {
     const header = {
       msg_id: id,
       session: this.#session,
@@ -159,7 +167,7 @@ export class Client {
     };
     const parts = [header, {}, {}, content].map((p) => Buffer.from(JSON.stringify(p)));
     const signature = createHmac("sha256", key).update(Buffer.concat(parts)).digest("hex");
-    return [Buffer.from("<IDS|MSG>"), Buffer.from(signature), ...parts];
+    return [Buffer.from("<IDS|MSG>"), Buffer.from(signature), ...parts, ...buffers.map((b) => Buffer.from(b))];
   }
 
   async sendFrames(frames: Buffer[], channel: "shell" | "control" = "shell"): Promise<void> {
@@ -206,6 +214,28 @@ export class Client {
       "shell",
       timeout,
     );
+  }
+
+  /** Sends a comm message as a page does, and gathers what was published for it until it was dealt with. */
+  async comm(
+    type: "comm_open" | "comm_msg" | "comm_close",
+    content: object,
+    buffers?: readonly Uint8Array[],
+  ): Promise<readonly Received[]> {
+    const id = randomUUID();
+    const published: Received[] = [];
+    const gather = (m: Received): void => {
+      if (m.parent === id) published.push(m);
+    };
+    this.#listeners.add(gather);
+    const idle = this.waitFor((m) => m.parent === id && m.type === "status" && m.content.execution_state === "idle");
+    await this.sendFrames(this.frames(type, content, id, undefined, buffers));
+    try {
+      await idle;
+      return published;
+    } finally {
+      this.#listeners.delete(gather);
+    }
   }
 
   async heartbeat(): Promise<number> {
