@@ -11,7 +11,7 @@ export type Target = "shell" | "control" | "stdin";
 
 export interface Attack {
   readonly frames: readonly Buffer[];
-  /** The kernel must refuse it with a line in its log. False: it is signed well, and only strange. */
+  /** The kernel must refuse it with a line in its log. False: it is signed well and only strange, so it may be taken. */
   readonly refused: boolean;
 }
 
@@ -27,6 +27,7 @@ export interface Scene {
 }
 
 const DELIMITER = Buffer.from("<IDS|MSG>");
+/** Not among them what a kernel obeys from anybody who knows the key: to stop, and to end. */
 const REQUESTS = [
   "execute_request",
   "complete_request",
@@ -39,7 +40,6 @@ const REQUESTS = [
   "comm_msg",
   "comm_close",
   "connect_request",
-  "interrupt_request",
   "input_reply",
   "debug_request",
 ];
@@ -244,7 +244,9 @@ export const attacks: Readonly<Record<string, Kind>> = {
     return signed([JSON.stringify(head), JSON.stringify({ msg_id: strangeValue(random) }), "{}", content!], scene.key);
   }),
   deep: strange((scene, random) => {
-    const parts = message(pick(REQUESTS, random), {}, scene);
+    // The messages of the latest cells are kept, for what they print later: they are no leak.
+    const types = REQUESTS.filter((type) => type !== "execute_request");
+    const parts = message(pick(types, random), {}, scene);
     const depth = pick([100, 5000, 200_000], random);
     const at = random(4);
     parts[at] = at === 0 ? `${parts[0]!.slice(0, -1)},"a":${nested(depth)}}` : nested(depth);

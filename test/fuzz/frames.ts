@@ -3,9 +3,11 @@
  * variables, run nothing that was not signed well and new, say of each refused message that it was ignored, and keep its memory.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { Dealer } from "zeromq";
 import { Client } from "../kernel/client.js";
 import { attacks, type Target } from "./attacks.js";
@@ -14,8 +16,10 @@ import { rawBytes, rawConnection, strangeHeartbeat, strangeSubscriber } from "./
 
 /** Attacks between two looks at whether the kernel still answers. */
 const BATCH = 100;
-/** Resident memory of the kernel's process may grow by so much from the first tenth of the attacks to the last. */
-export const MEMORY_MIB = 96;
+/** What the kernel's heap holds, after a collection, may grow by so much from the first tenth of the attacks to the last. */
+const HELD_MIB = 8;
+/** Resident memory of its process, language thread and all, may be so much. */
+const RESIDENT_MIB = 800;
 /** No line of the log may be longer, whatever a message said. */
 const LOG_LINE = 1200;
 const TARGETS: readonly Target[] = ["shell", "control", "stdin"];
@@ -25,15 +29,44 @@ export interface Result {
   /** Messages that had to be refused. */
   readonly refused: number;
   readonly misses: readonly string[];
-  readonly mib: readonly [before: number, after: number];
+  /** What its heap holds after a tenth of the attacks and after all, and the resident memory at the end. */
+  readonly mib: { readonly before: number; readonly after: number; readonly resident: number };
   readonly seconds: number;
 }
 
 const residentMib = (pid: number): number =>
   Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1024;
 
+/** What the kernel's heap still holds once its garbage is collected (memory-probe.ts). */
+async function heldMib(pid: number, probe: string): Promise<number> {
+  rmSync(probe, { force: true });
+  process.kill(pid, "SIGUSR2");
+  for (let tries = 0; tries < 200; tries++) {
+    await sleep(50);
+    const bytes = existsSync(probe) ? readFileSync(probe, "utf8") : "";
+    if (bytes) return Number(bytes) / 2 ** 20;
+  }
+  throw new Error("the memory probe did not answer");
+}
+
+async function startProbed(probe: string): Promise<Client> {
+  const { NODE_OPTIONS } = process.env;
+  // The kernel inherits them.
+  process.env.NODE_OPTIONS = `${NODE_OPTIONS ?? ""} --import ${pathToFileURL(resolve("dist/test/fuzz/memory-probe.js"))}`;
+  process.env.SPARSELAB_MEMORY_PROBE = probe;
+  try {
+    return await Client.start();
+  } finally {
+    delete process.env.SPARSELAB_MEMORY_PROBE;
+    if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = NODE_OPTIONS;
+  }
+}
+
 export async function attackKernel(n: number, seed: number): Promise<Result> {
-  const client = await Client.start();
+  const folder = mkdtempSync(join(tmpdir(), "sparselab-fuzz-"));
+  const probe = join(folder, "memory");
+  const client = await startProbed(probe);
   const trace = join(client.folder, "trace");
   const leave = (what: string): string => `require("node:fs").appendFileSync(${JSON.stringify(trace)}, "${what}\\n")`;
   const port = (channel: string): number => Number(client.connection[`${channel}_port`]);
@@ -55,7 +88,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
 
   const misses: string[] = [];
   const begin = performance.now();
-  let [sent, refused, deep, taken] = [0, 0, 0, 0];
+  let [sent, refused, strange, taken] = [0, 0, 0, 0];
   let before = 0;
   try {
     await client.execute("let kept = 41;");
@@ -69,7 +102,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
         await client.sendFrames(known);
         taken++;
         misses.push(...(await signsOfLife(client)));
-        if (before === 0 && sent >= n / 10) before = residentMib(client.process.pid!);
+        if (before === 0 && sent >= n / 10) before = await heldMib(client.process.pid!, probe);
       }
       const kind = sent % (kinds.length + 3);
       if (kind === kinds.length)
@@ -80,7 +113,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
         const scene = { key: String(client.connection.key), trace: leave("obeyed"), taken: known, id: `${seed}-${sent}` };
         const attack = attacks[kinds[kind]!]!(scene, random);
         if (attack.refused) refused++;
-        if (kinds[kind] === "deep") deep++;
+        else strange++;
         await sockets[TARGETS[random(3)]!].send([...attack.frames]);
       }
     }
@@ -93,15 +126,20 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
     if (obeyed) misses.push(`${obeyed} messages were obeyed that should have been refused`);
     if (traces.length - obeyed !== taken)
       misses.push(`${taken} good messages were sent, once each; ${traces.length - obeyed} cells ran`);
-    misses.push(...(await faultsOfLog(client, refused, deep)));
-    const after = await settledMib(client.process.pid!, before);
-    if (after - before > MEMORY_MIB)
-      misses.push(`memory: ${before.toFixed(0)} MiB after a tenth of the attacks, ${after.toFixed(0)} MiB after all`);
-    return { sent, refused, misses, mib: [before, after], seconds: (performance.now() - begin) / 1000 };
+    misses.push(...(await faultsOfLog(client, refused, strange)));
+    const after = await heldMib(client.process.pid!, probe);
+    const resident = residentMib(client.process.pid!);
+    if (after - before > HELD_MIB)
+      misses.push(
+        `a leak: the heap held ${before.toFixed(1)} MiB after a tenth of the attacks, ${after.toFixed(1)} MiB after all`,
+      );
+    if (resident > RESIDENT_MIB) misses.push(`memory: ${resident.toFixed(0)} MiB resident, at most ${RESIDENT_MIB}`);
+    return { sent, refused, misses, mib: { before, after, resident }, seconds: (performance.now() - begin) / 1000 };
   } finally {
     for (const target of TARGETS) sockets[target].close();
     await Promise.all(reading);
     await client.close();
+    rmSync(folder, { recursive: true });
   }
 }
 
@@ -123,13 +161,13 @@ async function signsOfLife(client: Client): Promise<string[]> {
   return misses;
 }
 
-/** One line for each refused message, none of them long, and no error of the kernel's own. What is nested too deeply may be refused, too. */
-async function faultsOfLog(client: Client, refused: number, deep: number): Promise<string[]> {
+/** One line for each refused message, none of them long, and no error of the kernel's own. What is only strange may be refused, too. */
+async function faultsOfLog(client: Client, refused: number, strange: number): Promise<string[]> {
   const ignored = (): number => client.log.match(/a message was ignored/g)?.length ?? 0;
   for (let tries = 0; tries < 50 && ignored() < refused; tries++) await sleep(100);
   const lines = client.log.split("\n");
   const faults: string[] = [];
-  if (ignored() < refused || ignored() > refused + deep)
+  if (ignored() < refused || ignored() > refused + strange)
     faults.push(`${refused} messages had to be refused, the log tells of ${ignored()}`);
   const long = lines.find((line) => line.length > LOG_LINE);
   if (long) faults.push(`a line of the log has ${long.length} characters: ${long.slice(0, 100)}…`);
@@ -140,16 +178,6 @@ async function faultsOfLog(client: Client, refused: number, deep: number): Promi
   return faults;
 }
 
-/** Resident memory once it no longer falls below what it may be: garbage is collected when the collector likes. */
-async function settledMib(pid: number, before: number): Promise<number> {
-  let mib = residentMib(pid);
-  for (let tries = 0; tries < 20 && mib - before > MEMORY_MIB; tries++) {
-    await sleep(500);
-    mib = residentMib(pid);
-  }
-  return mib;
-}
-
 /** Attacks a kernel `n` times and says how it went; returns the number of misses. */
 export async function fuzzFrames(n: number, seed: number): Promise<number> {
   console.log(
@@ -158,7 +186,7 @@ export async function fuzzFrames(n: number, seed: number): Promise<number> {
   const { sent, refused, misses, mib, seconds } = await attackKernel(n, seed);
   for (const miss of misses) console.log(`MISS after ${sent}: ${miss}`);
   console.log(
-    `${sent} sent, ${refused} of them to be refused; memory ${mib[0].toFixed(0)} MiB after a tenth, ${mib[1].toFixed(0)} MiB at the end (at most ${MEMORY_MIB} more); ${misses.length} misses in ${seconds.toFixed(1)} s`,
+    `${sent} sent, ${refused} of them to be refused; heap ${mib.before.toFixed(1)} MiB after a tenth, ${mib.after.toFixed(1)} MiB at the end (at most ${HELD_MIB} more), resident ${mib.resident.toFixed(0)} MiB (at most ${RESIDENT_MIB}); ${misses.length} misses in ${seconds.toFixed(1)} s`,
   );
   return misses.length;
 }

@@ -1,0 +1,23 @@
+/**
+ * Loaded into the kernel under test (`node --import`): at SIGUSR2 collects the garbage and writes what its heap still holds, in bytes, to
+ * the file that SPARSELAB_MEMORY_PROBE names. Resident memory alone says little: the collector takes its time.
+ */
+import { writeFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { isMainThread } from "node:worker_threads";
+
+const path = process.env.SPARSELAB_MEMORY_PROBE;
+if (path && isMainThread) {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  process.on("SIGUSR2", () => {
+    collect();
+    // What collecting let go (a buffer's memory outside the heap) is freed a turn later.
+    setTimeout(() => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      writeFileSync(path, String(heapUsed + external));
+    }, 50);
+  });
+}
