@@ -78,7 +78,7 @@ export class Comm {
 
   #publish(type: CommType, content: object, { metadata = {}, buffers = [], answers }: SendOptions): void {
     const host = hostFor(`a comm to ${this.target}`);
-    host.publish({ type, content: { comm_id: this.id, ...content }, metadata, key: this.key, answers }, buffers);
+    host.publish({ type, content: { comm_id: this.id, ...content }, metadata, key: host.cell(), answers }, buffers);
   }
 }
 

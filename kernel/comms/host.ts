@@ -11,7 +11,7 @@ export interface CommOut {
   readonly type: CommType;
   readonly content: Readonly<Record<string, unknown>> & { readonly comm_id: string };
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** The cell it belongs to. */
+  /** The cell whose code sends it: a client that runs a notebook listens to the messages of the cell it runs. */
   readonly key: string | undefined;
   /** The id of the front end's message that this one answers. */
   readonly answers: string | undefined;
