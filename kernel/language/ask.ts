@@ -1,5 +1,6 @@
 /** Completion, help on a name, and whether a cell is complete: asked of the same program that checks the cells. */
-import ts from "typescript";
+import ts = require("typescript");
+
 import type { CompleteReply, InspectReply, IsCompleteReply } from "../messages.js";
 import type { Cells } from "./cells.js";
 import { parseCell } from "./names.js";
@@ -11,7 +12,10 @@ const MATCHES = 500;
 export function complete(cells: Cells, code: string, cursor: number): CompleteReply {
   const at = utf16Offset(code, cursor);
   const word = code.slice(0, at).match(/[\p{ID_Continue}$\u200c\u200d]*$/u)![0];
-  const start = cells.draft(code);
+  // After a dot only members fit; elsewhere the earlier names that begin so.
+  const member = /\.\s*$/.test(code.slice(0, at - word.length));
+  const begun = word.toLowerCase();
+  const start = cells.draft(code, member ? undefined : (name) => name.toLowerCase().startsWith(begun));
   const found = cells.compiler.service.getCompletionsAtPosition(cells.compiler.draft, start + at, {
     includeCompletionsWithInsertText: false,
     includeCompletionsForModuleExports: false,
@@ -93,8 +97,8 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
     }
   }
   if (!signature) return { status: "ok", found: false, data: {}, metadata: {} };
-  signature = signature.replace(/^\(alias\) /, "").replace(/\nimport \w+$/, "");
-  signature = signature.replace(/import\("[^"]*__cell_\w+"\)\./g, "");
+  signature = signature.replace(/^\(alias\) /, "").replace(/\nimport \S+(?: = \S+)?$/, "");
+  signature = signature.replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "");
   const text = ts.displayPartsToString([...(documentation ?? [])]);
   const tagLines = (tags ?? []).map((t) =>
     [`@${t.name}`, ts.displayPartsToString([...(t.text ?? [])])].filter(Boolean).join(" "),

@@ -1,11 +1,12 @@
 /**
- * The notebook as a program: each cell that ran is a module of its own, and a new cell is checked as a module that imports the names it
- * mentions from the cells that declared them last. So types are the exact ones TypeScript inferred, a name can be declared again as anything,
+ * The notebook as a program: each cell that ran is a module of its own, in a slot of the compiler, and a new cell is checked as a module
+ * that imports the names it mentions from the cells that declared them last. So types are the exact ones TypeScript inferred, a name can be declared again as anything,
  * and what nobody refers to any more is dropped.
  */
-import ts from "typescript";
+import ts = require("typescript");
+
 import type { CheckReply } from "../messages.js";
-import { Compiler } from "./compiler.js";
+import { Compiler, HUB, slotName } from "./compiler.js";
 import { diagnosticsFailure } from "./diagnostics.js";
 import { cellNames, type Declared, parseCell } from "./names.js";
 import { rewriteCell } from "./rewrite.js";
@@ -18,8 +19,8 @@ interface Meaning {
 }
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
-/** Errors of modules that are none in a cell: `import x = require()`. */
-const ALLOWED = new Set([1202]);
+/** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
+const ALLOWED = new Set([1202, 1379, 1380]);
 /** A `// @ts-nocheck` among the comments at the top of a cell. */
 const UNCHECKED = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/;
 
@@ -30,7 +31,6 @@ export class Cells {
   readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean }>();
   /** What the last checked cell's names meant before it. */
   #before = new Map<string, Meaning | undefined>();
-  #serial = 0;
 
   constructor(cwd: string) {
     this.compiler = new Compiler(cwd);
@@ -46,15 +46,15 @@ export class Cells {
     if (refusal) return { failure: diagnosticsFailure([refusal], code, label, 0) };
 
     const { names, live, augments } = cellNames(alone);
-    const serial = ++this.#serial;
+    const slot = this.compiler.take();
     const words = new Set(code.match(WORD));
     const { header, refersTo } = this.#header((name) => words.has(name) && !names.has(name));
-    const path = this.compiler.path(`${serial}.ts`);
+    const path = this.compiler.slotPath(slot);
     const start = header.length + 1;
     const already = exported(alone);
     const exports = [...names.keys()].filter((n) => !already.has(n)).join(", ");
     this.compiler.write(path, `${header}\n${code}\nexport { ${exports} };`);
-    this.compiler.write(this.compiler.draft, "export {};"); // What is only being typed must not bear on what runs.
+    this.compiler.clearDraft();
     const variables = new Set([...live].map(runtimeName));
     let ready = false;
     try {
@@ -64,13 +64,13 @@ export class Cells {
       if (errors.length) return { failure: diagnosticsFailure(errors, code, label, start) };
       const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables });
       ready = true;
-      this.#cells.set(serial, { refersTo, keep: augments });
+      this.#cells.set(slot, { refersTo, keep: augments });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
-      for (const [name, declared] of names) this.#names.set(name, { cell: serial, declared });
+      for (const [name, declared] of names) this.#names.set(name, { cell: slot, declared });
       this.#sweep();
       return { cell: { label, js, map, code, names: [...variables] } };
     } finally {
-      if (!ready) this.compiler.remove(path);
+      if (!ready) this.compiler.release(slot);
     }
   }
 
@@ -98,33 +98,28 @@ export class Cells {
     this.#sweep();
   }
 
-  /** Makes the draft: `code` seen with all names that it does not declare itself. Returns where the code starts in it. */
-  draft(code: string): number {
+  /**
+   * Makes the draft: `code` seen with the earlier names that it mentions, and those that `also` says. Returns where the code starts in it.
+   */
+  draft(code: string, also: (name: string) => boolean = () => false): number {
     const own = cellNames(parseCell(code)).names;
-    const { header } = this.#header((name) => !own.has(name));
+    const words = new Set(code.match(WORD));
+    const { header } = this.#header((name) => !own.has(name) && (words.has(name) || also(name)));
     this.compiler.write(this.compiler.draft, `${header}\n${code}`);
     return header.length + 1;
   }
 
-  /** One line that brings earlier names in. */
+  /** One line that brings earlier names in. Whatever it brings, it imports the hub and nothing else. */
   #header(wanted: (name: string) => boolean): { header: string; refersTo: Set<number> } {
     const refersTo = new Set<number>();
     const lines: string[] = [];
     for (const [name, { cell, declared }] of this.#names) {
       if (!wanted(name)) continue;
-      const from = `"./__cell_${cell}"`;
-      if (declared.kind === "import") {
-        const module = JSON.stringify(declared.module);
-        const type = declared.typeOnly ? "type " : "";
-        if (declared.imported === "*") lines.push(`import ${type}* as ${name} from ${module};`);
-        else lines.push(`import { ${type}${declared.imported} as ${name} } from ${module};`);
-        continue;
-      }
       refersTo.add(cell);
-      if (declared.kind === "variable") lines.push(`declare let ${name}: typeof import(${from}).${name};`);
-      else lines.push(`import { ${name} } from ${from};`);
+      const there = `${slotName(cell)}.${name}`;
+      lines.push(declared.kind === "variable" ? `declare let ${name}: typeof ${there};` : `import ${name} = ${there};`);
     }
-    return { header: lines.join(" "), refersTo };
+    return { header: `import { ${[...refersTo].map(slotName).join(", ")} } from "${HUB}"; ${lines.join(" ")}`, refersTo };
   }
 
   /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
@@ -141,7 +136,7 @@ export class Cells {
     for (const cell of this.#cells.keys()) {
       if (reached.has(cell)) continue;
       this.#cells.delete(cell);
-      this.compiler.remove(this.compiler.path(`${cell}.ts`));
+      this.compiler.release(cell);
     }
   }
 }

@@ -1,15 +1,21 @@
 /**
  * One TypeScript LanguageService for the notebook: cells and a draft are files that exist only here, in the notebook's folder, so that
  * imports resolve as they would for a file there. `sparselab`, `tslab` and Node's types are found in this package, from any folder.
+ *
+ * What makes a new cell cheap: TypeScript takes over the whole structure of the last program where the list of files and what each imports
+ * stay as they were. So cells are written into slots that exist from the start, and all of them import one file only, the hub, which
+ * passes on every slot by its name: `import { __cell_3 } from "./__cell_hub"`.
  */
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import ts from "typescript";
+
+import ts = require("typescript");
+
 import { GLOBAL_TYPES } from "./globals.js";
 
-const require = createRequire(import.meta.url);
+const own = createRequire(import.meta.url);
 /** The folder of compiled code: this file is `dist/kernel/language/compiler.js`. */
 const dist = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -21,6 +27,14 @@ const OWN_TYPES: Readonly<Record<string, string>> = {
 };
 
 const CELL = "__cell_";
+/** The file through which cells see each other. */
+export const HUB = `./${CELL}hub`;
+const EMPTY = `import {} from "${HUB}"; export {};`;
+/** Slots in the first program; twice as many whenever they are all taken. */
+const SLOTS = 64;
+
+/** The name under which a slot is imported from the hub. */
+export const slotName = (slot: number): string => `${CELL}${slot}`;
 
 export class Compiler {
   readonly #cwd: string;
@@ -28,6 +42,10 @@ export class Compiler {
   readonly #virtual = new Map<string, { text: string; version: number }>();
   readonly #disk = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   #version = 0;
+  #slots = 0;
+  readonly #free: number[] = [];
+  /** Files of the user with an import that was not found: it may be there by now. */
+  readonly #unresolved = new Set<string>();
   readonly service: ts.LanguageService;
 
   constructor(cwd: string) {
@@ -40,7 +58,7 @@ export class Compiler {
       customConditions: ["node"],
       lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
       types: ["node"],
-      typeRoots: [dirname(dirname(require.resolve("@types/node/package.json")))],
+      typeRoots: [dirname(dirname(own.resolve("@types/node/package.json")))],
       strict: true,
       noImplicitAny: false,
       noUncheckedIndexedAccess: false,
@@ -54,10 +72,11 @@ export class Compiler {
       newLine: ts.NewLineKind.LineFeed,
     };
     this.write(this.path("globals.d.ts"), GLOBAL_TYPES);
-    this.write(this.draft, "export {};");
+    this.write(this.draft, EMPTY);
     // Read once, and kept while no cell imports it.
     this.write(this.path("keep.ts"), 'import "sparselab";');
-    this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry(true, cwd));
+    this.#grow(SLOTS);
+    this.service = ts.createLanguageService(this.#host(), documents(cwd));
   }
 
   path(name: string): string {
@@ -74,8 +93,33 @@ export class Compiler {
     this.#virtual.set(path, { text, version: ++this.#version });
   }
 
-  remove(path: string): void {
-    this.#virtual.delete(path);
+  /** A slot for a cell; `path` of it is the cell's file. */
+  take(): number {
+    if (!this.#free.length) this.#grow(this.#slots);
+    return this.#free.pop()!;
+  }
+
+  release(slot: number): void {
+    this.write(this.slotPath(slot), EMPTY);
+    this.#free.push(slot);
+  }
+
+  slotPath(slot: number): string {
+    return this.path(`${slot}.ts`);
+  }
+
+  /** What is only being typed is forgotten: it must not bear on what runs. */
+  clearDraft(): void {
+    this.write(this.draft, EMPTY);
+  }
+
+  #grow(count: number): void {
+    const fresh = Array.from({ length: count }, (_, i) => this.#slots + i);
+    for (const slot of fresh) this.write(this.slotPath(slot), EMPTY);
+    this.#slots += count;
+    this.#free.push(...fresh.reverse());
+    const all = Array.from({ length: this.#slots }, (_, i) => `export * as ${slotName(i)} from "./${slotName(i)}";`);
+    this.write(this.path("hub.ts"), all.join("\n"));
   }
 
   program(): ts.Program {
@@ -97,16 +141,22 @@ export class Compiler {
     const cache = ts.createModuleResolutionCache(cwd, (name) => name, this.#options);
 
     const resolve = (name: string, from: string, mode: ts.ResolutionMode): ts.ResolvedModuleWithFailedLookupLocations => {
-      const own = OWN_TYPES[name];
-      if (own && ts.sys.fileExists(own)) return { resolvedModule: found(own) };
+      const types = OWN_TYPES[name];
+      if (types && ts.sys.fileExists(types)) return { resolvedModule: found(types) };
       if (name.startsWith(`./${CELL}`)) return { resolvedModule: found(`${join(dirname(from), name)}.ts`) };
       // What a cell or the user's own file imports may appear or move while the notebook is open: only packages are remembered.
-      const remembered = from.includes("/node_modules/") ? cache : undefined;
-      return ts.resolveModuleName(name, from, this.#options, moduleHost, remembered, undefined, mode);
+      if (isSettled(from)) return ts.resolveModuleName(name, from, this.#options, moduleHost, cache, undefined, mode);
+      const resolved = ts.resolveModuleName(name, from, this.#options, moduleHost, undefined, undefined, mode);
+      if (!resolved.resolvedModule) this.#unresolved.add(from);
+      return resolved;
     };
+    const version = (path: string): string => (isSettled(path) ? "1" : diskVersion(path));
 
-    /** TypeScript's own hosts have this too, though it is not among the declared. */
-    type Host = ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache };
+    /** TypeScript's own hosts have these too, though they are not among the declared. */
+    type Host = ts.LanguageServiceHost & {
+      getModuleResolutionCache(): ts.ModuleResolutionCache;
+      hasInvalidatedResolutions(path: string): boolean;
+    };
     const host: Host = {
       getCompilationSettings: () => this.#options,
       getCurrentDirectory: () => cwd,
@@ -114,19 +164,18 @@ export class Compiler {
       getScriptFileNames: () => [...virtual.keys()],
       getScriptVersion: (path) => {
         const cell = virtual.get(path);
-        if (cell) return String(cell.version);
-        return path.includes("/node_modules/") ? "1" : diskVersion(path);
+        return cell ? String(cell.version) : version(path);
       },
       getScriptSnapshot: (path) => {
         const cell = virtual.get(path);
         if (cell) return ts.ScriptSnapshot.fromString(cell.text);
-        const version = path.includes("/node_modules/") ? "1" : diskVersion(path);
+        const now = version(path);
         const known = this.#disk.get(path);
-        if (known?.version === version) return known.snapshot;
+        if (known?.version === now) return known.snapshot;
         const text = ts.sys.readFile(path);
         if (text === undefined) return undefined;
         const snapshot = ts.ScriptSnapshot.fromString(text);
-        this.#disk.set(path, { version, snapshot });
+        this.#disk.set(path, { version: now, snapshot });
         return snapshot;
       },
       fileExists: (path) => virtual.has(path) || ts.sys.fileExists(path),
@@ -137,12 +186,43 @@ export class Compiler {
       realpath: ts.sys.realpath,
       // Without it every new program reads the package.json of every file again.
       getModuleResolutionCache: () => cache,
+      hasInvalidatedResolutions: (path) => this.#unresolved.has(path),
       resolveModuleNameLiterals: (literals, from, _redirect, options, file) =>
         literals.map((l) => resolve(l.text, from, ts.getModeForUsageLocation(file, l, options))),
     };
     return host;
   }
 }
+
+/** Files that do not change while the kernel runs: those of packages, and this one's own. */
+const isSettled = (path: string): boolean => path.includes("/node_modules/") || path.startsWith(dist);
+
+/**
+ * Where parsed files are kept. Those of Node and of the language itself are mostly comments, which cost more than all the rest to parse: they
+ * are left for `documentation.ts` to read when somebody asks.
+ */
+function documents(cwd: string): ts.DocumentRegistry {
+  const create = ts.createDocumentRegistry as (c: boolean, d: string, mode?: ts.JSDocParsingMode) => ts.DocumentRegistry;
+  const mode = ts.JSDocParsingMode.ParseNone;
+  const full = create(true, cwd);
+  const bare = create(true, cwd, mode);
+  const of = (path: string): ts.DocumentRegistry => (isBare(path) ? bare : full);
+  type Options = ts.CreateSourceFileOptions | ts.ScriptTarget | undefined;
+  const options = (path: string, given: Options): Options =>
+    isBare(path) && typeof given === "object" ? { ...given, jsDocParsingMode: mode } : given;
+  return {
+    ...full,
+    acquireDocumentWithKey: (name, path, settings, key, text, version, kind, given) =>
+      of(path).acquireDocumentWithKey(name, path, settings, key, text, version, kind, options(path, given)),
+    updateDocumentWithKey: (name, path, settings, key, text, version, kind, given) =>
+      of(path).updateDocumentWithKey(name, path, settings, key, text, version, kind, options(path, given)),
+    releaseDocumentWithKey: (path: ts.Path, key: ts.DocumentRegistryBucketKey, kind: ts.ScriptKind, format?: ts.ResolutionMode) =>
+      of(path).releaseDocumentWithKey(path, key, kind, format),
+  };
+}
+
+/** Whether the comments of a file were left out when it was parsed. */
+export const isBare = (path: string): boolean => /\/node_modules\/(?:@types\/node|undici-types|typescript\/lib)\//.test(path);
 
 function found(path: string): ts.ResolvedModuleFull {
   const extension = path.endsWith(".d.ts") ? ts.Extension.Dts : ts.Extension.Ts;

@@ -1,5 +1,6 @@
 /** TypeScript's diagnostics as the error of a cell: in the cell's own lines and columns, with the lines shown. */
-import ts from "typescript";
+import ts = require("typescript");
+
 import type { Failure } from "../messages.js";
 import { codeFrame, paint } from "../text.js";
 
@@ -30,7 +31,7 @@ export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: 
 /** Cells are modules only to TypeScript: the user should not meet their names, nor call a constant an import. */
 function readable(message: string): string {
   return message
-    .replace(/import\("[^"]*__cell_\w+"\)\./g, "")
+    .replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "")
     .replace(/"[^"]*__cell_\w+"/g, "an earlier cell")
     .replace(/^(Cannot assign to '[^']+' because it is) an import\.$/, "$1 a constant, a function, a class or an import.");
 }

@@ -1,14 +1,13 @@
 /**
  * The top-level names of a cell: what later cells see, and what becomes a live variable. Read from the syntax tree alone.
  */
-import ts from "typescript";
+import ts = require("typescript");
 
 export type Declared =
   /** `let` or `var`: later cells may assign to it. */
   | { readonly kind: "variable" }
-  /** const, function, class, enum, namespace: `type` when it has no value (interface, type alias). */
-  | { readonly kind: "constant" | "type" }
-  | { readonly kind: "import"; readonly module: string; readonly imported: string; readonly typeOnly: boolean };
+  /** const, function, class, enum, namespace, import: `type` when it has no value (interface, type alias). */
+  | { readonly kind: "constant" | "type" };
 
 export interface CellNames {
   readonly names: ReadonlyMap<string, Declared>;
@@ -65,20 +64,14 @@ export function cellNames(file: ts.SourceFile): CellNames {
   for (const s of file.statements) {
     const ambient = isAmbient(s);
     if (ts.isImportDeclaration(s)) {
-      const module = (s.moduleSpecifier as ts.StringLiteral).text;
       const clause = s.importClause;
       if (!clause) continue;
-      const put = (name: string, imported: string, typeOnly: boolean) => {
-        add(name, { kind: "import", module, imported, typeOnly }, typeOnly);
-      };
-      if (clause.name) put(clause.name.text, "default", clause.isTypeOnly);
-      if (clause.namedBindings && ts.isNamespaceImport(clause.namedBindings)) {
-        put(clause.namedBindings.name.text, "*", clause.isTypeOnly);
-      } else if (clause.namedBindings && ts.isNamedImports(clause.namedBindings)) {
-        for (const e of clause.namedBindings.elements) {
-          put(e.name.text, (e.propertyName ?? e.name).text, clause.isTypeOnly || e.isTypeOnly);
-        }
-      }
+      const put = (name: ts.Identifier, typeOnly: boolean): void =>
+        add(name.text, { kind: typeOnly ? "type" : "constant" }, typeOnly);
+      if (clause.name) put(clause.name, clause.isTypeOnly);
+      const bindings = clause.namedBindings;
+      if (bindings && ts.isNamespaceImport(bindings)) put(bindings.name, clause.isTypeOnly);
+      else if (bindings) for (const e of bindings.elements) put(e.name, clause.isTypeOnly || e.isTypeOnly);
     } else if (ts.isImportEqualsDeclaration(s)) {
       add(s.name.text, { kind: "constant" }, s.isTypeOnly);
     } else if (ts.isVariableStatement(s)) {

@@ -6,7 +6,8 @@
  * declaration may follow any other. Imports and `import()` become calls of the engine, functions are hoisted, and the last
  * expression is handed to the engine as the cell's result. TypeScript prints the tree and the source map.
  */
-import ts from "typescript";
+import ts = require("typescript");
+
 import { isVar } from "./names.js";
 import { cellName, renamedIn, runtimeName } from "./shadow.js";
 

@@ -2,7 +2,7 @@
  * Names of cells that are also names of Node: `performance`, `process`, `URL`, `name`. A live variable is visible to every module of the
  * process, so one with such a name would take Node's own from the lab and from packages. It lives under another name; only the cells know.
  */
-import ts from "typescript";
+import ts = require("typescript");
 
 const GLOBALS = new Set([
   ...Object.getOwnPropertyNames(globalThis),
