@@ -64,7 +64,11 @@ export class Engine {
   constructor(cwd: string, listener: EngineListener) {
     this.#cwd = cwd;
     this.#listener = listener;
-    this.#child = this.#start();
+  }
+
+  /** Starts an engine before the first cell needs one. */
+  warm(): void {
+    this.#child ??= this.#start();
   }
 
   run(cell: CompiledCell, key: string, silent: boolean): Promise<Outcome> {

@@ -123,6 +123,9 @@ export class Kernel {
       });
     });
     this.#publish("status", { execution_state: "starting" }, undefined);
+    // What takes long comes after the sockets: a front end that waits for kernel_info is answered meanwhile.
+    this.#language.warm();
+    this.#engine.warm();
   }
 
   /** Ends everything; resolves when the last message has left. */

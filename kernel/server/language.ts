@@ -17,7 +17,11 @@ export class Language {
 
   constructor(cwd: string) {
     this.#cwd = cwd;
-    this.#worker = this.#start();
+  }
+
+  /** Starts the thread before somebody asks. */
+  warm(): void {
+    this.#worker ??= this.#start();
   }
 
   ask<K extends keyof LanguageCalls>(call: K, ask: LanguageCalls[K]["ask"]): Promise<LanguageCalls[K]["reply"]> {
