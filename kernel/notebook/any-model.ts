@@ -27,12 +27,25 @@ interface Own {
   _anywidget_id: string;
   layout: Layout;
 }
-type Mutable<S> = {
-  -readonly [K in keyof S]: S[K] extends number ? number : S[K] extends string ? string : S[K] extends boolean ? boolean : S[K];
+/** A typed array may be replaced by one over any kind of buffer. */
+type State<S> = {
+  [K in keyof S]: S[K] extends Numbers
+    ? Extract<Numbers, { readonly [Symbol.toStringTag]: S[K][typeof Symbol.toStringTag] }>
+    : S[K];
 };
+type Numbers =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array
+  | Uint32Array;
 
 /** A widget drawn by a module of yours: `const counter = new AnyModel({ esm, state: { count: 0 } }); counter.observe("count", (n) => …)`. */
-export class AnyModel<const S extends object = Record<never, never>> extends Widget<Mutable<S> & Own> {
+export class AnyModel<S extends object = Record<never, never>> extends Widget<State<S> & Own> {
   constructor({ esm, css = "", state = {} as S, layout, ...unknown }: AnyModelOptions<S>) {
     super(specOf(state, unknown), { ...state, _esm: moduleText(esm), _css: moduleText(css), ...(layout ? { layout } : {}) });
   }

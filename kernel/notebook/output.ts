@@ -122,9 +122,10 @@ export class Output extends Widget<OutputState> {
 
   #print(name: "stdout" | "stderr", text: string): void {
     const last = this.#clearNext ? undefined : this.#items.at(-1);
-    if (last?.output_type !== "stream" || last.name !== name) this.#push({ output_type: "stream", name, text });
+    if (last?.output_type !== "stream" || last.name !== name)
+      this.#push({ output_type: "stream", name, text: overwrite("", text) });
     else {
-      this.#items = this.#items.with(-1, { ...last, text: last.text + text });
+      this.#items = this.#items.with(-1, { ...last, text: overwrite(last.text, text) });
       this.#soon();
     }
   }
@@ -157,6 +158,20 @@ export class Output extends Widget<OutputState> {
   }
 }
 addProperties(Output.prototype, ["layout"]);
+
+/** `text` after `before`: a carriage return goes back to the beginning of the line, and what follows is written over it. */
+export function overwrite(before: string, text: string): string {
+  if (!text.includes("\r")) return before + text;
+  const start = before.lastIndexOf("\n") + 1;
+  const lines = (before.slice(start) + text).replaceAll("\r\n", "\n").split("\n");
+  const folded = lines.map((line, i) => {
+    const pieces = line.split("\r");
+    const written = pieces.reduce((under, over) => over + under.slice(over.length));
+    // A line that is still being written keeps its last return: what comes next goes over it.
+    return i === lines.length - 1 && pieces.length > 1 && pieces.at(-1) === "" ? `${written}\r` : written;
+  });
+  return before.slice(0, start) + folded.join("\n");
+}
 
 /** About how many characters travel. */
 function sizeOf(items: readonly OutputItem[]): number {

@@ -4,6 +4,7 @@ import { LabError } from "../../lab/errors.js";
 import { receiveComm } from "../comms/comm.js";
 import { type SampleHost, sampleHost } from "../comms/sample-host.js";
 import * as notebook from "./index.js";
+import { overwrite } from "./output.js";
 
 const { AnyModel, Button, Checkbox, Dropdown, FloatSlider, HBox, HTML, IntSlider, Layout, Output, Play, Text, VBox } = notebook;
 
@@ -140,6 +141,14 @@ describe("widgets", () => {
   it("AnyModel refuses names of the protocol, and options that are state", () => {
     expect(() => new AnyModel({ esm: "", state: { _esm: 1 } })).toThrow("state._esm is a name of the widget protocol");
     expect(() => new AnyModel({ esm: "", count: 1 } as never)).toThrow('unknown option "count" of AnyModel');
+  });
+
+  it("Output keeps one line of a progress that is rewritten in place", () => {
+    expect(overwrite("a\n", "\r10 %")).toBe("a\n10 %");
+    expect(overwrite("a\n10 %", "\r100 %\n")).toBe("a\n100 %\n");
+    expect(overwrite("long line", "\rshort")).toBe("shortline");
+    expect(overwrite("10 %\r", "20 %")).toBe("20 %");
+    expect(overwrite("", "a\r\nb\r\n")).toBe("a\nb\n");
   });
 
   it("Output gathers prints in order, joins those of one stream, and empties when the next comes", () => {
