@@ -1,0 +1,56 @@
+/** Programs of Jupyter's private environment as the tests run them, and notebooks made for them. */
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jupyterEnvironment, python } from "../../scripts/lib/paths.mjs";
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** `python -m MODULE ARGUMENTS`; proxies that lead nowhere make whatever asks for the network fail at once. */
+export function runModule(module: string, ...args: string[]): Promise<Ended> {
+  const nowhere = "http://127.0.0.1:9";
+  const env = { ...jupyterEnvironment(), http_proxy: nowhere, https_proxy: nowhere, no_proxy: "127.0.0.1,localhost" };
+  return new Promise((resolve) => {
+    execFile(python, ["-m", module, ...args], { env, maxBuffer: 1 << 26 }, (error, out, err) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, out, err });
+    });
+  });
+}
+
+/** Writes a notebook for our kernel with these code cells; returns its path. */
+export function writeNotebook(folder: string, name: string, ...cells: string[]): string {
+  const path = join(folder, name);
+  const made = cells.map((source, i) => ({
+    cell_type: "code",
+    id: `c${i}`,
+    metadata: {},
+    source,
+    outputs: [],
+    execution_count: null,
+  }));
+  const kernelspec = { name: "sparselab", display_name: "sparselab (TypeScript)", language: "typescript" };
+  writeFileSync(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells: made }));
+  return path;
+}
+
+/**
+ * Addresses that a page would ask for to show this html: of scripts, styles, pictures and frames, and what its scripts fetch. Names of XML
+ * vocabularies and links for a reader's click are none.
+ */
+export function askedFor(html: string): string[] {
+  // The library and pictures travel packed.
+  const plain = html.replace(/[A-Za-z0-9+/=]{400,}/g, "");
+  const patterns = [
+    /<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc\s*=\s*["']?((?:https?:)?\/\/[^"'\s>]+)/gi,
+    /<link\b[^>]*\bhref\s*=\s*["']?((?:https?:)?\/\/[^"'\s>]+)/gi,
+    /\b(?:import|fetch|importScripts|Worker)\s*\(\s*["'`]((?:https?:)?\/\/[^"'`]+)/g,
+    /\bfrom\s*["']((?:https?:)?\/\/[^"']+)/g,
+    /\.(?:src|href)\s*=\s*["'`]((?:https?:)?\/\/[^"'`]+)/g,
+    /(?:url\(|@import\s+)["']?((?:https?:)?\/\/[^"')]+)/g,
+  ];
+  return patterns.flatMap((pattern) => [...plain.matchAll(pattern)].map((match) => match[1]!));
+}
