@@ -33,6 +33,8 @@ export type EngineRequest =
       readonly key: string;
       /** No result is shown. */
       readonly silent: boolean;
+      /** The result is wanted with `done` (user_expressions), not below the cell. */
+      readonly expression?: boolean;
     }
   | {
       /** A comm message of the front end; its buffers are the frame's. Answered by `commDone`. */
@@ -42,10 +44,19 @@ export type EngineRequest =
       readonly type: CommType;
       readonly content: Readonly<Record<string, unknown>>;
       readonly metadata: Readonly<Record<string, unknown>>;
+    }
+  | {
+      /** What the front end says to a question of `input()`; `refused`: that it takes none. */
+      readonly op: "input";
+      readonly id: string;
+      readonly answer?: string;
+      readonly refused?: string;
     };
 
 export type RunRequest = Extract<EngineRequest, { op: "run" }>;
 export type CommRequest = Extract<EngineRequest, { op: "comm" }>;
+
+export type InputRequest = Extract<EngineRequest, { op: "input" }>;
 
 export type OutputType = "display_data" | "update_display_data" | "execute_result" | "clear_output";
 
@@ -65,12 +76,23 @@ export type EngineEvent =
   | ({ readonly event: "comm" } & CommOut)
   /** The front end's comm message was dealt with. */
   | { readonly event: "commDone"; readonly id: string }
+  /** `input()` or `password()` (the asker) asks the front end; answered by an `input` request. */
+  | {
+      readonly event: "input";
+      readonly key: string;
+      readonly id: string;
+      readonly asker: string;
+      readonly prompt: string;
+      readonly password: boolean;
+    }
   | {
       readonly event: "done";
       readonly key: string;
       readonly failure?: Failure;
       /** Names the failed cell declared but never assigned: their earlier meaning stands. */
       readonly unassigned?: readonly string[];
+      /** The result, where it was asked for. */
+      readonly data?: MimeBundle;
     };
 
 /** Written by the engine on its own stdout and stderr when a cell ends, so that the server knows all native output has arrived. */

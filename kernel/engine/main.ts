@@ -10,6 +10,7 @@ import { handleComm, installComms, stopHandlers } from "./comms.js";
 import { installNotebook } from "./display.js";
 import { failureOf, installStackTraces } from "./errors.js";
 import { emit, REQUEST_FD } from "./events.js";
+import { handleInput, installInput } from "./input.js";
 import { cellMeta, cellRequire, load, pick } from "./modules.js";
 import { captureOutput, Interrupted } from "./output.js";
 import { atEnd, currentExecution, currentSignal, runCell, setResult, stopCell } from "./run.js";
@@ -18,6 +19,7 @@ import type { StopMessage } from "./watch.js";
 installStackTraces();
 captureOutput();
 installNotebook({ signal: currentSignal, cell: currentExecution, atEnd });
+installInput();
 installComms();
 
 // What a rewritten cell calls (language/rewrite.ts).
@@ -58,6 +60,7 @@ requests.on("data", (chunk: Buffer) => {
   for (const { message, buffers } of reader.push(chunk)) {
     // In a turn of its own: a stop unwinds everything below a cell.
     if (message.op === "run") setImmediate(runCell, message);
+    else if (message.op === "input") handleInput(message);
     else setImmediate(handleComm, message, buffers);
   }
 });

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from "node:events";
 import vm from "node:vm";
+import type { MimeBundle } from "../../lab/display.js";
 import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
 import { collectLargeArrays } from "./collect.js";
@@ -22,6 +23,8 @@ interface Running {
   readonly request: RunRequest;
   readonly controller: AbortController;
   result: { value: unknown } | undefined;
+  /** What `done` takes along (user_expressions). */
+  data?: MimeBundle;
   /** Values of the cell's names before it ran. */
   before: unknown[];
   /** What must be done after the cell's code and before its reply. */
@@ -44,6 +47,11 @@ export function currentSignal(): AbortSignal {
   if (work) return work.controller.signal;
   const key = cellOf.getStore() ?? running?.request.key;
   return (key !== undefined && signals.get(key)) || running?.controller.signal || new AbortController().signal;
+}
+
+/** Whether the code of the cell with this key has not come to its end. */
+export function isRunning(key: string): boolean {
+  return running?.request.key === key && !running.ended;
 }
 
 /** Changes with every execution of a cell. */
@@ -114,10 +122,12 @@ export function runCell(request: RunRequest): void {
 async function showResult(me: Running): Promise<void> {
   const value = me.result?.value;
   me.result = undefined;
-  if (value === undefined) return;
+  const wanted = me.request.expression === true;
+  if (value === undefined && !wanted) return;
   const made = bundleOf(value);
   const data = plain(made instanceof Promise ? await made : made);
-  if (!me.ended && Object.keys(data).length) emit({ event: "output", key: me.request.key, type: "execute_result", data });
+  if (wanted) me.data = data;
+  else if (!me.ended && Object.keys(data).length) emit({ event: "output", key: me.request.key, type: "execute_result", data });
 }
 
 function end(me: Running, failure?: Failure): void {
@@ -131,7 +141,7 @@ function end(me: Running, failure?: Failure): void {
     if (me.controller.signal.aborted) silenceCell(key);
     if (running === me) running = undefined;
     for (const fd of [1, 2]) writeAll(fd, Buffer.from(endMarker(key)));
-    emit({ event: "done", key, failure, unassigned });
+    emit({ event: "done", key, failure, unassigned, data: me.data });
     setTimeout(collectLargeArrays, 0); // When nothing of this cell is on the stack any more.
   });
 }

@@ -8,4 +8,11 @@ export const GLOBAL_TYPES = `
 declare function display(value: unknown, options?: { raw?: boolean; update?: boolean; display_id?: string }): Promise<void>;
 /** Clears the cell's outputs: at once, or with \`wait\` when the next output arrives. */
 declare function clearOutput(wait?: boolean): void;
+/**
+ * Asks whoever sits before the notebook, below the running cell, and resolves to the line that is typed there: \`const name = await input("Name? ")\`.
+ * Refused where the front end has nobody to ask. The stop button ends the wait.
+ */
+declare function input(prompt?: string): Promise<string>;
+/** As \`input\`, but what is typed is not seen. */
+declare function password(prompt?: string): Promise<string>;
 `;

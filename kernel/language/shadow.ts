@@ -8,6 +8,8 @@ const GLOBALS = new Set([
   ...Object.getOwnPropertyNames(globalThis),
   "display",
   "clearOutput",
+  "input",
+  "password",
   "require",
   "module",
   "exports",

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
+import type { MimeBundle } from "../../lab/display.js";
 import type { CommOut } from "../comms/host.js";
 import {
   type CommRequest,
@@ -14,6 +15,7 @@ import {
   type EngineRequest,
   endMarker,
   type Failure,
+  type InputRequest,
 } from "../messages.js";
 import { encodeFrame, FrameReader } from "../pipe.js";
 
@@ -32,12 +34,16 @@ export interface Outcome {
   readonly failure?: Failure;
   readonly unassigned?: readonly string[];
   readonly restarted?: boolean;
+  /** The result of an expression. */
+  readonly data?: MimeBundle;
 }
 
 export interface EngineListener {
   /** Outputs, in order. `key` undefined: output that no cell could be found for. */
   output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void;
   comm(message: CommOut, buffers: readonly Buffer[]): void;
+  /** A cell asks for input. */
+  input(question: Extract<EngineEvent, { event: "input" }>): void;
   /** The engine dealt with a comm message of the front end. */
   commDone(id: string): void;
   /** The engine died, in a cell or not: everything in it is gone. */
@@ -71,10 +77,10 @@ export class Engine {
     this.#child ??= this.#start();
   }
 
-  run(cell: CompiledCell, key: string, silent: boolean): Promise<Outcome> {
+  run(cell: CompiledCell, key: string, how: { readonly silent: boolean; readonly expression?: boolean }): Promise<Outcome> {
     return new Promise((done) => {
       this.#current = { key, done, stopTimer: undefined, gaveUp: false };
-      const request: EngineRequest = { op: "run", cell, key, silent };
+      const request: EngineRequest = { op: "run", cell, key, ...how };
       this.#child ??= this.#start();
       (this.#child.stdio[3] as Writable).write(encodeFrame(request));
     });
@@ -85,6 +91,10 @@ export class Engine {
     if (!this.#child) return false;
     (this.#child.stdio[3] as Writable).write(encodeFrame(request satisfies EngineRequest, buffers));
     return true;
+  }
+
+  input(request: InputRequest): void {
+    if (this.#child) (this.#child.stdio[3] as Writable).write(encodeFrame(request));
   }
 
   /** Stops the running cell and the handlers of widgets; where nothing stops the cell, ends the engine. */
@@ -163,6 +173,7 @@ export class Engine {
     if (event.event === "comm") this.#listener.comm(event, buffers);
     else if (event.event === "commDone") this.#listener.commDone(event.id);
     else if (event.event === "done") this.#done(event);
+    else if (event.event === "input") this.#listener.input(event);
     else this.#listener.output(event);
   }
 
@@ -173,7 +184,7 @@ export class Engine {
     void this.#nativeArrived(event.key).then(() => {
       if (this.#current !== current) return;
       this.#current = undefined;
-      current.done({ failure: event.failure, unassigned: event.unassigned });
+      current.done({ failure: event.failure, unassigned: event.unassigned, data: event.data });
     });
   }
 

@@ -3,6 +3,7 @@
  * checks cells, the engine runs them, and a queue keeps them in order.
  */
 import { createRequire } from "node:module";
+import type { MimeBundle } from "../../lab/display.js";
 import type { EngineEvent, Failure } from "../messages.js";
 import { Comms } from "./comms.js";
 import type { Channel, Connection } from "./connection.js";
@@ -10,6 +11,7 @@ import { Engine } from "./engine.js";
 import { History } from "./history.js";
 import { Language } from "./language.js";
 import { Sockets } from "./sockets.js";
+import { Stdin } from "./stdin.js";
 import { Streams } from "./streams.js";
 import { type Message, type Outgoing, PROTOCOL, Wire } from "./wire.js";
 
@@ -48,6 +50,14 @@ const HELP = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)(\?\??)\s*$/u;
 interface Ended {
   readonly failure?: Failure;
   readonly payload?: readonly object[];
+  /** The value of an expression. */
+  readonly data?: MimeBundle;
+}
+
+/** How a cell is run, as the engine is told. */
+interface How {
+  readonly silent: boolean;
+  readonly expression?: boolean;
 }
 
 interface Request {
@@ -66,6 +76,7 @@ export class Kernel {
     this.#publish("stream", { name, text }, parent?.message),
   );
   readonly #comms: Comms;
+  readonly #stdin: Stdin;
   readonly #log: (text: string) => void;
   readonly #connection: Connection;
   readonly #cells = new Map<string, Request>();
@@ -95,11 +106,20 @@ export class Kernel {
         this.#streams.flush();
         this.#comms.done(id);
       },
+      input: (question) => {
+        this.#streams.flush();
+        this.#stdin.ask(question, this.#cells.get(question.key)?.message);
+      },
       lost: () => this.#comms.lost(),
       died: (reason) => {
         void this.#language.ask("reset", null);
         this.#streams.write("stderr", `${reason}\n`, this.#last);
       },
+    });
+    this.#stdin = new Stdin({
+      send: (id, content, cell) =>
+        this.#send("stdin", { id, type: "input_request", content, parent: cell, identities: cell.identities }),
+      answer: (request) => this.#engine.input(request),
     });
     this.#comms = new Comms({
       status: (execution_state, parent) => this.#publish("status", { execution_state }, parent),
@@ -160,7 +180,10 @@ export class Kernel {
   }
 
   #receive(channel: "shell" | "control" | "stdin", message: Message): void {
-    if (channel === "stdin") return;
+    if (channel === "stdin") {
+      this.#stdin.reply(message);
+      return;
+    }
     if (message.header.msg_type === "execute_request") {
       this.#queue.push({ message, channel, count: 0 });
       void this.#pump();
@@ -245,13 +268,12 @@ export class Kernel {
     this.#publish("status", { execution_state: "busy" }, message);
     if (!silent) this.#publish("execute_input", { code, execution_count: request.count }, message);
     const label = stored ? `cell ${this.#count}` : `cell *${++this.#hidden}`;
-    const { failure, payload = [] } = await this.#run(request, code, label, silent).catch((error: unknown): Ended => {
-      const { ename, evalue, traceback } = errorContent(error);
-      return { failure: { ename, evalue, traceback } };
-    });
+    const { failure, payload = [] } = await this.#run(request, code, label, { silent });
+    this.#stdin.forget();
+    const user_expressions = failure ? {} : await this.#expressions(request);
     this.#streams.flush();
 
-    const common = { execution_count: request.count, user_expressions: {}, payload };
+    const common = { execution_count: request.count, user_expressions, payload };
     if (!failure) {
       this.#reply(channel, message, { status: "ok", ...common });
       this.#publish("status", { execution_state: "idle" }, message);
@@ -275,9 +297,29 @@ export class Kernel {
     return this.#queue.splice(0);
   }
 
-  async #run(request: Request, code: string, label: string, silent: boolean): Promise<Ended> {
+  /** What the front end wants to know once the cell has run: each its value, or its own error. */
+  async #expressions(request: Request): Promise<Record<string, object>> {
+    const wanted = request.message.content.user_expressions;
+    const answers: Record<string, object> = {};
+    if (wanted === null || typeof wanted !== "object") return answers;
+    for (const [name, code] of Object.entries(wanted)) {
+      const how = { silent: false, expression: true };
+      const { failure, data = {} } = await this.#run(request, String(code), `cell *${++this.#hidden}`, how);
+      answers[name] = failure ? { status: "error", ...failure } : { status: "ok", data, metadata: {} };
+    }
+    return answers;
+  }
+
+  #run(request: Request, code: string, label: string, how: How): Promise<Ended> {
+    return this.#checkAndRun(request, code, label, how).catch((error: unknown): Ended => {
+      const { ename, evalue, traceback } = errorContent(error);
+      return { failure: { ename, evalue, traceback } };
+    });
+  }
+
+  async #checkAndRun(request: Request, code: string, label: string, how: How): Promise<Ended> {
     if (!code.trim()) return {};
-    const help = HELP.exec(code);
+    const help = how.expression ? null : HELP.exec(code);
     if (help) return this.#page(help[1]!, help[2] === "??" ? 1 : 0);
     const checked = await Promise.race([this.#language.ask("check", { code, label }), this.#stop.then(() => undefined)]);
     if (!checked) {
@@ -285,10 +327,10 @@ export class Kernel {
       return { failure: stoppedBeforeRun };
     }
     if ("failure" in checked) return checked;
-    const outcome = await this.#engine.run(checked.cell, request.message.header.msg_id, silent);
+    const outcome = await this.#engine.run(checked.cell, request.message.header.msg_id, how);
     if (outcome.restarted) await this.#language.ask("reset", null);
     else if (outcome.unassigned?.length) await this.#language.ask("revert", { names: outcome.unassigned });
-    return { failure: outcome.failure };
+    return { failure: outcome.failure, data: outcome.data };
   }
 
   /** The documentation of a name, for the front end's pager. */

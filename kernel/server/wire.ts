@@ -28,6 +28,8 @@ export interface Message {
 }
 
 export interface Outgoing {
+  /** Its msg_id; one of its own where nothing is said. */
+  readonly id?: string;
   readonly type: string;
   readonly content: object;
   readonly parent?: Pick<Message, "header">;
@@ -52,7 +54,7 @@ export class Wire {
 
   encode(message: Outgoing): Buffer[] {
     const header: Header = {
-      msg_id: randomUUID(),
+      msg_id: message.id ?? randomUUID(),
       session: this.#session,
       username: "kernel",
       date: new Date().toISOString(),

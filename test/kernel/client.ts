@@ -58,18 +58,21 @@ export class Client {
   log = "";
   readonly #key: string = randomUUID();
   readonly #session = randomUUID();
-  readonly #shell = new Dealer({ linger: 0 });
+  /** One identity for both: the kernel asks for input on stdin whoever sent the cell on shell. */
+  readonly #shell = new Dealer({ linger: 0, routingId: this.#session });
+  readonly #stdin = new Dealer({ linger: 0, routingId: this.#session });
   readonly #control = new Dealer({ linger: 0 });
   readonly #iopub = new Subscriber({ receiveHighWaterMark: 0, linger: 0 });
   readonly #listeners = new Set<(m: Received) => void>();
 
-  static async start(folder?: string): Promise<Client> {
-    const client = new Client(await freePorts(5), folder ?? mkdtempSync(join(tmpdir(), "sparselab-test-")));
+  /** @param data where the kernel keeps what outlives it (JUPYTER_DATA_DIR); gone with the folder unless it is given */
+  static async start(folder?: string, data?: string): Promise<Client> {
+    const client = new Client(await freePorts(5), folder ?? mkdtempSync(join(tmpdir(), "sparselab-test-")), data);
     await client.#open();
     return client;
   }
 
-  private constructor([shell, control, stdin, iopub, hb]: number[], folder: string) {
+  private constructor([shell, control, stdin, iopub, hb]: number[], folder: string, data = join(folder, "data")) {
     this.folder = folder;
     this.connection = {
       transport: "tcp",
@@ -84,7 +87,11 @@ export class Client {
     };
     const file = join(folder, "connection.json");
     writeFileSync(file, JSON.stringify(this.connection));
-    this.process = spawn(process.execPath, [kernelMain, file], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    this.process = spawn(process.execPath, [kernelMain, file], {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, JUPYTER_DATA_DIR: data },
+    });
     this.process.stderr!.on("data", (chunk: Buffer) => {
       this.log += chunk.toString();
     });
@@ -94,12 +101,14 @@ export class Client {
     const at = (name: string): string => `tcp://127.0.0.1:${this.connection[`${name}_port`]}`;
     this.#shell.connect(at("shell"));
     this.#control.connect(at("control"));
+    this.#stdin.connect(at("stdin"));
     this.#iopub.connect(at("iopub"));
     this.#iopub.subscribe();
     const welcome = this.waitFor((m) => m.type === "iopub_welcome");
     for (const [name, socket] of [
       ["shell", this.#shell],
       ["control", this.#control],
+      ["stdin", this.#stdin],
       ["iopub", this.#iopub],
     ] as const) {
       void this.#listen(name, socket);
@@ -170,8 +179,13 @@ export class Client {
     return [Buffer.from("<IDS|MSG>"), Buffer.from(signature), ...parts, ...buffers.map((b) => Buffer.from(b))];
   }
 
-  async sendFrames(frames: Buffer[], channel: "shell" | "control" = "shell"): Promise<void> {
-    await (channel === "shell" ? this.#shell : this.#control).send(frames);
+  async sendFrames(frames: Buffer[], channel: "shell" | "control" | "stdin" = "shell"): Promise<void> {
+    await { shell: this.#shell, control: this.#control, stdin: this.#stdin }[channel].send(frames);
+  }
+
+  /** Types a line at a question of the kernel. */
+  answer(value: string): Promise<void> {
+    return this.sendFrames(this.frames("input_reply", { status: "ok", value }), "stdin");
   }
 
   /** Sends a request and gathers everything up to its reply and its idle status. */
@@ -257,7 +271,7 @@ export class Client {
       await gone;
       clearTimeout(timer);
     }
-    for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close();
+    for (const socket of [this.#shell, this.#control, this.#stdin, this.#iopub]) socket.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
