@@ -1,4 +1,6 @@
-/** The cells that were run, for history_request. */
+/** The cells that were run, in this session and in earlier ones, for history_request. */
+import { randomUUID } from "node:crypto";
+import type { HistoryFile } from "./history-file.js";
 
 export type HistoryEntry = readonly [session: number, line: number, input: string];
 
@@ -12,21 +14,51 @@ interface HistoryRequest {
   readonly stop?: unknown;
 }
 
+interface Earlier {
+  readonly entries: readonly HistoryEntry[];
+  readonly sessions: number;
+}
+
 export class History {
-  readonly #entries: HistoryEntry[] = [];
+  readonly #file: HistoryFile | undefined;
+  readonly #log: (text: string) => void;
+  readonly #kernel = randomUUID();
+  readonly #own: Array<readonly [line: number, input: string]> = [];
+  /** Sessions that had begun when somebody first asked; this one counts on from there. */
+  #earlier: Earlier | undefined;
+  #failed = false;
+
+  /** @param file what outlives this kernel; without it only its own cells are remembered */
+  constructor(file?: HistoryFile, log: (text: string) => void = () => {}) {
+    this.#file = file;
+    this.#log = log;
+  }
 
   add(line: number, input: string): void {
-    this.#entries.push([1, line, input]);
+    this.#own.push([line, input]);
+    if (this.#failed || !input.trim()) return;
+    try {
+      this.#file?.append({ kernel: this.#kernel, line, input });
+    } catch (error) {
+      this.#failed = true; // A folder that cannot be written: once is enough to say so.
+      this.#log(`the history is not kept: ${(error as Error).message}`);
+    }
   }
 
   find(request: HistoryRequest): HistoryEntry[] {
     const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+    const { entries, sessions } = this.#read();
+    const current = sessions + 1;
+    const all: HistoryEntry[] = [...entries, ...this.#own.map(([line, input]): HistoryEntry => [current, line, input])];
     if (request.hist_access_type === "range") {
       const start = number(request.start) ?? 0;
       const stop = number(request.stop) ?? Number.POSITIVE_INFINITY;
-      return this.#entries.filter(([, line]) => line >= start && line < stop);
+      // 0 is this session, -1 the one before it.
+      const asked = number(request.session) ?? 0;
+      const session = asked > 0 ? asked : current + asked;
+      return all.filter(([s, line]) => s === session && line >= start && line < stop);
     }
-    let found = this.#entries;
+    let found = all;
     if (request.hist_access_type === "search") {
       const pattern = glob(String(request.pattern ?? "*"));
       found = found.filter(([, , input]) => pattern.test(input));
@@ -34,7 +66,18 @@ export class History {
       if (request.unique) found = [...new Map([...found].reverse().map((e) => [e[2], e])).values()].reverse();
     }
     const n = number(request.n);
-    return n === undefined ? [...found] : n > 0 ? found.slice(-n) : [];
+    return n === undefined ? found : n > 0 ? found.slice(-n) : [];
+  }
+
+  #read(): Earlier {
+    if (!this.#earlier) {
+      const numbers = new Map<string, number>();
+      const lines = this.#file?.read().filter((l) => l.kernel !== this.#kernel) ?? [];
+      for (const { kernel } of lines) if (!numbers.has(kernel)) numbers.set(kernel, numbers.size + 1);
+      const entries = lines.map(({ kernel, line, input }): HistoryEntry => [numbers.get(kernel)!, line, input]);
+      this.#earlier = { entries, sessions: numbers.size };
+    }
+    return this.#earlier;
   }
 }
 
@@ -42,7 +85,7 @@ export class History {
 function glob(pattern: string): RegExp {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*/g, "[^]*")
+    .replace(/\*+/g, "[^]*")
     .replace(/\?/g, "[^]");
   return new RegExp(`^${source}$`);
 }

@@ -3,12 +3,15 @@
  * checks cells, the engine runs them, and a queue keeps them in order.
  */
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import type { MimeBundle } from "../../lab/display.js";
+import { dataFolder } from "../install.js";
 import type { EngineEvent, Failure } from "../messages.js";
 import { Comms } from "./comms.js";
 import type { Channel, Connection } from "./connection.js";
 import { Engine } from "./engine.js";
 import { History } from "./history.js";
+import { HistoryFile } from "./history-file.js";
 import { Language } from "./language.js";
 import { Sockets } from "./sockets.js";
 import { Stdin } from "./stdin.js";
@@ -71,7 +74,7 @@ export class Kernel {
   readonly #sockets: Sockets;
   readonly #language: Language;
   readonly #engine: Engine;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #streams = new Streams<Request | undefined>((name, text, parent) =>
     this.#publish("stream", { name, text }, parent?.message),
   );
@@ -94,6 +97,7 @@ export class Kernel {
     this.#connection = connection;
     this.#log = log;
     this.#wire = new Wire(connection.key);
+    this.#history = new History(new HistoryFile(join(dataFolder(), "sparselab", "history.jsonl")), log);
     this.#sockets = new Sockets(connection, log);
     this.#language = new Language(cwd);
     this.#engine = new Engine(cwd, {

@@ -232,6 +232,14 @@ describe("protocol", () => {
     const { history } = (await kernel.request("history_request", { hist_access_type: "tail", n: 1, output: false, raw: true }))
       .reply;
     expect(history[0][2]).toBe("'for the history'");
+    const other = await Client.start(undefined, join(kernel.folder, "data"));
+    try {
+      await other.execute("'in another session'");
+      const kept = (await other.request("history_request", { hist_access_type: "tail", n: 2, output: false, raw: true })).reply;
+      expect(kept.history.map((h: unknown[]) => h[2])).toEqual(["'for the history'", "'in another session'"]);
+    } finally {
+      await other.close();
+    }
     await kernel.heartbeat();
   });
 
