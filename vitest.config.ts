@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 // Unit tests stand beside their files; what crosses folders stands in test/. Native work is threaded, so files run one after another.
 export default defineConfig({
   test: {
-    include: ["lab/**/*.test.ts", "kernel/**/*.test.ts", "cli/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["lab/**/*.test.ts", "kernel/**/*.test.ts", "cli/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     fileParallelism: false,

@@ -14,7 +14,7 @@ const command = inClone("dist", "cli", "main.js");
  */
 export async function typescript({ typesLater = false } = {}) {
   const sources = inputs(
-    ["package.json", "package-lock.json", "tsconfig.json", "kernel", "lab", "cli", "test", "scripts"],
+    ["package.json", "package-lock.json", "tsconfig.json", "kernel", "lab", "cli", "test", "bench", "scripts"],
     /\.(ts|mts|json)$/,
   );
   const hash = fingerprint(sources, [process.version]);

@@ -1,0 +1,18 @@
+/**
+ * `npm run bench -- kernel [OPTIONS]`: measurements, each side by side with what it is compared with, in one run. Never part of the tests.
+ */
+import { nearest } from "../lab/errors.js";
+import { benchKernel } from "./kernel/kernel.js";
+
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { kernel: benchKernel };
+
+const [name, ...args] = process.argv.slice(2);
+const bench = name !== undefined && Object.hasOwn(benches, name) ? benches[name] : undefined;
+if (bench) await bench(args);
+else {
+  const near = name === undefined ? undefined : nearest(name, Object.keys(benches));
+  console.error(
+    `usage: npm run bench -- ${Object.keys(benches).join("|")} [OPTIONS]${near ? `; did you mean ${near}?` : name ? `; there is no ${name}` : ""}`,
+  );
+  process.exitCode = 2;
+}
