@@ -44,13 +44,13 @@ export const median = (values: readonly number[]): number => {
 
 const sources = {
   typescript: {
-    cell: (i: number) => `const v${i} = ${i} * 2;\nv${i}`,
-    member: (i: number) => `v${i}.toFi`,
+    cell: (i: number) => `const v${i} = [${i}, ${i} * 2];\nv${i}[1]`,
+    member: (i: number) => `v${i}.rever`,
     flood: (lines: number) => `for (let i = 0; i < ${lines}; i++) console.log("line", i);`,
   },
   python: {
-    cell: (i: number) => `v${i} = ${i} * 2\nv${i}`,
-    member: (i: number) => `v${i}.bit_l`,
+    cell: (i: number) => `v${i} = [${i}, ${i} * 2]\nv${i}[1]`,
+    member: (i: number) => `v${i}.rever`,
     flood: (lines: number) => `for i in range(${lines}): print("line", i)`,
   },
 };
