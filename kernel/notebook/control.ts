@@ -27,7 +27,7 @@ function sendStates(comm: Comm, answers: string): void {
       state,
     };
     paths.forEach((path, i) => {
-      buffer_paths.push([widget.id, ...path]);
+      buffer_paths.push([widget.id, "state", ...path]);
       all.push(buffers[i]!);
     });
   }

@@ -27,7 +27,7 @@ export interface SavedCell {
 }
 
 /** `state`: where the browser keeps what it would else keep in the home of whoever runs the tests. */
-async function startChromium(state: string): Promise<Browser> {
+export async function startChromium(state: string): Promise<Browser> {
   const executablePath = findChromium();
   if (!executablePath) throw new Error("the browser tests need Chromium or Chrome on this machine");
   return chromium.launch({
@@ -150,8 +150,14 @@ export class NotebookPage {
     const written = this.page.waitForResponse(
       (response) => response.request().method() === "PUT" && response.url().includes("/api/contents/"),
     );
-    await this.page.keyboard.press("Control+s");
-    await written;
+    // A key pressed while a menu closes may be lost.
+    const press = () => this.page.keyboard.press("Control+s");
+    const again = setInterval(() => void press().catch(() => undefined), 5000);
+    try {
+      await Promise.all([press(), written]);
+    } finally {
+      clearInterval(again);
+    }
     return this.saved();
   }
 

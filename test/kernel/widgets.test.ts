@@ -187,6 +187,15 @@ w`);
   expect(echo!.buffers[0]).toHaveLength(12);
   expect((await printed).content.text).toBe("Float32Array(3) [ 0.5, 4, 8 ]\n");
   expect((await client.execute('w.get("count") + w.get("curve")[2]')).text).toBe("13");
+
+  const control = "44444444-0000-4000-8000-000000000000";
+  await client.comm("comm_open", { comm_id: control, target_name: "jupyter.widget.control", data: {} });
+  const [states] = (await client.comm("comm_msg", { comm_id: control, data: { method: "request_states" } })).filter(
+    (m) => m.type === "comm_msg",
+  );
+  const place = states!.content.data.buffer_paths.findIndex((path: string[]) => path.join() === `${id},state,curve`);
+  expect(new Float32Array(new Uint8Array(states!.buffers[place]!).buffer)).toEqual(Float32Array.of(0.5, 4, 8));
+
   const back = client.waitFor((m) => m.type === "comm_msg" && m.content.data.method === "custom");
   await client.comm("comm_msg", { comm_id: id, data: { method: "custom", content: "hi" } }, [Uint8Array.of(1, 2)]);
   expect((await back).content.data.content).toEqual({ back: "hi" });

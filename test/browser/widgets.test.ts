@@ -1,0 +1,127 @@
+/**
+ * Widgets in JupyterLab, with the mouse: the second notebook is run, its slider dragged, and both the text and the figure follow while the
+ * button is still down. Then the page is loaded again, and the slider still reaches its kernel.
+ */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Locator } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Lab, type NotebookPage } from "./lab.js";
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.start(join(import.meta.dirname, "..", "..", "notebooks"));
+}, 120_000);
+afterAll(() => lab?.stop());
+
+/** The cell whose code has `part`, scrolled into view. */
+async function cellWith(opened: NotebookPage, part: string): Promise<Locator> {
+  const cell = opened.page.locator(".jp-Notebook .jp-CodeCell", { hasText: part });
+  const body = opened.page.locator(".jp-WindowedPanel-outer").first();
+  await body.evaluate((element) => element.scrollTo(0, 0));
+  for (let tries = 0; tries < 40 && (await cell.count()) === 0; tries++) {
+    await body.evaluate((element) => element.scrollBy(0, 900));
+    await sleep(300);
+  }
+  await cell.scrollIntoViewIfNeeded();
+  return cell;
+}
+
+/** What a reader sees of the moving cell: the figure's title and the text below the slider. */
+const titleOf = (cell: Locator): Promise<string> => cell.locator(".js-plotly-plot .gtitle").textContent().then(String);
+const textOf = (cell: Locator): Promise<string> => cell.locator(".widget-output").textContent().then(String);
+const readoutOf = (cell: Locator): Promise<string> => cell.locator(".widget-readout").first().textContent().then(String);
+
+async function until<T>(look: () => Promise<T>, good: (seen: T) => boolean, ms = 30_000): Promise<T> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const seen = await look();
+    if (good(seen)) return seen;
+    if (performance.now() > deadline) throw new Error(`not seen within ${ms / 1000} s; the last was ${JSON.stringify(seen)}`);
+    await sleep(50);
+  }
+}
+
+/** Presses the slider's handle and moves it to a share of its way, in small steps; the button stays down. */
+async function drag(opened: NotebookPage, cell: Locator, share: number): Promise<void> {
+  const handle = (await cell.locator(".noUi-handle").first().boundingBox())!;
+  const way = (await cell.locator(".noUi-base").first().boundingBox())!;
+  const y = handle.y + handle.height / 2;
+  await opened.page.mouse.move(handle.x + handle.width / 2, y);
+  await opened.page.mouse.down();
+  await opened.page.mouse.move(way.x + share * way.width, y, { steps: 25 });
+}
+
+test("the slider is dragged: text and figure follow, also after the page was loaded again", { timeout: 300_000 }, async () => {
+  const opened = await lab.open("02-move-the-threshold.ipynb");
+  const cells = await opened.runAll(180_000);
+  for (const output of cells.flatMap((cell) => cell.outputs ?? []))
+    expect(`${output.ename ?? ""}${output.evalue ?? ""}`).toBe("");
+
+  const cell = await cellWith(opened, "const live = show");
+  const before = await until(
+    () => textOf(cell),
+    (text) => text.length > 150,
+  );
+  expect(before).toMatch(/^Mirra woke up early on Saturday\./);
+  expect(await titleOf(cell)).toMatch(/^t = 0\.0: /);
+  await opened.screenshot("widgets-before");
+
+  await drag(opened, cell, 0.75);
+  const title = await until(
+    () => titleOf(cell),
+    (seen) => /^t = (2\.9|3\.0|3\.1): /.test(seen),
+  );
+  const during = await until(
+    () => textOf(cell),
+    (text) => text.length > 60 && text !== before,
+  );
+  await opened.screenshot("widgets-during");
+  await opened.page.mouse.up();
+  expect(Number(/: ([\d.]+) %/.exec(title)![1])).toBeGreaterThan(97);
+  expect(during).toMatch(/^Mirra woke up early on Saturday\./);
+  expect(await readoutOf(cell)).toMatch(/^(2\.9|3\.0|3\.1)$/);
+
+  // Back to the beginning: the same numbers give the same text.
+  await drag(opened, cell, 0);
+  await opened.page.mouse.up();
+  await until(
+    () => textOf(cell),
+    (text) => text === before,
+  );
+  await until(
+    () => titleOf(cell),
+    (seen) => /^t = 0\.0: /.test(seen),
+  );
+
+  // A widget of its own, drawn from bytes.
+  const lamps = await cellWith(opened, "const lamps = new AnyModel");
+  await lamps.locator("canvas").waitFor();
+  const lit = () =>
+    lamps.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((value, i) => i % 4 === 0 && value > 60).length;
+    });
+  const atZero = await until(lit, (count) => count > 100);
+  await drag(opened, lamps, 0.9);
+  await opened.page.mouse.up();
+  await until(lit, (count) => count > 0 && count < atZero / 4);
+  await opened.screenshot("widgets-lamps");
+
+  // The page is loaded again: the kernel still has the widgets.
+  await opened.save();
+  await opened.page.reload();
+  await opened.page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 60_000 });
+  await opened.idle(60_000);
+  const again = await cellWith(opened, "const live = show");
+  await again.locator(".noUi-handle").first().waitFor({ timeout: 30_000 });
+  await drag(opened, again, 0.75);
+  await opened.page.mouse.up();
+  await until(
+    () => textOf(again),
+    (text) => text.length > 60 && text !== before,
+  );
+  await opened.screenshot("widgets-loaded-again");
+  expect(opened.complaints).toEqual([]);
+  await lab.close(opened);
+});
