@@ -24,8 +24,9 @@ neither takes SiLU and is wrong for the sparse model.
 
 **Training.** Each model has seen {tokens:.2f} M tokens: a SiLU trunk of {trunk_tokens:.2f} M that both share
 ({trunk_minutes:.1f} min on all threads), then a branch each (side by side, half the threads each: dense {dense_minutes:.1f} min,
-sparse {sparse_minutes:.1f} min). The text comes from a seeded generator: short English about {people} people, {villages} villages,
-things, beasts and causes; {kinds} kinds of text, some with questions.
+sparse {sparse_minutes:.1f} min). Minutes are wall-clock, beside whatever else the machine was doing. The text comes from a seeded
+generator: short English about {people} people, {villages} villages, things, beasts and causes; {kinds} kinds of text, some with
+questions.
 """
 
 MEASURES = """

@@ -22,7 +22,7 @@ from readme import render
 from tokenizer import Tokenizer
 
 FINE = [x / 4 for x in range(0, 13)]  # the t among which one is chosen, on dev.txt
-GRID = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0]  # the sweep that is shown, on held.txt
+GRID = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0]  # the sweep that is shown, on held.txt
 FILES = {"dense": "tiny-world-dense.q8_0.gguf", "prosparse": "tiny-world.q8_0.gguf"}
 STAGES = {"dense": ["dense", "dense-end"], "prosparse": ["prosparse", "prosparse-end"]}  # what each was trained by, after the trunk
 NAMES = {"dense": "sparselab tiny world, dense", "prosparse": "sparselab tiny world"}
