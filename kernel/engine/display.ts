@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { displaySymbol, type MimeBundle, type Notebook } from "../../lab/display.js";
 import type { EngineEvent } from "../messages.js";
 import { currentCell, refuseStopped } from "./output.js";
+import { tableOf } from "./table.js";
 import { send, undiverted } from "./work.js";
 
 /** Text of a value that has no display of its own. */
@@ -26,7 +27,8 @@ export function bundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   }
   if (startsWith(value, [0x89, 0x50, 0x4e, 0x47])) return { "image/png": base64(value), "text/plain": "PNG image" };
   if (startsWith(value, [0xff, 0xd8, 0xff])) return { "image/jpeg": base64(value), "text/plain": "JPEG image" };
-  return { "text/plain": readable(value) };
+  const table = tableOf(value);
+  return table ? { "text/html": table, "text/plain": readable(value) } : { "text/plain": readable(value) };
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");

@@ -66,7 +66,7 @@ function hideBookkeeping(): void {
   ) {
     return inspect(this, { ...options, customInspect: false })
       .replace(/,?\s*\[Symbol\((?:async_id_symbol|trigger_async_id_symbol|kResourceStore)\)\]: (?:'[^']*'|\w+)/g, "")
-      .replace(/^(Promise) \{\s+(<\w+>)\s+\}$/, "$1 { $2 }");
+      .replace(/^(Promise) \{\s+(.{1,70}?)\s+\}$/, "$1 { $2 }");
   };
   Object.defineProperty(Promise.prototype, custom, { value: show, enumerable: false, configurable: true, writable: true });
 }

@@ -137,13 +137,17 @@ function end(me: Running, failure?: Failure): void {
   const unassigned = failure && unassignedNames(cell, me.before);
   me.before = [];
   me.result = undefined;
-  void finish(me).then(() => {
-    if (me.controller.signal.aborted) silenceCell(key);
-    if (running === me) running = undefined;
-    for (const fd of [1, 2]) writeAll(fd, Buffer.from(endMarker(key)));
-    emit({ event: "done", key, failure, unassigned, data: me.data });
-    setTimeout(collectLargeArrays, 0); // When nothing of this cell is on the stack any more.
-  });
+  // A turn later: only then does Node tell of promises that failed and that nobody waited for.
+  const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+  void finish(me)
+    .then(turn)
+    .then(() => {
+      if (me.controller.signal.aborted) silenceCell(key);
+      if (running === me) running = undefined;
+      for (const fd of [1, 2]) writeAll(fd, Buffer.from(endMarker(key)));
+      emit({ event: "done", key, failure, unassigned, data: me.data });
+      setTimeout(collectLargeArrays, 0); // When nothing of this cell is on the stack any more.
+    });
 }
 
 /** Work of the cell that outlasts its code. After a stop it has a moment, not for ever. */

@@ -3,8 +3,11 @@ import ts = require("typescript");
 
 import type { CompleteReply, InspectReply, IsCompleteReply } from "../messages.js";
 import type { Cells } from "./cells.js";
+import { isBare } from "./compiler.js";
+import { documentationAbove } from "./documentation.js";
 import { parseCell } from "./names.js";
 import { codePointOffset, utf16Offset } from "./offsets.js";
+import { patternMatches } from "./patterns.js";
 
 /** More matches than a list can show help nobody and cost time on the wire. */
 const MATCHES = 500;
@@ -19,6 +22,7 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
   const found = cells.compiler.service.getCompletionsAtPosition(cells.compiler.draft, start + at, {
     includeCompletionsWithInsertText: false,
     includeCompletionsForModuleExports: false,
+    includeSymbol: true,
   });
   const span = found?.optionalReplacementSpan;
   let from = at - word.length;
@@ -28,6 +32,14 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
   if (own && own.start >= start && own.start <= start + at) {
     from = own.start - start;
     to = Math.max(at, Math.min(code.length, own.start + own.length - start));
+  }
+  const program = cells.compiler.program();
+  const checker = program.getTypeChecker();
+  const pattern = patternMatches(program, program.getSourceFile(cells.compiler.draft)!, start + at);
+  if (pattern?.matches.length) {
+    from = pattern.start - start;
+    to = pattern.end - start;
+    entries = [...entries, ...pattern.matches.map((name) => ({ name, kind: ts.ScriptElementKind.string, sortText: "11" }))];
   }
   const prefix = code.slice(from, at).toLowerCase();
   entries = entries
@@ -42,13 +54,21 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
     cursor_start: begin,
     cursor_end: end,
     metadata: {
-      _jupyter_types_experimental: entries.map((e) => ({ start: begin, end, text: e.name, type: kindName(e.kind) })),
+      _jupyter_types_experimental: entries.map((e) => ({ start: begin, end, text: e.name, type: kindName(e, checker) })),
     },
   };
 }
 
 /** JupyterLab's word for the icon beside a match. */
-function kindName(kind: ts.ScriptElementKind): string {
+function kindName({ kind, symbol }: ts.CompletionEntry, checker: ts.TypeChecker): string {
+  // A name of an earlier cell is an alias here: what counts is what it stands for.
+  const target = symbol && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol).flags : 0;
+  if (target & ts.SymbolFlags.Function) return "function";
+  if (target & ts.SymbolFlags.Class) return "class";
+  if (target & ts.SymbolFlags.Enum) return "enum";
+  if (target & ts.SymbolFlags.Variable) return "instance";
+  if (target & ts.SymbolFlags.Module) return "module";
+  if (target & ts.SymbolFlags.Type) return "interface";
   switch (kind) {
     case ts.ScriptElementKind.functionElement:
     case ts.ScriptElementKind.localFunctionElement:
@@ -58,6 +78,9 @@ function kindName(kind: ts.ScriptElementKind): string {
     case ts.ScriptElementKind.localClassElement:
       return "class";
     case ts.ScriptElementKind.moduleElement:
+    case ts.ScriptElementKind.externalModuleName:
+    case ts.ScriptElementKind.directory:
+    case ts.ScriptElementKind.scriptElement:
       return "module";
     case ts.ScriptElementKind.keyword:
       return "keyword";
@@ -77,12 +100,13 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   const at = utf16Offset(code, cursor);
   const start = cells.draft(code);
   const { service, draft } = cells.compiler;
-  const info =
-    service.getQuickInfoAtPosition(draft, start + at) ??
-    (at > 0 ? service.getQuickInfoAtPosition(draft, start + at - 1) : undefined);
+  // At the name, or just after it.
+  let named = start + at;
+  let info = service.getQuickInfoAtPosition(draft, named);
+  if (!info && at > 0) info = service.getQuickInfoAtPosition(draft, --named);
   let signature = info && ts.displayPartsToString(info.displayParts);
   if (signature === "any") signature = undefined; // A name that TypeScript does not know.
-  let documentation = info?.documentation;
+  let text = ts.displayPartsToString([...(info?.documentation ?? [])]);
   let tags = info?.tags;
   if (!info) {
     // Inside the parentheses of a call: the function being called.
@@ -92,14 +116,25 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
       const join = (parts: readonly ts.SymbolDisplayPart[]): string => ts.displayPartsToString([...parts]);
       const parameters = item.parameters.map((p) => join(p.displayParts)).join(join(item.separatorDisplayParts));
       signature = join(item.prefixDisplayParts) + parameters + join(item.suffixDisplayParts);
-      documentation = item.documentation;
+      text = ts.displayPartsToString(item.documentation);
       tags = item.tags;
+      named = help.applicableSpan.start - 2; // The last letter of the name before the parenthesis.
     }
   }
   if (!signature) return { status: "ok", found: false, data: {}, metadata: {} };
   signature = signature.replace(/^\(alias\) /, "").replace(/\nimport \S+(?: = \S+)?$/, "");
   signature = signature.replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "");
-  const text = ts.displayPartsToString([...(documentation ?? [])]);
+  if (!text && !tags?.length) {
+    for (const { fileName, contextSpan, textSpan } of service.getDefinitionAtPosition(draft, named) ??
+      service.getDefinitionAtPosition(draft, named - 1) ??
+      []) {
+      const file = isBare(fileName) ? cells.compiler.program().getSourceFile(fileName) : undefined;
+      const above = file && documentationAbove(file.text, (contextSpan ?? textSpan).start);
+      if (!above) continue;
+      ({ text, tags } = above);
+      break;
+    }
+  }
   const tagLines = (tags ?? []).map((t) =>
     [`@${t.name}`, ts.displayPartsToString([...(t.text ?? [])])].filter(Boolean).join(" "),
   );
@@ -107,7 +142,7 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   const plain = [signature, text, tagLines.join("\n"), extra].filter(Boolean).join("\n\n");
   const markdown = [
     `\`\`\`typescript\n${signature}\n\`\`\``,
-    text,
+    text.replace(/\{@link(?:code|plain)? ([^}|\s]+)[^}]*\}/g, "`$1`"),
     tagLines.map((l) => l.replace(/^(@\w+)/, "*$1*")).join("  \n"),
     extra && `\`\`\`typescript\n${extra}\n\`\`\``,
   ]

@@ -46,6 +46,40 @@ describe("completion", () => {
     expect((await complete("import { readFileS } from 'node:fs'", 18)).matches).toContain("readFileSync");
     expect((await complete("clearOu")).matches).toEqual(["clearOutput"]);
     expect((await complete("import { loa } from 'sparselab'", 12)).matches).toContain("load");
+    for (const name of ["input", "password", "display"]) expect((await complete(name.slice(0, -1))).matches).toContain(name);
+  });
+
+  test("hook points inside a string, for all blocks and for one or some", async () => {
+    await kernel.execute('import { ablate, load, tinyWorld } from "sparselab"; const model = await load(tinyWorld);');
+    const whole = await complete('model.run("x", { capture: "');
+    expect(whole.matches).toEqual(expect.arrayContaining(["embed", "blocks.*.ffn.mid", "blocks.*.resid_pre"]));
+    const at = async (code: string) => {
+      const { matches, cursor_start, cursor_end } = await complete(code.replace("|", ""), [...code].indexOf("|"));
+      return { matches, replaced: [...code.replace("|", "")].slice(cursor_start, cursor_end).join("") };
+    };
+    const ffn = ["gate", "gate_pre", "in", "mid", "out", "up", "up_pre"];
+    expect(await at('model.run("🙂", { capture: "blocks.3.ffn.|" })')).toEqual({
+      matches: ffn.map((point) => `blocks.3.ffn.${point}`),
+      replaced: "blocks.3.ffn.",
+    });
+    expect((await at('model.run("x", { capture: ["embed", "blocks.0-2.ffn.m|')).matches).toEqual(["blocks.0-2.ffn.mid"]);
+    expect((await at('ablate("blocks.12.resid_p|st")')).matches).toEqual(["blocks.12.resid_post", "blocks.12.resid_pre"]);
+    expect((await at('model.run("blocks.3.|")')).matches).toEqual([]);
+  });
+
+  test("members, names and kinds are those of the last declaration", async () => {
+    await kernel.execute(
+      "enum Kind { First, Second } namespace Space { export const inside = 1 } function act() {} class Thing {} interface Shape { q: 1 }",
+    );
+    const kinds = async (code: string) =>
+      (await complete(code)).metadata._jupyter_types_experimental.map((m: { text: string; type: string }) => [m.text, m.type]);
+    expect(await kinds("Kind.Fir")).toEqual([["First", "enum member"]]);
+    expect(await kinds("Space.")).toContainEqual(["inside", "instance"]);
+    expect(await kinds("ac")).toContainEqual(["act", "function"]);
+    expect(await kinds("new Thin")).toContainEqual(["Thing", "class"]);
+    expect(await kinds("let s: Shap")).toContainEqual(["Shape", "interface"]);
+    await kernel.execute("class act { static now = 1 }");
+    expect((await complete("act.no")).matches).toEqual(["now"]);
   });
 });
 
@@ -56,6 +90,12 @@ describe("help", () => {
     expect(reply.data["text/plain"]).toContain("function documented(count: number, name?: string): string[]");
     expect(reply.data["text/plain"]).toContain("What it does.");
     expect(reply.data["text/markdown"]).toContain("```typescript");
+    // Names of Node and of the language, whose comments are read when they are asked for.
+    expect((await inspect("parseInt(")).data["text/markdown"]).toMatch(
+      /^```typescript\nfunction parseInt\(.*Converts a string to an integer\..*\*@param\* string/s,
+    );
+    expect((await inspect("console.log", 10)).data["text/plain"]).toContain("Prints to `stdout` with newline.");
+    expect((await inspect("load", 2)).data["text/plain"]).toContain("*@throws*".slice(1, -1));
   });
 
   test("inside the parentheses of a call, after emoji, and of nothing", async () => {

@@ -1,0 +1,72 @@
+/**
+ * Completion inside a string whose type is a pattern, as `blocks.${number}.ffn.mid` is: TypeScript lists the members of a union of texts, but a
+ * pattern has no members. What was typed fills its placeholders, and the rest of it is offered.
+ */
+import ts = require("typescript");
+
+export interface PatternMatches {
+  readonly matches: readonly string[];
+  /** The text between the quotes, in the file. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export function patternMatches(program: ts.Program, file: ts.SourceFile, position: number): PatternMatches | undefined {
+  const literal = literalAt(file, position);
+  if (!literal) return undefined;
+  const start = literal.getStart(file) + 1;
+  const closed = literal.end > start && file.text[literal.end - 1] === file.text[start - 1];
+  const end = closed ? literal.end - 1 : position;
+  const typed = file.text.slice(start, position);
+  const checker = program.getTypeChecker();
+  const type = checker.getContextualType(literal);
+  const matches = new Set<string>();
+  for (const { texts, types } of type ? patterns(checker, type) : []) {
+    const filled = fill(texts, types, typed);
+    if (filled !== undefined) matches.add(filled);
+  }
+  return { matches: [...matches], start, end };
+}
+
+/** The string literal, closed or not, whose inside the position is in. */
+function literalAt(file: ts.SourceFile, position: number): ts.StringLiteralLike | undefined {
+  let found: ts.StringLiteralLike | undefined;
+  const visit = (node: ts.Node): void => {
+    if (position < node.pos || position > node.end) return;
+    if (ts.isStringLiteralLike(node) && position > node.getStart(file)) found = node;
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
+
+function patterns(checker: ts.TypeChecker, type: ts.Type): ts.TemplateLiteralType[] {
+  if (type.isUnionOrIntersection()) return type.types.flatMap((t) => patterns(checker, t));
+  if (type.flags & ts.TypeFlags.TemplateLiteral) return [type as ts.TemplateLiteralType];
+  if (!(type.flags & ts.TypeFlags.Instantiable)) return [];
+  const constraint = checker.getBaseConstraintOfType(type);
+  return constraint && constraint !== type ? patterns(checker, constraint) : [];
+}
+
+/** The pattern with its placeholders as they are typed; undefined where the two do not agree, or one is not typed yet. */
+function fill(texts: readonly string[], types: readonly ts.Type[], typed: string): string | undefined {
+  let filled = "";
+  for (const [i, text] of texts.entries()) {
+    const rest = typed.slice(filled.length);
+    if (!(rest.startsWith(text) || text.startsWith(rest))) return undefined;
+    filled += text;
+    const placeholder = types[i];
+    if (!placeholder) continue;
+    const value = valueAt(placeholder, typed.slice(filled.length), texts[i + 1]!);
+    if (!value) return undefined;
+    filled += value;
+  }
+  return filled.startsWith(typed) ? filled : undefined;
+}
+
+/** What stands for a placeholder at the beginning of `rest`. */
+function valueAt(type: ts.Type, rest: string, next: string): string {
+  if (type.flags & (ts.TypeFlags.NumberLike | ts.TypeFlags.BigIntLike)) return /^-?\d+/.exec(rest)?.[0] ?? "";
+  const stop = next ? rest.indexOf(next) : -1;
+  return stop < 0 ? rest : rest.slice(0, stop);
+}
