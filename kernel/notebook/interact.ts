@@ -2,6 +2,7 @@
  * `interact(fn, { t: slider(0, 0.1) })`: controls, and below them what `fn` shows for their values. A new value ends the call that
  * still runs, and the latest value wins.
  */
+import { inspect } from "node:util";
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../../lab/display.js";
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
@@ -69,7 +70,10 @@ export function interact<const C extends Readonly<Record<string, Control>>>(
     fn(Object.fromEntries(made.map(([name, widget]) => [name, widget.value])) as ControlValues<C>, signal),
   );
   const ends = made.map(([, widget]) => widget.observe(() => void calls.again()));
-  notebook()?.display(box[displaySymbol](), `interact-${box.id}`);
+  // Where widgets are not drawn (an untrusted notebook, a printed one), at least their names.
+  const names = made.map(([name, widget]) => `${name} = ${inspect(widget.value)}`).join(", ");
+  const asText = { "text/plain": `controls: ${names}. Run the cell to use them.` };
+  notebook()?.display({ ...box[displaySymbol](), ...asText }, `interact-${box.id}`);
   const key = host.cell();
   notebook()?.atEnd(async () => {
     // In the name of the cell that shows it, whatever started it.

@@ -54,6 +54,17 @@ async function drag(opened: NotebookPage, cell: Locator, share: number): Promise
 
 test("the slider is dragged: text and figure follow, also after the page was loaded again", { timeout: 300_000 }, async () => {
   const opened = await lab.open("02-move-the-threshold.ipynb");
+  // As it comes: the slider and the text that were saved.
+  const saved = await cellWith(opened, "const live = show");
+  const untrusted = await saved.getByText("Run the cell to use them").count();
+  expect(untrusted, "set-up trusts the notebooks that are as committed: is this one changed?").toBe(0);
+  await saved.locator(".noUi-handle").waitFor();
+  await until(
+    () => textOf(saved),
+    (text) => text.startsWith("Mirra woke up early"),
+  );
+  await opened.screenshot("widgets-as-it-comes");
+
   const cells = await opened.runAll(180_000);
   for (const output of cells.flatMap((cell) => cell.outputs ?? []))
     expect(`${output.ename ?? ""}${output.evalue ?? ""}`).toBe("");
