@@ -75,7 +75,10 @@ export function interact<const C extends Readonly<Record<string, Control>>>(
   const asText = { "text/plain": `controls: ${names}. Run the cell to use them.` };
   notebook()?.display({ ...box[displaySymbol](), ...asText }, `interact-${box.id}`);
   const key = host.cell();
+  const signal = notebook()?.signal();
   notebook()?.atEnd(async () => {
+    // The cell was stopped before it came to its end: the controls stand there, the call waits for one of them to move.
+    if (signal?.aborted) return;
     // In the name of the cell that shows it, whatever started it.
     await new Promise<void>((done) => host.handle(key, () => calls.again().then(done, done)));
   });

@@ -2,6 +2,7 @@
  * Widgets in JupyterLab, with the mouse: the second notebook is run, its slider dragged, and both the text and the figure follow while the
  * button is still down. Then the page is loaded again, and the slider still reaches its kernel.
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator } from "playwright-core";
@@ -105,6 +106,15 @@ test("the slider is dragged: text and figure follow, also after the page was loa
     (seen) => /^t = 0\.0: /.test(seen),
   );
 
+  // The player counts, and the slider above follows by way of the kernel.
+  const player = (await cellWith(opened, "const play = new Play")).locator(".widget-play button").first();
+  await player.click();
+  await until(
+    () => readoutOf(cell),
+    (seen) => seen !== "0.0",
+  );
+  await player.click();
+
   // A widget of its own, drawn from bytes.
   const lamps = await cellWith(opened, "const lamps = new AnyModel");
   await lamps.locator("canvas").waitFor();
@@ -133,6 +143,67 @@ test("the slider is dragged: text and figure follow, also after the page was loa
     (text) => text.length > 60 && text !== before,
   );
   await opened.screenshot("widgets-loaded-again");
+  expect(opened.complaints).toEqual([]);
+  await lab.close(opened);
+});
+
+const source = `import { Button, Checkbox, Dropdown, HBox, HTML, IntSlider, Output, Text, VBox } from "sparselab/notebook";
+const say = (name: string) => (value: unknown) => console.log(name, value);
+const n = new IntSlider({ value: 2, max: 8, description: "whole" });
+const kind = new Dropdown({ options: { "low t": 0.1, "high t": 2 }, description: "kind" });
+const on = new Checkbox({ description: "on" });
+const word = new Text({ description: "word" });
+const html = new HTML({ value: "<b>bold</b>" });
+const go = new Button({ description: "go", icon: "play", buttonStyle: "primary" });
+const area = new Output();
+n.observe(say("n")); kind.observe(say("kind")); on.observe(say("on")); word.observe(say("word"));
+go.onClick(() => { html.value = "<i>clicked</i>"; area.capture(() => console.log("in the area", n.value)); });
+new VBox([new HBox([n, kind]), on, word, html, go, area])`;
+
+test("every control, by mouse and keyboard; a second view of a widget moves with the first", { timeout: 120_000 }, async () => {
+  const kernelspec = { name: "sparselab", display_name: "sparselab", language: "typescript" };
+  const cells = [source, "new HBox([n])", "'end'"].map((text, i) => ({
+    cell_type: "code",
+    id: `c${i}`,
+    metadata: {},
+    source: text,
+    outputs: [],
+    execution_count: null,
+  }));
+  writeFileSync(
+    join(lab.folder, "controls.ipynb"),
+    JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells }),
+  );
+  const opened = await lab.open("controls.ipynb");
+  await opened.runAll(60_000);
+  const cell = await cellWith(opened, "const say");
+  const heard = (text: string) =>
+    cell.locator(".jp-OutputArea-output pre", { hasText: text }).first().waitFor({ timeout: 10_000 });
+  await cell.locator("select").selectOption("high t");
+  await heard("kind 2");
+  await cell.locator("input[type=checkbox]").check();
+  await heard("on true");
+  await cell.locator("input[type=text]").pressSequentially("hi");
+  await heard("word hi");
+  await drag(opened, cell, 1);
+  await opened.page.mouse.up();
+  await heard("n 8");
+  const second = opened.page.locator(".jp-Notebook .jp-CodeCell").nth(1);
+  await until(
+    () => readoutOf(second),
+    (seen) => seen === "8",
+  );
+  await second.locator(".noUi-handle").focus();
+  await opened.page.keyboard.press("ArrowLeft");
+  await heard("n 7");
+  await until(
+    () => readoutOf(cell),
+    (seen) => seen === "7",
+  );
+  await cell.getByRole("button", { name: "go" }).click();
+  await cell.locator(".widget-html i", { hasText: "clicked" }).waitFor();
+  await cell.locator(".widget-output", { hasText: "in the area 7" }).waitFor();
+  await opened.screenshot("widgets-controls");
   expect(opened.complaints).toEqual([]);
   await lab.close(opened);
 });

@@ -344,6 +344,23 @@ nb.interact(async ({ t }) => { if (t === 1) await new Promise((r) => setTimeout(
     expect(textOf(updatesOf(outputOf(made)).at(-1)!)).not.toContain("said 1");
   });
 
+  test("a cell that is stopped does not begin its call; the controls work all the same", async () => {
+    const executing = client.execute(
+      `${imports} nb.interact(({ t }) => console.log("called", t), { t: nb.slider(0, 9) }); await new Promise(() => {});`,
+    );
+    const model = await client.waitFor((m) => m.content.data?.state?._model_name === "FloatSliderModel");
+    await client.waitFor((m) => m.type === "display_data");
+    await client.request("interrupt_request", {}, "control");
+    const made = await executing;
+    expect(made.reply.ename).toBe("Interrupted");
+    expect(updatesOf(outputOf(made), made.published)).toEqual([]);
+    const called = client.waitFor(
+      (m) => m.type === "comm_msg" && m.content.comm_id === outputOf(made) && textOf(m).includes("called 3"),
+    );
+    await update(model.content.comm_id, { value: 3 });
+    await called;
+  });
+
   test("an error stands in its area; the next value makes it good", async () => {
     const made = await client.execute(
       `${imports} nb.interact(({ t }) => { if (t > 5) throw new RangeError("too far"); return t; }, { t: nb.slider(0, 9) });`,
