@@ -1,8 +1,8 @@
 """The measures on plain text: perplexity, sparsity, KL and top-1 agreement; a sweep over t and the choice of t.
 
 Conventions, the same as the lab's: the text is tokenised as a whole and cut into windows of the context length without
-overlap, <s> replaces the first token of each window, the second half of each window counts, for every measure. Sparsity is
-the share of zeros in x1, mean over blocks of mean over tokens. KL and top-1 are against other log-probabilities of the same
+overlap, <s> replaces the first token of each window, and the rows T/2 to T-2 predict the tokens that are scored (255 of 512).
+Sparsity is the share of zeros in x1, mean over blocks of mean over all tokens of the windows. KL and top-1 are against other log-probabilities of the same
 tokens. float32 throughout.
 """
 
@@ -29,30 +29,30 @@ def windows(ids, context):
 
 @torch.no_grad()
 def evaluate(model, rows, reference=None, keep=False, batch=4):
-    """rows (N, T) -> (measures, log-probabilities); reference: what another call kept, a list of (b, T/2, V)"""
+    """rows (N, T) -> (measures, log-probabilities); reference: what another call kept, a list of (b, S, V), S scored tokens of a window"""
     half, L, kept, nll = rows.shape[1] // 2, model.c.layers, [], []
     zeros_x1, zeros_s, used = torch.zeros(L, dtype=torch.double), torch.zeros(L, dtype=torch.double), torch.zeros(L, model.c.ffn)
     n, kl, same = 0, 0.0, 0
     for k, i in enumerate(range(0, len(rows), batch)):
         ids = rows[i : i + batch]
         logits, inner = model(ids)
-        logp = F.log_softmax(logits[:, half - 1 : -1], -1)  # (b, T/2, V) predicts ids[half:]
-        nll.append(-logp.gather(-1, ids[:, half:, None]).double().sum((1, 2)))  # (b,)
+        logp = F.log_softmax(logits[:, half:-1], -1)  # (b, S, V) predicts ids[half + 1:]
+        nll.append(-logp.gather(-1, ids[:, half + 1 :, None]).double().mean((1, 2)))  # (b,)
         n += logp.shape[0] * logp.shape[1]
         for l, (s, x1) in enumerate(inner):
-            zeros_x1[l] += (x1[:, half:] == 0).double().mean(-1).sum()
-            zeros_s[l] += (s[:, half:] == 0).double().mean(-1).sum()
-            used[l] += (x1[:, half:] != 0).float().sum((0, 1))
+            zeros_x1[l] += (x1 == 0).double().mean(-1).sum()
+            zeros_s[l] += (s == 0).double().mean(-1).sum()
+            used[l] += (x1 != 0).float().sum((0, 1))
         if reference:
             p = reference[k]
             kl += (p.exp() * (p - logp)).double().sum().item()
             same += (p.argmax(-1) == logp.argmax(-1)).sum().item()
         if keep:
             kept.append(logp)
-    by_window = torch.cat(nll) / half
-    layers = (zeros_x1 / n).tolist()
+    by_window, tokens = torch.cat(nll), rows.numel()
+    layers = (zeros_x1 / tokens).tolist()
     out = dict(nll=by_window.mean().item(), perplexity=math.exp(by_window.mean()), sparsity=sum(layers) / L, layers=layers)
-    out |= dict(zeros_in_s=(zeros_s / n).mean().item(), never_active=(used == 0).float().mean(-1).tolist(), scored=n)
+    out |= dict(zeros_in_s=(zeros_s / tokens).mean().item(), never_active=(used == 0).float().mean(-1).tolist(), scored=n)
     out |= dict(windows=by_window.tolist())
     if reference:
         out |= dict(kl=kl / n, top1=same / n)

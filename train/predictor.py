@@ -87,9 +87,9 @@ def perplexity(model, nets, cutoff, rows, batch=4):
             h = x + block.attn(block.attn_norm(x), cos, sin)
             x1 = block.ffn(block.ffn_norm(h))[2]
             x = h + block.ffn.down(x1 * ~(net(h) < cutoff))
-        logp = F.log_softmax(model.head(model.norm(x))[:, half - 1 : -1], -1)
-        nll -= logp.gather(-1, ids[:, half:, None]).sum().item()
-        n += ids[:, half:].numel()
+        logp = F.log_softmax(model.head(model.norm(x))[:, half:-1], -1)
+        nll -= logp.gather(-1, ids[:, half + 1 :, None]).sum().item()
+        n += ids[:, half + 1 :].numel()
     return math.exp(nll / n)
 
 

@@ -33,7 +33,8 @@ MEASURES = """
 ## Measured on held.txt
 
 Tokenised as a whole, cut into windows of {context} without overlap, `<s>` in place of each first token, the second half of each
-window scored ({scored} tokens of {windows} windows). Sparsity is the share of zeros in x1, mean over blocks of mean over tokens.
+window scored ({scored} tokens of {windows} windows). Sparsity is the share of zeros in x1, mean over blocks of mean over all tokens.
+`npx sparselab measure` counts in the same way.
 float32 arithmetic. The last column is the perplexity of the weights before they were rounded to Q8_0.
 
 | model | perplexity | sparsity % | answers % | unrounded |
