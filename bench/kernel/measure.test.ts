@@ -23,6 +23,7 @@ const round: Round = {
   flood: 1000,
   floodArrived: 500,
   floodIdle: false,
+  idlesLost: 2,
 };
 const size = { cells: 300, repeats: 20, memoryCells: 350, floodLines: 1000 };
 
@@ -33,7 +34,7 @@ test("a small round of our kernel", { timeout: 60_000 }, async () => {
   const measured = await measureRound(ours, small);
   for (const key of NUMBERS) expect(measured[key], key).toBeGreaterThan(0);
   expect(measured.firstCell).toBeGreaterThan(measured.start);
-  expect(measured).toMatchObject({ floodArrived: small.floodLines, floodIdle: true });
+  expect(measured).toMatchObject({ floodArrived: small.floodLines, floodIdle: true, idlesLost: 0 });
 });
 
 test("a kernel that cannot be started is an error that says so", { timeout: 60_000 }, async () => {
@@ -56,6 +57,7 @@ describe("the report", () => {
     expect(text).toContain("deno is missing: no network");
     expect(text).toContain("sparselab: a round gave nothing: no reply");
     expect(text).toContain("sparselab: the flood never came to idle");
+    expect(text).toContain("sparselab: 2 other requests never came to idle");
   });
   test("holds our figures against their limits, and leaves out what needs a kernel that is missing", () => {
     const alone = targets([ours]);

@@ -34,6 +34,8 @@ export interface Round {
   readonly floodArrived: number;
   /** The flood ended with an idle status. */
   readonly floodIdle: boolean;
+  /** Other requests that did not. */
+  readonly idlesLost: number;
 }
 
 export const median = (values: readonly number[]): number => {
@@ -95,6 +97,7 @@ export async function measureRound(engine: Engine, size: Size = FULL): Promise<R
       flood: flood.ms,
       floodArrived: flood.lines,
       floodIdle: flood.idle,
+      idlesLost: session.idlesLost,
     };
   } finally {
     await session.close();

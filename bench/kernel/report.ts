@@ -10,7 +10,7 @@ export interface Measured {
   readonly failures: readonly string[];
 }
 
-type Numbers = { readonly [K in keyof Round as Round[K] extends number ? K : never]: number };
+type Numbers = Readonly<Record<Exclude<keyof Round, "floodIdle" | "idlesLost">, number>>;
 export const NUMBERS: readonly (keyof Numbers)[] = [
   "start",
   "firstCell",
@@ -95,6 +95,10 @@ export function table(all: readonly Measured[], missing: readonly Missing[], siz
     ...all.flatMap(({ engine, rounds }) =>
       rounds.some((round) => !round.floodIdle) ? [`${engine.name}: the flood never came to idle`] : [],
     ),
+    ...all.flatMap(({ engine, rounds }) => {
+      const lost = rounds.reduce((sum, round) => sum + round.idlesLost, 0);
+      return lost ? [`${engine.name}: ${lost} other requests never came to idle; their time is that of the reply`] : [];
+    }),
   ].join("\n");
 }
 

@@ -37,6 +37,8 @@ export interface Flood {
 }
 
 const PATIENCE_MS = 60_000;
+/** An idle status that has not come so long after the reply is lost. */
+const IDLE_MS = 3000;
 /** A flood that brings nothing for so long is over. */
 const SILENCE_MS = 5000;
 
@@ -60,6 +62,8 @@ export class Session {
   readonly #process: ChildProcess;
   readonly #begin: number;
   #log = "";
+  /** Requests whose idle status never came: their time is that of the reply. */
+  idlesLost = 0;
   /** From the start of the process to its first kernel_info_reply. */
   startMs = 0;
 
@@ -184,11 +188,19 @@ export class Session {
       reply = m.content;
       return true;
     }, `reply to ${type}`);
-    const idled = idle
-      ? this.#waitFor((m) => m.parent === id && m.type === "status" && m.content.execution_state === "idle", `idle after ${type}`)
-      : replied;
+    let idleAt = 0;
+    const isIdle = (m: Received) => m.parent === id && m.type === "status" && m.content.execution_state === "idle";
+    const idled = idle ? this.#waitFor(isIdle, `idle after ${type}`) : replied;
+    idled.then(
+      (at) => {
+        idleAt = at;
+      },
+      () => {},
+    );
     await this.#send(type, content, id);
-    const [replyAt, idleAt] = await Promise.all([replied, idled]);
+    const replyAt = await replied;
+    await Promise.race([idled.catch(() => {}), sleep(IDLE_MS, undefined, { ref: false })]);
+    if (idleAt === 0) this.idlesLost++;
     if (type === "kernel_info_request") this.startMs = replyAt - this.#begin;
     return { reply, ms: Math.max(replyAt, idleAt) - begin, replyMs: replyAt - begin };
   }
