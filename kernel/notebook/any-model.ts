@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { LabError } from "../../lab/errors.js";
 import { type Layout, type LayoutState, layout } from "./looks.js";
 import type { Property } from "./property.js";
-import { type Spec, type ValueOf, Widget } from "./widget.js";
+import { type Spec, Widget } from "./widget.js";
 
 export interface AnyModelOptions<S extends object> {
   /**
@@ -54,7 +54,6 @@ export class AnyModel<S extends object = Record<never, never>> extends Widget<St
     return (this as unknown as Widget<Own>).get("layout");
   }
 }
-export type { ValueOf };
 
 const anything = (name: string, initial: unknown): Property<unknown> => ({
   initial,

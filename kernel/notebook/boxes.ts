@@ -1,12 +1,19 @@
 /** Boxes: widgets beside or above one another. */
-import { type Layout, layout } from "./looks.js";
+import type { Displayable } from "../../lab/display.js";
+import { type Layout, type LayoutState, layout } from "./looks.js";
 import { addProperties, controlNames } from "./model.js";
 import { oneOf, type Property } from "./property.js";
 import { type Spec, Widget } from "./widget.js";
 
-// A box holds widgets of any state.
-// biome-ignore lint/suspicious/noExplicitAny: Widget is invariant in its state
-export type AnyWidget = Widget<any>;
+/** A widget, whatever its properties are. */
+export interface AnyWidget extends Displayable {
+  readonly id: string;
+  readonly closed: boolean;
+  get(name: string): unknown;
+  set(changes: object): void;
+  observe(fn: (value: unknown, old: unknown) => unknown): () => void;
+  close(): void;
+}
 
 export interface BoxState {
   children: readonly AnyWidget[];
@@ -23,7 +30,7 @@ const spec = (name: string): Spec<BoxState> => ({
   names: controlNames(name),
   properties: { children, boxStyle: oneOf("", "", "success", "info", "warning", "danger"), layout },
 });
-type BoxOptions = { boxStyle?: BoxState["boxStyle"]; layout?: Layout | Partial<import("./looks.js").LayoutState> };
+type BoxOptions = { boxStyle?: BoxState["boxStyle"]; layout?: Layout | Partial<LayoutState> };
 
 class Box extends Widget<BoxState> {
   declare children: readonly AnyWidget[];

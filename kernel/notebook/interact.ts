@@ -32,9 +32,9 @@ export type ControlValue<C> = C extends { readonly value: infer V }
 export type ControlValues<C> = { readonly [K in keyof C]: ControlValue<C[K]> };
 
 /** A shown interaction. As a cell's last value it shows nothing more. */
-export interface Interaction extends Displayable {
+export interface Interaction<C = Readonly<Record<string, Control>>> extends Displayable {
   /** The controls by their names. */
-  readonly controls: Readonly<Record<string, AnyWidget>>;
+  readonly controls: { readonly [K in keyof C]: C[K] extends AnyWidget ? C[K] : AnyWidget };
   /** Where `fn` prints. */
   readonly output: Output;
   /** Ends a running call, and takes controls and output off the page. */
@@ -59,7 +59,7 @@ const REST = 250;
 export function interact<const C extends Readonly<Record<string, Control>>>(
   fn: (values: ControlValues<C>, signal: AbortSignal) => unknown,
   controls: C,
-): Interaction {
+): Interaction<C> {
   const host = hostFor("interact");
   if (typeof fn !== "function")
     throw new LabError("invalid-option", `interact takes a function and its controls, received ${typeof fn}`);
@@ -83,7 +83,7 @@ export function interact<const C extends Readonly<Record<string, Control>>>(
     await new Promise<void>((done) => host.handle(key, () => calls.again().then(done, done)));
   });
   return {
-    controls: Object.fromEntries(made),
+    controls: Object.fromEntries(made) as unknown as Interaction<C>["controls"],
     output,
     close() {
       for (const end of ends) end();

@@ -2,10 +2,8 @@
  * Widget classes from a description of their properties: each property becomes one of the object, typed, so that `slider.value = 0.3` draws and
  * `slider.value` reads what the page holds.
  */
-import type { Properties, Property } from "./property.js";
+import type { Property } from "./property.js";
 import { type ModelNames, type Spec, Widget } from "./widget.js";
-
-export type { Spec };
 
 /** Options of a constructor: any of the properties; layout and style as plain objects or as the models of another widget. */
 export type Options<S> = { [K in keyof S]?: S[K] extends Widget<infer T> ? S[K] | Partial<T> : S[K] };
@@ -65,5 +63,3 @@ export function submodel<T extends object>(name: string, make: WidgetClass<T>): 
     },
   };
 }
-
-export type { Properties };

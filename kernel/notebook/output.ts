@@ -161,7 +161,7 @@ addProperties(Output.prototype, ["layout"]);
 
 /** `text` after `before`: a carriage return goes back to the beginning of the line, and what follows is written over it. */
 export function overwrite(before: string, text: string): string {
-  if (!text.includes("\r")) return before + text;
+  if (!text.includes("\r") && !before.endsWith("\r")) return before + text;
   const start = before.lastIndexOf("\n") + 1;
   const lines = (before.slice(start) + text).replaceAll("\r\n", "\n").split("\n");
   const folded = lines.map((line, i) => {
