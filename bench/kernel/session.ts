@@ -120,6 +120,7 @@ export class Session {
     this.#process.on("error", (error) => {
       this.#log += error.message;
     });
+    process.once("exit", this.#kill);
   }
 
   async #listen(channel: Received["channel"], socket: Dealer | Subscriber): Promise<void> {
@@ -256,6 +257,11 @@ export class Session {
     return rows.reduce((sum, [pid, , kib]) => sum + (tree.has(pid) ? kib : 0), 0) / 1024;
   }
 
+  /** No kernel outlives a bench that was broken off. */
+  readonly #kill = (): void => {
+    this.#process.kill("SIGKILL");
+  };
+
   /** Asks it to end, and ends it where it does not. */
   async close(): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null && this.#process.pid !== undefined) {
@@ -265,6 +271,7 @@ export class Session {
       if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill("SIGKILL");
       await gone;
     }
+    process.removeListener("exit", this.#kill);
     for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
