@@ -47,6 +47,8 @@ export class Output extends Widget<OutputState> {
   /** Display ids of items. */
   readonly #ids = new Map<string, number>();
   #clearNext = false;
+  /** The last print ended in a carriage return. */
+  #returned = false;
   #timer: NodeJS.Timeout | undefined;
   #last = 0;
   #wait = 0;
@@ -87,8 +89,7 @@ export class Output extends Widget<OutputState> {
   clear(wait = false): void {
     this.#clearNext = wait;
     if (wait) return;
-    this.#items = [];
-    this.#ids.clear();
+    this.#empty();
     this.#flush();
   }
 
@@ -125,18 +126,24 @@ export class Output extends Widget<OutputState> {
     if (last?.output_type !== "stream" || last.name !== name)
       this.#push({ output_type: "stream", name, text: overwrite("", text) });
     else {
-      this.#items = this.#items.with(-1, { ...last, text: overwrite(last.text, text) });
+      // Where no return is in it, nothing looks into the text so far: a long one is not copied at every print.
+      const joined = this.#returned || text.includes("\r") ? overwrite(last.text, text) : last.text + text;
+      this.#items = this.#items.with(-1, { ...last, text: joined });
       this.#soon();
     }
+    this.#returned = text.endsWith("\r");
+  }
+
+  #empty(): void {
+    this.#items = [];
+    this.#ids.clear();
+    forget(this.#take);
+    this.#clearNext = false;
   }
 
   #push(item: OutputItem, displayId?: string): void {
     if (this.closed) return;
-    if (this.#clearNext) {
-      this.#items = [];
-      this.#ids.clear();
-      this.#clearNext = false;
-    }
+    if (this.#clearNext) this.#empty();
     if (displayId !== undefined) this.#ids.set(displayId, this.#items.length);
     this.#items = [...this.#items, item];
     this.#soon();
@@ -161,7 +168,6 @@ addProperties(Output.prototype, ["layout"]);
 
 /** `text` after `before`: a carriage return goes back to the beginning of the line, and what follows is written over it. */
 export function overwrite(before: string, text: string): string {
-  if (!text.includes("\r") && !before.endsWith("\r")) return before + text;
   const start = before.lastIndexOf("\n") + 1;
   const lines = (before.slice(start) + text).replaceAll("\r\n", "\n").split("\n");
   const folded = lines.map((line, i) => {

@@ -394,6 +394,29 @@ nb.interact(async ({ t }) => { if (t === 1) await new Promise((r) => setTimeout(
   });
 });
 
+test("an area takes what its code prints: many lines, a figure drawn anew in place, what comes after it ended", async () => {
+  const made = await client.execute(`${imports}
+const area = new nb.Output();
+const begun = performance.now();
+area.capture(() => { for (let i = 0; i < 100_000; i++) console.log("line", i); });
+const ms = performance.now() - begun;
+await display("under the cell");
+await area.capture(() => display("first", { display_id: "place" }));
+await display("second", { display_id: "place", update: true });
+area.capture(() => { setTimeout(() => console.log("later"), 50); });
+await new Promise((r) => setTimeout(r, 300));
+console.log(ms < 5000, area.outputs.length);`);
+  expect(made.stdout).toBe("true 3\n");
+  expect(made.published.filter((m) => m.type === "display_data").map((m) => m.content.data["text/plain"])).toEqual([
+    "'under the cell'",
+  ]);
+  const output = opened(made.published).get("OutputModel")!.content.comm_id as string;
+  const [lines, figure, later] = updatesOf(output, made.published).at(-1)!.content.data.state.outputs;
+  expect(lines.text).toBe(Array.from({ length: 100_000 }, (_, i) => `line ${i}\n`).join(""));
+  expect(figure.data["text/plain"]).toBe("'second'");
+  expect(later.text).toBe("later\n");
+});
+
 test("an engine that ends takes its widgets with it, and says so", async () => {
   const made = await client.execute(`${imports} const w4 = new nb.Checkbox(); w4`);
   const closed = client.waitFor((m) => m.type === "comm_close" && m.content.comm_id === shownBy(made));
