@@ -39,7 +39,7 @@ export interface LanguageRequest<K extends keyof LanguageCalls = keyof LanguageC
 export type LanguageResponse = { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
 
 /** Bytes of left behind programs (each cell makes a new one) that are worth the 0.1 s of a collection. */
-const ROOM = 64 << 20;
+const ROOM = 32 << 20;
 let kept = 0;
 function collect(): void {
   if (v8.getHeapStatistics().used_heap_size < kept + ROOM) return;

@@ -39,7 +39,11 @@ export class Language {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("../language/thread.js", import.meta.url), { workerData: { cwd: this.#cwd } });
+    const worker = new Worker(new URL("../language/thread.js", import.meta.url), {
+      workerData: { cwd: this.#cwd },
+      // Programs live as long as a cell or longer: a large nursery would only be more memory.
+      resourceLimits: { maxYoungGenerationSizeMb: 24 },
+    });
     worker.on("message", (response: LanguageResponse) => {
       const waiting = this.#waiting.get(response.id);
       this.#waiting.delete(response.id);

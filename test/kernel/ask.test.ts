@@ -1,17 +1,24 @@
 /** Completion, help and is_complete; and imports from the notebook's folder. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Client } from "./client.js";
 
 let kernel: Client;
 beforeAll(async () => {
-  kernel = await Client.start();
+  // A folder below another one, which cells import from as well.
+  const notebooks = join(mkdtempSync(join(tmpdir(), "sparselab-ask-")), "notebooks");
+  mkdirSync(notebooks);
+  kernel = await Client.start(notebooks);
   await kernel.execute(
     "/** What it does. */\nfunction documented(count: number, name = 'x'): string[] { return [] }\nconst record = { alphaField: 1, beta: 'b' }; let 変数 = 1;",
   );
 });
-afterAll(() => kernel.close());
+afterAll(async () => {
+  await kernel.close();
+  rmSync(dirname(kernel.folder), { recursive: true });
+});
 
 const complete = async (code: string, cursor = [...code].length) =>
   (await kernel.request("complete_request", { code, cursor_pos: cursor })).reply;
@@ -175,6 +182,17 @@ describe("imports", () => {
       "export enum Level { Low = 1, High = 50 }\nexport const scale: number = 3;\nexport const added = 'new';\n",
     );
     expect(await run('import { row } from "./local"; import { added } from "./sub/deep"; [row.n, added]')).toBe("[ 150, 'new' ]");
+  });
+
+  test("a file of the folder above, and what it imports from here", async () => {
+    file("../above.ts", 'export { here } from "./notebooks/here.js";\nexport type Pair = [number, number];\n');
+    file("here.ts", "export const here: number = 4;\n");
+    expect(await run('import { here, type Pair } from "../above"; const pair: Pair = [here, 1]; pair')).toBe("[ 4, 1 ]");
+    file("here.ts", "export const here: number = 40;\n");
+    expect(await run('import { here as again } from "../above.ts"; again')).toBe("40");
+    expect((await kernel.execute('import { here } from "../above"; here.toUpperCase()')).reply.evalue).toContain(
+      "Property 'toUpperCase' does not exist on type 'number'",
+    );
   });
 
   test("a local file that was missing is found once it is there", async () => {

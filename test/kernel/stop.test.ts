@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client, freePorts, kernelMain } from "./client.js";
 
@@ -83,12 +83,40 @@ test("what a stopped cell left behind may fail later without harm", async () => 
   expect((await kernel.execute("survivor")).text).toBe("1");
 });
 
-test("completion and help answer while a cell computes", async () => {
+test("a native sweep stops, and so does what the cell started through the lab without waiting for it", async () => {
+  const held = JSON.stringify(resolve("notebooks/models/held.txt"));
+  await kernel.execute(`
+    import { corpus, fatrelu, load, sweep, tinyWorld } from "sparselab";
+    const model = await load(tinyWorld, { activation: "relu" });
+    const job = () => sweep(model, { over: fatrelu(0, 0.5, 1, 1.5), on: corpus(${held}, { maxTokens: 32_768 }), measure: ["perplexity"] });
+    let points = 0;
+    let left = "still going";`);
+  const cell = kernel.execute(`
+    const other = job();
+    void (async () => { for await (const _ of other) points++ })().then(() => { left = "finished" }, (e) => { left = e.name + " " + e.code });
+    for await (const _ of job()) points++;`);
+  await kernel.waitFor((m) => m.type === "execute_input");
+  await pause(700);
+  const begin = performance.now();
+  await kernel.request("interrupt_request", {}, "control");
+  expect((await cell).reply).toMatchObject({ status: "error", ename: "Interrupted" });
+  expect(performance.now() - begin).toBeLessThan(1500);
+  await kernel.execute("const before = process.cpuUsage(); await new Promise((r) => setTimeout(r, 400))");
+  // Milliseconds of computing in 400: two threads at work would be more than 400.
+  const busy = Number((await kernel.execute("process.cpuUsage(before).user / 1000")).text);
+  expect(busy).toBeLessThan(250);
+  expect((await kernel.execute("[points, left]")).text).toMatch(/^\[ [0-3], '(LabError aborted|AbortError .*)' \]$/);
+});
+
+test("completion, help and control answer while a cell computes", async () => {
   const cell = kernel.execute("for (;;) {}");
   await pause(200);
   const { reply } = await kernel.request("complete_request", { code: "state.toUp", cursor_pos: 10 });
   expect(reply.matches).toContain("toUpperCase");
   expect((await kernel.request("inspect_request", { code: "state", cursor_pos: 3, detail_level: 0 })).reply.found).toBe(true);
+  expect((await kernel.request("kernel_info_request", {}, "control")).reply.status).toBe("ok");
+  expect((await kernel.request("history_request", { hist_access_type: "tail", n: 1 })).reply.status).toBe("ok");
+  expect(await kernel.heartbeat()).toBeLessThan(500);
   await kernel.request("interrupt_request", {}, "control");
   await cell;
 });
@@ -123,6 +151,9 @@ test("process.exit and a crash end the cell, not the kernel", async () => {
   expect((await kernel.execute("lost")).reply.evalue).toBe("Cannot find name 'lost'.");
   const crash = await kernel.execute("process.kill(process.pid, 'SIGSEGV'); await new Promise(() => {})");
   expect(crash.reply.evalue).toMatch(/by signal SIGSEGV/);
+  const abort = await kernel.execute("process.abort()");
+  expect(abort.reply).toMatchObject({ status: "error", ename: "EngineEnded" });
+  expect(abort.reply.evalue).toMatch(/by signal SIGABRT/);
   expect((await kernel.execute("6 * 7")).text).toBe("42");
 });
 
