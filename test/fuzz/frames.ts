@@ -102,8 +102,8 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
         await client.sendFrames(known);
         taken++;
         misses.push(...(await signsOfLife(client)));
-        if (before === 0 && sent >= n / 10) before = await heldMib(client.process.pid!, probe);
       }
+      if (before === 0 && sent >= n / 10) before = await heldMib(client.process.pid!, probe);
       const kind = sent % (kinds.length + 3);
       if (kind === kinds.length)
         await rawConnection(port(["shell", "control", "stdin", "iopub", "hb"][random(5)]!), rawBytes(random));
