@@ -8,12 +8,19 @@ import { collectGarbage } from "../gc.js";
 const ROOM = 64 << 20;
 /** What lived after the last collection. */
 let kept = 0;
+let measuring = false;
 
 export function collectLargeArrays(): void {
   if (process.memoryUsage().arrayBuffers < kept + ROOM) return;
   collectGarbage();
-  // The buffers themselves are freed by a thread beside us.
-  setTimeout(() => {
-    kept = process.memoryUsage().arrayBuffers;
-  }, 50).unref();
+  // The buffers themselves are freed by a thread beside us: what is left is seen a moment later.
+  measuring = true;
+  setTimeout(measureKept, 50).unref();
+}
+
+/** Before a cell runs, too: what it makes is not what the last collection left. */
+export function measureKept(): void {
+  if (!measuring) return;
+  measuring = false;
+  kept = process.memoryUsage().arrayBuffers;
 }

@@ -7,7 +7,7 @@ import vm from "node:vm";
 import type { MimeBundle } from "../../lab/display.js";
 import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
-import { collectLargeArrays } from "./collect.js";
+import { collectLargeArrays, measureKept } from "./collect.js";
 import { bundleOf, plain } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
@@ -94,6 +94,7 @@ export function runCell(request: RunRequest): void {
     hurry: new AbortController(),
   };
   running = me;
+  measureKept();
   signals.set(key, controller.signal);
   if (signals.size > SIGNALS) signals.delete(signals.keys().next().value!);
   outputsTo(key);
