@@ -52,7 +52,7 @@ describe("sparselab", () => {
     expect(plain).toMatch(/^architecture +llama$/m);
     expect(plain).toMatch(/^activation +fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\)$/m);
     expect(JSON.parse(await ok("info", tinyWorld, "--json"))).toMatchObject({
-      shape: { layers: 6, neurons: 1024 },
+      shape: { layers: 6, neurons: 768 },
       weights: { Q8_0: expect.any(Number) },
       tokenizer: { bos: 1 },
     });
@@ -121,7 +121,7 @@ describe("sparselab", () => {
     expect(await ok("logits", tinyWorld, "--tokens", "1,17,300", "--greedy", "2", "--out", out)).toMatch(/token 5 × vocab 1536/);
     expect(readFileSync(out).length).toBe(5 * 1536 * 4);
     await ok("logits", tinyWorld, "--tokens", "1,17", "--out", out, "--capture", "blocks.2.ffn.mid");
-    expect(readFileSync(out).length).toBe(2 * 1024 * 4);
+    expect(readFileSync(out).length).toBe(2 * 768 * 4);
   });
 
   it("measure and sweep write reports and points", async () => {
