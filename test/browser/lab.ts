@@ -27,7 +27,7 @@ export interface SavedCell {
 }
 
 /** `state`: where the browser keeps what it would else keep in the home of whoever runs the tests. */
-export async function startChromium(state: string): Promise<Browser> {
+async function startChromium(state: string): Promise<Browser> {
   const executablePath = findChromium();
   if (!executablePath) throw new Error("the browser tests need Chromium or Chrome on this machine");
   return chromium.launch({
