@@ -120,7 +120,6 @@ export async function pass(
         place(chunks[i]!, rows, kept[i]!, total, start, hook.to - hook.from);
       });
     }
-    if (sink) checkFinite(sink, vocab, start);
     if (nll && logprobs) {
       for (let i = 0; i < rows && start + i + 1 < total; i++) {
         if (!Number.isFinite(nll[i])) throw notFinite(start + i);
@@ -166,7 +165,6 @@ export async function decode(
     { ...counts, logits, ...(captures.length > 0 && { captures: kept }) },
     signal,
   );
-  checkFinite(logits, info.vocab, position);
   return {
     logits,
     captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
@@ -182,10 +180,7 @@ function place(chunk: Float32Array, rows: number, into: Float32Array, total: num
   }
 }
 
-/** Throws `not-finite` naming the position; logits are (rows, V) from position `start` on. */
-export function checkFinite(logits: Float32Array, vocab: number, start: number): void {
-  for (let i = 0; i < logits.length; i++) if (!Number.isFinite(logits[i])) throw notFinite(start + Math.floor(i / vocab));
-}
+/** The executor refuses logits that are not finite itself; this is for numbers made of them here. */
 export function notFinite(position: number): LabError {
   return new LabError(
     "not-finite",
