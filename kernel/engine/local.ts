@@ -36,9 +36,12 @@ export class LocalModules {
     const importer = importers.at(-1);
     let module = this.#modules.get(path);
     if (!module || (!importer && this.#stale(module, new Set()))) {
-      module = this.#start(path);
-      this.#modules.set(path, module);
-      module.ready = this.#run(module, importers);
+      const fresh = this.#start(path);
+      module = fresh;
+      this.#modules.set(path, fresh);
+      fresh.ready = this.#run(fresh, importers);
+      // One that failed, or that imports one that failed, is tried anew with the next import.
+      fresh.ready.catch(() => this.#modules.get(path) === fresh && this.#modules.delete(path));
     }
     importer?.children.add(module);
     // In a circle of imports the one that came first is still running: hand out what it has, as Node does for CommonJS.

@@ -91,6 +91,7 @@ export class Compiler {
   write(path: string, text: string): void {
     if (this.#virtual.get(path)?.text === text) return;
     this.#virtual.set(path, { text, version: ++this.#version });
+    this.#unresolved.delete(path);
   }
 
   /** A slot for a cell; `path` of it is the cell's file. */
@@ -159,6 +160,7 @@ export class Compiler {
     };
     const host: Host = {
       getCompilationSettings: () => this.#options,
+      useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
       getCurrentDirectory: () => cwd,
       getDefaultLibFileName: ts.getDefaultLibFilePath,
       getScriptFileNames: () => [...virtual.keys()],
@@ -187,8 +189,10 @@ export class Compiler {
       // Without it every new program reads the package.json of every file again.
       getModuleResolutionCache: () => cache,
       hasInvalidatedResolutions: (path) => this.#unresolved.has(path),
-      resolveModuleNameLiterals: (literals, from, _redirect, options, file) =>
-        literals.map((l) => resolve(l.text, from, ts.getModeForUsageLocation(file, l, options))),
+      resolveModuleNameLiterals: (literals, from, _redirect, options, file) => {
+        this.#unresolved.delete(from);
+        return literals.map((l) => resolve(l.text, from, ts.getModeForUsageLocation(file, l, options)));
+      },
     };
     return host;
   }
@@ -204,8 +208,8 @@ const isSettled = (path: string): boolean => path.includes("/node_modules/") || 
 function documents(cwd: string): ts.DocumentRegistry {
   const create = ts.createDocumentRegistry as (c: boolean, d: string, mode?: ts.JSDocParsingMode) => ts.DocumentRegistry;
   const mode = ts.JSDocParsingMode.ParseNone;
-  const full = create(true, cwd);
-  const bare = create(true, cwd, mode);
+  const full = create(ts.sys.useCaseSensitiveFileNames, cwd);
+  const bare = create(ts.sys.useCaseSensitiveFileNames, cwd, mode);
   const of = (path: string): ts.DocumentRegistry => (isBare(path) ? bare : full);
   type Options = ts.CreateSourceFileOptions | ts.ScriptTarget | undefined;
   const options = (path: string, given: Options): Options =>

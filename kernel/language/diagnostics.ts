@@ -24,7 +24,8 @@ export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: 
   });
   if (diagnostics.length > SHOWN) traceback.push(`and ${diagnostics.length - SHOWN} more`);
   const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";
-  const syntax = diagnostics.every((d) => d.code >= 1000 && d.code < 2000);
+  // The grammar has the numbers from 1000; `satisfies` and imports of types, from 1340 on, are matters of type.
+  const syntax = diagnostics.every((d) => d.code >= 1000 && d.code < 1340);
   return { ename: syntax ? "SyntaxError" : "TypeScriptError", evalue: texts[0] + more, traceback };
 }
 

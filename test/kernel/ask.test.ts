@@ -199,6 +199,11 @@ describe("imports", () => {
     expect((await kernel.execute('import { x } from "./soon"')).reply.evalue).toContain("Cannot find module './soon'");
     file("soon.ts", "export const x = 1;\n");
     expect(await run('import { x } from "./soon"; x')).toBe("1");
+    file("Imports.ts", 'import { y } from "./later";\nexport const z = y;\n');
+    expect((await kernel.execute('import { z } from "./Imports"')).reply.ename).toBe("Error");
+    file("later.ts", "export const y: string = 'there';\n");
+    expect(await run('import { z } from "./Imports"; z satisfies string')).toBe("'there'");
+    expect((await kernel.execute('import { z } from "./Imports"; z satisfies number')).reply.ename).toBe("TypeScriptError");
   });
 
   test("JavaScript, CommonJS, JSON, a package, and a module with top-level await", async () => {
