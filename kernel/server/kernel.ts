@@ -273,8 +273,8 @@ export class Kernel {
     if (!silent) this.#publish("execute_input", { code, execution_count: request.count }, message);
     const label = stored ? `cell ${this.#count}` : `cell *${++this.#hidden}`;
     const { failure, payload = [] } = await this.#run(request, code, label, { silent });
-    this.#stdin.forget();
     const user_expressions = failure ? {} : await this.#expressions(request);
+    this.#stdin.forget();
     this.#streams.flush();
 
     const common = { execution_count: request.count, user_expressions, payload };
