@@ -67,6 +67,11 @@ function fill(texts: readonly string[], types: readonly ts.Type[], typed: string
 /** What stands for a placeholder at the beginning of `rest`. */
 function valueAt(type: ts.Type, rest: string, next: string): string {
   if (type.flags & (ts.TypeFlags.NumberLike | ts.TypeFlags.BigIntLike)) return /^-?\d+/.exec(rest)?.[0] ?? "";
-  const stop = next ? rest.indexOf(next) : -1;
-  return stop < 0 ? rest : rest.slice(0, stop);
+  // Up to the text that follows it, of which perhaps only the beginning is typed.
+  for (let length = next.length; length > 0; length--) {
+    const begun = next.slice(0, length);
+    const stop = length === next.length ? rest.indexOf(begun) : rest.endsWith(begun) ? rest.length - length : -1;
+    if (stop >= 0) return rest.slice(0, stop);
+  }
+  return rest;
 }
