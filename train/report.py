@@ -19,7 +19,7 @@ from kinds import KINDS
 from measure import RISE, choose, evaluate, ratio, sweep, windows
 from model import load, parameters
 from readme import render
-from tokenizer import Tokenizer
+from tokenizer import BOS, Tokenizer
 
 FINE = [x / 4 for x in range(0, 13)]  # the t among which one is chosen, on dev.txt
 GRID = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0]  # the sweep that is shown, on held.txt
@@ -29,7 +29,8 @@ NAMES = {"dense": "sparselab tiny world, dense", "prosparse": "sparselab tiny wo
 
 
 def text_windows(path, tok, context):
-    return windows(tok.encode(path.read_text("utf-8")), context)
+    """As llama.cpp does: BOS in front of the text, then cut; each window opens with BOS in place of its first token."""
+    return windows([BOS, *tok.encode(path.read_text("utf-8"))], context)
 
 
 def measure(model, checkpoint, tok, held, items, data):
