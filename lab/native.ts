@@ -127,9 +127,6 @@ export interface NativePlan {
   readonly length: number;
   readonly threads: number;
 }
-export interface NativeProgramInfo {
-  readonly cacheBytes: number;
-}
 export interface NativeBatch {
   readonly tokens: Int32Array; // (B)
   readonly positions: Int32Array; // (B) those of a sequence go up one by one, from what it already holds
@@ -185,7 +182,6 @@ export interface NativeAddon {
     logitRows: number,
   ): { readonly cacheBytes: number; readonly scratchBytes: number };
   compile(model: NativeModel, plan: NativePlan): NativeProgram;
-  programInfo(program: NativeProgram): NativeProgramInfo;
   closeProgram(program: NativeProgram): void;
   /** One at a time for each program; rows of one call see each other's keys and values as their positions say. */
   forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;

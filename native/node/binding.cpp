@@ -165,22 +165,11 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     auto state = std::make_shared<ProgramState>(file);
     state->vocab = shape.vocab;
     state->layers = shape.layers;
-    SlBytes bytes{};
     SlError error{};
     check(file->backend.compile(file->model, &storage.plan, &state->program, &error), error);
-    check(file->backend.estimate(file->model, &storage.plan, 1, 1, &bytes, &error), error);
-    state->cache_bytes = bytes.cache_bytes;
     for (const SlCapture& c : storage.captures)
       state->capture_width.push_back((c.to - c.from) * point_width(shape, static_cast<SlPoint>(c.point)));
     return wrap(info.Env(), new ProgramHandle{state}, kProgramTag);
-  });
-}
-
-Napi::Value program_info(const Napi::CallbackInfo& info) {
-  return edge(info, [&]() -> Napi::Value {
-    Napi::Object o = Napi::Object::New(info.Env());
-    o.Set("cacheBytes", static_cast<double>(state_of(info[0])->cache_bytes));
-    return o;
   });
 }
 
@@ -372,7 +361,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("closeModel", Napi::Function::New(env, close_model));
   exports.Set("estimate", Napi::Function::New(env, estimate));
   exports.Set("compile", Napi::Function::New(env, compile));
-  exports.Set("programInfo", Napi::Function::New(env, program_info));
   exports.Set("closeProgram", Napi::Function::New(env, close_program));
   exports.Set("forward", Napi::Function::New(env, forward));
   exports.Set("progress", Napi::Function::New(env, progress));

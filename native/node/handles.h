@@ -61,9 +61,8 @@ struct ProgramState {
   SlProgram* program = nullptr;
   SlControl control{};
   std::atomic<bool> running{false};
-  uint32_t captures = 0, vocab = 0, layers = 0;
+  uint32_t vocab = 0, layers = 0;
   std::vector<uint64_t> capture_width;  // floats of one row, over the layers of its range
-  uint64_t cache_bytes = 0;
 };
 struct ProgramHandle {
   std::shared_ptr<ProgramState> state;  // null once closed

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runModule, writeNotebook } from "../frontends/jupyter.js";
+import { runModule } from "../frontends/jupyter.js";
+import { writeNotebook } from "../support/notebook.js";
 import { Lab, type NotebookPage } from "./lab.js";
 
 const name = "living.ipynb";

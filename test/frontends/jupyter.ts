@@ -1,7 +1,5 @@
-/** Programs of Jupyter's private environment as the tests run them, and notebooks made for them. */
+/** Programs of Jupyter's private environment as the tests run them. */
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { jupyterEnvironment, python } from "../../scripts/lib/paths.mjs";
 
 export interface Ended {
@@ -19,22 +17,6 @@ export function runModule(module: string, ...args: string[]): Promise<Ended> {
       resolve({ code: error ? Number(error.code ?? 1) : 0, out, err });
     });
   });
-}
-
-/** Writes a notebook for our kernel with these code cells; returns its path. */
-export function writeNotebook(folder: string, name: string, ...cells: string[]): string {
-  const path = join(folder, name);
-  const made = cells.map((source, i) => ({
-    cell_type: "code",
-    id: `c${i}`,
-    metadata: {},
-    source,
-    outputs: [],
-    execution_count: null,
-  }));
-  const kernelspec = { name: "sparselab", display_name: "sparselab (TypeScript)", language: "typescript" };
-  writeFileSync(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells: made }));
-  return path;
 }
 
 /**

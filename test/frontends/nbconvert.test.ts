@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeCells, figures, folder as notebookFolder, notebooks, read } from "../notebooks/notebook.js";
-import { askedFor, runModule, writeNotebook } from "./jupyter.js";
+import { writeNotebook } from "../support/notebook.js";
+import { askedFor, runModule } from "./jupyter.js";
 
 let folder: string;
 beforeAll(() => {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { codeCells, figureFaults, figures, read, text } from "../notebooks/notebook.js";
-import { runModule, writeNotebook } from "./jupyter.js";
+import { writeNotebook } from "../support/notebook.js";
+import { runModule } from "./jupyter.js";
 
 let folder: string;
 beforeAll(() => {

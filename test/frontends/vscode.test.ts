@@ -50,9 +50,8 @@ test.each([
   const begun = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("begun"));
   const cell = kernel.execute(code);
   await begun;
-  const { reply, ms } = await kernel.request("interrupt_request", {}, "control");
+  const { reply } = await kernel.request("interrupt_request", {}, "control");
   expect(reply).toEqual({ status: "ok" });
-  expect(ms).toBeLessThan(2000);
   expect((await cell).reply.status).toBe("error");
   expect((await kernel.execute("1 + 1")).text).toBe("2");
 });

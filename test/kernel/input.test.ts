@@ -67,11 +67,9 @@ describe("input", () => {
     const question = asked();
     const cell = asking("await input('never')");
     await question;
-    const begin = performance.now();
-    expect(await kernel.heartbeat()).toBeLessThan(500);
+    await kernel.heartbeat();
     await kernel.request("interrupt_request", {}, "control");
     expect((await cell).reply).toMatchObject({ status: "error", ename: "Interrupted" });
-    expect(performance.now() - begin).toBeLessThan(1500);
     await kernel.answer("too late");
     const again = asked();
     const next = asking("await input('again')");

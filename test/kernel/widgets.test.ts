@@ -276,10 +276,8 @@ new nb.HBox([loop, wait])`);
     client.comm("comm_msg", { comm_id, data: { method: "custom", content: { event: "click" } } });
   const looping = click(loop);
   await sleep(300);
-  const begin = performance.now();
   await client.request("interrupt_request", {}, "control");
   await looping;
-  expect(performance.now() - begin).toBeLessThan(1000);
   await click(wait);
   await client.request("interrupt_request", {}, "control");
   expect((await client.execute("await new Promise((r) => setTimeout(r, 50)); [turns > 0, aborted]")).text).toBe("[ true, true ]");
@@ -330,16 +328,18 @@ nb.interact(async ({ t }, signal) => {
 
   test("a call that takes no notice of its signal is overtaken all the same", async () => {
     const made = await client.execute(`${imports}
-nb.interact(async ({ t }) => { if (t === 1) await new Promise((r) => setTimeout(r, 1500)); console.log("said", t); }, { t: nb.slider(0, 9, { step: 1 }) });`);
+let slow = "not begun";
+nb.interact(async ({ t }) => {
+  if (t === 1) { slow = "running"; await new Promise((r) => setTimeout(r, 1500)); slow = "ended"; }
+  console.log("said", t, slow);
+}, { t: nb.slider(0, 9, { step: 1 }) });`);
     const slider = opened(made.published).get("FloatSliderModel")!.content.comm_id as string;
     await update(slider, { value: 1 });
     const said = client.waitFor(
       (m) => m.type === "comm_msg" && m.content.comm_id === outputOf(made) && textOf(m).includes("said 2"),
     );
-    const begin = performance.now();
     await update(slider, { value: 2 });
-    await said;
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(textOf(await said)).toContain("said 2 running");
     await sleep(1600);
     expect(textOf(updatesOf(outputOf(made)).at(-1)!)).not.toContain("said 1");
   });

@@ -1,9 +1,10 @@
 /** The notebooks as a course runs them: every cell, from the top, by nbclient with the real kernel. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeNotebook } from "../support/notebook.js";
 import { codeCells, figureFaults, figures, machinePaths, notebooks, outputs, read, root, text } from "./notebook.js";
 
 interface Finding {
@@ -53,20 +54,7 @@ describe("a notebook of its own", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const notebook = (name: string, ...cells: string[]): string => {
-    const path = join(folder, name);
-    const made = cells.map((source, i) => ({
-      cell_type: "code",
-      id: `c${i}`,
-      metadata: {},
-      source,
-      outputs: [],
-      execution_count: null,
-    }));
-    const kernelspec = { name: "sparselab", display_name: "sparselab (TypeScript)", language: "typescript" };
-    writeFileSync(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells: made }));
-    return path;
-  };
+  const notebook = (name: string, ...cells: string[]): string => writeNotebook(folder, name, ...cells);
 
   test("loses no line of a stream, however it was printed", { timeout: 120_000 }, async () => {
     const at = notebook(
