@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { root } from "./paths.mjs";
+import { reasonIn, tailOf } from "./reason.mjs";
 
 /** What a person can act on: printed without a stack. */
 export class SetupError extends Error {}
@@ -20,8 +21,9 @@ export async function step(what, work) {
 }
 
 /**
- * Runs a program to its end and gives what it printed (both streams, in order). It fails with the last lines of that and with
- * `hint`, the way out. The child shares our process group: ctrl-C in the terminal ends both.
+ * Runs a program to its end and gives what it printed (both streams, in order). It fails with the last lines of that, and with the
+ * reason and the way out where they are known: from its output, or else `hint`. The child shares our process group: ctrl-C in the
+ * terminal ends both.
  */
 export function run(file, args, { env = process.env, cwd = root, hint = "" } = {}) {
   return new Promise((resolve, reject) => {
@@ -29,14 +31,13 @@ export function run(file, args, { env = process.env, cwd = root, hint = "" } = {
     const chunks = [];
     child.stdout.on("data", (data) => chunks.push(data));
     child.stderr.on("data", (data) => chunks.push(data));
-    child.on("error", (error) => reject(new SetupError(`${file} could not be started: ${error.message}. ${hint}`)));
+    child.on("error", (error) => reject(new SetupError(`${file} could not be started: ${error.message}. ${hint}`.trimEnd())));
     child.on("close", (code, signal) => {
       const output = Buffer.concat(chunks).toString();
       if (code === 0) return resolve(output);
-      const tail = output.trimEnd().split("\n").slice(-40).join("\n");
-      reject(
-        new SetupError(`${tail}\n\n${[file, ...args].join(" ")} ended with ${signal ?? `exit code ${code}`}. ${hint}`.trimEnd()),
-      );
+      const ended = `${[file, ...args].join(" ")} ended with ${signal ?? `exit code ${code}`}.`;
+      const way = reasonIn(output, { folder: cwd }) ?? hint;
+      reject(new SetupError(`${tailOf(output)}\n\n${ended}${way ? `\n${way}` : ""}`));
     });
   });
 }
@@ -48,12 +49,19 @@ export const ask = (file, args) =>
     () => undefined,
   );
 
-/** Runs a script's main function: a SetupError is printed as it is, anything else with its stack; both exit 1. */
+/** What is shown of an error: a SetupError as it is, a disk that cannot be written with the way out, anything else with its stack. */
+export function shown(error) {
+  if (error instanceof SetupError) return error.message;
+  const reason = error?.syscall && reasonIn(error.message);
+  return reason ? `${error.message}\n${reason}` : (error?.stack ?? String(error));
+}
+
+/** Runs a script's main function; an error is shown, and the exit code is 1. */
 export async function main(work) {
   try {
     process.exitCode = (await work()) ?? 0;
   } catch (error) {
-    process.stderr.write(`\n${error instanceof SetupError ? error.message : (error?.stack ?? error)}\n`);
+    process.stderr.write(`\n${shown(error)}\n`);
     process.exitCode = 1;
   }
 }

@@ -13,7 +13,7 @@ test("a failure shows the last lines, the command, and the way out", async () =>
     assert.ok(error instanceof SetupError);
     assert.match(error.message, /line 99/);
     assert.doesNotMatch(error.message, /line 1\n/);
-    assert.match(error.message, /exit code 3\. Try again\.$/);
+    assert.match(error.message, /exit code 3\.\nTry again\.$/);
     return true;
   });
 });

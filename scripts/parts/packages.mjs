@@ -20,7 +20,5 @@ function missing() {
 export async function packages() {
   const count = missing().length;
   if (count === 0) return;
-  await step(`npm packages (${count} missing): npm ci`, () =>
-    run("npm", ["ci", "--no-audit", "--no-fund"], { hint: "The packages come from the npm registry: is the network there?" }),
-  );
+  await step(`npm packages (${count} missing): npm ci`, () => run("npm", ["ci", "--no-audit", "--no-fund"]));
 }

@@ -30,9 +30,7 @@ export async function python() {
   await step("Python environment .venv/ with JupyterLab: pip install", async () => {
     if (!(await isUsable())) await create();
     const files = ["-r", inClone("scripts", "requirements.txt"), "-c", inClone("scripts", "constraints.txt")];
-    await run(venvPython, ["-m", "pip", "install", "--disable-pip-version-check", ...files], {
-      hint: "The packages come from the Python Package Index: is the network there?",
-    });
+    await run(venvPython, ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", ...files]);
   });
   writeStamp(stamp, hash);
 }

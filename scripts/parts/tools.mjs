@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { inClone } from "../lib/paths.mjs";
 import { ask, SetupError } from "../lib/step.mjs";
+import { wrongNode } from "../lib/versions.cjs";
 
 const ways = {
   node: {
@@ -30,14 +31,9 @@ const wayTo = (tool) =>
     .map((name) => `    ${names[name]}: ${ways[tool][name]}`)
     .join("\n");
 
-/** Node's own version against `engines` of package.json, which says ">=X.Y". */
-export function missingNode() {
-  const wanted = JSON.parse(readFileSync(inClone("package.json"), "utf8"))
-    .engines.node.match(/\d+/g)
-    .map(Number);
-  const have = process.versions.node.split(".").map(Number);
-  const older = have[0] < wanted[0] || (have[0] === wanted[0] && have[1] < (wanted[1] ?? 0));
-  if (older) return `Node >= ${wanted.join(".")} is needed; this is ${process.version}.\n${wayTo("node")}`;
+function missingNode() {
+  const wrong = wrongNode();
+  return wrong && `${wrong}\n${wayTo("node")}`;
 }
 
 const cxx = () => (process.env.CXX ? [process.env.CXX] : ["c++", "g++", "clang++"]);
