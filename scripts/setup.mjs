@@ -4,7 +4,8 @@
  * a Python environment with JupyterLab (.venv/), the kernelspec. What is there already is left alone, so it can be called always.
  * `npm start`, `npm test` and `npm run build` all begin here. Nothing outside the clone is touched but npm's and pip's own caches.
  */
-import { pathToFileURL } from "node:url";
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { withLock } from "./lib/lock.mjs";
 import { parseOptions } from "./lib/options.mjs";
 import { main, seconds } from "./lib/step.mjs";
@@ -29,7 +30,7 @@ export const setUp = ({ withPython = true, typesLater = false } = {}) =>
     await native();
   });
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   main(async () => {
     const { build } = parseOptions(process.argv.slice(2), { "--build": "flag" });
     const start = performance.now();

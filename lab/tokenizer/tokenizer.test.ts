@@ -3,6 +3,7 @@
  * say in: round trips, whole markers that a file calls ordinary, single, pieces, options.
  */
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -19,7 +20,7 @@ interface Golden {
   readonly cases: readonly { name: string; edit: VocabularyEdit | null; plain: number[][]; special: number[][] }[];
 }
 const { source, texts, cases } = JSON.parse(unzip("cases.json.gz").toString()) as Golden;
-const tinyWorld = new URL("../../notebooks/models/tiny-world.q8_0.gguf", import.meta.url).pathname;
+const tinyWorld = fileURLToPath(new URL("../../notebooks/models/tiny-world.q8_0.gguf", import.meta.url));
 const open = (edit: VocabularyEdit | null): Tokenizer =>
   createTokenizer(edit ? readGguf("edited.gguf", editVocabulary(llamaFile, edit)) : readGguf(tinyWorld));
 const llama = createTokenizer(llamaFile);

@@ -3,11 +3,12 @@
  * that came with the clone (an untrusted notebook shows no saved plot that draws itself). All of it inside .venv/.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { changedFiles, committedFiles } from "../lib/committed.mjs";
 import { inClone, jupyterEnvironment, python, venv } from "../lib/paths.mjs";
 import { filesUnder, fingerprint, isCurrent, writeStamp } from "../lib/stamp.mjs";
-import { ask, run, step } from "../lib/step.mjs";
+import { run, step } from "../lib/step.mjs";
 
 const settings = {
   // Neither news nor an update check: nothing is fetched, and no question greets the first start.
@@ -39,18 +40,20 @@ async function kernelspec() {
  * The notebooks to trust: those that are as they were committed. A notebook that a user laid beside them, or changed, is for
  * JupyterLab's own rule. In a copy without git, all that are there when it is first set up.
  */
-async function shippedNotebooks(first) {
+function shippedNotebooks(first) {
   const all = filesUnder(inClone("notebooks"), /\.ipynb$/);
-  const committed = await ask("git", ["-C", inClone(), "ls-files", "--", "notebooks"]);
+  const committed = committedFiles("notebooks");
   if (committed === undefined) return first ? all : [];
-  const changed = await ask("git", ["-C", inClone(), "diff", "--name-only", "HEAD", "--", "notebooks"]);
-  const names = (text) => new Set((text ?? "").split("\n").map((name) => inClone(name)));
-  return all.filter((path) => names(committed).has(path) && !names(changed).has(path));
+  const changed = changedFiles("notebooks");
+  return all.filter((path) => {
+    const name = relative(inClone(), path);
+    return committed.includes(name) && !changed.includes(name);
+  });
 }
 
 async function trust() {
   const stamp = join(venv, "jupyter", ".trusted");
-  const files = await shippedNotebooks(!existsSync(stamp));
+  const files = shippedNotebooks(!existsSync(stamp));
   const hash = fingerprint(files);
   if (files.length === 0 || isCurrent(stamp, hash)) return;
   await step("trust in the notebooks that came with the clone: jupyter trust", () =>

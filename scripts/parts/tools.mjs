@@ -3,7 +3,6 @@
  * nobody installs one only to learn of the next.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { inClone } from "../lib/paths.mjs";
 import { ask, SetupError } from "../lib/step.mjs";
 import { wrongNode } from "../lib/versions.cjs";
 

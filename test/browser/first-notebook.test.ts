@@ -5,13 +5,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { folder as notebookFolder, notebooks } from "../notebooks/notebook.js";
 import { Lab, type NotebookPage, type SavedCell } from "./lab.js";
 
 const first = "01-sparsity-against-quality.ipynb";
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await Lab.start(join(import.meta.dirname, "..", "..", "notebooks"));
+  lab = await Lab.start(notebookFolder);
 }, 120_000);
 afterAll(() => lab?.stop());
 
@@ -59,6 +60,21 @@ test("as it comes: every saved plot is drawn, and nothing is complained about", 
   const { drawn } = await figuresOf(opened, "first-as-it-comes");
   expect(drawn, "set-up trusts the notebooks that are as committed: is this one changed?").toBe(figuresIn(saved));
   expect(opened.complaints).toEqual([]);
+  await lab.close(opened);
+});
+
+test.each(notebooks)("%s: opening changes nothing, and saving writes the same bytes", { timeout: 120_000 }, async (name) => {
+  const before = readFileSync(join(lab.folder, name), "utf8");
+  const opened = await lab.open(name);
+  await opened.idle(60_000);
+  // What the kernel says of its language arrives with the connection; a notebook that lacks it is changed by then.
+  expect(await opened.isChanged(), "marked as changed by being opened").toBe(false);
+  await opened.save();
+  const after = readFileSync(join(lab.folder, name), "utf8");
+  const lines = before.split("\n");
+  const changed = after.split("\n").flatMap((line, i) => (line === lines[i] ? [] : [`line ${i + 1}: ${line.slice(0, 100)}`]));
+  expect(changed.slice(0, 10)).toEqual([]);
+  expect(after === before).toBe(true);
   await lab.close(opened);
 });
 

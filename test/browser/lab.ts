@@ -161,6 +161,11 @@ export class NotebookPage {
     return this.saved();
   }
 
+  /** Whether JupyterLab marks the notebook as changed since it was last saved: its tab has a dot. */
+  async isChanged(): Promise<boolean> {
+    return (await this.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab.jp-mod-current.jp-mod-dirty").count()) > 0;
+  }
+
   saved(): readonly SavedCell[] {
     return (JSON.parse(readFileSync(this.#path, "utf8")) as { cells: SavedCell[] }).cells;
   }

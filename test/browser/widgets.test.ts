@@ -7,11 +7,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { folder as notebookFolder } from "../notebooks/notebook.js";
 import { Lab, type NotebookPage } from "./lab.js";
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await Lab.start(join(import.meta.dirname, "..", "..", "notebooks"));
+  lab = await Lab.start(notebookFolder);
 }, 120_000);
 afterAll(() => lab?.stop());
 

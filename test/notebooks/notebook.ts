@@ -1,9 +1,11 @@
 /** A notebook's file as the tests read it: cells, their outputs, and the figures among these. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { copyCommitted } from "../../scripts/lib/committed.mjs";
 
 export const root = join(import.meta.dirname, "..", "..");
-export const folder = join(root, "notebooks");
+/** A copy of the notebooks folder as it is committed: a user may have saved notebooks, or laid files beside them. */
+export const folder = copyCommitted("notebooks", join(root, "test", "output", "committed"));
 
 type Text = string | readonly string[];
 export interface Output {
@@ -26,7 +28,10 @@ export interface Notebook {
   readonly metadata: { readonly kernelspec: { readonly name: string; readonly language: string } };
 }
 
-export const notebooks = readdirSync(folder).filter((name) => name.endsWith(".ipynb"));
+/** Their names, sorted. */
+export const notebooks = readdirSync(folder)
+  .filter((name) => name.endsWith(".ipynb"))
+  .sort();
 export const read = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Notebook;
 export const text = (value: Text = "") => (typeof value === "string" ? value : value.join(""));
 export const codeCells = ({ cells }: Notebook) => cells.filter((cell) => cell.cell_type === "code");

@@ -75,9 +75,9 @@ def run(path: Path, save: bool) -> dict:
     executed.parent.mkdir(exist_ok=True)
     nbformat.write(notebook, executed)
     if save and not problems:
-        # The version of the kernel that ran it is no part of the notebook.
-        notebook.metadata.language_info = {"name": "typescript"}
-        write(notebook, path)
+        # nbformat's own order of keys, and all that the kernel says of its language (nbclient has stored it): this is how
+        # JupyterLab saves, so that opening a notebook does not change it and saving it changes no line.
+        nbformat.write(notebook, path)
     return {
         "notebook": path.name,
         "executed": str(executed),
@@ -105,14 +105,6 @@ def seconds(cell) -> float | None:
 def last_line(error: Exception) -> str:
     lines = [text for text in str(error).splitlines() if text.strip()]
     return lines[-1] if lines else "no message"
-
-
-def write(notebook, path: Path) -> None:
-    """As JupyterLab writes it: one blank of indent, characters as they are, a line break at the end."""
-    path.write_text(
-        json.dumps(nbformat.from_dict(nbformat.v4.rwbase.split_lines(notebook)), indent=1, ensure_ascii=False) + "\n",
-        encoding="utf-8",
-    )
 
 
 def line(finding: dict) -> str:

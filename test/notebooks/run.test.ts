@@ -5,7 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeNotebook } from "../support/notebook.js";
-import { codeCells, figureFaults, figures, machinePaths, notebooks, outputs, read, root, text } from "./notebook.js";
+import {
+  codeCells,
+  folder as committed,
+  figureFaults,
+  figures,
+  machinePaths,
+  notebooks,
+  outputs,
+  read,
+  root,
+  text,
+} from "./notebook.js";
 
 interface Finding {
   readonly notebook: string;
@@ -31,7 +42,7 @@ function run(...paths: string[]): Promise<{ code: number; findings: Finding[]; e
 }
 
 test("every notebook runs from top to bottom, its plots with all their forms", { timeout: 600_000 }, async () => {
-  const { findings, errors } = await run();
+  const { findings, errors } = await run(...notebooks.map((name) => join(committed, name)));
   expect(
     findings.map(({ notebook }) => notebook),
     errors,
