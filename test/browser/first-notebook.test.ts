@@ -67,8 +67,10 @@ test.each(notebooks)("%s: opening changes nothing, and saving writes the same by
   const before = readFileSync(join(lab.folder, name), "utf8");
   const opened = await lab.open(name);
   await opened.idle(60_000);
-  // What the kernel says of its language arrives with the connection; a notebook that lacks it is changed by then.
-  expect(await opened.isChanged(), "marked as changed by being opened").toBe(false);
+  // A notebook that lacks what the kernel says of its language is changed from here on.
+  await opened.introduced;
+  await opened.page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+  await expect.poll(() => opened.isChanged(), { timeout: 10_000, message: "marked as changed by being opened" }).toBe(false);
   await opened.save();
   const after = readFileSync(join(lab.folder, name), "utf8");
   const lines = before.split("\n");

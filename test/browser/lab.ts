@@ -98,11 +98,18 @@ export class NotebookPage {
   /** What the console called an error, what a script threw, and what was asked of another machine. */
   readonly complaints: string[] = [];
   readonly page: Page;
+  /** Settles when the kernel has told the page what it is: its language goes into the notebook's metadata then. */
+  readonly introduced: Promise<void>;
   readonly #path: string;
 
   constructor(page: Page, path: string) {
     this.page = page;
     this.#path = path;
+    this.introduced = new Promise((resolve) => {
+      page.on("websocket", (socket) => {
+        socket.on("framereceived", ({ payload }) => void (payload.includes("kernel_info_reply") && resolve()));
+      });
+    });
     page.on("console", (message) => {
       if (message.type() === "error") this.complaints.push(`${message.text()} (${message.location().url})`);
     });

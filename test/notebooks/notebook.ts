@@ -25,7 +25,10 @@ export interface Cell {
 }
 export interface Notebook {
   readonly cells: readonly Cell[];
-  readonly metadata: { readonly kernelspec: { readonly name: string; readonly language: string } };
+  readonly metadata: {
+    readonly kernelspec: { readonly name: string; readonly language: string };
+    readonly language_info: object;
+  };
 }
 
 /** Their names, sorted. */

@@ -1,14 +1,23 @@
 /** The notebooks as they lie in the clone: with their outputs, which a reader sees before anything ran. */
-import { statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { codeCells, figureFaults, figures, folder, machinePaths, notebooks, outputs, read, text } from "./notebook.js";
+import { python } from "../../scripts/lib/paths.mjs";
+import { codeCells, figureFaults, figures, folder, machinePaths, notebooks, outputs, read, root, text } from "./notebook.js";
 
 describe.each(notebooks)("%s", (name) => {
   const notebook = read(join(folder, name));
 
   test("is for our kernel", () => {
     expect(notebook.metadata.kernelspec).toMatchObject({ name: "sparselab", language: "typescript" });
+  });
+
+  test("is saved byte for byte as JupyterLab saves it: nbformat's order, line breaks and indent", () => {
+    const again = "import sys, nbformat; nbformat.write(nbformat.read(sys.argv[1], 4), sys.argv[2])";
+    const copy = join(root, "test", "output", `again-${name}`);
+    execFileSync(python, ["-c", again, join(folder, name), copy]);
+    expect(readFileSync(join(folder, name)).equals(readFileSync(copy))).toBe(true);
   });
 
   test("is a lecture: words before code, at least eight cells of it", () => {
