@@ -24,7 +24,8 @@ function pathIn(line) {
 
 const patterns = {
   full: /ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/i,
-  readOnly: /EROFS|EACCES|EPERM|Read-only file system|Permission denied/i,
+  // A folder that cannot be made: below a read-only one Node says ENOENT.
+  readOnly: /EROFS|EACCES|EPERM|Read-only file system|Permission denied|npm (?:error|ERR!) syscall mkdir|ENOENT.*, mkdir '/i,
   certificate: /CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)_\w+|CERT_\w+|certificate verify failed/i,
   proxy: /\b407\b|Proxy Authentication Required|ProxyError|Cannot connect to proxy|tunneling socket could not be established/i,
   network:
@@ -52,7 +53,7 @@ export function reasonIn(output, { folder } = {}) {
 
   if (first(patterns.full)) {
     const path = near(patterns.full) ?? folder;
-    return `The disk is full${path ? free(path) : ""}. Set-up needs about 2 GiB; free some space and start again.`;
+    return `The disk is full${path ? free(path) : ""}. Set-up needs about 1 GiB; free some space and start again.`;
   }
   if (first(patterns.memory)) return "The machine ran out of memory. Close other programs and start again.";
   if (first(patterns.readOnly)) {
@@ -68,7 +69,7 @@ export function reasonIn(output, { folder } = {}) {
 }
 
 function wayToWrite(output, path) {
-  if (/\bnpm (error|ERR!)/.test(output) && /_cacache|\.npm\b|_logs/.test(path ?? output))
+  if (/\bnpm (?:error|ERR!)/.test(output) && /_cacache|\.npm\b|_logs/.test(path ?? output))
     return "It is npm's cache: name another folder, as in `npm_config_cache=/tmp/npm-cache npm start`.";
   if (/\bpip\b/.test(path ?? ""))
     return "It is pip's cache: name another folder, as in `PIP_CACHE_DIR=/tmp/pip-cache npm start`.";

@@ -53,11 +53,14 @@ async function missingCompiler() {
   return `a compiler for C++20 is needed (GCC >= 11 or Clang >= 14); ${(await compilerVersion()) ?? "none was found"}.\n${wayTo("compiler")}`;
 }
 
+/** CMake, and the program that it has compile things: `apt install cmake` alone does not always bring one. */
 async function missingCmake() {
   const version = await ask("cmake", ["--version"]);
   const [major, minor] = version?.match(/\d+/g)?.map(Number) ?? [0, 0];
-  if (major > 3 || (major === 3 && minor >= 22)) return undefined;
-  return `cmake >= 3.22 is needed; ${version ? `this is ${major}.${minor}` : "none was found"}.\n${wayTo("cmake")}`;
+  if (major < 3 || (major === 3 && minor < 22))
+    return `cmake >= 3.22 is needed; ${version ? `this is ${major}.${minor}` : "none was found"}.\n${wayTo("cmake")}`;
+  for (const name of ["make", "gmake", "ninja"]) if ((await ask(name, ["--version"])) !== undefined) return undefined;
+  return `make (or ninja) is needed, which cmake calls; none was found.\n${wayTo("cmake")}`;
 }
 
 /** The first Python >= 3.10 that can make environments, or undefined. */
