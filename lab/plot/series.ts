@@ -9,12 +9,14 @@ export interface Series {
   readonly points: readonly AnyPoint[];
 }
 
-const kindNames: Readonly<Record<Policy["kind"], string>> = { "as-trained": "as trained", fatrelu: "FATReLU" };
+/** What the gates compute: the model's own activation where no policy changes it. */
+const gatesOf = (setting: Policy, activation: string): string =>
+  setting.kind === "as-trained" ? activation : { fatrelu: "FATReLU" }[setting.kind];
 
 const facets: readonly ((point: AnyPoint) => string)[] = [
   ({ provenance }) => provenance.model,
   ({ provenance }) => provenance.sha256.slice(0, 8),
-  ({ setting }) => kindNames[setting.kind] ?? setting.kind,
+  ({ setting, provenance }) => gatesOf(setting, provenance.activation),
   ({ provenance }) => provenance.corpus,
   ({ provenance }) => provenance.strategy,
   ({ provenance: { interventions } }) => (interventions === 0 ? "untouched" : `${interventions} interventions`),

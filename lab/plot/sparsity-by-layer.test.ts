@@ -8,10 +8,25 @@ const traces = (figure: { data: readonly object[] }) => figure.data as readonly 
 describe("plot.sparsityByLayer", () => {
   it("draws a line of blocks for each report, named by what differs, with its mean", () => {
     const figure = sparsityByLayer(sampleReport(0.914, { policy: { kind: "fatrelu", t: 0 } }), sampleReport(0.984));
-    expect(traces(figure).map(({ name }) => name)).toEqual(["t = 0: mean 91.4 %", "as-trained: mean 98.4 %"]);
+    expect(traces(figure).map(({ name }) => name)).toEqual(["t = 0: mean 91.4 %", "fatrelu_1.5: mean 98.4 %"]);
     expect(traces(figure)[0]!.x).toEqual([0, 1, 2, 3, 4, 5]);
     expect(traces(figure)[0]!.y[0]).toBeCloseTo(82.8, 3);
     expect(traces(figure)[0]!.customdata[0]).toContain("zeros in x₁ 82.8 %");
+  });
+
+  it("names a model by what its gates compute, plain ReLU as relu", () => {
+    const relu = { activation: "relu" } as const;
+    const names = (...reports: ReturnType<typeof sampleReport>[]) => traces(sparsityByLayer(...reports)).map(({ name }) => name);
+    const t = { policy: { kind: "fatrelu", t: 1 } } as const;
+    expect(names(sampleReport(0.5, relu), sampleReport(0.6, { ...relu, ...t }))).toEqual([
+      "relu: mean 50.0 %",
+      "t = 1: mean 60.0 %",
+    ]);
+    expect(names(sampleReport(0.5, relu), sampleReport(0.6))).toEqual(["relu: mean 50.0 %", "fatrelu_1.5: mean 60.0 %"]);
+    expect(names(sampleReport(0.5, { ...relu, ...t }), sampleReport(0.6, t))).toEqual([
+      "relu, t = 1: mean 50.0 %",
+      "fatrelu_1.5, t = 1: mean 60.0 %",
+    ]);
   });
 
   it("says where the numbers come from", () => {

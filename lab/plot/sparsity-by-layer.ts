@@ -17,7 +17,8 @@ export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figu
     );
   }
   checkMeasured("plot.sparsityByLayer(...reports)", reports, ["sparsity"]);
-  const lines = named(reports, facetsOf);
+  const mixed = new Set(reports.map(({ provenance }) => provenance.activation)).size > 1;
+  const lines = named(reports, (report) => facetsOf(report, mixed));
   const means = reports.map(({ sparsity }) => sparsity.mean);
   return figure(
     lines.map(({ item, name }, i) => trace(item, name, seriesColor(i))),
@@ -35,9 +36,12 @@ export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figu
   );
 }
 
-function facetsOf({ provenance: p }: Report<"sparsity">): readonly string[] {
+/** What the gates compute is the activation where no policy changes it: a model that was loaded as plain ReLU is "relu". */
+function facetsOf({ provenance: p }: Report<"sparsity">, mixedActivations: boolean): readonly string[] {
   const touched = p.interventions === 0 ? "untouched" : `${p.interventions} interventions`;
-  return [p.model, p.sha256.slice(0, 8), p.activation, policyText(p.policy), p.corpus, p.strategy, touched];
+  const changed = mixedActivations ? `${p.activation}, ${policyText(p.policy)}` : policyText(p.policy);
+  const gates = p.policy.kind === "as-trained" ? p.activation : changed;
+  return [p.model, p.sha256.slice(0, 8), gates, p.corpus, p.strategy, touched];
 }
 
 function subtitle(means: readonly number[]): string {

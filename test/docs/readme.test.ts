@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { load, tinyWorld } from "../../lab/index.js";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..", "..");
@@ -19,7 +20,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("the cell runs and prints its points", { timeout: 240_000 }, async () => {
+/** The line that a terminal or a notebook shows of one that was printed: what stands after its last carriage return. */
+const shownLines = (printed: string) => printed.split("\n").map((line) => line.replace(/^.*\r/, ""));
+
+test("the cell prints the loudest neurons and then its points, each on a line of its own", { timeout: 240_000 }, async () => {
   const cells = blocks("ts");
   expect(cells.length).toBe(1);
   const path = join(folder, "readme.ipynb");
@@ -31,7 +35,18 @@ test("the cell runs and prints its points", { timeout: 240_000 }, async () => {
   await run(join(root, ".venv", "bin", "jupyter"), ["execute", "--inplace", path]);
   const saved = JSON.parse(readFileSync(path, "utf8")) as { cells: { outputs: { name?: string; text?: string | string[] }[] }[] };
   const printed = saved.cells[0]!.outputs.filter(({ name }) => name === "stdout").flatMap(({ text }) => text ?? []);
-  expect(printed.join("").match(/kind: 'fatrelu'/g)?.length).toBe(6);
+  const lines = shownLines(printed.join(""));
+  const points = lines.filter((line) => line.includes("kind: 'fatrelu'"));
+  expect(points.length).toBe(6);
+  for (const point of points) expect(point).toMatch(/^\s*\{ kind: 'fatrelu', t: [\d.]+ \} 0\.\d+ \d+\.\d+$/);
+
+  // The loudest are those of the largest |x₁|, whatever their sign.
+  const model = await load(tinyWorld, { activation: "relu" });
+  const { cache } = await model.run("Milo went to Tidewick.", { capture: "blocks.*.ffn.mid" });
+  const loudness = cache.get("blocks.*.ffn.mid").at({ layer: 3, token: -1 }).data.map(Math.abs);
+  const loudest = [...loudness.keys()].sort((a, b) => loudness[b]! - loudness[a]!).slice(0, 3);
+  model.dispose();
+  expect([...printed.join("").matchAll(/neuron: (\d+)/g)].map((match) => Number(match[1]))).toEqual(loudest);
 });
 
 test("each command of the command line ends well", { timeout: 240_000 }, async () => {
