@@ -24,8 +24,8 @@ class KvCache {
   std::unique_ptr<float[]> k_, v_;
 };
 
-// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each. A long context has millions of them:
-// they are computed by the forward that first needs them, on all threads, and not by compile.
+// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each. A long context has millions of
+// them: they are computed by the forward that first needs them, on all threads, and not by compile.
 class Rotation {
  public:
   Rotation(const SlModel& shape, uint32_t length);  // throws Error (out-of-memory)

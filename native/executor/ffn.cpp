@@ -63,8 +63,8 @@ void multiply_active(Pass& pass, const Matrix& w, const float* h, NeuronSet set,
                 });
 }
 
-// Sums of one row (n channels from d0 on) that are not finite, once more. A silent neuron's weights never matter, infinite ones too:
-// 0 · inf is left out first, which gives the bits of `exact`. What still overflows is summed in float64.
+// Sums of one row (n channels from d0 on) that are not finite, once more. A silent neuron's weights never matter, infinite ones
+// too: 0 · inf is left out first, which gives the bits of `exact`. What still overflows is summed in float64.
 void mend_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet set, uint64_t d0, uint64_t n, float* out) {
   if (all_finite(out, n)) return;
   float weights[kChannels], sum[kChannels] = {};
