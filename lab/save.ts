@@ -51,9 +51,10 @@ export function plain(value: unknown, where: string): unknown {
 }
 
 function csvText(value: object): string {
-  const rows = isTensor(value)
-    ? tensorRows(value)
-    : (Array.isArray(value) ? value : [value]).map((one, i) => flat(plain(one, `value[${i}]`)));
+  const rows =
+    typeof value === "object" && value !== null && isTensor(value)
+      ? tensorRows(value)
+      : (Array.isArray(value) ? value : [value]).map((one, i) => flat(plain(one, `value[${i}]`)));
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return stringify(
     rows.map((row) => columns.map((name) => row[name] ?? "")),
