@@ -9,6 +9,9 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Intervention, type Model, measure, type Policy, patch, steer, sweep, tensor } from "../../lab/index.js";
 import { loadQuietly } from "../../lab/model/load.js";
+import { insideOf } from "../../lab/model/model.js";
+import { countSinks } from "../../lab/model/program.js";
+import { native } from "../../lab/native.js";
 import { folder, small, writeSmallLlama } from "../support/small-llama.js";
 
 const { layers, hidden, neurons, vocab } = small;
@@ -276,5 +279,65 @@ describe("what the caller keeps, the caller may change", () => {
     const x = tensor(Float32Array.of(1, 2, 3, 4, 5, 6), dims as ["a", "b"], sizes);
     spoil([dims, sizes]);
     expect(x.at({ a: 1, b: 2 }).data[0]).toBe(6);
+  });
+
+  it("thresholds by block, as the model gives them", async () => {
+    const keys = {
+      "llama.hidden_activation": { type: "string", value: "fatrelu" },
+      "sparselab.threshold": { type: "numbers", element: "f32", value: [0.1, 0.2] },
+    } as const;
+    const { model: opened } = await loadQuietly(writeSmallLlama(dir.path, { file: "fatrelu.gguf", keys }));
+    const want = (await opened.run([1, 5, 6])).logits.data;
+    spoil(opened.activation.t);
+    const view = opened.with({});
+    expect(view.activation.t).toEqual([Math.fround(0.1), Math.fround(0.2)]);
+    expect((await view.run([1, 5, 6])).logits.data).toEqual(want);
+    view.dispose();
+    opened.dispose();
+  });
+
+  it("the executor's own calls: a batch in flight, x and neurons of one FFN", async () => {
+    const { weights, native: setting } = insideOf(model);
+    const forward = async (spoils: boolean) => {
+      const rows = 8;
+      const program = native().compile(weights.native, {
+        settings: [setting],
+        captures: [],
+        sequences: 1,
+        length: rows,
+        threads: 2,
+      });
+      const batch = {
+        tokens: Int32Array.from({ length: rows }, (_, i) => 3 + i),
+        positions: Int32Array.from({ length: rows }, (_, i) => i),
+        sequences: new Int32Array(rows),
+        settings: new Int32Array(rows),
+        logits: new Uint8Array(rows).fill(1),
+        targets: Int32Array.from({ length: rows }, (_, i) => 4 + i),
+        references: new Int32Array(rows),
+      };
+      const sinks = {
+        ...countSinks(layers, rows),
+        logits: new Float32Array(rows * vocab),
+        nll: new Float64Array(rows),
+        kl: new Float64Array(rows),
+      };
+      const running = native().forward(program, batch, sinks);
+      if (spoils) spoil(batch);
+      await running;
+      native().closeProgram(program);
+      return [sinks.logits, sinks.nll, sinks.kl];
+    };
+    const ffn = async (spoils: boolean) => {
+      const x = Float32Array.from({ length: 3 * hidden }, (_, i) => (i % 7) - 3);
+      const given = { x, neurons: Int32Array.of(1, 4, 20), t: setting.t.slice() };
+      const running = native().ffn(weights.native, 0, given.x, given.neurons, { ...setting, t: given.t }, 1);
+      if (spoils) spoil(given);
+      return running;
+    };
+    for (let round = 0; round < 20; round++) {
+      expect(await forward(true)).toEqual(await forward(false));
+      expect(await ffn(true)).toEqual(await ffn(false));
+    }
   });
 });
