@@ -61,7 +61,7 @@ inline std::vector<float> random_floats(std::mt19937_64& r, size_t n, float scal
   return out;
 }
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
 // Runs body(); true when it throws Error whose message holds `part`.
