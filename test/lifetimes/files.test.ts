@@ -26,7 +26,7 @@ import { calling, callingSync, type NativeModel } from "../../lab/native.js";
 import { openModel } from "../parity/forward.js";
 import { folder } from "../support/small-llama.js";
 import { program } from "./child.js";
-import { longForward, writeMediumLlama } from "./long.js";
+import { longForward, shape, writeMediumLlama } from "./long.js";
 
 let dir: Awaited<ReturnType<typeof folder>>;
 let text: string;
@@ -124,8 +124,8 @@ describe("the file written over in place", () => {
     const native = await openModel(path);
     const { done, underWay } = longForward(native, 8);
     const weight = calling((addon) => addon.weight(native, "token_embd.weight"));
-    const setting = { activation: "silu" as const, t: new Float32Array(6), strategy: "dense" as const, interventions: [] };
-    const ffn = calling((addon) => addon.ffn(native, 0, new Float32Array(128), null, setting, 1));
+    const setting = { activation: "silu" as const, t: new Float32Array(shape.layers), strategy: "dense" as const, interventions: [] };
+    const ffn = calling((addon) => addon.ffn(native, 0, new Float32Array(shape.hidden), null, setting, 1));
     await underWay();
     overwrite(path, readFileSync(path).subarray(0, 4), 0);
     for (const call of [done, weight, ffn]) await expect(call).rejects.toMatchObject(changed);

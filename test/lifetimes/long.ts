@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { callingSync, type NativeForward, type NativeModel, type NativeProgram } from "../../lab/native.js";
 import { type Meta, type TensorSpec, writeGguf } from "../support/gguf.js";
 
-export const shape = { layers: 6, hidden: 128, neurons: 512, heads: 4, vocab: 64, context: 512 } as const;
+export const shape = { layers: 24, hidden: 64, neurons: 256, heads: 2, vocab: 64, context: 512 } as const;
 
 /** A random llama of some megabytes; another seed gives another of the same size. */
 export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1, magic: "GGUF" | "PWRI" = "GGUF"): string {
