@@ -164,8 +164,15 @@ class Writer<S extends HookPoint> implements Generation<S> {
       token,
       text,
       logprob: logits[token]! - total,
-      top: (k) =>
-        largest(logits, k).map((best) => ({ token: best, text: tokenizer.pieces([best])[0]!, logprob: logits[best]! - total })),
+      top: (k) => {
+        if (k === undefined) throw new LabError("invalid-option", "top(k) needs a number of tokens");
+        checkCount("k of top(k)", k, 0);
+        return largest(logits, k).map((best) => ({
+          token: best,
+          text: tokenizer.pieces([best])[0]!,
+          logprob: logits[best]! - total,
+        }));
+      },
       sparsity,
       cache: cacheOf<S>(captures, 1, info.layers),
     };

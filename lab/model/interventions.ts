@@ -228,7 +228,10 @@ function replacement(
   const { data, dims: its, size } = (given ?? {}) as Partial<Tensor>;
   const layers = hook.to - hook.from;
   const named = Array.isArray(its) && its.every((name) => typeof name === "string") && typeof size === "object" && size !== null;
-  const sizes = dims.map((name) => (named ? Number((size as Record<string, unknown>)[name]) : Number.NaN));
+  const sizes = dims.map((name) => {
+    const n = named ? (size as Record<string, unknown>)[name] : undefined;
+    return Number.isInteger(n) ? (n as number) : Number.NaN;
+  });
   const fits = named && its.length === dims.length && dims.every((name, i) => its[i] === name);
   const whole = data instanceof Float32Array && sizes.reduce((product, n) => product * n, 1) === data.length;
   if (!fits || !whole || sizes.at(-1) !== width || (hook.ranged && sizes[0] !== layers) || !(sizes.at(-2)! >= 1)) {

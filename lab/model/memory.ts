@@ -122,6 +122,15 @@ export function checkMemory(needs: readonly Need[], out: string, free = availabl
   }
 }
 
+/** A Float32Array of zeros; an error of ours where the system refuses it after all. */
+export function floats(count: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(count);
+  } catch (error) {
+    throw new LabError("out-of-memory", `an array of ${bytesText(4 * count)} could not be allocated`, { cause: error });
+  }
+}
+
 function callsText(): string {
   const open = [...held].filter(({ endsByItself }) => !endsByItself).length;
   const running = held.size - open;

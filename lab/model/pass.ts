@@ -7,7 +7,7 @@ import type { ParsedHook } from "../hooks.js";
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
 import type { Captured } from "./cache.js";
 import { widthOf } from "./interventions.js";
-import { type Need, type Reservation, reserve } from "./memory.js";
+import { floats, type Need, type Reservation, reserve } from "./memory.js";
 import { countSinks, type Program, sequenceBatch } from "./program.js";
 import type { Weights } from "./weights.js";
 
@@ -102,8 +102,8 @@ export async function pass(
   const { layers, vocab } = weights.info;
   const total = tokens.length;
   const step = chunkRows(weights, captures, total, wanted);
-  const kept = captures.map((hook) => new Float32Array((hook.to - hook.from) * total * widthOf(hook, weights.info)));
-  const logits = wanted === "none" ? undefined : new Float32Array((wanted === "all" ? total : 1) * vocab);
+  const kept = captures.map((hook) => floats((hook.to - hook.from) * total * widthOf(hook, weights.info)));
+  const logits = wanted === "none" ? undefined : floats((wanted === "all" ? total : 1) * vocab);
   const logprobs = wanted === "none" ? undefined : new Float32Array(total).fill(Number.NaN);
   const sparsity = new Float32Array(layers * total);
 
@@ -111,9 +111,7 @@ export async function pass(
     const rows = Math.min(step, total - start);
     const whole = rows === total;
     const last = start + rows === total;
-    const chunks = whole
-      ? kept
-      : captures.map((hook) => new Float32Array((hook.to - hook.from) * rows * widthOf(hook, weights.info)));
+    const chunks = whole ? kept : captures.map((hook) => floats((hook.to - hook.from) * rows * widthOf(hook, weights.info)));
     const counts = countSinks(layers, rows);
     // Rows beside the last give their likelihoods without leaving their logits.
     const sink =
@@ -121,7 +119,7 @@ export async function pass(
         ? undefined
         : wanted === "all"
           ? logits.subarray(start * vocab, (start + rows) * vocab)
-          : new Float32Array(rows * vocab);
+          : floats(rows * vocab);
     const nll = logits && new Float64Array(rows);
     await program.forward(
       {

@@ -29,6 +29,12 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
   const ids = typeof given !== "string" && given.some((item) => typeof item !== "object" || item === null);
   const tokens = typeof given !== "string" && (ids || given.length === 0) ? given : textTokens(given, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
+  if (tokens.length > context) {
+    throw new LabError(
+      "context-full",
+      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${tokens.length - context} tokens`,
+    );
+  }
   tokens.forEach((token, i) => {
     if (!Number.isInteger(token) || (token as Token) < 0 || (token as Token) >= vocab) {
       throw new LabError(
@@ -37,12 +43,6 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
       );
     }
   });
-  if (tokens.length > context) {
-    throw new LabError(
-      "context-full",
-      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${tokens.length - context} tokens`,
-    );
-  }
   if (ids) {
     const bos = expectedBos();
     if (bos !== null && tokens[0] !== bos) {

@@ -24,8 +24,8 @@ class KvCache {
   std::unique_ptr<float[]> k_, v_;
 };
 
-// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each. A long context has millions of them:
-// they are computed by the forward that first needs them, on all threads, and not by compile.
+// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each. A long context has millions of
+// them: they are computed by the forward that first needs them, on all threads, and not by compile.
 class Rotation {
  public:
   Rotation(const SlModel& shape, uint32_t length);  // throws Error (out-of-memory)
@@ -44,7 +44,7 @@ class Rotation {
 struct AttentionScratch {
   AttentionScratch(const CpuModel& model, uint64_t B);
   static uint64_t bytes(const CpuModel& model, uint64_t B);
-  std::vector<float> q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
+  Floats q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
 };
 
 // out (B, D) = attention of block `layer` for h (B, D), the normed input

@@ -156,7 +156,8 @@ typedef struct {
   /* Bytes that compile and a forward of `rows` rows (`logit_rows` with logits) would allocate. Allocates nothing, and reads only
    * sequences and length of the plan. */
   int (*estimate)(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error);
-  int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError* error); /* copies the plan, but for values of interventions */
+  int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out,
+                 SlError* error); /* copies the plan, but for values of interventions */
   int (*forward)(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error);
   /* Some neurons (ascending; null: all N = F) of one block for x (B, D): the partial y (B, D) of those, gate and mid (B, N) or
    * null. */

@@ -63,8 +63,8 @@ void multiply_active(Pass& pass, const Matrix& w, const float* h, NeuronSet set,
                 });
 }
 
-// Sums of one row (n channels from d0 on) that are not finite, once more. A silent neuron's weights never matter, infinite ones too:
-// 0 · inf is left out first, which gives the bits of `exact`. What still overflows is summed in float64.
+// Sums of one row (n channels from d0 on) that are not finite, once more. A silent neuron's weights never matter, infinite ones
+// too: 0 · inf is left out first, which gives the bits of `exact`. What still overflows is summed in float64.
 void mend_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet set, uint64_t d0, uint64_t n, float* out) {
   if (all_finite(out, n)) return;
   float weights[kChannels], sum[kChannels] = {};
@@ -127,10 +127,10 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, Ffn
   const Block& block = pass.model.blocks[layer];
   const uint64_t B = pass.B(), N = set.count, at = uint64_t{layer} * B;
   const bool whole = set.ids == nullptr;
-  auto hook = [&](SlPoint point, std::vector<float>& x) {
+  auto hook = [&](SlPoint point, Floats& x) {
     if (whole) pass.hook(point, layer, x.data());
   };
-  auto activate_rows = [&](const std::vector<float>& from, std::vector<float>& to) {
+  auto activate_rows = [&](const Floats& from, Floats& to) {
     pass.parallel(B, N * 4, [&](size_t b) {
       const Setting& setting = *pass.rows[b].setting;
       for (uint64_t k = 0; k < N; k++) to[b * N + k] = activate(setting.activation, from[b * N + k], setting.t[layer]);

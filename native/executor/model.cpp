@@ -61,10 +61,10 @@ CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t cou
   Named named(tensors, count);
   const uint64_t copies = bytes_to_regroup(shape, named);
   if (budget && copies > budget)
-    throw Error(Code::out_of_memory,
-                text("ffn_down is copied into rows by neuron when the model is loaded: %llu bytes, and %llu are free. Free some memory, or "
-                     "use a file with ffn_down_t (PowerInfer's), which needs no copy",
-                     (unsigned long long)copies, (unsigned long long)budget));
+    throw Error(Code::out_of_memory, text("ffn_down is copied into rows by neuron when the model is loaded: %llu bytes, and %llu "
+                                          "are free. Free some memory, or "
+                                          "use a file with ffn_down_t (PowerInfer's), which needs no copy",
+                                          (unsigned long long)copies, (unsigned long long)budget));
   CpuModel m;
   m.shape = shape;
   const uint64_t D = shape.hidden, F = shape.neurons;

@@ -66,9 +66,8 @@ void Pass::normalise(const float* x, const std::vector<float>& weight, float* h)
       return;
     }
     const double wide = cpu::wide_dot(in, in, D);
-    // A value that is not finite spoils its whole row: it must be seen, wherever its share would be zero.
-    const double scale =
-        std::isfinite(wide) ? 1.0 / std::sqrt(wide / static_cast<double>(D) + static_cast<double>(model.shape.norm_epsilon)) : NAN;
+    // An infinity of the row itself makes the sum infinite and its own place inf * 0 = NaN, which is seen further on.
+    const double scale = 1.0 / std::sqrt(wide / static_cast<double>(D) + static_cast<double>(model.shape.norm_epsilon));
     for (uint64_t d = 0; d < D; d++) out[d] = static_cast<float>(in[d] * scale * weight[d]);
   });
 }

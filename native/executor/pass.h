@@ -3,6 +3,8 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "cpu/pool.h"
@@ -11,6 +13,21 @@
 #include "executor/plan.h"
 
 namespace sparselab {
+
+// Leaves new elements as the memory is: zeroing hundreds of megabytes of scratch on one thread would hold a stop up, and every
+// value is written before it is read.
+template <class T>
+struct Unset : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = Unset<U>;
+  };
+  template <class U>
+  void construct(U* p) {
+    ::new (static_cast<void*>(p)) U;
+  }
+};
+using Floats = std::vector<float, Unset<float>>;
 
 // One row of a batch.
 struct Row {

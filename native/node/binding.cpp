@@ -85,7 +85,8 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
     plan.length = unsigned_of(o1, "length");
     SlBytes bytes{};
     SlError error{};
-    check(file->backend.estimate(file->model, &plan, count_of(info[2], "rows"), count_of(info[3], "logitRows"), &bytes, &error), error);
+    check(file->backend.estimate(file->model, &plan, count_of(info[2], "rows"), count_of(info[3], "logitRows"), &bytes, &error),
+          error);
     Napi::Object o = Napi::Object::New(info.Env());
     o.Set("cacheBytes", static_cast<double>(bytes.cache_bytes));
     o.Set("scratchBytes", static_cast<double>(bytes.scratch_bytes));
@@ -117,8 +118,8 @@ void close_program(const Napi::CallbackInfo& info) {
   edge(info, [&] { unwrap<ProgramHandle>(info[0], kProgramTag, "program").close(); });
 }
 
-// One forward. The batch is copied: it is small, it was checked, and JavaScript runs on while it is used. The sinks are the caller's
-// arrays, which are written, never read.
+// One forward. The batch is copied: it is small, it was checked, and JavaScript runs on while it is used. The sinks are the
+// caller's arrays, which are written, never read.
 struct Call {
   std::shared_ptr<ProgramState> state;
   SlBatch batch{};
@@ -189,7 +190,8 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "nll", "kl", "top1"}) held.push_back(sinks.Get(key));
+    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "nll", "kl", "top1"})
+      held.push_back(sinks.Get(key));
     if (!absent(sinks.Get("captures"))) {
       auto captures = sinks.Get("captures").As<Napi::Array>();
       for (uint32_t c = 0; c < captures.Length(); c++) held.push_back(captures.Get(c));

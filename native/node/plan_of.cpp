@@ -58,8 +58,9 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std:
     i.values = kept.back()->data();
   }
   if (i.kind == SL_ADD && kept.back()->size() != width)
-    throw Error(Code::invalid_option, text("values to add at %s: %zu numbers; expected %llu",
-                                           point_name(static_cast<SlPoint>(i.point)), kept.back()->size(), (unsigned long long)width));
+    throw Error(Code::invalid_option,
+                text("values to add at %s: %zu numbers; expected %llu", point_name(static_cast<SlPoint>(i.point)),
+                     kept.back()->size(), (unsigned long long)width));
   if (i.kind == SL_REPLACE) {
     const uint64_t n = kept.back()->size();
     uint64_t row = i.to > i.from ? width * (i.to - i.from) : 0;

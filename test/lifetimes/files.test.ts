@@ -1,5 +1,5 @@
 /** A model is what was opened: whatever happens to its path or its file afterwards, no number is of something else. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -23,6 +24,7 @@ import { measure } from "../../lab/measures/measure.js";
 import { loadQuietly } from "../../lab/model/load.js";
 import type { Model } from "../../lab/model/model.js";
 import { calling, callingSync, type NativeModel } from "../../lab/native.js";
+import { packageInfo } from "../../lab/package.js";
 import { openModel } from "../parity/forward.js";
 import { folder } from "../support/small-llama.js";
 import { program } from "./child.js";
@@ -197,6 +199,27 @@ describe("the file cut while it is mapped", () => {
     expect(ended, ended.err).toMatchObject({ code: 0, signal: null });
     const told = expect.stringMatching(/^bad-file: /);
     expect(ended.out.split("\n")).toEqual([told, told, "worker 0", ""]);
+  });
+});
+
+describe("the command line", () => {
+  it("ends with 1 and names the file that was cut while it generated", async () => {
+    const path = fresh(33);
+    const main = join(packageInfo().root, "dist", "cli", "main.js");
+    const child = spawn(process.execPath, [main, "generate", path, "-p", "a bad cab", "-n", "500", "--activation", "silu", "--json"], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
+    // Cut as soon as the process has it mapped.
+    const maps = `/proc/${child.pid}/maps`;
+    while (!readFileSync(maps, "utf8").includes(path)) await new Promise((resolve) => setImmediate(resolve));
+    truncateSync(path, 4096);
+    expect(await ended).toEqual({ code: 1, signal: null });
+    expect(said).toMatch(/^sparselab: .*model-\d+\.gguf/);
   });
 });
 
