@@ -42,6 +42,11 @@ export interface FileTable {
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
 }
+/** A file that was opened, and its header. */
+export interface OpenedFile {
+  readonly file: NativeFile;
+  readonly table: FileTable;
+}
 
 // ── A model on the executor ───────────────────────────────────────────────────────
 export interface NativeModelInfo {
@@ -67,7 +72,10 @@ export interface NativeModelInfo {
   readonly mappedBytes: number;
   readonly ownedBytes: number;
 }
-/** Opaque handles; they belong to the native side and are closed by name. */
+/** Opaque handles; they belong to the native side and are closed by name. A file is what was opened, whatever lies at its path by now. */
+export interface NativeFile {
+  readonly __file: unique symbol;
+}
 export interface NativeModel {
   readonly __model: unique symbol;
 }
@@ -168,20 +176,39 @@ export interface NativeFfn {
   readonly mid: Float32Array; // (B, N)
 }
 
-/** What native/node/ exports. Every promise rejects with an Error that has a `code` of LabErrorCode. */
+/**
+ * What native/node/ exports. Every promise rejects with an Error that has a `code` of LabErrorCode. Calls run on threads of the addon's own,
+ * one for each open model and one for files, never on libuv's: those are for fs and the like. What is computed from a file that changed
+ * meanwhile rejects with bad-file.
+ */
 export interface NativeAddon {
   /** Version of the boundary; the wrapper refuses another. */
   readonly abi: number;
   /** Instruction set of the kernels in use, for provenance: "x86-64-v4", "x86-64-v3", "baseline". */
   readonly cpu: string;
+  /**
+   * Opens a file once: its header, weights, hash and bytes all come from this descriptor. Refuses what is no regular file, and never waits
+   * for one (a named pipe). The handle is closed with closeFile; a model that was opened from it stays.
+   */
+  openFile(path: string): Promise<OpenedFile>;
+  /** An `open` of it that is under way is stopped and rejects with "aborted". */
+  closeFile(file: NativeFile): void;
+  /** The header alone: openFile and closeFile in one. */
   readHeader(path: string): Promise<FileTable>;
   /**
    * Opening the same unchanged file again gives a handle that shares the weights of the first. `budget`: bytes that it may allocate (the
    * regrouped ffn_down), checked before it does; absent or 0: no limit.
    */
-  open(path: string, budget?: number): Promise<NativeModel>;
+  open(file: NativeFile, budget?: number): Promise<NativeModel>;
   modelInfo(model: NativeModel): NativeModelInfo;
   closeModel(model: NativeModel): void;
+  /**
+   * Which file this is, and in which state: two stamps are the same only while nothing has touched the file. Rejects with bad-file when
+   * its contents changed after they were loaded; a rename, a new link or a deletion gives a new stamp and no error.
+   */
+  stamp(model: NativeModel): Promise<string>;
+  /** Bytes of the file from `position` on; how many there were. */
+  read(model: NativeModel, into: Uint8Array, position: number): Promise<number>;
   /**
    * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
    * want logits. Of the plan only sequences and length count.
@@ -198,7 +225,7 @@ export interface NativeAddon {
   forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;
   /** Share of the running forward that is done, 0 to 1. */
   progress(program: NativeProgram): number;
-  /** Asks a running forward to stop; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
+  /** Asks the forward to stop, running or waiting; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
   abort(program: NativeProgram): void;
   /** Copies the values of an intervention; the handle goes into plans. */
   keepValues(values: Float32Array): NativeValues;
@@ -220,7 +247,7 @@ export interface NativeAddon {
   ): Promise<NativeFfn>;
 }
 
-const ABI = 2;
+const ABI = 3;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon; built by set-up into build/Release. */

@@ -7,7 +7,7 @@ import { architecture, modelName, text } from "../../lab/model/metadata.js";
 import { strategyOf } from "../../lab/model/options.js";
 import { planOf } from "../../lab/model/pass.js";
 import { Weights } from "../../lab/model/weights.js";
-import { calling, callingSync, type FileTable } from "../../lab/native.js";
+import { calling, callingSync, type FileTable, type OpenedFile } from "../../lab/native.js";
 import { perLayer } from "../../lab/policy/policy.js";
 import { createTokenizer } from "../../lab/tokenizer/index.js";
 import { type Command, parse } from "../arguments.js";
@@ -25,8 +25,13 @@ export const info: Command = {
   async run(args) {
     const { values, positionals } = parse(args, { activation: { type: "string" } }, ["FILE"]);
     const { activation } = loadOptions(values);
-    const table = await calling((addon) => addon.readHeader(resolve(positionals[0]!)));
-    const found = table.tensors.length === 0 ? fileFacts(table) : await modelFacts(table, activation);
+    const opened = await calling((addon) => addon.openFile(resolve(positionals[0]!)));
+    let found: Fact[];
+    try {
+      found = opened.table.tensors.length === 0 ? fileFacts(opened.table) : await modelFacts(opened, activation);
+    } finally {
+      callingSync((addon) => addon.closeFile(opened.file));
+    }
     if (values.json) printJson(Object.fromEntries(found.map(({ key, value }) => [key, value])));
     else {
       const width = Math.max(...found.map(({ label }) => label.length));
@@ -58,8 +63,9 @@ function fileFacts(table: FileTable): Fact[] {
   return [...facts, tokenizerFact(table)];
 }
 
-async function modelFacts(table: FileTable, option: Activation | undefined): Promise<Fact[]> {
-  const weights = await Weights.open(table);
+async function modelFacts(opened: OpenedFile, option: Activation | undefined): Promise<Fact[]> {
+  const { table } = opened;
+  const weights = await Weights.open(opened);
   weights.retain();
   try {
     const { info: shape } = weights;

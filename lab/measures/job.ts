@@ -11,7 +11,7 @@ import { packageInfo } from "../package.js";
 import { type Policy, policyText } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type Corpus, cut, readText, type Windows, windowSize } from "./corpus.js";
-import { sha256 } from "./hash.js";
+import { sha256, sha256Of } from "./hash.js";
 import type { Measure, Provenance } from "./report.js";
 
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
@@ -65,7 +65,7 @@ export async function prepare(
 ): Promise<Job> {
   const inside = insideOf(model);
   const { weights } = inside;
-  const digest = await sha256(weights.table.path, signal);
+  const digest = await sha256Of(weights, signal);
   const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
   const windows = cut(
     await readText(on),
@@ -121,7 +121,7 @@ async function referenceOf(
     throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
   const other = insideOf(reference);
   if (other.weights === inside.weights) return { inside: other, same: true, digest };
-  const its = await sha256(other.weights.table.path, signal);
+  const its = await sha256Of(other.weights, signal);
   if (its !== digest && !sameVocabulary(other, inside)) {
     throw new LabError(
       "invalid-option",

@@ -25,7 +25,7 @@ export async function greedyRows(
   point: string,
   signal?: AbortSignal,
 ): Promise<GreedyRows> {
-  const { weights, native, threads, context } = insideOf(model);
+  const { view, weights, native, threads, context } = insideOf(model);
   if (given.length + count > context) {
     throw new LabError(
       "context-full",
@@ -48,7 +48,7 @@ export async function greedyRows(
       parts.push(row.captures[0]!);
       logits = row.logits;
     }
-    const { get } = cacheOf<never>([joined(parts)], tokens.length, model.layers);
+    const { get } = cacheOf<never>([joined(parts)], tokens.length, view.layers);
     return { tokens, rows: (get as (point: string) => Tensor)(point) };
   } finally {
     program.close();

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { notebook } from "../display.js";
 import { bytesText, LabError } from "../errors.js";
-import { calling, callingSync, type FileTable } from "../native.js";
+import { calling, callingSync, type OpenedFile } from "../native.js";
 import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type ResolvedActivation, resolveActivation } from "./activation.js";
@@ -39,9 +39,8 @@ export async function loadQuietly(
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const table = await calling((addon) => addon.readHeader(resolve(path)));
-  throwIfAborted(signal);
-  const weights = await opened(table, signal);
+  const weights = await opened(path, signal);
+  const { table } = weights;
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
@@ -54,19 +53,31 @@ export async function loadQuietly(
   }
 }
 
-/** Opening may copy the down projections, the longest part; who stops does not wait for its end, and what was opened is closed then. */
-async function opened(table: FileTable, signal: AbortSignal | undefined): Promise<Weights> {
-  const opening = Weights.open(table).then((weights) => {
-    weights.retain();
-    return weights;
-  });
+/**
+ * Opens the file once; header and weights are those of this descriptor. Who stops waits for nothing: opening a file may take long where
+ * the disk is far away, and the weights may have to be copied. What comes too late is closed.
+ */
+async function opened(path: string, signal: AbortSignal | undefined): Promise<Weights> {
+  const opening = calling((addon) => addon.openFile(resolve(path)));
+  const close = ({ file }: OpenedFile) => callingSync((addon) => addon.closeFile(file));
+  const found = await orClosed(opening, close, signal);
   try {
-    return await untilAborted(opening, signal);
+    const weights = Weights.open(found).then((made) => {
+      made.retain();
+      return made;
+    });
+    return await orClosed(weights, (late) => late.release(), signal);
+  } finally {
+    close(found);
+  }
+}
+
+/** `promise`, or `aborted` as soon as the signal says so: then `close` gets what comes of the promise later. */
+async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await untilAborted(promise, signal);
   } catch (error) {
-    opening.then(
-      (weights) => weights.release(),
-      () => undefined,
-    );
+    promise.then(close, () => undefined);
     throw error;
   }
 }

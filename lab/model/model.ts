@@ -74,6 +74,8 @@ export interface Model extends Disposable, Displayable {
 
 /** What measures and sweeps need of a view beside its public face. */
 export interface Inside {
+  /** Whoever holds this holds the view, too: a view that is collected gives its weights up. */
+  readonly view: Model;
   readonly weights: Weights;
   readonly setting: Setting;
   readonly native: NativeSetting;
@@ -121,7 +123,7 @@ class View implements Model {
     this.#native = nativeSetting(setting, weights.info);
     this.context = options.context;
     this.threads = options.threads;
-    insides.set(this, { weights, setting, native: this.#native, ...options });
+    insides.set(this, { view: this, weights, setting, native: this.#native, ...options });
   }
 
   get name() {

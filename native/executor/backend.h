@@ -149,9 +149,10 @@ typedef struct {
 typedef struct {
   uint32_t version;
   const char* name; /* "cpu" */
-  /* budget_bytes: what it may allocate for copied or regrouped weights, checked before it does; 0: no limit. */
+  /* budget_bytes: what it may allocate for copied or regrouped weights, checked before it does; 0: no limit.
+   * `control`, here and in ffn: its stop word is heard; null: cannot be stopped. */
   int (*open)(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget_bytes,
-              SlBackendModel** out, SlOpened* opened, SlError* error);
+              SlBackendModel** out, SlOpened* opened, const SlControl* control, SlError* error);
   /* Bytes that compile and a forward of `rows` rows (`logit_rows` with logits) would allocate. Allocates nothing, and reads only
    * sequences and length of the plan. */
   int (*estimate)(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error);
@@ -161,7 +162,7 @@ typedef struct {
   /* Some neurons (ascending; null: all N = F) of one block for x (B, D): the partial y (B, D) of those, gate and mid (B, N) or
    * null. */
   int (*ffn)(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count,
-             const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, SlError* error);
+             const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, const SlControl* control, SlError* error);
   void (*close_program)(SlProgram* program);
   void (*close)(SlBackendModel* model);
 } SlBackend;

@@ -32,7 +32,7 @@ struct Reopened {
   explicit Reopened(const RandomModel& m) {
     SlOpened opened{};
     SlError error{};
-    CHECK_MSG(!sl_cpu_backend()->open(&m.shape, m.tensors.data(), m.tensors.size(), nullptr, 0, &model, &opened, &error),
+    CHECK_MSG(!sl_cpu_backend()->open(&m.shape, m.tensors.data(), m.tensors.size(), nullptr, 0, &model, &opened, nullptr, &error),
               error.message);
   }
   ~Reopened() { sl_cpu_backend()->close(model); }
@@ -68,7 +68,7 @@ std::vector<float> ffn(SlBackendModel* model, const SlModel& shape, SlStrategy s
   SlSetting setting{static_cast<uint32_t>(activation), static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
   SlError error{};
   const auto rows = static_cast<uint32_t>(x.size() / shape.hidden);
-  CHECK_MSG(!sl_cpu_backend()->ffn(model, 0, rows, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, &error),
+  CHECK_MSG(!sl_cpu_backend()->ffn(model, 0, rows, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr, &error),
             error.message);
   return y;
 }

@@ -57,7 +57,7 @@ uint64_t bytes_to_regroup(const SlModel& shape, const Named& named) {
 
 }  // namespace
 
-CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count, uint64_t budget) {
+CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count, uint64_t budget, const SlControl* control) {
   Named named(tensors, count);
   const uint64_t copies = bytes_to_regroup(shape, named);
   if (budget && copies > budget)
@@ -72,6 +72,7 @@ CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t cou
   m.output = named.has("output.weight") ? named.matrix("output.weight", shape.vocab, D) : m.embed;
   m.norm = named.vector("output_norm.weight", D);
   for (uint32_t l = 0; l < shape.layers; l++) {
+    if (control && __atomic_load_n(&control->stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
     std::string b = "blk." + std::to_string(l) + ".";
     Block block;
     block.attn_norm = named.vector(b + "attn_norm.weight", D);

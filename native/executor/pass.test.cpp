@@ -157,7 +157,7 @@ TEST("open: regrouping is held against the budget before it begins") {
     SlOpened opened{};
     SlError error{};
     const int failed =
-        sl_cpu_backend()->open(&of.shape, of.tensors.data(), of.tensors.size(), nullptr, budget, &model, &opened, &error);
+        sl_cpu_backend()->open(&of.shape, of.tensors.data(), of.tensors.size(), nullptr, budget, &model, &opened, nullptr, &error);
     if (model) sl_cpu_backend()->close(model);
     return failed ? std::string(error.code) + ": " + error.message : text("%llu bytes", (unsigned long long)opened.owned_bytes);
   };

@@ -8,6 +8,8 @@
 #include "cpu/kernels.h"
 #include "executor/model.h"
 #include "node/arrays.h"
+#include "node/edge.h"
+#include "node/files.h"
 #include "node/handles.h"
 #include "node/plan_of.h"
 #include "node/table_of.h"
@@ -17,97 +19,21 @@
 namespace sparselab::node {
 namespace {
 
-constexpr uint32_t kAbi = 2;
-// A stranger's object in place of a handle is refused, not dereferenced.
-constexpr napi_type_tag kModelTag = {0x73706172736c6162, 0x6d6f64656c000001};
-constexpr napi_type_tag kProgramTag = {0x73706172736c6162, 0x70726f6772616d01};
-
-template <class Handle>
-Napi::Value wrap(Napi::Env env, Handle* handle, const napi_type_tag& tag) {
-  auto external = Napi::External<Handle>::New(env, handle, [](Napi::Env, Handle* h) { delete h; });
-  external.TypeTag(&tag);
-  return external;
-}
-
-template <class Handle>
-Handle& unwrap(const Napi::Value& v, const napi_type_tag& tag, const char* what) {
-  if (!v.IsExternal() || !v.As<Napi::External<Handle>>().CheckTypeTag(&tag))
-    throw Error(Code::invalid_option, text("expected a %s of this addon", what));
-  return *v.As<Napi::External<Handle>>().Data();
-}
-
+constexpr uint32_t kAbi = 3;
 std::shared_ptr<LoadedFile> file_of(const Napi::Value& v) {
   auto file = unwrap<ModelHandle>(v, kModelTag, "model").file;
   if (!file) throw Error(Code::disposed, "the model was disposed of; load it again");
   return file;
 }
 
+const std::shared_ptr<ThreadLease>& thread_of(const Napi::Value& v) {
+  return unwrap<ModelHandle>(v, kModelTag, "model").thread;
+}
+
 std::shared_ptr<ProgramState> state_of(const Napi::Value& v) {
   auto state = unwrap<ProgramHandle>(v, kProgramTag, "program").state;
   if (!state) throw Error(Code::disposed, "the program was closed");
   return state;
-}
-
-// Turns what fn throws into a JavaScript exception.
-template <class Fn>
-auto edge(const Napi::CallbackInfo& info, Fn fn) -> decltype(fn()) {
-  try {
-    return fn();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (...) {
-    auto [code, message] = current_error();
-    throw js_error(info.Env(), code, message);
-  }
-}
-
-// A count that JavaScript gives: a whole number, checked before anything is computed with it.
-uint64_t count_of(const Napi::Value& v, const char* what) {
-  const double d = v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : -1;
-  if (!(d >= 0 && d <= 9007199254740991.0) || d != std::floor(d))
-    throw Error(Code::invalid_option, text("%s: expected a whole number >= 0", what));
-  return static_cast<uint64_t>(d);
-}
-
-std::string path_of(const Napi::Value& v) {
-  if (!v.IsString()) throw Error(Code::invalid_option, "path: expected a string");
-  return v.As<Napi::String>().Utf8Value();
-}
-
-Napi::Value read_header(const Napi::CallbackInfo& info) {
-  return edge(info, [&]() -> Napi::Value {
-    struct Read {
-      std::string path;
-      std::unique_ptr<Mapping> mapping;
-      Table table;
-    };
-    auto read = std::make_shared<Read>();
-    read->path = path_of(info[0]);
-    return Work::start(
-        info.Env(),
-        [read] {
-          read->mapping = std::make_unique<Mapping>(read->path);
-          about_file(read->path, [&] { read->table = read_table(read->mapping->data(), read->mapping->size()); });
-        },
-        [read](Napi::Env env) -> Napi::Value {
-          try {
-            return table_of(env, read->table, read->path, read->mapping->size());
-          } catch (const Error& e) {
-            throw js_error(env, code_name(e.code), e.what());
-          }
-        });
-  });
-}
-
-Napi::Value open_model(const Napi::CallbackInfo& info) {
-  return edge(info, [&]() -> Napi::Value {
-    std::string path = path_of(info[0]);
-    const uint64_t budget = absent(info[1]) ? 0 : count_of(info[1], "budget");
-    auto handle = std::make_shared<std::unique_ptr<ModelHandle>>(std::make_unique<ModelHandle>());
-    return Work::start(
-        info.Env(), [path, budget, handle] { (*handle)->file = LoadedFile::open(path, budget); },
-        [handle](Napi::Env env) { return wrap(env, handle->release(), kModelTag); });
-  });
 }
 
 Napi::Value model_info(const Napi::CallbackInfo& info) {
@@ -147,7 +73,7 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
 }
 
 void close_model(const Napi::CallbackInfo& info) {
-  edge(info, [&] { unwrap<ModelHandle>(info[0], kModelTag, "model").file.reset(); });
+  edge(info, [&] { unwrap<ModelHandle>(info[0], kModelTag, "model").close(Environment::of(info.Env())); });
 }
 
 Napi::Value estimate(const Napi::CallbackInfo& info) {
@@ -175,7 +101,7 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     const SlModel& shape = file->spec.model;
     PlanStorage storage;
     plan_of(object_of(info[1], "plan"), shape, storage);
-    auto state = std::make_shared<ProgramState>(file);
+    auto state = std::make_shared<ProgramState>(file, thread_of(info[0]));
     state->vocab = shape.vocab;
     state->layers = shape.layers;
     state->values = std::move(storage.values);
@@ -183,13 +109,13 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     check(file->backend.compile(file->model, &storage.plan, &state->program, &error), error);
     for (const SlCapture& c : storage.captures)
       state->capture_width.push_back((c.to - c.from) * point_width(shape, static_cast<SlPoint>(c.point)));
-    return wrap(info.Env(), new ProgramHandle{state}, kProgramTag);
+    return wrap(info.Env(), new ProgramHandle{state, Environment::of(info.Env()).shared_from_this()}, kProgramTag);
   });
 }
 
 // A forward that is still on its way keeps the program until it ends.
 void close_program(const Napi::CallbackInfo& info) {
-  edge(info, [&] { unwrap<ProgramHandle>(info[0], kProgramTag, "program").state.reset(); });
+  edge(info, [&] { unwrap<ProgramHandle>(info[0], kProgramTag, "program").close(); });
 }
 
 // One forward. The batch is copied: it is small, it was checked, and JavaScript runs on while it is used. The sinks are the
@@ -270,21 +196,23 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
       auto captures = sinks.Get("captures").As<Napi::Array>();
       for (uint32_t c = 0; c < captures.Length(); c++) held.push_back(captures.Get(c));
     }
-    return Work::start(
-        info.Env(),
-        [call] {
-          call->state->file->mapping->check_unchanged();
-          SlError error{};
-          check(
-              call->state->file->backend.forward(call->state->program, &call->batch, &call->sinks, &call->state->control, &error),
-              error);
-        },
-        [call](Napi::Env env) -> Napi::Value {
-          Napi::Object o = Napi::Object::New(env);
-          o.Set("weightBytesRead", static_cast<double>(call->sinks.weight_bytes_read));
-          return o;
-        },
-        held, [call] { call->state->running = false; });
+    Work work;
+    work.run = [call](SlControl& control) {
+      LoadedFile& file = *call->state->file;
+      file.check_unchanged(control);
+      SlError error{};
+      check(file.backend.forward(call->state->program, &call->batch, &call->sinks, &control, &error), error);
+      file.check_unchanged(control);
+    };
+    work.result = [call](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("weightBytesRead", static_cast<double>(call->sinks.weight_bytes_read));
+      return o;
+    };
+    work.held = std::move(held);
+    work.finally = [call] { call->state->running = false; };
+    work.control = {call->state, &call->state->control};
+    return start(info.Env(), call->state->thread->thread(), std::move(work));
   });
 }
 
@@ -295,7 +223,12 @@ Napi::Value progress(const Napi::CallbackInfo& info) {
 }
 
 void abort_forward(const Napi::CallbackInfo& info) {
-  edge(info, [&] { __atomic_store_n(&state_of(info[0])->control.stop, 1u, __ATOMIC_RELAXED); });
+  edge(info, [&] {
+    auto state = state_of(info[0]);
+    if (!state->running) return;
+    __atomic_store_n(&state->control.stop, 1u, __ATOMIC_RELAXED);
+    state->thread->thread().drop_stopped();
+  });
 }
 
 Napi::Value weight(const Napi::CallbackInfo& info) {
@@ -309,7 +242,7 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     auto read = std::make_shared<Read>();
     read->file = file_of(info[0]);
     std::string name = path_of(info[1]);
-    read->tensor = read->file->table.tensor(name);
+    read->tensor = read->file->table().tensor(name);
     if (!read->tensor) throw Error(Code::invalid_option, "the file has no weight \"" + name + "\"");
     const TypeTraits* traits = type_traits(read->tensor->type);
     if (!traits || !traits->readable)
@@ -319,24 +252,26 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     auto array = Napi::Float32Array::New(info.Env(), values);
     read->array = Napi::Persistent(array);
     read->data = array.Data();
-    return Work::start(
-        info.Env(),
-        [read, traits] {
-          const TensorInfo& t = *read->tensor;
-          read->file->mapping->check_unchanged();
-          const uint8_t* p = read->file->mapping->data() + t.offset;
-          for (uint64_t r = 0; r < t.rows(); r++)
-            cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0],
-                            read->data + r * t.shape[0]);
-        },
-        [read](Napi::Env env) -> Napi::Value {
-          Napi::Object o = Napi::Object::New(env);
-          o.Set("data", read->array.Value());
-          o.Set("rows", static_cast<double>(read->tensor->rows()));
-          o.Set("columns", static_cast<double>(read->tensor->shape[0]));
-          return o;
-        },
-        {}, [read] {});  // the reference is given up on the JavaScript thread, as in ffn
+    Work work;
+    work.run = [read, traits](SlControl& control) {
+      const TensorInfo& t = *read->tensor;
+      read->file->check_unchanged(control);
+      const uint8_t* p = read->file->file->mapping.data() + t.offset;
+      for (uint64_t r = 0; r < t.rows(); r++) {
+        if (__atomic_load_n(&control.stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
+        cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0],
+                        read->data + r * t.shape[0]);
+      }
+      read->file->check_unchanged(control);
+    };
+    work.result = [read](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("data", read->array.Value());
+      o.Set("rows", static_cast<double>(read->tensor->rows()));
+      o.Set("columns", static_cast<double>(read->tensor->shape[0]));
+      return o;
+    };
+    return start(info.Env(), thread_of(info[0])->thread(), std::move(work));
   });
 }
 
@@ -383,26 +318,29 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
     out.Set("mid", mid);
     auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out));
     float *yp = y.Data(), *gp = gate.Data(), *mp = mid.Data();
-    return Work::start(
-        env,
-        [=] {
-          file->mapping->check_unchanged();
-          SlError error{};
-          check(file->backend.ffn(file->model, static_cast<uint32_t>(layer), rows, given->x.data(), ids, count, &given->setting,
-                                  static_cast<uint32_t>(threads), yp, gp, mp, &error),
-                error);
-        },
-        [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {},
-        // The reference must be given up on the JavaScript thread, before the last copy of this closure goes.
-        [kept] {});
+    Work work;
+    work.run = [=](SlControl& control) {
+      file->check_unchanged(control);
+      SlError error{};
+      check(file->backend.ffn(file->model, static_cast<uint32_t>(layer), rows, given->x.data(), ids, count, &given->setting,
+                              static_cast<uint32_t>(threads), yp, gp, mp, &control, &error),
+            error);
+      file->check_unchanged(control);
+    };
+    work.result = [kept](Napi::Env) -> Napi::Value { return kept->Value(); };
+    return start(env, thread_of(info[0])->thread(), std::move(work));
   });
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
   exports.Set("cpu", cpu::level());
+  exports.Set("openFile", Napi::Function::New(env, open_file));
+  exports.Set("closeFile", Napi::Function::New(env, close_file));
   exports.Set("readHeader", Napi::Function::New(env, read_header));
   exports.Set("open", Napi::Function::New(env, open_model));
+  exports.Set("stamp", Napi::Function::New(env, stamp));
+  exports.Set("read", Napi::Function::New(env, read_bytes));
   exports.Set("modelInfo", Napi::Function::New(env, model_info));
   exports.Set("closeModel", Napi::Function::New(env, close_model));
   exports.Set("estimate", Napi::Function::New(env, estimate));

@@ -4,7 +4,7 @@
 
 #include "error.h"
 #include "node/arrays.h"
-#include "node/work.h"
+#include "node/edge.h"
 
 namespace sparselab::node {
 namespace {
@@ -14,18 +14,6 @@ constexpr napi_type_tag kValuesTag = {0x73706172736c6162, 0x76616c7565730001};
 // Tells the garbage collector what a handle weighs: it sees only a pointer.
 void weigh(Napi::Env env, const Values& values, int64_t sign) {
   Napi::MemoryManagement::AdjustExternalMemory(env, sign * static_cast<int64_t>(values->size() * sizeof(float)));
-}
-
-template <class Fn>
-Napi::Value edge(const Napi::CallbackInfo& info, Fn fn) {
-  try {
-    return fn();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (...) {
-    auto [code, message] = current_error();
-    throw js_error(info.Env(), code, message);
-  }
 }
 
 }  // namespace
