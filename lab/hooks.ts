@@ -3,6 +3,7 @@
  * Letters: T tokens, D hidden, F neurons, V vocabulary.
  */
 import { LabError, nearest } from "./errors.js";
+import type { IsPlain } from "./literals.js";
 import type { NativePoint } from "./native.js";
 
 /** Residual stream before attention, between attention and FFN, after FFN. (T, D) */
@@ -22,16 +23,19 @@ type Dims<S extends string> = S extends `blocks.${string}.ffn.${"gate_pre" | "ga
   : S extends "logits"
     ? ["token", "vocab"]
     : ["token", "hidden"];
-/** The axes of a captured point. With `*` or a range, the first axis is the layer. */
-export type HookDims<S extends string> = S extends `blocks.${infer L}.${string}`
-  ? L extends "*" | `${number}-${number}`
-    ? ["layer", ...Dims<S>]
+/** The axes of a captured point. With `*` or a range, the first axis is the layer. Of a plain string nothing is known: any axes. */
+export type HookDims<S extends string> = S extends HookPoint
+  ? S extends `blocks.${infer L}.${string}`
+    ? L extends "*" | `${number}-${number}`
+      ? ["layer", ...Dims<S>]
+      : Dims<S>
     : Dims<S>
-  : Dims<S>;
-/** What `get` takes: a captured name, or one layer of a captured range. */
+  : readonly string[];
+/** What `get` takes: a captured name, or one layer of a captured range. Where a plain string was captured, any name. */
 export type Gettable<S extends string> =
   | S
-  | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never);
+  | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never)
+  | (IsPlain<S> extends true ? HookPoint : never);
 
 /** The points of one block, in the order in which they are computed. */
 export const blockHooks: readonly BlockHook[] = [

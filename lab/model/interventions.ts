@@ -5,6 +5,7 @@
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
+import type { Checked, IsPlain, Loose } from "../literals.js";
 import type { NativeIntervention, NativeModelInfo } from "../native.js";
 import type { Tensor } from "../tensor.js";
 import { shapeText } from "../tensor-display.js";
@@ -14,30 +15,55 @@ export interface Where {
   readonly tokens?: readonly number[];
   readonly neurons?: readonly number[];
 }
-export type Intervention =
-  | { readonly at: HookPoint; readonly do: "zero"; readonly where?: Where }
-  | { readonly at: HookPoint; readonly do: "scale"; readonly by: number; readonly where?: Where }
+export type Intervention<At extends string = HookPoint> =
+  | { readonly at: At; readonly do: "zero"; readonly where?: Where }
+  | { readonly at: At; readonly do: "scale"; readonly by: number; readonly where?: Where }
   /** Row p of `with` stands for position p of the sequence; later positions are left alone. */
-  | { readonly at: HookPoint; readonly do: "replace"; readonly with: Tensor; readonly where?: Where }
+  | { readonly at: At; readonly do: "replace"; readonly with: Tensor; readonly where?: Where }
   | {
-      readonly at: HookPoint;
+      readonly at: At;
       readonly do: "add";
       readonly vector: Float32Array;
       readonly scale?: number;
       readonly where?: Where;
     };
 
+/** An intervention's record in which `at` and `do` may be plain strings. */
+export interface LooseIntervention {
+  readonly at: Loose<HookPoint>;
+  readonly do: Loose<Intervention["do"]>;
+  readonly by?: number;
+  readonly with?: Tensor;
+  readonly vector?: Float32Array;
+  readonly scale?: number;
+  readonly where?: Where;
+}
+/** I where it is an intervention as far as its literals say; else what an intervention is. */
+export type CheckedIntervention<I extends LooseIntervention> = I extends unknown
+  ? IsPlain<I["do"]> extends true
+    ? I["at"] extends Checked<I["at"], HookPoint>
+      ? I
+      : Intervention
+    : I extends Intervention<IsPlain<I["at"]> extends true ? string : HookPoint>
+      ? I
+      : Intervention
+  : never;
+
 /** Sets a point to zero, everywhere or where `where` says: `ablate("blocks.3.ffn.mid", { neurons: [17] })`. */
-export function ablate(at: HookPoint, where?: Where): Intervention {
-  return { at, do: "zero", ...(where === undefined ? {} : { where }) };
+export function ablate<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint>, where?: Where): Intervention {
+  return { at: at as HookPoint, do: "zero", ...(where === undefined ? {} : { where }) };
 }
 /** Adds a vector (times `scale`, default 1) at a point, to every token. */
-export function steer(at: HookPoint, vector: Float32Array, scale = 1): Intervention {
-  return { at, do: "add", vector, scale };
+export function steer<const S extends Loose<HookPoint>>(
+  at: Checked<S, HookPoint>,
+  vector: Float32Array,
+  scale = 1,
+): Intervention {
+  return { at: at as HookPoint, do: "add", vector, scale };
 }
 /** Puts the values of another run in place of this one's: `patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))`. */
-export function patch(at: HookPoint, from: Tensor, where?: Where): Intervention {
-  return { at, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
+export function patch<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint>, from: Tensor, where?: Where): Intervention {
+  return { at: at as HookPoint, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
 }
 
 const kinds = ["zero", "scale", "replace", "add"];

@@ -2,15 +2,17 @@
  * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { LabError } from "../errors.js";
+import { LabError, unknownName } from "../errors.js";
+import type { Checked } from "../literals.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
-export interface Message {
-  readonly role: "system" | "user" | "assistant";
+export type Role = "system" | "user" | "assistant";
+export interface Message<R extends string = Role> {
+  readonly role: Checked<R, Role>;
   readonly content: string;
 }
 /** Raw text, messages, or token ids. */
-export type Prompt = string | readonly Token[] | readonly Message[];
+export type Prompt<R extends string = Role> = string | readonly Token[] | readonly Message<R>[];
 
 interface Told {
   readonly vocab: number;
@@ -22,7 +24,7 @@ interface Told {
   readonly warn: (text: string) => void;
 }
 
-export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
+export function promptTokens<R extends string>(prompt: Prompt<R>, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
   const tokens = toTokens(prompt, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
   tokens.forEach((token, i) => {
@@ -45,7 +47,7 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
   return tokens;
 }
 
-function toTokens(prompt: Prompt, tokenizer: () => Tokenizer | undefined): readonly Token[] {
+function toTokens<R extends string>(prompt: Prompt<R>, tokenizer: () => Tokenizer | undefined): readonly Token[] {
   if (typeof prompt !== "string" && !Array.isArray(prompt)) {
     throw new LabError(
       "invalid-option",
@@ -66,10 +68,10 @@ function toTokens(prompt: Prompt, tokenizer: () => Tokenizer | undefined): reado
       );
     }
     if (!["system", "user", "assistant"].includes(role)) {
-      throw new LabError("invalid-option", `role of message ${i} must be system, user or assistant, received "${role}"`);
+      throw unknownName("invalid-option", `role of message ${i}`, role, ["system", "user", "assistant"]);
     }
   });
-  return encodeWhole(vocabulary, vocabulary.template(prompt as readonly Message[]));
+  return encodeWhole(vocabulary, vocabulary.template(prompt as unknown as readonly Message[]));
 }
 
 /** BOS as the vocabulary asks, but not a second one where the text (a chat template, say) already begins with it. */

@@ -1,7 +1,6 @@
 /** What `run` gives back: plain data about one prompt. T tokens, V vocabulary. */
 import { type Displayable, displaySymbol, type MimeBundle } from "../display.js";
 import { LabError } from "../errors.js";
-import type { HookPoint } from "../hooks.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { valueText } from "../tensor-display.js";
 import type { Token } from "../tokenizer/index.js";
@@ -9,7 +8,7 @@ import { type Cache, cacheOf } from "./cache.js";
 import type { PassResult } from "./pass.js";
 import type { Weights } from "./weights.js";
 
-export interface Run<S extends HookPoint = never> extends Displayable {
+export interface Run<S extends string = never> extends Displayable {
   readonly tokens: readonly Token[];
   /** The text of each token, BOS as `<s>`. */
   readonly pieces: readonly string[];
@@ -24,7 +23,7 @@ export interface Run<S extends HookPoint = never> extends Displayable {
   readonly sparsity: Tensor<["layer", "token"]>;
 }
 
-export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
+export function runOf<S extends string>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
   const { layers, vocab } = weights.info;
   const absent = (what: string) => new LabError("not-captured", `this run has no ${what}: it was asked for logits: "none"`);
   const run: Run<S> = {
@@ -54,7 +53,7 @@ export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly To
   return run;
 }
 
-function runText<S extends HookPoint>(run: Run<S>, result: PassResult): string {
+function runText<S extends string>(run: Run<S>, result: PassResult): string {
   const sparsity = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
   const parts = [`${run.tokens.length} tokens`, `${(100 * sparsity).toFixed(1)} % zeros in x₁`];
   if (result.logprobs && run.tokens.length > 1) parts.push(`perplexity ${valueText(run.perplexity)}`);
