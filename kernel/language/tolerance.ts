@@ -1,0 +1,216 @@
+/**
+ * Errors of TypeScript that stop a cell without need: what they complain of runs, and is how a scratch pad is written. A cell is stopped by what is
+ * certainly wrong. All of this is off under `// @strict`.
+ */
+import ts = require("typescript");
+
+import { nodeAt } from "./tree.js";
+
+/** What is always, or never, so: `const method = "kl"; if (method === "ppl")` is how one switches, and `x ?? 1` hurts nobody. */
+const HARMLESS = new Set([2447, 2695, 2869, 2870, 2871, 2872, 2873, 2881]);
+const PROPERTY = new Set([2339, 2551]);
+const NO_OVERLAP = new Set([2367, 2678]);
+const ARITHMETIC = new Set([2362, 2363, 2365]);
+const UNKNOWN = new Set([2571, 2698, 18046]);
+const MISMATCH = new Set([2322, 2345, 2488, 2461, 2769]);
+
+/** Properties that cells gave to objects and functions later, by the place where these were made. */
+export class Expandos {
+  readonly #added = new WeakMap<ts.SourceFile, Set<string>>();
+
+  add(made: ts.Node, name: string): void {
+    const file = made.getSourceFile();
+    const known = this.#added.get(file) ?? new Set();
+    this.#added.set(file, known.add(`${made.pos} ${name}`));
+  }
+  has(made: ts.Node, name: string): boolean {
+    return this.#added.get(made.getSourceFile())?.has(`${made.pos} ${name}`) ?? false;
+  }
+}
+
+/** The errors that stand. */
+export function standing(errors: readonly ts.Diagnostic[], program: ts.Program, expandos: Expandos): ts.Diagnostic[] {
+  const checker = program.getTypeChecker();
+  for (const d of errors) {
+    if (!PROPERTY.has(d.code)) continue;
+    const name = nodeOf(d);
+    if (!isAssigned(name?.parent) || !ts.isPropertyAccessExpression(name!.parent)) continue;
+    const made = madeAt(checker.getTypeAtLocation(name!.parent.expression));
+    if (made) expandos.add(made, name!.getText());
+  }
+  return errors.filter((d) => !isTolerated(d, checker, expandos));
+}
+
+const nodeOf = (d: ts.Diagnostic): ts.Node | undefined => (d.file && d.start !== undefined ? nodeAt(d.file, d.start) : undefined);
+
+function isTolerated(d: ts.Diagnostic, checker: ts.TypeChecker, expandos: Expandos): boolean {
+  if (HARMLESS.has(d.code)) return true;
+  if (UNKNOWN.has(d.code)) return /\bunknown\b/.test(text(d)) || d.code !== 2698;
+  if (MISMATCH.has(d.code)) return /^(?:Argument of t|T)ype 'unknown' /.test(text(d)) || isPlainString(d, checker);
+  const node = nodeOf(d);
+  if (!node) return false;
+  if (PROPERTY.has(d.code)) return isOpenProperty(node, checker, expandos);
+  if (NO_OVERLAP.has(d.code)) return isSwitch(d, node, checker);
+  if (ARITHMETIC.has(d.code)) return isOfNumbers(d, node, checker);
+  return false;
+}
+
+const text = (d: ts.Diagnostic): string => (typeof d.messageText === "string" ? d.messageText : d.messageText.messageText);
+
+function isAssigned(node: ts.Node | undefined): boolean {
+  const parent = node?.parent;
+  return (
+    !!parent &&
+    ts.isBinaryExpression(parent) &&
+    parent.left === node &&
+    parent.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
+    parent.operatorToken.kind <= ts.SyntaxKind.LastAssignment
+  );
+}
+
+/** The literal or function that a value of this type was made by. */
+function madeAt(type: ts.Type): ts.Node | undefined {
+  const declaration = type.symbol?.declarations?.[0];
+  if (!declaration) return undefined;
+  return ts.isObjectLiteralExpression(declaration) || ts.isFunctionLike(declaration) ? declaration : undefined;
+}
+
+/** A property that is given to a value after it was made, or of which nothing can be known. */
+function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expandos): boolean {
+  const parent = name.parent;
+  const holder = ts.isPropertyAccessExpression(parent) ? checker.getTypeAtLocation(parent.expression) : patternType(parent, checker);
+  if (!holder) return false;
+  if (holder.flags & ts.TypeFlags.Unknown) return true;
+  const key = name.getText();
+  // Nothing is known of what `{}` holds: it is filled later.
+  if (holder.flags & ts.TypeFlags.Object && !holder.isClassOrInterface() && isEmpty(holder, checker)) return true;
+  const made = madeAt(holder);
+  if (made && expandos.has(made, key)) return true;
+  return classesOf(holder, checker).some((declaration) => assignsField(declaration, key));
+}
+
+function patternType(parent: ts.Node, checker: ts.TypeChecker): ts.Type | undefined {
+  return ts.isBindingElement(parent) ? checker.getTypeAtLocation(parent.parent) : undefined;
+}
+
+const isEmpty = (type: ts.Type, checker: ts.TypeChecker): boolean =>
+  !checker.getPropertiesOfType(type).length &&
+  !type.getCallSignatures().length &&
+  !type.getConstructSignatures().length &&
+  !checker.getIndexInfosOfType(type).length;
+
+/** The class of an object, or of `this` in a static member, and those it extends. */
+function classesOf(type: ts.Type, checker: ts.TypeChecker): ts.ClassLikeDeclaration[] {
+  const constraint = type.flags & ts.TypeFlags.TypeParameter ? checker.getBaseConstraintOfType(type) : undefined;
+  const all = new Set<ts.Symbol>();
+  const add = (t: ts.Type | undefined): void => {
+    if (!t?.symbol || all.has(t.symbol)) return;
+    all.add(t.symbol);
+    for (const base of t.isClassOrInterface() ? checker.getBaseTypes(t) : []) add(base);
+  };
+  add(constraint ?? type);
+  return [...all].flatMap((s) => (s.declarations ?? []).filter((x): x is ts.ClassLikeDeclaration => ts.isClassLike(x)));
+}
+
+function assignsField(declaration: ts.ClassLikeDeclaration, name: string): boolean {
+  return declaration.members.some((member) => thisAssignments(member).has(name));
+}
+
+/** Names of `this.name = …` in a member of a class: in functions of their own `this` is another. */
+export function thisAssignments(member: ts.ClassElement): Set<string> {
+  const found = new Set<string>();
+  const target = (node: ts.Node): void => {
+    if (ts.isPropertyAccessExpression(node) && node.expression.kind === ts.SyntaxKind.ThisKeyword && ts.isIdentifier(node.name)) {
+      found.add(node.name.text);
+    } else if (ts.isArrayLiteralExpression(node)) node.elements.forEach(target);
+    else if (ts.isSpreadElement(node)) target(node.expression);
+    else if (ts.isObjectLiteralExpression(node)) {
+      for (const p of node.properties) {
+        if (ts.isPropertyAssignment(p)) target(p.initializer);
+        else if (ts.isSpreadAssignment(p)) target(p.expression);
+      }
+    } else if (ts.isBinaryExpression(node)) target(node.left);
+  };
+  const visit = (node: ts.Node): void => {
+    if (node !== member && (ts.isClassLike(node) || ts.isFunctionDeclaration(node) || ts.isFunctionExpression(node))) return;
+    if (ts.isBinaryExpression(node) && isAssigned(node.left)) target(node.left);
+    ts.forEachChild(node, visit);
+  };
+  visit(member);
+  return found;
+}
+
+/** A comparison of a constant that stands for a choice: `const method = "kl"` … `if (method === "perplexity")`. */
+function isSwitch(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
+  const constant = (one: ts.Node): boolean => {
+    if (!ts.isIdentifier(one)) return false;
+    let symbol = checker.getSymbolAtLocation(one);
+    if (symbol && symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
+    const declaration = symbol?.valueDeclaration;
+    if (!declaration || !ts.isVariableDeclaration(declaration) || !isConst(declaration)) return false;
+    // Of an earlier cell, only its type is here.
+    const made = declaration.initializer ?? declaration.type;
+    return !!made && (ts.isLiteralExpression(made) || isBoolean(made) || ts.isPrefixUnaryExpression(made) || ts.isTypeQueryNode(made));
+  };
+  const outer = ts.findAncestor(node, (n) => ts.isBinaryExpression(n) || ts.isCaseClause(n));
+  if (outer && ts.isCaseClause(outer)) return constant(outer.parent.parent.expression);
+  const whole = ts.findAncestor(node, (n) => ts.isBinaryExpression(n) && n.getStart() === d.start && n.getWidth() === d.length);
+  return !!whole && ts.isBinaryExpression(whole) && (constant(whole.left) || constant(whole.right));
+}
+
+const isBoolean = (node: ts.Node): boolean => node.kind === ts.SyntaxKind.TrueKeyword || node.kind === ts.SyntaxKind.FalseKeyword;
+const isConst = (declaration: ts.VariableDeclaration): boolean =>
+  (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0;
+
+/** Dates and booleans count as numbers: `new Date() - start`, `hits += x > 0`. */
+function isOfNumbers(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
+  const whole = ts.findAncestor(node, ts.isBinaryExpression);
+  if (!whole) return false;
+  const counts = (one: ts.Expression): boolean => {
+    const type = checker.getTypeAtLocation(one);
+    if (type.symbol?.name === "Date") return whole.operatorToken.kind !== ts.SyntaxKind.PlusToken;
+    return every(type, ts.TypeFlags.BooleanLike | ts.TypeFlags.NumberLike | ts.TypeFlags.Any);
+  };
+  if (d.code !== 2365 && !(d.start === whole.left.getStart() || d.start === whole.right.getStart())) return false;
+  return counts(whole.left) && counts(whole.right);
+}
+
+const every = (type: ts.Type, flags: ts.TypeFlags): boolean =>
+  type.isUnion() ? type.types.every((t) => (t.flags & flags) !== 0) : (type.flags & flags) !== 0;
+
+/**
+ * A plain string where one of some names is expected, as a loop over names or an options object made earlier gives it:
+ * `for (const e of ["hex", "base64"]) bytes.toString(e)`. It is checked when it runs.
+ */
+function isPlainString(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
+  const chain = typeof d.messageText === "string" ? { messageText: d.messageText, code: d.code } : d.messageText;
+  if (d.code !== 2769) return isPlainLeaf(chain as ts.DiagnosticMessageChain, d.file!, checker);
+  const node = nodeOf(d);
+  const call = node && ts.findAncestor(node, (n) => ts.isCallExpression(n) || ts.isNewExpression(n));
+  if (!call || !(ts.isCallExpression(call) || ts.isNewExpression(call))) return false;
+  const overloads: ts.Signature[] = [];
+  (checker as unknown as { getResolvedSignature(n: ts.Node, out: ts.Signature[]): void }).getResolvedSignature(call, overloads);
+  const results = new Set(overloads.map((s) => checker.typeToString(checker.getReturnTypeOfSignature(s))));
+  return results.size === 1 && leaves(chain as ts.DiagnosticMessageChain).some((leaf) => isPlainLeaf(leaf, d.file!, checker));
+}
+
+const leaves = (chain: ts.DiagnosticMessageChain): ts.DiagnosticMessageChain[] =>
+  chain.next?.length ? chain.next.flatMap(leaves) : [chain];
+
+function isPlainLeaf(chain: ts.DiagnosticMessageChain, file: ts.SourceFile, checker: ts.TypeChecker): boolean {
+  const [leaf] = leaves(chain);
+  const match = /^(?:Type|Argument of type) 'string' is not assignable to (?:parameter of )?type '(.+)'\.$/.exec(leaf!.messageText);
+  if (!match) return false;
+  return match[1]!.split(" | ").every((part) => {
+    if (/^(?:"[^"]*"|null|undefined|\.\.\. \d+ more \.\.\.)$/.test(part)) return true;
+    if (!/^\w+$/.test(part)) return false;
+    const named = (checker as unknown as Resolver).resolveName(part, file, ts.SymbolFlags.Type, false);
+    const type = named && checker.getDeclaredTypeOfSymbol(named);
+    return !!type && (type.isUnion() ? type.types.every((t) => t.isStringLiteral()) : type.isStringLiteral());
+  });
+}
+
+/** Among TypeScript's own, not among its declared methods. */
+export interface Resolver {
+  resolveName(name: string, location: ts.Node | undefined, meaning: ts.SymbolFlags, excludeGlobals: boolean): ts.Symbol | undefined;
+}
