@@ -9,6 +9,7 @@ import { nodeAt } from "./tree.js";
 /** What is always, or never, so: `const method = "kl"; if (method === "ppl")` is how one switches, and `x ?? 1` hurts nobody. */
 const HARMLESS = new Set([2447, 2695, 2869, 2870, 2871, 2872, 2873, 2881]);
 const PROPERTY = new Set([2339, 2551]);
+const EXCESS = 2353;
 const NO_OVERLAP = new Set([2367, 2678]);
 const ARITHMETIC = new Set([2362, 2363, 2365]);
 const UNKNOWN = new Set([2571, 2698, 18046]);
@@ -50,6 +51,7 @@ function isTolerated(d: ts.Diagnostic, checker: ts.TypeChecker, expandos: Expand
   const node = nodeOf(d);
   if (!node) return false;
   if (PROPERTY.has(d.code)) return isOpenProperty(node, checker, expandos);
+  if (d.code === EXCESS) return isTaken(node, checker);
   if (NO_OVERLAP.has(d.code)) return isSwitch(d, node, checker);
   if (ARITHMETIC.has(d.code)) return isOfNumbers(d, node, checker);
   return false;
@@ -78,6 +80,7 @@ function madeAt(type: ts.Type): ts.Node | undefined {
 /** A property that is given to a value after it was made, or of which nothing can be known. */
 function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expandos): boolean {
   const parent = name.parent;
+  if (ts.isBindingElement(parent) && ts.isParameter(parent.parent.parent) && isLoosePattern(parent.parent.parent)) return true;
   const holder = ts.isPropertyAccessExpression(parent) ? checker.getTypeAtLocation(parent.expression) : patternType(parent, checker);
   if (!holder) return false;
   if (holder.flags & ts.TypeFlags.Unknown) return true;
@@ -88,6 +91,21 @@ function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expand
   if (made && expandos.has(made, key)) return true;
   return classesOf(holder, checker).some((declaration) => assignsField(declaration, key));
 }
+
+/** A property that the function takes out of its parameter, though the parameter's default does not have it: `({ width, title } = {})`. */
+function isTaken(name: ts.Node, checker: ts.TypeChecker): boolean {
+  const literal = name.parent.parent;
+  const call = literal?.parent;
+  if (!literal || !call || !ts.isObjectLiteralExpression(literal) || !(ts.isCallExpression(call) || ts.isNewExpression(call))) return false;
+  const at = call.arguments?.indexOf(literal) ?? -1;
+  const parameter = checker.getResolvedSignature(call)?.declaration?.parameters[at];
+  if (!parameter || !ts.isParameter(parameter) || !isLoosePattern(parameter)) return false;
+  return (parameter.name as ts.ObjectBindingPattern).elements.some((e) => (e.propertyName ?? e.name).getText() === name.getText());
+}
+
+/** `{ … } = {}` without a type: what it may hold is what is taken out of it. */
+const isLoosePattern = (d: ts.ParameterDeclaration): boolean =>
+  ts.isObjectBindingPattern(d.name) && !d.type && !!d.initializer && ts.isObjectLiteralExpression(d.initializer);
 
 function patternType(parent: ts.Node, checker: ts.TypeChecker): ts.Type | undefined {
   return ts.isBindingElement(parent) ? checker.getTypeAtLocation(parent.parent) : undefined;

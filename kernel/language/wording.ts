@@ -42,7 +42,7 @@ const SINCE: Readonly<Record<string, readonly [node: string, instead?: string]>>
 };
 const ITERATOR = "Make an array of it first: [...iterator]";
 
-const SUGGESTION = / Do you need to (?:change your target library|install type definitions)\?.*$/s;
+const SUGGESTION = / Do you need to (?:change your target library|install type definitions\b[^?]*)\?.*$/s;
 const DOM = new Set([2584, 2812]);
 const NAME = new Set([2304, 2552, 2583, 2580, 2582, 2584, 2585, 2591, 2592, 2593, 2868]);
 const MEMBER = new Set([2339, 2550, 2551, 2568]);
