@@ -23,6 +23,7 @@ interface Meaning {
 }
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
+const GLOBAL = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:\?\?|\|\|)?=(?!=)/gu;
 /** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
 const ALLOWED = new Set([1202, 1379, 1380]);
 /** `// @strict`, alike. */
@@ -40,6 +41,8 @@ export class Cells {
   /** Names of cells that failed before they came to these names' lines, and the last such cell. */
   readonly #unassigned = new Map<string, string>();
   readonly #expandos = new Expandos();
+  /** `globalThis.x = …`: what cells made global. */
+  readonly #globals = new Set<string>();
   #label = "";
   /** What the last checked cell's names meant before it. */
   #before = new Map<string, Meaning | undefined>();
@@ -103,6 +106,7 @@ export class Cells {
         const wording = (d: ts.Diagnostic): string | undefined => wordingOf(d, program, this.#unassigned);
         return { failure: diagnosticsFailure(errors, code, label, start, wording) };
       }
+      for (const [, name] of code.matchAll(GLOBAL)) if (!isGlobal(name!)) this.#globals.add(name!);
       const narrowed = narrowable(program, file, consts);
       const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables, failed });
       ready = true;
@@ -161,6 +165,7 @@ export class Cells {
     this.#before.clear();
     this.#failed.clear();
     this.#unassigned.clear();
+    this.#globals.clear();
     this.compiler.strict = false;
     this.compiler.references = "";
     this.#sweep();
@@ -186,6 +191,7 @@ export class Cells {
     const refersTo = new Set<number>();
     const failed = new Map([...this.#failed].filter(([name]) => wanted(name)));
     const lines = [...failed.keys()].map(declareAny);
+    for (const name of this.#globals) if (wanted(name) && !this.#names.has(name) && !failed.has(name)) lines.push(`declare var ${name}: any;`);
     for (const [name, { cell, declared }] of this.#names) {
       if (!wanted(name)) continue;
       refersTo.add(cell);

@@ -26,6 +26,12 @@ interface SetConstructor {
 interface PromiseConstructor {
   new (executor: (resolve: (value?: any) => void, reject: (reason?: any) => void) => void): Promise<any>;
 }
+interface ArrayBufferConstructor {
+  isView(value: any): value is ArrayBufferView & ArrayLike<any> & Iterable<any>;
+}
+interface Error {
+  code?: any;
+}
 interface JSON {
   parse(text: Buffer, reviver?: (this: any, key: string, value: any) => any): any;
 }

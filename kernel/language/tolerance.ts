@@ -6,10 +6,12 @@ import ts = require("typescript");
 
 import { nodeAt } from "./tree.js";
 
-/** What is always, or never, so: `const method = "kl"; if (method === "ppl")` is how one switches, and `x ?? 1` hurts nobody. */
-const HARMLESS = new Set([2447, 2695, 2869, 2870, 2871, 2872, 2873, 2881]);
+/** What is always, or never, so (`5 ?? 1`), a `var` declared again, `Math.pow(...pair)`: it hurts nobody. */
+const HARMLESS = new Set([2403, 2447, 2556, 2695, 2869, 2870, 2871, 2872, 2873, 2881]);
 const PROPERTY = new Set([2339, 2551]);
 const EXCESS = 2353;
+const TOO_FEW = 2554;
+const MISSING = new Set([2322, 2345, 2739, 2740, 2741]);
 const NO_OVERLAP = new Set([2367, 2678]);
 const ARITHMETIC = new Set([2362, 2363, 2365]);
 const UNKNOWN = new Set([2571, 2698, 18046]);
@@ -39,6 +41,12 @@ export function standing(errors: readonly ts.Diagnostic[], program: ts.Program, 
     const made = madeAt(checker.getTypeAtLocation(name!.parent.expression));
     if (made) expandos.add(made, name!.getText());
   }
+  for (const d of errors) {
+    if (d.code !== EXCESS) continue;
+    const node = nodeOf(d);
+    const made = madeBy(node && literalAt(node), checker);
+    if (made) expandos.add(made, node!.getText());
+  }
   return errors.filter((d) => !isTolerated(d, checker, expandos));
 }
 
@@ -47,15 +55,21 @@ const nodeOf = (d: ts.Diagnostic): ts.Node | undefined => (d.file && d.start !==
 function isTolerated(d: ts.Diagnostic, checker: ts.TypeChecker, expandos: Expandos): boolean {
   if (HARMLESS.has(d.code)) return true;
   if (UNKNOWN.has(d.code)) return /\bunknown\b/.test(text(d)) || d.code !== 2698;
-  if (MISMATCH.has(d.code)) return /^(?:Argument of t|T)ype 'unknown' /.test(text(d)) || isPlainString(d, checker);
+  if (MISMATCH.has(d.code) && (/^(?:Argument of t|T)ype 'unknown' /.test(text(d)) || isPlainString(d, checker))) return true;
+  if (MISMATCH.has(d.code) && leavesOf(d).some((leaf) => /element\(s\) but source may have fewer\.$/.test(leaf))) return true;
   const node = nodeOf(d);
   if (!node) return false;
+  if (MISSING.has(d.code)) return fitsInPart(d, checker) || isOtherRecord(d, node, checker);
   if (PROPERTY.has(d.code)) return isOpenProperty(node, checker, expandos);
-  if (d.code === EXCESS) return isTaken(node, checker);
+  if (d.code === EXCESS) return isTaken(node, checker) || isRecordOf(literalAt(node), checker);
+  if (d.code === TOO_FEW) return isOptional(d, node, checker);
   if (NO_OVERLAP.has(d.code)) return isSwitch(d, node, checker);
   if (ARITHMETIC.has(d.code)) return isOfNumbers(d, node, checker);
   return false;
 }
+
+const leavesOf = (d: ts.Diagnostic): string[] =>
+  typeof d.messageText === "string" ? [d.messageText] : leaves(d.messageText).map((leaf) => leaf.messageText);
 
 const text = (d: ts.Diagnostic): string => (typeof d.messageText === "string" ? d.messageText : d.messageText.messageText);
 
@@ -77,6 +91,64 @@ function madeAt(type: ts.Type): ts.Node | undefined {
   return ts.isObjectLiteralExpression(declaration) || ts.isFunctionLike(declaration) ? declaration : undefined;
 }
 
+/** The object literal that a name in it belongs to, or that begins here. */
+function literalAt(node: ts.Node): ts.ObjectLiteralExpression | undefined {
+  const literal = ts.isObjectLiteralExpression(node) ? node : node.parent?.parent;
+  return literal && ts.isObjectLiteralExpression(literal) ? literal : undefined;
+}
+
+/** The literal that gave the place of this literal its type: of `let cfg = { lr: 1 }; cfg = { ...cfg, steps: 5 }` the first. */
+function madeBy(literal: ts.ObjectLiteralExpression | undefined, checker: ts.TypeChecker): ts.Node | undefined {
+  const expected = literal && checker.getContextualType(literal);
+  const made = expected && madeAt(expected);
+  return made && ts.isObjectLiteralExpression(made) ? made : undefined;
+}
+const isRecordOf = (literal: ts.ObjectLiteralExpression | undefined, checker: ts.TypeChecker): boolean => !!madeBy(literal, checker);
+
+/** A record that lacks a property of those before it, whose type nobody wrote down: `points.push({ x: 1 })`. */
+function isOtherRecord(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
+  if (!leavesOf(d).every((leaf) => / is missing in type | is missing the following properties from type /.test(leaf))) return false;
+  const assigned = ts.isIdentifier(node) && isAssigned(node) ? (node.parent as ts.BinaryExpression).right : node;
+  return isRecordOf(literalAt(assigned), checker);
+}
+
+/** One of several types where only some of these fit, as of `const [name, t] = ["a", 0.1]` the second in `Math.sqrt(t)`. */
+function fitsInPart(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
+  const at = (found: ts.Node): boolean => found.getStart() === d.start && found.end === d.start! + d.length!;
+  const node = nodeOf(d);
+  const whole = node && ts.findAncestor(node, at);
+  if (!whole) return false;
+  const fits = (from: ts.Type, to: ts.Type | undefined): boolean =>
+    !!to && from.isUnion() && from.types.some((t) => checker.isTypeAssignableTo(t, to));
+  const { parent } = whole;
+  if (isAssigned(whole)) return fits(checker.getTypeAtLocation((parent as ts.BinaryExpression).right), checker.getTypeAtLocation(whole));
+  if (ts.isVariableDeclaration(parent) && parent.initializer) {
+    return fits(checker.getTypeAtLocation(parent.initializer), checker.getTypeAtLocation(parent));
+  }
+  return ts.isExpression(whole) && fits(checker.getTypeAtLocation(whole), checker.getContextualType(whole));
+}
+
+/** An argument left out for which the function looks: `function log(text, level) { level = level || "info" … }`. */
+function isOptional(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
+  const call = ts.findAncestor(node, (n) => ts.isCallExpression(n) || ts.isNewExpression(n));
+  if (!call || !(ts.isCallExpression(call) || ts.isNewExpression(call)) || !/but got \d+\.$/.test(text(d))) return false;
+  const made = checker.getResolvedSignature(call)?.declaration;
+  if (!made || !("body" in made) || !made.body) return false;
+  const given = call.arguments?.length ?? 0;
+  const body = made.body.getText();
+  const left = made.parameters.slice(given);
+  return (
+    left.length > 0 &&
+    left.every((p) => {
+      if (!ts.isParameter(p) || p.type || !ts.isIdentifier(p.name)) return false;
+      const name = p.name.text.replaceAll("$", "\\$");
+      return new RegExp(
+        `\\b${name}\\s*(?:\\|\\||\\?\\?|\\?\\.|[!=]==?\\s*(?:undefined|null))|[!]${name}\\b|typeof ${name}\\b|if\\s*\\(${name}\\b|\\b${name}\\s*\\?`,
+      ).test(body);
+    })
+  );
+}
+
 /** A property that is given to a value after it was made, or of which nothing can be known. */
 function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expandos): boolean {
   const parent = name.parent;
@@ -85,6 +157,8 @@ function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expand
   if (!holder) return false;
   if (holder.flags & ts.TypeFlags.Unknown) return true;
   const key = name.getText();
+  // One of several kinds of value, and some of them have it.
+  if (holder.isUnion() && holder.types.some((t) => checker.getPropertyOfType(checker.getApparentType(t), key))) return true;
   // Nothing is known of what `{}` holds: it is filled later.
   if (holder.flags & ts.TypeFlags.Object && !holder.isClassOrInterface() && isEmpty(holder, checker)) return true;
   const made = madeAt(holder);
@@ -158,7 +232,7 @@ export function thisAssignments(member: ts.ClassElement): Set<string> {
   return found;
 }
 
-/** A comparison of a constant that stands for a choice: `const method = "kl"` … `if (method === "perplexity")`. */
+/** A loose comparison, or that of a constant that stands for a choice: `const method = "kl"` … `if (method === "perplexity")`. */
 function isSwitch(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
   const constant = (one: ts.Node): boolean => {
     if (!ts.isIdentifier(one)) return false;
@@ -173,28 +247,31 @@ function isSwitch(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boo
   const outer = ts.findAncestor(node, (n) => ts.isBinaryExpression(n) || ts.isCaseClause(n));
   if (outer && ts.isCaseClause(outer)) return constant(outer.parent.parent.expression);
   const whole = ts.findAncestor(node, (n) => ts.isBinaryExpression(n) && n.getStart() === d.start && n.getWidth() === d.length);
-  return !!whole && ts.isBinaryExpression(whole) && (constant(whole.left) || constant(whole.right));
+  if (!whole || !ts.isBinaryExpression(whole)) return false;
+  const { kind } = whole.operatorToken;
+  if (kind === ts.SyntaxKind.EqualsEqualsToken || kind === ts.SyntaxKind.ExclamationEqualsToken) return true;
+  return constant(whole.left) || constant(whole.right);
 }
 
 const isBoolean = (node: ts.Node): boolean => node.kind === ts.SyntaxKind.TrueKeyword || node.kind === ts.SyntaxKind.FalseKeyword;
 const isConst = (declaration: ts.VariableDeclaration): boolean =>
   (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0;
 
-/** Dates and booleans count as numbers: `new Date() - start`, `hits += x > 0`. */
+/** Dates and booleans count as numbers (`new Date() - start`, `hits += x > 0`), and so does what may be one: of `["a", 1]` the second. */
 function isOfNumbers(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
   const whole = ts.findAncestor(node, ts.isBinaryExpression);
   if (!whole) return false;
   const counts = (one: ts.Expression): boolean => {
     const type = checker.getTypeAtLocation(one);
     if (type.symbol?.name === "Date") return whole.operatorToken.kind !== ts.SyntaxKind.PlusToken;
-    return every(type, ts.TypeFlags.BooleanLike | ts.TypeFlags.NumberLike | ts.TypeFlags.Any);
+    return some(type, ts.TypeFlags.BooleanLike | ts.TypeFlags.NumberLike | ts.TypeFlags.Any | ts.TypeFlags.Unknown);
   };
   if (d.code !== 2365 && !(d.start === whole.left.getStart() || d.start === whole.right.getStart())) return false;
   return counts(whole.left) && counts(whole.right);
 }
 
-const every = (type: ts.Type, flags: ts.TypeFlags): boolean =>
-  type.isUnion() ? type.types.every((t) => (t.flags & flags) !== 0) : (type.flags & flags) !== 0;
+const some = (type: ts.Type, flags: ts.TypeFlags): boolean =>
+  type.isUnion() ? type.types.some((t) => (t.flags & flags) !== 0) : (type.flags & flags) !== 0;
 
 /**
  * A plain string where one of some names is expected, as a loop over names or an options object made earlier gives it:
@@ -203,13 +280,8 @@ const every = (type: ts.Type, flags: ts.TypeFlags): boolean =>
 function isPlainString(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
   const chain = typeof d.messageText === "string" ? { messageText: d.messageText, code: d.code } : d.messageText;
   if (d.code !== 2769) return isPlainLeaf(chain as ts.DiagnosticMessageChain, d.file!, checker);
-  const node = nodeOf(d);
-  const call = node && ts.findAncestor(node, (n) => ts.isCallExpression(n) || ts.isNewExpression(n));
-  if (!call || !(ts.isCallExpression(call) || ts.isNewExpression(call))) return false;
-  const overloads: ts.Signature[] = [];
-  (checker as unknown as { getResolvedSignature(n: ts.Node, out: ts.Signature[]): void }).getResolvedSignature(call, overloads);
-  const results = new Set(overloads.map((s) => checker.typeToString(checker.getReturnTypeOfSignature(s))));
-  return results.size === 1 && leaves(chain as ts.DiagnosticMessageChain).some((leaf) => isPlainLeaf(leaf, d.file!, checker));
+  // TypeScript gives the result of all overloads at once then: a string and a Buffer, say.
+  return leaves(chain as ts.DiagnosticMessageChain).some((leaf) => isPlainLeaf(leaf, d.file!, checker));
 }
 
 const leaves = (chain: ts.DiagnosticMessageChain): ts.DiagnosticMessageChain[] =>

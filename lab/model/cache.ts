@@ -7,7 +7,7 @@ import { type Gettable, type HookDims, type ParsedHook, parseHook } from "../hoo
 import type { Checked, Loose } from "../literals.js";
 import { type Tensor, tensor } from "../tensor.js";
 
-export interface Cache<S extends string> {
+export interface Cache<S extends string = string> {
   readonly hookPoints: readonly S[];
   readonly bytes: number;
   /** A captured point, or one layer of a captured range: `run.cache.get("blocks.3.ffn.mid")`. */

@@ -31,7 +31,7 @@ export interface GenerateOptions<S extends string = HookPoint> extends SamplingO
  * cache and sparsity are those of the forward pass whose logits chose `token` (for the first step: the prompt's last row), copied before
  * the step is yielded; the caches have one token.
  */
-export interface Step<S extends string = never> {
+export interface Step<S extends string = string> {
   readonly token: Token;
   /** Whole characters only: a piece that ends inside one waits for the next, as does what may begin a stop string. */
   readonly text: string;
@@ -43,7 +43,7 @@ export interface Step<S extends string = never> {
   readonly sparsity: Float32Array;
   readonly cache: Cache<S>;
 }
-export interface Generation<S extends string = never> extends AsyncIterable<Step<S>>, Displayable {
+export interface Generation<S extends string = string> extends AsyncIterable<Step<S>>, Displayable {
   /** The prompt's own pass, with its captures; its logits are the last row's. Starts the work. */
   readonly prompt: Promise<Run<S>>;
   /** The whole text; runs to the end what has not run yet. */

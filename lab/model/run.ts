@@ -8,7 +8,7 @@ import { type Cache, cacheOf } from "./cache.js";
 import type { PassResult } from "./pass.js";
 import type { Weights } from "./weights.js";
 
-export interface Run<S extends string = never> extends Displayable {
+export interface Run<S extends string = string> extends Displayable {
   readonly tokens: readonly Token[];
   /** The text of each token, BOS as `<s>`. */
   readonly pieces: readonly string[];

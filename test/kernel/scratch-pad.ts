@@ -1,6 +1,6 @@
 /**
  * Ordinary cells, as somebody types them into a notebook: each program must pass the check and give the value beside it. And cells that are
- * certainly wrong, which must be stopped with a message that helps. ` | ` of a program's name has no meaning; each string is a cell.
+ * certainly wrong, which must be stopped with a message that helps. Each string is a cell.
  */
 export interface Program {
   readonly name: string;
