@@ -3,7 +3,6 @@
  * Letters: T tokens, D hidden, F neurons, V vocabulary.
  */
 import { LabError, nearest } from "./errors.js";
-import type { IsPlain } from "./literals.js";
 import type { NativePoint } from "./native.js";
 
 /** Residual stream before attention, between attention and FFN, after FFN. (T, D) */
@@ -32,10 +31,9 @@ export type HookDims<S extends string> = S extends HookPoint
     : Dims<S>
   : readonly string[];
 /** What `get` takes: a captured name, or one layer of a captured range. Where a plain string was captured, any name. */
-export type Gettable<S extends string> =
-  | S
-  | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never)
-  | (IsPlain<S> extends true ? HookPoint : never);
+export type Gettable<S extends string> = S extends HookPoint
+  ? S | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never)
+  : HookPoint;
 
 /** The points of one block, in the order in which they are computed. */
 export const blockHooks: readonly BlockHook[] = [

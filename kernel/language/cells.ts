@@ -191,7 +191,8 @@ export class Cells {
     const refersTo = new Set<number>();
     const failed = new Map([...this.#failed].filter(([name]) => wanted(name)));
     const lines = [...failed.keys()].map(declareAny);
-    for (const name of this.#globals) if (wanted(name) && !this.#names.has(name) && !failed.has(name)) lines.push(`declare var ${name}: any;`);
+    for (const name of this.#globals)
+      if (wanted(name) && !this.#names.has(name) && !failed.has(name)) lines.push(`declare var ${name}: any;`);
     for (const [name, { cell, declared }] of this.#names) {
       if (!wanted(name)) continue;
       refersTo.add(cell);
@@ -233,7 +234,9 @@ function narrowable(program: ts.Program, file: ts.SourceFile, consts: ReadonlySe
   if (!consts.size) return new Set();
   const checker = program.getTypeChecker();
   const isFresh = (type: ts.Type): boolean =>
-    type.isUnion() ? type.types.some(isFresh) : (type as ts.LiteralType).freshType === type || (type.flags & ts.TypeFlags.UniqueESSymbol) !== 0;
+    type.isUnion()
+      ? type.types.some(isFresh)
+      : (type as ts.LiteralType).freshType === type || (type.flags & ts.TypeFlags.UniqueESSymbol) !== 0;
   const isOnlyFunction = (type: ts.Type): boolean => !type.isUnion() && type.getCallSignatures().length > 0;
   const locals = (file as unknown as { locals?: ReadonlyMap<string, ts.Symbol> }).locals;
   const found = new Set<string>();

@@ -21,8 +21,18 @@ export function tellOfFailed(
   const guarded = (name: ts.Identifier): ts.Expression => {
     const message = `${name.text} is not defined: ${failed.get(name.text)}, which declares it, failed its check`;
     const error = f.createNewExpression(f.createIdentifier("ReferenceError"), undefined, [f.createStringLiteral(message)]);
-    const thrower = f.createArrowFunction(undefined, undefined, [], undefined, undefined, f.createBlock([f.createThrowStatement(error)]));
-    const undefinedYet = f.createStrictEquality(f.createTypeOfExpression(f.createIdentifier(name.text)), f.createStringLiteral("undefined"));
+    const thrower = f.createArrowFunction(
+      undefined,
+      undefined,
+      [],
+      undefined,
+      undefined,
+      f.createBlock([f.createThrowStatement(error)]),
+    );
+    const undefinedYet = f.createStrictEquality(
+      f.createTypeOfExpression(f.createIdentifier(name.text)),
+      f.createStringLiteral("undefined"),
+    );
     const call = f.createCallExpression(f.createParenthesizedExpression(thrower), undefined, []);
     const whole = f.createParenthesizedExpression(f.createConditionalExpression(undefinedYet, undefined, call, undefined, name));
     return ts.setTextRange(whole, name);

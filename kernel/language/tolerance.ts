@@ -103,11 +103,13 @@ function madeBy(literal: ts.ObjectLiteralExpression | undefined, checker: ts.Typ
   const made = expected && madeAt(expected);
   return made && ts.isObjectLiteralExpression(made) ? made : undefined;
 }
-const isRecordOf = (literal: ts.ObjectLiteralExpression | undefined, checker: ts.TypeChecker): boolean => !!madeBy(literal, checker);
+const isRecordOf = (literal: ts.ObjectLiteralExpression | undefined, checker: ts.TypeChecker): boolean =>
+  !!madeBy(literal, checker);
 
 /** A record that lacks a property of those before it, whose type nobody wrote down: `points.push({ x: 1 })`. */
 function isOtherRecord(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
-  if (!leavesOf(d).every((leaf) => / is missing in type | is missing the following properties from type /.test(leaf))) return false;
+  if (!leavesOf(d).every((leaf) => / is missing in type | is missing the following properties from type /.test(leaf)))
+    return false;
   const assigned = ts.isIdentifier(node) && isAssigned(node) ? (node.parent as ts.BinaryExpression).right : node;
   return isRecordOf(literalAt(assigned), checker);
 }
@@ -121,7 +123,8 @@ function fitsInPart(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
   const fits = (from: ts.Type, to: ts.Type | undefined): boolean =>
     !!to && from.isUnion() && from.types.some((t) => checker.isTypeAssignableTo(t, to));
   const { parent } = whole;
-  if (isAssigned(whole)) return fits(checker.getTypeAtLocation((parent as ts.BinaryExpression).right), checker.getTypeAtLocation(whole));
+  if (isAssigned(whole))
+    return fits(checker.getTypeAtLocation((parent as ts.BinaryExpression).right), checker.getTypeAtLocation(whole));
   if (ts.isVariableDeclaration(parent) && parent.initializer) {
     return fits(checker.getTypeAtLocation(parent.initializer), checker.getTypeAtLocation(parent));
   }
@@ -153,7 +156,9 @@ function isOptional(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): b
 function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expandos): boolean {
   const parent = name.parent;
   if (ts.isBindingElement(parent) && ts.isParameter(parent.parent.parent) && isLoosePattern(parent.parent.parent)) return true;
-  const holder = ts.isPropertyAccessExpression(parent) ? checker.getTypeAtLocation(parent.expression) : patternType(parent, checker);
+  const holder = ts.isPropertyAccessExpression(parent)
+    ? checker.getTypeAtLocation(parent.expression)
+    : patternType(parent, checker);
   if (!holder) return false;
   if (holder.flags & ts.TypeFlags.Unknown) return true;
   const key = name.getText();
@@ -170,11 +175,14 @@ function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expand
 function isTaken(name: ts.Node, checker: ts.TypeChecker): boolean {
   const literal = name.parent.parent;
   const call = literal?.parent;
-  if (!literal || !call || !ts.isObjectLiteralExpression(literal) || !(ts.isCallExpression(call) || ts.isNewExpression(call))) return false;
+  if (!literal || !call || !ts.isObjectLiteralExpression(literal) || !(ts.isCallExpression(call) || ts.isNewExpression(call)))
+    return false;
   const at = call.arguments?.indexOf(literal) ?? -1;
   const parameter = checker.getResolvedSignature(call)?.declaration?.parameters[at];
   if (!parameter || !ts.isParameter(parameter) || !isLoosePattern(parameter)) return false;
-  return (parameter.name as ts.ObjectBindingPattern).elements.some((e) => (e.propertyName ?? e.name).getText() === name.getText());
+  return (parameter.name as ts.ObjectBindingPattern).elements.some(
+    (e) => (e.propertyName ?? e.name).getText() === name.getText(),
+  );
 }
 
 /** `{ … } = {}` without a type: what it may hold is what is taken out of it. */
@@ -242,7 +250,9 @@ function isSwitch(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boo
     if (!declaration || !ts.isVariableDeclaration(declaration) || !isConst(declaration)) return false;
     // Of an earlier cell, only its type is here.
     const made = declaration.initializer ?? declaration.type;
-    return !!made && (ts.isLiteralExpression(made) || isBoolean(made) || ts.isPrefixUnaryExpression(made) || ts.isTypeQueryNode(made));
+    return (
+      !!made && (ts.isLiteralExpression(made) || isBoolean(made) || ts.isPrefixUnaryExpression(made) || ts.isTypeQueryNode(made))
+    );
   };
   const outer = ts.findAncestor(node, (n) => ts.isBinaryExpression(n) || ts.isCaseClause(n));
   if (outer && ts.isCaseClause(outer)) return constant(outer.parent.parent.expression);
@@ -289,7 +299,9 @@ const leaves = (chain: ts.DiagnosticMessageChain): ts.DiagnosticMessageChain[] =
 
 function isPlainLeaf(chain: ts.DiagnosticMessageChain, file: ts.SourceFile, checker: ts.TypeChecker): boolean {
   const [leaf] = leaves(chain);
-  const match = /^(?:Type|Argument of type) 'string' is not assignable to (?:parameter of )?type '(.+)'\.$/.exec(leaf!.messageText);
+  const match = /^(?:Type|Argument of type) 'string' is not assignable to (?:parameter of )?type '(.+)'\.$/.exec(
+    leaf!.messageText,
+  );
   if (!match) return false;
   return match[1]!.split(" | ").every((part) => {
     if (/^(?:"[^"]*"|null|undefined|\.\.\. \d+ more \.\.\.)$/.test(part)) return true;
@@ -302,5 +314,10 @@ function isPlainLeaf(chain: ts.DiagnosticMessageChain, file: ts.SourceFile, chec
 
 /** Among TypeScript's own, not among its declared methods. */
 export interface Resolver {
-  resolveName(name: string, location: ts.Node | undefined, meaning: ts.SymbolFlags, excludeGlobals: boolean): ts.Symbol | undefined;
+  resolveName(
+    name: string,
+    location: ts.Node | undefined,
+    meaning: ts.SymbolFlags,
+    excludeGlobals: boolean,
+  ): ts.Symbol | undefined;
 }

@@ -59,7 +59,8 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
     if (DOM.has(d.code)) {
       return `Cannot find name '${name}'. It belongs to browsers; Node has none. For its type alone, begin the cell with /// <reference lib="dom" />.`;
     }
-    if (node && isBareAssignment(node)) return `Cannot find name '${name}'. Declare it where it first gets a value: let ${name} = …`;
+    if (node && isBareAssignment(node))
+      return `Cannot find name '${name}'. Declare it where it first gets a value: let ${name} = …`;
   }
   if (MEMBER.has(d.code) && node && ts.isPropertyAccessExpression(node.parent)) {
     const owner = ownerOf(program.getTypeChecker(), program.getTypeChecker().getTypeAtLocation(node.parent.expression), name);

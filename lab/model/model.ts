@@ -70,11 +70,10 @@ export interface Model extends Disposable, Displayable {
     const I extends LooseIntervention = Intervention,
   >(change: Change<P, S, I>): Model;
   /** Calls on views of one model queue; none blocks the JavaScript thread. */
-  run<
-    const S extends Loose<HookPoint> = never,
-    const L extends Loose<LogitRows> = LogitRows,
-    const R extends Loose<Role> = Role,
-  >(prompt: Prompt<R>, options?: RunOptions<S, L>): Promise<Run<S>>;
+  run<const S extends Loose<HookPoint> = never, const L extends Loose<LogitRows> = LogitRows, const R extends Loose<Role> = Role>(
+    prompt: Prompt<R>,
+    options?: RunOptions<S, L>,
+  ): Promise<Run<S>>;
   /** Temperature 0 unless given; ends with the end-of-sequence token. */
   generate<const S extends Loose<HookPoint> = never, const R extends Loose<Role> = Role>(
     prompt: Prompt<R>,

@@ -24,7 +24,10 @@ interface Told {
   readonly warn: (text: string) => void;
 }
 
-export function promptTokens<R extends string>(prompt: Prompt<R>, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
+export function promptTokens<R extends string>(
+  prompt: Prompt<R>,
+  { vocab, context, tokenizer, expectedBos, warn }: Told,
+): readonly Token[] {
   const tokens = toTokens(prompt, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
   tokens.forEach((token, i) => {

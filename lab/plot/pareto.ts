@@ -7,7 +7,15 @@ import type { Checked, Loose } from "../literals.js";
 import { policyText } from "../policy/policy.js";
 import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
-import { type AnyPoint, checkMeasured, numberText, type Plotted, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
+import {
+  type AnyPoint,
+  checkMeasured,
+  numberText,
+  type Plotted,
+  type Quality,
+  type QualityAxis,
+  qualityAxis,
+} from "./quality.js";
 import { type Scale, scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
 import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor } from "./style.js";

@@ -20,15 +20,21 @@ export interface LoosePolicy {
 }
 /** P where it is a policy or its kind is plain; else what a policy is, so that the error says what is wrong with it. */
 export type CheckedPolicy<P extends LoosePolicy> =
-  IsPlain<P["kind"]> extends true ? P : P extends Policy ? (Exclude<keyof P, FieldsOf<P["kind"]>> extends never ? P : Policy) : Policy;
+  IsPlain<P["kind"]> extends true
+    ? P
+    : P extends Policy
+      ? Exclude<keyof P, FieldsOf<P["kind"]>> extends never
+        ? P
+        : Policy
+      : Policy;
 /** The option `policy`. A union, since TypeScript would infer only one of several kinds of policy from `policy?: CheckedPolicy<P>`. */
 export type PolicyOption<P extends LoosePolicy> = { policy?: undefined } | { policy: CheckedPolicy<P> };
 type FieldsOf<K extends string> = Policy extends infer Q ? (Q extends { readonly kind: K } ? keyof Q : never) : never;
 /** A policy of type P as a result has it: copied and frozen. `t` may be asked of any of them. */
 export type Setting<P extends LoosePolicy> = P extends unknown
-  ? { readonly [K in keyof P]: P[K] extends number ? number : P[K] extends readonly number[] ? readonly number[] : P[K] } & ("t" extends keyof P
-      ? unknown
-      : { readonly t?: undefined })
+  ? {
+      readonly [K in keyof P]: P[K] extends number ? number : P[K] extends readonly number[] ? readonly number[] : P[K];
+    } & ("t" extends keyof P ? unknown : { readonly t?: undefined })
   : never;
 
 const kinds = ["as-trained", "fatrelu"];

@@ -37,6 +37,32 @@ describe("programs on a model that run", () => {
   });
 });
 
+describe("after a cell that failed its check", () => {
+  test("later cells run; a use of its names says which cell failed, until they have a value", async () => {
+    const { reply } = await kernel.execute('const lost: number = "a"; class Lost { static n = 1 }');
+    expect(reply.ename).toBe("TypeScriptError");
+    const label = `cell ${reply.execution_count}`;
+    await last(["const useLater = () => lost + Lost.n; const holds = { typeOf: typeof lost };"]);
+    const used = await kernel.execute("1 + useLater()");
+    expect(used.reply.evalue).toBe(`lost is not defined: ${label}, which declares it, failed its check`);
+    expect(used.reply.ename).toBe("ReferenceError");
+    expect(await last(["const lost = 4; class Lost { static n = 1 }", "useLater()"])).toBe("5");
+  });
+
+  test("a name of a cell that failed while it ran", async () => {
+    const { reply } = await kernel.execute('const early = 1; throw new Error("x"); const laterOn = 2;');
+    const again = await kernel.execute("early + laterOn");
+    expect(again.reply.evalue).toBe(
+      `Cannot find name 'laterOn'. cell ${reply.execution_count} declares it, but failed before it came to that line.`,
+    );
+    expect(await last(["early"])).toBe("1");
+  });
+
+  test("what a cell makes global", async () => {
+    expect(await last(["globalThis.shared = { a: 1 }", "shared.a + 1"])).toBe("2");
+  });
+});
+
 describe("cells that are wrong", () => {
   beforeAll(async () => {
     await kernel.close();
