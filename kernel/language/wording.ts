@@ -42,6 +42,8 @@ const SINCE: Readonly<Record<string, readonly [node: string, instead?: string]>>
 };
 const ITERATOR = "Make an array of it first: [...iterator]";
 
+/** More names than these are left to completion. */
+const NAMES = 12;
 const SUGGESTION = / Do you need to (?:change your target library|install type definitions\b[^?]*)\?.*$/s;
 const DOM = new Set([2584, 2812]);
 const NAME = new Set([2304, 2552, 2583, 2580, 2582, 2584, 2585, 2591, 2592, 2593, 2868]);
@@ -66,6 +68,11 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
     const owner = ownerOf(program.getTypeChecker(), program.getTypeChecker().getTypeAtLocation(node.parent.expression), name);
     if (owner !== undefined) return lacking(`${owner}.${name}`);
   }
+  if ((d.code === 2322 || d.code === 2345) && node && ts.isStringLiteralLike(node)) {
+    const { near, names } = namesAt(program.getTypeChecker(), node);
+    if (near !== undefined) return `${said} Did you mean "${near}"?`;
+    if (names.length > 1 && names.length <= NAMES) return `${said} Known: ${names.map((n) => `"${n}"`).join(", ")}.`;
+  }
   return SUGGESTION.test(said) ? said.replace(SUGGESTION, "") : undefined;
 }
 
@@ -75,6 +82,24 @@ function lacking(what: string): string {
   const instead = what.startsWith("IteratorObject.") ? ITERATOR : known?.[1];
   const shown = what.replace(/^IteratorObject\./, "Iterator.prototype.");
   return `Node ${process.versions.node}, which runs the cells, has no ${shown}${since}.${instead ? ` ${instead}.` : ""}`;
+}
+
+/** The names that fit where a string literal stands, and the one nearest to it. Numbers in it fill the holes of patterns. */
+function namesAt(checker: ts.TypeChecker, literal: ts.StringLiteralLike): { near: string | undefined; names: string[] } {
+  const number = /\d+/.exec(literal.text)?.[0] ?? "0";
+  const names = (type: ts.Type | undefined): string[] => {
+    if (!type) return [];
+    if (type.isUnionOrIntersection()) return type.types.flatMap(names);
+    if (type.isStringLiteral()) return [type.value];
+    if (type.flags & ts.TypeFlags.TemplateLiteral) {
+      const { texts, types } = type as ts.TemplateLiteralType;
+      return types.every((t) => t.flags & ts.TypeFlags.NumberLike) ? [texts.join(number)] : [];
+    }
+    return type.flags & ts.TypeFlags.Instantiable ? names(checker.getBaseConstraintOfType(type)) : [];
+  };
+  type Spelling = { getSpellingSuggestion(name: string, candidates: string[], name_: (c: string) => string): string | undefined };
+  const all = [...new Set(names(checker.getContextualType(literal)))];
+  return { near: (ts as unknown as Spelling).getSpellingSuggestion(literal.text, all, (c) => c), names: all };
 }
 
 /** The class of which the running Node lacks the member: "Array" for `Array.fromAsync`. */
