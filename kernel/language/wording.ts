@@ -68,8 +68,9 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
     const owner = ownerOf(program.getTypeChecker(), program.getTypeChecker().getTypeAtLocation(node.parent.expression), name);
     if (owner !== undefined) return lacking(`${owner}.${name}`);
   }
-  if ((d.code === 2322 || d.code === 2345) && node && ts.isStringLiteralLike(node)) {
-    const { near, names } = namesAt(program.getTypeChecker(), node);
+  const given = node && ts.isPropertyAssignment(node.parent) && node.parent.name === node ? node.parent.initializer : node;
+  if ((d.code === 2322 || d.code === 2345) && given && ts.isStringLiteralLike(given)) {
+    const { near, names } = namesAt(program.getTypeChecker(), given);
     if (near !== undefined) return `${said} Did you mean "${near}"?`;
     if (names.length > 1 && names.length <= NAMES) return `${said} Known: ${names.map((n) => `"${n}"`).join(", ")}.`;
   }

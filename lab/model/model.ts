@@ -4,7 +4,7 @@
  */
 
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { checkOptions, LabError, unknownName } from "../errors.js";
+import { checkOptions, LabError, nearest } from "../errors.js";
 import { type HookPoint, hookPoints } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
@@ -88,7 +88,9 @@ const rows: readonly LogitRows[] = ["all", "last", "none"];
 function logitRows(given: string | undefined): LogitRows {
   if (given === undefined) return "all";
   if ((rows as readonly string[]).includes(given)) return given as LogitRows;
-  throw unknownName("invalid-option", "value of logits", String(given), rows);
+  const near = nearest(String(given), rows);
+  const hint = near ? `. Did you mean "${near}"?` : "";
+  throw new LabError("invalid-option", `logits must be "all", "last" or "none", received "${given}"${hint}`);
 }
 
 /** What measures and sweeps need of a view beside its public face. */

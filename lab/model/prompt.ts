@@ -2,7 +2,7 @@
  * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { LabError, unknownName } from "../errors.js";
+import { LabError, nearest } from "../errors.js";
 import type { Checked } from "../literals.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
@@ -71,7 +71,9 @@ function toTokens<R extends string>(prompt: Prompt<R>, tokenizer: () => Tokenize
       );
     }
     if (!["system", "user", "assistant"].includes(role)) {
-      throw unknownName("invalid-option", `role of message ${i}`, role, ["system", "user", "assistant"]);
+      const near = nearest(role, ["system", "user", "assistant"]);
+      const hint = near ? `. Did you mean "${near}"?` : "";
+      throw new LabError("invalid-option", `role of message ${i} must be system, user or assistant, received "${role}"${hint}`);
     }
   });
   return encodeWhole(vocabulary, vocabulary.template(prompt as unknown as readonly Message[]));
