@@ -238,6 +238,102 @@ export const plain: readonly Program[] = [
     ],
     gives: "null",
   },
+  {
+    name: "records that differ",
+    cells: ['const pts = [{ x: 1, y: 2 }]; pts.push({ x: 3, y: 4, label: "a" }); pts.push({ x: 5 }); pts[1].label'],
+    gives: "'a'",
+  },
+  { name: "settings that grow", cells: ["let cfg = { lr: 1 }; cfg = { ...cfg, steps: 5 }; cfg.steps + cfg.lr"], gives: "6" },
+  {
+    name: "rows of a name and a number",
+    cells: [
+      'const rows2 = [["a", 1.25], ["b", 2]]; rows2.sort((a, b) => b[1] - a[1]); rows2.map(([name, n]) => name.padEnd(2) + n.toFixed(1)).join()',
+    ],
+    gives: "'b 2.0,a 1.3'",
+  },
+  {
+    name: "a map from such rows",
+    cells: ['const byName = new Map([["a", 1], ["b", 2]].map((r) => r)); byName.get("b") * 2 + Math.sqrt([["c", 4]][0][1])'],
+    gives: "6",
+  },
+  {
+    name: "an object's entries, sorted",
+    cells: ["const hist = {}; hist.a = 1; hist.b = 3; Object.entries(hist).sort((x, y) => y[1] - x[1])[0]"],
+    gives: "[ 'b', 3 ]",
+  },
+  { name: "numbers spread into a function of two", cells: ["const pair = [2, 5]; Math.pow(...pair)"], gives: "32" },
+  {
+    name: "typed arrays in JSON",
+    cells: ["JSON.stringify({ a: new Float32Array(2) }, (k, v) => (ArrayBuffer.isView(v) ? Array.from(v) : v))"],
+    gives: `'{"a":[0,0]}'`,
+  },
+  { name: "an error with a code", cells: ['const err = new Error("x"); err.code = "E"; err.code'], gives: "'E'" },
+  {
+    name: "settled promises",
+    cells: ["(await Promise.allSettled([Promise.resolve(1), Promise.reject(2)])).map((r) => r.value ?? r.reason)"],
+    gives: "[ 1, 2 ]",
+  },
+  { name: "a loose comparison", cells: ['let eq = 0; if ("5" == 5) eq = 1; eq'], gives: "1" },
+  { name: "a var declared again", cells: ['var again = 1; var again = "a"; again'], gives: "'a'" },
+  { name: "one value of two kinds", cells: ['const maybe = Math.random() > 2 ? 5 : "abc"; maybe.length'], gives: "3" },
+  {
+    name: "a default for an argument left out",
+    cells: ['function log(text, level) { level = level || "info"; return `${level}: ${text}` } log("a")'],
+    gives: "'info: a'",
+  },
+  {
+    name: "options of Node in an object",
+    cells: [
+      'const utf8 = { encoding: "utf8" }; require("fs").writeFileSync("y.txt", "a\\nb"); import { readFileSync as readText } from "fs"; readText("y.txt", utf8).split("\\n")',
+    ],
+    gives: "[ 'a', 'b' ]",
+  },
+  {
+    name: "a linked list",
+    cells: [
+      "class Chain { constructor() { this.head = null; this.size = 0 } add(v) { this.head = { v, next: this.head }; this.size++; return this } *[Symbol.iterator]() { let c = this.head; while (c) { yield c.v; c = c.next } } } [...new Chain().add(1).add(2)]",
+    ],
+    gives: "[ 2, 1 ]",
+  },
+  {
+    name: "a queue",
+    cells: [
+      "const queue = []; queue.push([0, 1]); let steps = 0; while (queue.length) { const [i, j] = queue.shift(); steps += j; if (i < 2) queue.push([i + 1, j]) } steps",
+    ],
+    gives: "3",
+  },
+  {
+    name: "a matrix filled row by row",
+    cells: ["const mat = []; for (let i = 0; i < 2; i++) { mat[i] = []; for (let j = 0; j < 2; j++) mat[i][j] = i * 2 + j } mat"],
+    gives: "[ [ 0, 1 ], [ 2, 3 ] ]",
+  },
+  {
+    name: "groups by reduce",
+    cells: [
+      "const parity = [1, 2, 3].reduce((acc, x) => ({ ...acc, [x % 2]: [...(acc[x % 2] || []), x] }), {}); parity[1].length",
+    ],
+    gives: "2",
+  },
+  {
+    name: "ranks given to records",
+    cells: ['const ranked = [{ n: "a" }, { n: "b" }].map((r, i) => { r.rank = i; return r }); ranked.at(-1).rank'],
+    gives: "1",
+  },
+  {
+    name: "a type with optional fields",
+    cells: [
+      "type Row3 = { a: number; b?: string }; const rows3: Row3[] = []; rows3.push({ a: 1, b: 'xy' })",
+      "rows3.find((r) => r.a > 0).b.length",
+    ],
+    gives: "2",
+  },
+  {
+    name: "how a slider stands, in a loop",
+    cells: [
+      'import { FloatSlider } from "sparselab/notebook"; const stands = []; for (const orientation of ["vertical", "horizontal"]) stands.push(new FloatSlider({ min: 0, max: 1, orientation }).orientation); stands',
+    ],
+    gives: "[ 'vertical', 'horizontal' ]",
+  },
 ];
 
 /** Programs on the bundled model. Each cell sees those of `model` above. */
@@ -415,6 +511,56 @@ export const lab: readonly Program[] = [
       'const wrong = "blocks.0.ffn." + "mdi"; let told = ""; try { await model.run("a", { capture: wrong }) } catch (e) { told = e.message.match(/Did you mean "[^"]*"/)[0] } told',
     ],
     gives: `'Did you mean "blocks.0.ffn.mid"'`,
+  },
+  {
+    name: "options of measure and sweep in objects",
+    cells: [
+      'const asked2 = { measure: ["kl", "sparsity"], reference: model, window: 64 }; const r5 = await measure(model, text, asked2); const over5 = { over: fatrelu(0, 1), on: text, measure: ["kl", "sparsity"], window: 64 }; const p5 = []; for await (const p of sweep(model, over5)) p5.push(p); plot.pareto(p5, "kl"); plot.sparsityByLayer(r5, ...p5); [r5.kl.mean, p5.length, p5[1].setting.t]',
+    ],
+    gives: "[ 0, 2, 1 ]",
+  },
+  {
+    name: "directions kept in an object",
+    cells: [
+      'const dirs = {}; for (const p of ["Once", "The cat"]) { const r = await model.run(p, { capture: "blocks.0.resid_post" }); dirs[p] = r.cache.get("blocks.0.resid_post").at({ token: -1 }) } dirs["Once"].sub(dirs["The cat"]).data.length === model.hidden',
+    ],
+    gives: "true",
+  },
+  {
+    name: "functions of one's own over a model",
+    cells: [
+      'function study(m, layer) { return m.run("Once", { capture: `blocks.${layer}.ffn.mid` }) } const st = await study(model, 0); st.cache.get("blocks.0.ffn.mid").dims',
+      'import type { Run, Tensor } from "sparselab"; function widths(r: Run, x: Tensor) { return [r.cache.hookPoints.length, x.dims.length] } widths(st, st.cache.get("blocks.0.ffn.mid"))',
+    ],
+    gives: "[ 1, 2 ]",
+  },
+  {
+    name: "points captured by a list of kinds",
+    cells: [
+      'const kinds = ["ffn.gate", "ffn.mid"]; const caps = kinds.map((k) => `blocks.*.${k}`); const rz = await model.run("Once", { capture: caps }); caps.map((c) => rz.cache.get(c).mean("token").size.layer === model.layers)',
+    ],
+    gives: "[ true, true ]",
+  },
+  {
+    name: "a threshold for each block",
+    cells: [
+      'const perBlock = Array.from({ length: model.layers }, (_, l) => 0.1 * l); model.with({ policy: { kind: "fatrelu", t: perBlock } }).policy.t.length === model.layers',
+    ],
+    gives: "true",
+  },
+  {
+    name: "views kept in an object",
+    cells: [
+      'const views = { dense: model.with({ strategy: "dense" }), exact: model.with({ strategy: "exact" }) }; const ppls = []; for (const [name, v] of Object.entries(views)) ppls.push((await v.run("Once upon a time")).perplexity); ppls[0] === ppls[1]',
+    ],
+    gives: "true",
+  },
+  {
+    name: "the likeliest tokens",
+    cells: [
+      '(await model.run("Once upon a")).logits.at({ token: -1 }).top(2).map(({ index, value }) => model.tokenizer.decode([index.vocab]).length > 0 && value > -1e9)',
+    ],
+    gives: "[ true, true ]",
   },
 ];
 
