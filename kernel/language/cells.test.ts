@@ -87,6 +87,7 @@ test("names of a cell that failed its check are any for later cells, and using o
   expect(body).toContain('throw new ReferenceError("lost is not defined: cell 7, which declares it, failed its check")');
   expect(body).toContain('throw new ReferenceError("gone is not defined: cell 7, which declares it, failed its check")');
   expect(body).toContain('__sparselab__.result("cell 1", typeof lost)');
+  js("let inside: gone.Type<1>; let alias: Thing;");
   // A name with an earlier meaning keeps it.
   expect(evalue("kept.toFixed()")).toContain("Property 'toFixed' does not exist on type 'string'");
   // Once it is declared, it is what it is declared as, and only wrong where it is wrong.
@@ -120,6 +121,7 @@ test("// @strict holds from its cell on, for all, until the notebook starts anew
   js("const begun = []; let best = null; best = { t: 1 }; best.t");
   expect(evalue("// @strict\nlet wrong: number = ''")).toContain("not assignable");
   js("let best2 = null; best2 = { t: 1 }; try { null } catch (e) { e.message }");
+  js("let still = null; still = { t: 1 }; still.t;\n// @strict\nlet stillNot = null; stillNot = 1;");
   js("// a comment first\n// @strict\nconst fine: number = 1");
   expect(evalue("[1].find((x) => x > 0).toFixed()")).toContain("Object is possibly 'undefined'");
   expect(evalue("try { null } catch (e) { e.message }")).toContain("'e' is of type 'unknown'");

@@ -27,7 +27,8 @@ const GLOBAL = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:\?\?|\|
 /** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
 const ALLOWED = new Set([1202, 1379, 1380]);
 /** `// @strict`, alike. */
-const STRICT = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@strict\s*$/m;
+const STRICT = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@strict[ \t]*(?:[\r\n]|$)/;
+const NAMESPACE = new Set([2503, 2702, 2713]);
 /** A `// @ts-nocheck` among the comments at the top of a cell. */
 const UNCHECKED = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/;
 
@@ -101,6 +102,11 @@ export class Cells {
           errors = program.getSemanticDiagnostics(file).filter(isError);
         }
         errors = standing(errors, program, this.#expandos);
+      }
+      if (failed.size) {
+        // `ts.Node`, of an import that failed: whatever it is, it is not there as a namespace.
+        const used = (d: ts.Diagnostic): string => file.text.slice(d.start, (d.start ?? 0) + (d.length ?? 0));
+        errors = errors.filter((d) => !(NAMESPACE.has(d.code) && failed.has(used(d))));
       }
       if (errors.length) {
         const wording = (d: ts.Diagnostic): string | undefined => wordingOf(d, program, this.#unassigned);

@@ -289,6 +289,11 @@ export const plain: readonly Program[] = [
     gives: "[ 'a', 'b' ]",
   },
   {
+    name: "an assertion function without a type",
+    cells: ['const { ok } = await import("node:assert"); ok(true); "fine"'],
+    gives: "'fine'",
+  },
+  {
     name: "a linked list",
     cells: [
       "class Chain { constructor() { this.head = null; this.size = 0 } add(v) { this.head = { v, next: this.head }; this.size++; return this } *[Symbol.iterator]() { let c = this.head; while (c) { yield c.v; c = c.next } } } [...new Chain().add(1).add(2)]",
