@@ -23,16 +23,18 @@ type Dims<S extends string> = S extends `blocks.${string}.ffn.${"gate_pre" | "ga
   : S extends "logits"
     ? ["token", "vocab"]
     : ["token", "hidden"];
-/** The axes of a captured point. With `*` or a range, the first axis is the layer. */
-export type HookDims<S extends string> = S extends `blocks.${infer L}.${string}`
-  ? L extends "*" | `${number}-${number}`
-    ? ["layer", ...Dims<S>]
+/** The axes of a captured point. With `*` or a range, the first axis is the layer. Of a plain string nothing is known: any axes. */
+export type HookDims<S extends string> = S extends HookPoint
+  ? S extends `blocks.${infer L}.${string}`
+    ? L extends "*" | `${number}-${number}`
+      ? ["layer", ...Dims<S>]
+      : Dims<S>
     : Dims<S>
-  : Dims<S>;
-/** What `get` takes: a captured name, or one layer of a captured range. */
-export type Gettable<S extends string> =
-  | S
-  | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never);
+  : readonly string[];
+/** What `get` takes: a captured name, or one layer of a captured range. Where a plain string was captured, any name. */
+export type Gettable<S extends string> = S extends HookPoint
+  ? S | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never)
+  : HookPoint;
 
 /** The points of one block, in the order in which they are computed. */
 export const blockHooks: readonly BlockHook[] = [

@@ -6,12 +6,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { LabError } from "./errors.js";
+import type { Checked, Loose } from "./literals.js";
 import { floatText } from "./policy/policy.js";
 import { received } from "./received.js";
 import type { Values } from "./tensor.js";
 
+type SavePath = `${string}.${"json" | "csv"}`;
+
 /** Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder. */
-export async function save(path: `${string}.${"json" | "csv"}`, value: object): Promise<void> {
+export async function save<const S extends Loose<SavePath>>(path: Checked<S, SavePath>, value: object): Promise<void> {
   if (typeof path !== "string") throw new LabError("invalid-option", `save needs the path of a file, received ${received(path)}`);
   const kind = extname(path).toLowerCase();
   if (kind === ".npz" || kind === ".gguf")

@@ -6,6 +6,7 @@
 
 import { type Displayable, displaySymbol, type MimeBundle } from "./display.js";
 import { checkOptions, LabError, unknownName } from "./errors.js";
+import type { Checked, IsPlain, Loose } from "./literals.js";
 import { received } from "./received.js";
 import { shapeText, tensorHtml, tensorText } from "./tensor-display.js";
 
@@ -15,14 +16,20 @@ export type Init<D extends readonly string[]> = number extends D["length"]
   : D extends readonly [...infer I extends string[], string]
     ? I
     : [];
-/** The axes of D without those named K. */
+/** The axes of D without those named K. Where K is a plain string, any axes may be left. */
 export type Without<D extends readonly string[], K extends string> = number extends D["length"]
   ? readonly string[]
-  : D extends readonly [infer H extends string, ...infer T extends string[]]
-    ? H extends K
-      ? Without<T, K>
-      : [H, ...Without<T, K>]
-    : [];
+  : IsPlain<K> extends true
+    ? readonly string[]
+    : Remaining<D, K>;
+type Remaining<D extends readonly string[], K extends string> = D extends readonly [
+  infer H extends string,
+  ...infer T extends string[],
+]
+  ? H extends K
+    ? Remaining<T, K>
+    : [H, ...Remaining<T, K>]
+  : [];
 /** Values with named axes: what the operations of a tensor take. */
 export interface Values<D extends readonly string[] = readonly string[]> {
   readonly data: Float32Array;
@@ -34,15 +41,15 @@ export interface Tensor<D extends readonly string[] = readonly string[]> extends
   /** Fixes axes, negative from the end: `x.at({ layer: 3, token: -1 })`. A view where the rest is contiguous, else a copy. */
   at<const I extends Partial<Record<D[number], number>>>(index: I): Tensor<Without<D, keyof I & string>>;
   /** Positions from <= i < to of an axis, negative from the end. A view on the first axis, else a copy. */
-  slice(axis: D[number], from: number, to?: number): Tensor<D>;
-  mean<const A extends D[number]>(axis: A): Tensor<Without<D, A>>;
+  slice<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>, from: number, to?: number): Tensor<D>;
+  mean<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** The largest value; NaN where there is a NaN. */
-  max<const A extends D[number]>(axis: A): Tensor<Without<D, A>>;
+  max<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** The first position of the largest value (of the first NaN where there is one). */
-  argmax<const A extends D[number]>(axis: A): Tensor<Without<D, A>>;
-  sum<const A extends D[number]>(axis: A): Tensor<Without<D, A>>;
+  argmax<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
+  sum<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** Euclidean length along an axis. */
-  norm<const A extends D[number]>(axis: A): Tensor<Without<D, A>>;
+  norm<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** The k largest values with their places, best first; equal values in the order of their places, NaN before all. */
   top(k: number): readonly { readonly index: Readonly<Record<D[number], number>>; readonly value: number }[];
   map(fn: (value: number) => number): Tensor<D>;

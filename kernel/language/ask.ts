@@ -104,10 +104,12 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   let named = start + at;
   let info = service.getQuickInfoAtPosition(draft, named);
   if (!info && at > 0) info = service.getQuickInfoAtPosition(draft, --named);
+  const declared = declaredEarlier(cells, named, start);
   let signature = info && ts.displayPartsToString(info.displayParts);
   if (signature === "any") signature = undefined; // A name that TypeScript does not know.
-  let text = ts.displayPartsToString([...(info?.documentation ?? [])]);
-  let tags = info?.tags;
+  const commented = declared === undefined ? info : service.getQuickInfoAtPosition(draft, declared);
+  let text = ts.displayPartsToString([...(commented?.documentation ?? [])]);
+  let tags = commented?.tags;
   if (!info) {
     // Inside the parentheses of a call: the function being called.
     const help = service.getSignatureHelpItems(draft, start + at, undefined);
@@ -138,7 +140,7 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   const tagLines = (tags ?? []).map((t) =>
     [`@${t.name}`, ts.displayPartsToString([...(t.text ?? [])])].filter(Boolean).join(" "),
   );
-  const extra = detail > 0 ? definitionText(cells, start + at) : undefined;
+  const extra = detail > 0 ? definitionText(cells, declared ?? start + at) : undefined;
   const plain = [signature, text, tagLines.join("\n"), extra].filter(Boolean).join("\n\n");
   const markdown = [
     `\`\`\`typescript\n${signature}\n\`\`\``,
@@ -149,6 +151,20 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
     .filter(Boolean)
     .join("\n\n");
   return { status: "ok", found: true, data: { "text/plain": plain, "text/markdown": markdown }, metadata: {} };
+}
+
+/**
+ * Of a variable of an earlier cell, which the draft's first line declares by its type, the place there that names the cell's own declaration:
+ * that one has the comment.
+ */
+function declaredEarlier(cells: Cells, at: number, start: number): number | undefined {
+  const { service, draft } = cells.compiler;
+  const [definition] = service.getDefinitionAtPosition(draft, at) ?? [];
+  if (!definition || definition.fileName !== draft || definition.textSpan.start >= start) return undefined;
+  const text = cells.compiler.program().getSourceFile(draft)!.text;
+  const { start: from, length } = definition.textSpan;
+  const typed = /^: typeof \w+\./.exec(text.slice(from + length, start));
+  return typed ? from + length + typed[0].length : undefined;
 }
 
 /** Where the name was declared, in at most thirty lines: for the greater detail level. */

@@ -74,3 +74,89 @@ test("more cells than there are slots, and names that come through many of them"
   expect(evalue("link139.m")).toBe("Property 'm' does not exist on type '{ n: number; }'.");
   cells.reset();
 });
+
+test("names of a cell that failed its check are any for later cells, and using one says which cell failed", () => {
+  cells.reset();
+  const bad =
+    "const lost: number = 'a'; class Thing {} interface Shape<T> { t: T } import { gone } from 'no-such-package'; let kept = 1;";
+  js("let kept = 'before'");
+  expect(cells.check(bad, "cell 7")).toHaveProperty("failure");
+  const body = js(
+    "const again = lost.anything.at(3); function later(s: Shape<string>) { return { lost, s, q: gone() } } new Thing(); typeof lost;",
+  );
+  expect(body).toContain('throw new ReferenceError("lost is not defined: cell 7, which declares it, failed its check")');
+  expect(body).toContain('throw new ReferenceError("gone is not defined: cell 7, which declares it, failed its check")');
+  expect(body).toContain('__sparselab__.result("cell 1", typeof lost)');
+  js("let inside: gone.Type<1>; let alias: Thing;");
+  // A name with an earlier meaning keeps it.
+  expect(evalue("kept.toFixed()")).toContain("Property 'toFixed' does not exist on type 'string'");
+  // Once it is declared, it is what it is declared as, and only wrong where it is wrong.
+  js("const lost = 5");
+  expect(js("lost.toFixed()")).toContain("lost.toFixed()");
+  expect(evalue("lost.anything")).toContain("Property 'anything' does not exist on type '5'");
+  cells.reset();
+  expect(evalue("gone")).toContain("Cannot find name 'gone'");
+});
+
+test("a cell that is no TypeScript at all leaves its names, too; what everybody has stays what it is", () => {
+  cells.reset();
+  expect(cells.check("const half = (1; const process = 2; class Map {", "cell 2")).toHaveProperty("failure");
+  expect(js("half + 1")).toContain("cell 2, which declares it, failed its check");
+  expect(evalue("process.nothing; new Map().nothing")).toContain("Property 'nothing' does not exist on type");
+  cells.reset();
+});
+
+test("a cell that failed while it ran says so where its name is not found", () => {
+  cells.reset();
+  js("const model = { a: 1 }");
+  cells.revert(["model"]);
+  expect(evalue("model.a")).toBe("Cannot find name 'model'. cell 1 declares it, but failed before it came to that line.");
+  js("const model = { a: 1 }");
+  js("model.a");
+  cells.reset();
+});
+
+test("// @strict holds from its cell on, for all, until the notebook starts anew; not where its cell fails", () => {
+  cells.reset();
+  js("const begun = []; let best = null; best = { t: 1 }; best.t");
+  expect(evalue("// @strict\nlet wrong: number = ''")).toContain("not assignable");
+  js("let best2 = null; best2 = { t: 1 }; try { null } catch (e) { e.message }");
+  js("let still = null; still = { t: 1 }; still.t;\n// @strict\nlet stillNot = null; stillNot = 1;");
+  js("// a comment first\n// @strict\nconst fine: number = 1");
+  expect(evalue("[1].find((x) => x > 0).toFixed()")).toContain("Object is possibly 'undefined'");
+  expect(evalue("try { null } catch (e) { e.message }")).toContain("'e' is of type 'unknown'");
+  expect(evalue("class A { constructor(x: number) { this.x = x } }")).toContain("Property 'x' does not exist on type 'A'");
+  expect(evalue("(x) => x")).toContain("implicitly has an 'any' type");
+  cells.reset();
+  js("[1].find((x) => x > 0).toFixed(); (x) => x");
+});
+
+test("a reference in a cell's first lines counts; not where its cell fails", () => {
+  cells.reset();
+  expect(evalue("let d: HTMLElement")).toContain("Cannot find name 'HTMLElement'");
+  expect(evalue('/// <reference lib="dom" />\nlet d: HTMLElement = 5')).toContain("not assignable to type 'HTMLElement'");
+  expect(evalue("let d: HTMLElement")).toContain("Cannot find name 'HTMLElement'");
+  js('/// <reference lib="dom" />\nlet d: HTMLElement; d?.title');
+  js("d?.offsetWidth; let other: HTMLCanvasElement;");
+  cells.reset();
+});
+
+test("a constant is narrowed in a closure of a later cell; a literal one is still where a variable starts", () => {
+  cells.reset();
+  js('// @strict\nconst v = Math.random() < 2 ? 1 : ("a" as string | number); const o: { q?: { r: number } } = {};');
+  js('if (typeof v === "number") [1].map((x) => x + v.toFixed().length)');
+  js("if (o.q) { const q = o.q; [1].map(() => q.r) }");
+  expect(evalue("[1].map((x) => x + v.toFixed().length)")).toContain(
+    "Property 'toFixed' does not exist on type 'string | number'",
+  );
+  expect(evalue("v = 2")).toContain("Cannot assign to 'v' because it is a constant");
+  js(
+    "const start = 0; const name = 'a'; const tag = Symbol('t'); const either = Math.random() < 2 ? 'x' : 'y'; const twice = (x: number) => 2 * x;",
+  );
+  js(
+    "let i = start; i = 5; let n = name; n = 'b'; let e = either; e = 'z'; const keyed = { [tag]: 1 }; keyed[tag].toFixed(); twice(1);",
+  );
+  js("const A = { of: (x: A) => x }; type A = { a: number };");
+  js("A.of({ a: 1 } satisfies A)");
+  cells.reset();
+});

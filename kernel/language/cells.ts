@@ -8,9 +8,13 @@ import ts = require("typescript");
 import type { CheckReply } from "../messages.js";
 import { Compiler, HUB, slotName } from "./compiler.js";
 import { diagnosticsFailure } from "./diagnostics.js";
+import { declareAny } from "./failed.js";
+import { assignedFields } from "./fields.js";
 import { cellNames, type Declared, parseCell } from "./names.js";
 import { rewriteCell } from "./rewrite.js";
-import { cellName, runtimeName } from "./shadow.js";
+import { cellName, isGlobal, runtimeName } from "./shadow.js";
+import { Expandos, type Resolver, standing } from "./tolerance.js";
+import { wordingOf } from "./wording.js";
 
 /** What a name means now, and the cell that gave it this meaning. */
 interface Meaning {
@@ -19,8 +23,12 @@ interface Meaning {
 }
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
+const GLOBAL = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:\?\?|\|\|)?=(?!=)/gu;
 /** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
 const ALLOWED = new Set([1202, 1379, 1380]);
+/** `// @strict`, alike. */
+const STRICT = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@strict[ \t]*(?:[\r\n]|$)/;
+const NAMESPACE = new Set([2503, 2702, 2713]);
 /** A `// @ts-nocheck` among the comments at the top of a cell. */
 const UNCHECKED = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/;
 
@@ -29,6 +37,14 @@ export class Cells {
   readonly #names = new Map<string, Meaning>();
   /** Cells in the program, with the cells that each refers to. */
   readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean }>();
+  /** Names that only cells declare which failed their check, and the last such cell. */
+  readonly #failed = new Map<string, string>();
+  /** Names of cells that failed before they came to these names' lines, and the last such cell. */
+  readonly #unassigned = new Map<string, string>();
+  readonly #expandos = new Expandos();
+  /** `globalThis.x = …`: what cells made global. */
+  readonly #globals = new Set<string>();
+  #label = "";
   /** What the last checked cell's names meant before it. */
   #before = new Map<string, Meaning | undefined>();
 
@@ -39,39 +55,97 @@ export class Cells {
   /** Checks a cell and makes it ready to run; its names are known from here on. */
   check(code: string, label: string): CheckReply {
     this.#before = new Map();
+    this.#label = label;
     const alone = parseCell(code);
+    const { strict, references } = this.compiler;
+    const reply = this.#check(alone, code, label);
+    if ("failure" in reply) {
+      // What the cell asked of the compiler is not to be for the others, either.
+      this.compiler.strict = strict;
+      this.compiler.references = references;
+      this.#rememberFailed(alone, label);
+    }
+    return reply;
+  }
+
+  #check(alone: ts.SourceFile, code: string, label: string): CheckReply {
     const syntax = (alone as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
     if (syntax.length) return { failure: diagnosticsFailure(syntax, code, label, 0) };
     const refusal = refused(alone);
     if (refusal) return { failure: diagnosticsFailure([refusal], code, label, 0) };
 
-    const { names, live, augments } = cellNames(alone);
+    if (STRICT.test(code)) this.compiler.strict = true;
+    this.#refer(alone);
+    const { names, live, consts, augments } = cellNames(alone);
     const slot = this.compiler.take();
     const words = new Set(code.match(WORD));
-    const { header, refersTo } = this.#header((name) => words.has(name) && !names.has(name));
+    const { header, refersTo, failed } = this.#header((name) => words.has(name) && !names.has(name));
     const path = this.compiler.slotPath(slot);
     const start = header.length + 1;
     const already = exported(alone);
     const exports = [...names.keys()].filter((n) => !already.has(n)).join(", ");
-    this.compiler.write(path, `${header}\n${code}\nexport { ${exports} };`);
+    const text = `${header}\n${code}\nexport { ${exports} };`;
+    this.compiler.write(path, text);
     this.compiler.clearDraft();
     const variables = new Set([...live].map(runtimeName));
     let ready = false;
     try {
-      const program = this.compiler.program();
-      const file = program.getSourceFile(path)!;
-      const errors = UNCHECKED.test(code) ? [] : program.getSemanticDiagnostics(file).filter(isError);
-      if (errors.length) return { failure: diagnosticsFailure(errors, code, label, start) };
-      const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables });
+      let program = this.compiler.program();
+      let file = program.getSourceFile(path)!;
+      let errors = UNCHECKED.test(code) ? [] : program.getSemanticDiagnostics(file).filter(isError);
+      if (errors.length && !this.compiler.strict) {
+        const fields = assignedFields(errors, file);
+        if (fields) {
+          this.compiler.write(path, `${text} ${fields}`);
+          program = this.compiler.program();
+          file = program.getSourceFile(path)!;
+          errors = program.getSemanticDiagnostics(file).filter(isError);
+        }
+        errors = standing(errors, program, this.#expandos);
+      }
+      if (failed.size) {
+        // `ts.Node`, of an import that failed: whatever it is, it is not there as a namespace.
+        const used = (d: ts.Diagnostic): string => file.text.slice(d.start, (d.start ?? 0) + (d.length ?? 0));
+        errors = errors.filter((d) => !(NAMESPACE.has(d.code) && failed.has(used(d))));
+      }
+      if (errors.length) {
+        const wording = (d: ts.Diagnostic): string | undefined => wordingOf(d, program, this.#unassigned);
+        return { failure: diagnosticsFailure(errors, code, label, start, wording) };
+      }
+      for (const [, name] of code.matchAll(GLOBAL)) if (!isGlobal(name!)) this.#globals.add(name!);
+      const narrowed = narrowable(program, file, consts);
+      const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables, failed });
       ready = true;
       this.#cells.set(slot, { refersTo, keep: augments });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
-      for (const [name, declared] of names) this.#names.set(name, { cell: slot, declared });
+      for (const [name, declared] of names) {
+        this.#names.set(name, { cell: slot, declared: narrowed.has(name) ? { kind: "narrowed" } : declared });
+        this.#failed.delete(name);
+        this.#unassigned.delete(name);
+      }
       this.#sweep();
       return { cell: { label, js, map, code, names: [...variables] } };
     } finally {
       if (!ready) this.compiler.release(slot);
     }
+  }
+
+  /** Takes over what stands above the cell's first statement: `/// <reference lib="dom" />`. It holds for the whole program. */
+  #refer(alone: ts.SourceFile): void {
+    const all = new Set(this.compiler.references.split("\n").filter(Boolean));
+    for (const { fileName } of alone.libReferenceDirectives) all.add(`/// <reference lib="${fileName}" />`);
+    for (const { fileName } of alone.typeReferenceDirectives) all.add(`/// <reference types="${fileName}" />`);
+    for (const { fileName } of alone.referencedFiles) all.add(`/// <reference path="${fileName}" />`);
+    this.compiler.references = [...all].map((line) => `${line}\n`).join("");
+  }
+
+  /** The names of a cell that failed its check, but for those that mean something without it. */
+  #rememberFailed(alone: ts.SourceFile, label: string): void {
+    const names = [...cellNames(alone).names.keys()].filter((n) => n && !this.#names.has(n) && !isGlobal(n));
+    if (!names.length) return;
+    const checker = this.compiler.program().getTypeChecker() as unknown as Resolver;
+    const any = ts.SymbolFlags.Value | ts.SymbolFlags.Type | ts.SymbolFlags.Namespace;
+    for (const name of names) if (!checker.resolveName(name, undefined, any, false)) this.#failed.set(name, label);
   }
 
   /** The cell failed before it came to these variables: they mean what they meant before it. */
@@ -83,7 +157,7 @@ export class Cells {
     for (const name of names) {
       const before = this.#before.get(name);
       if (before) this.#names.set(name, before);
-      else this.#names.delete(name);
+      else if (this.#names.delete(name)) this.#unassigned.set(name, this.#label);
     }
   }
 
@@ -95,6 +169,11 @@ export class Cells {
   reset(): void {
     this.#names.clear();
     this.#before.clear();
+    this.#failed.clear();
+    this.#unassigned.clear();
+    this.#globals.clear();
+    this.compiler.strict = false;
+    this.compiler.references = "";
     this.#sweep();
   }
 
@@ -110,16 +189,26 @@ export class Cells {
   }
 
   /** One line that brings earlier names in. Whatever it brings, it imports the hub and nothing else. */
-  #header(wanted: (name: string) => boolean): { header: string; refersTo: Set<number> } {
+  #header(wanted: (name: string) => boolean): {
+    header: string;
+    refersTo: Set<number>;
+    failed: ReadonlyMap<string, string>;
+  } {
     const refersTo = new Set<number>();
-    const lines: string[] = [];
+    const failed = new Map([...this.#failed].filter(([name]) => wanted(name)));
+    const lines = [...failed.keys()].map(declareAny);
+    for (const name of this.#globals)
+      if (wanted(name) && !this.#names.has(name) && !failed.has(name)) lines.push(`declare var ${name}: any;`);
     for (const [name, { cell, declared }] of this.#names) {
       if (!wanted(name)) continue;
       refersTo.add(cell);
       const there = `${slotName(cell)}.${name}`;
-      lines.push(declared.kind === "variable" ? `declare let ${name}: typeof ${there};` : `import ${name} = ${there};`);
+      if (declared.kind === "variable") lines.push(`declare let ${name}: typeof ${there};`);
+      else if (declared.kind === "narrowed") lines.push(`declare const ${name}: typeof ${there};`);
+      else lines.push(`import ${name} = ${there};`);
     }
-    return { header: `import { ${[...refersTo].map(slotName).join(", ")} } from "${HUB}"; ${lines.join(" ")}`, refersTo };
+    const header = `import { ${[...refersTo].map(slotName).join(", ")} } from "${HUB}"; ${lines.join(" ")}`;
+    return { header, refersTo, failed };
   }
 
   /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
@@ -142,6 +231,29 @@ export class Cells {
 }
 
 const isError = (d: ts.Diagnostic): boolean => d.category === ts.DiagnosticCategory.Error && !ALLOWED.has(d.code);
+
+/**
+ * The constants that later cells must see as constants and not as imports, since TypeScript forgets in a function what an import was narrowed
+ * to. A constant that is one literal (`const n = 0`) stays an import: declared by its type, `let i = n` would be 0 for ever.
+ */
+function narrowable(program: ts.Program, file: ts.SourceFile, consts: ReadonlySet<string>): Set<string> {
+  if (!consts.size) return new Set();
+  const checker = program.getTypeChecker();
+  const isFresh = (type: ts.Type): boolean =>
+    type.isUnion()
+      ? type.types.some(isFresh)
+      : (type as ts.LiteralType).freshType === type || (type.flags & ts.TypeFlags.UniqueESSymbol) !== 0;
+  const isOnlyFunction = (type: ts.Type): boolean => !type.isUnion() && type.getCallSignatures().length > 0;
+  const locals = (file as unknown as { locals?: ReadonlyMap<string, ts.Symbol> }).locals;
+  const found = new Set<string>();
+  for (const name of consts) {
+    const symbol = locals?.get(name);
+    if (!symbol) continue;
+    const type = checker.getTypeOfSymbol(symbol);
+    if (!isFresh(type) && !isOnlyFunction(type)) found.add(name);
+  }
+  return found;
+}
 
 /** Names the cell exports by a modifier of its own. */
 function exported(file: ts.SourceFile): Set<string> {

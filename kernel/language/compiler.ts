@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import ts = require("typescript");
 
 import { GLOBAL_TYPES } from "./globals.js";
+import { followsNode, textForNode, webAssemblyTypes } from "./node-lib.js";
 
 const own = createRequire(import.meta.url);
 /** The folder of compiled code: this file is `dist/kernel/language/compiler.js`. */
@@ -24,6 +25,28 @@ const OWN_TYPES: Readonly<Record<string, string>> = {
   sparselab: join(dist, "lab/index.d.ts"),
   "sparselab/notebook": join(dist, "kernel/notebook/index.d.ts"),
   tslab: join(dist, "kernel/engine/tslab.d.ts"),
+};
+
+/** TypeScript's own `strict`, which a cell asks for by `// @strict`. */
+const STRICT: ts.CompilerOptions = {
+  strict: true,
+  strictNullChecks: true,
+  strictPropertyInitialization: true,
+  useUnknownInCatchVariables: true,
+  noImplicitAny: true,
+  noImplicitThis: true,
+};
+/**
+ * A cell is a scratch pad: what is only begun (`const xs = []`, `let best = null`) has no type that could be held against it yet.
+ * (noImplicitAny with its errors dropped is no way: under it `let best = null` is null for good where a closure assigns it.)
+ */
+const SCRATCH_PAD: ts.CompilerOptions = {
+  strict: true,
+  strictNullChecks: false,
+  strictPropertyInitialization: false,
+  useUnknownInCatchVariables: false,
+  noImplicitAny: false,
+  noImplicitThis: false,
 };
 
 const CELL = "__cell_";
@@ -38,7 +61,8 @@ export const slotName = (slot: number): string => `${CELL}${slot}`;
 
 export class Compiler {
   readonly #cwd: string;
-  readonly #options: ts.CompilerOptions;
+  #options: ts.CompilerOptions;
+  #references = "";
   readonly #virtual = new Map<string, { text: string; version: number }>();
   readonly #disk = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   #version = 0;
@@ -51,17 +75,16 @@ export class Compiler {
   constructor(cwd: string) {
     this.#cwd = cwd;
     this.#options = {
-      target: ts.ScriptTarget.ES2022,
+      target: ts.ScriptTarget.ES2024,
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       moduleDetection: ts.ModuleDetectionKind.Force,
       customConditions: ["node"],
-      lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+      // Of these, what the running Node has: `node-lib.ts`.
+      lib: ["lib.esnext.d.ts"],
       types: ["node"],
       typeRoots: [dirname(dirname(own.resolve("@types/node/package.json")))],
-      strict: true,
-      noImplicitAny: false,
-      noUncheckedIndexedAccess: false,
+      ...SCRATCH_PAD,
       skipLibCheck: true,
       esModuleInterop: true,
       resolveJsonModule: true,
@@ -71,12 +94,30 @@ export class Compiler {
       sourceMap: true,
       newLine: ts.NewLineKind.LineFeed,
     };
-    this.write(this.path("globals.d.ts"), GLOBAL_TYPES);
+    this.references = "";
     this.write(this.draft, EMPTY);
     // Read once, and kept while no cell imports it.
     this.write(this.path("keep.ts"), 'import "sparselab";');
     this.#grow(SLOTS);
     this.service = ts.createLanguageService(this.#host(), documents(cwd));
+  }
+
+  /** Whether TypeScript's `strict` holds, for the whole program: options belong to all files of it. */
+  get strict(): boolean {
+    return this.#options.strictNullChecks === true;
+  }
+  set strict(on: boolean) {
+    if (on !== this.strict) this.#options = { ...this.#options, ...(on ? STRICT : SCRATCH_PAD) };
+  }
+
+  /** `/// <reference lib="dom" />` and the like, a line each. */
+  get references(): string {
+    return this.#references;
+  }
+  set references(lines: string) {
+    this.#references = lines;
+    const own = /lib="(?:dom|webworker)"/.test(lines) ? "" : webAssemblyTypes();
+    this.write(this.path("globals.d.ts"), `${lines}${GLOBAL_TYPES}${own}`);
   }
 
   path(name: string): string {
@@ -176,7 +217,7 @@ export class Compiler {
         if (known?.version === now) return known.snapshot;
         const text = ts.sys.readFile(path);
         if (text === undefined) return undefined;
-        const snapshot = ts.ScriptSnapshot.fromString(text);
+        const snapshot = ts.ScriptSnapshot.fromString(followsNode(path) ? textForNode(text) : text);
         this.#disk.set(path, { version: now, snapshot });
         return snapshot;
       },

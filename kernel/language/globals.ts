@@ -15,4 +15,34 @@ declare function clearOutput(wait?: boolean): void;
 declare function input(prompt?: string): Promise<string>;
 /** As \`input\`, but what is typed is not seen. */
 declare function password(prompt?: string): Promise<string>;
+
+/* What JavaScript takes and TypeScript's own types refuse, or give back as unknown. */
+interface Array<T> {
+  fill(): this;
+}
+interface SetConstructor {
+  new (): Set<any>;
+}
+interface PromiseConstructor {
+  new (executor: (resolve: (value?: any) => void, reject: (reason?: any) => void) => void): Promise<any>;
+}
+interface ArrayBufferConstructor {
+  isView(value: any): value is ArrayBufferView & ArrayLike<any> & Iterable<any>;
+}
+interface Error {
+  code?: any;
+}
+interface JSON {
+  parse(text: Buffer, reviver?: (this: any, key: string, value: any) => any): any;
+}
+interface Response {
+  json(): Promise<any>;
+}
+interface Request {
+  json(): Promise<any>;
+}
+declare function parseInt(value: number, radix?: number): number;
+declare function parseFloat(value: number): number;
+declare function isNaN(value: string | Date): boolean;
+declare function isFinite(value: string | Date): boolean;
 `;

@@ -6,8 +6,11 @@ import ts = require("typescript");
 export type Declared =
   /** `let` or `var`: later cells may assign to it. */
   | { readonly kind: "variable" }
-  /** const, function, class, enum, namespace, import: `type` when it has no value (interface, type alias). */
-  | { readonly kind: "constant" | "type" };
+  /**
+   * const, function, class, enum, namespace, import: `type` when it has no value (interface, type alias). "narrowed": a const whose type
+   * later cells may narrow.
+   */
+  | { readonly kind: "constant" | "narrowed" | "type" };
 
 export interface CellNames {
   readonly names: ReadonlyMap<string, Declared>;
@@ -15,6 +18,8 @@ export interface CellNames {
   readonly live: ReadonlySet<string>;
   /** A top-level `using`, which cannot outlive its cell. */
   readonly using: ts.Node | undefined;
+  /** `const` variables. */
+  readonly consts: ReadonlySet<string>;
   /** The cell adds to global or foreign declarations (`declare global`, `declare module`). */
   readonly augments: boolean;
 }
@@ -24,7 +29,7 @@ export function parseCell(code: string): ts.SourceFile {
     "cell.ts",
     code,
     {
-      languageVersion: ts.ScriptTarget.ES2022,
+      languageVersion: ts.ScriptTarget.ES2024,
       // A cell is a module, also without import or export: that is what allows `await` at its top level.
       setExternalModuleIndicator: (file) => {
         (file as { externalModuleIndicator?: unknown }).externalModuleIndicator = true;
@@ -51,6 +56,8 @@ const isAmbient = (node: ts.Statement): boolean =>
 export function cellNames(file: ts.SourceFile): CellNames {
   const names = new Map<string, Declared>();
   const live = new Set<string>();
+  const consts = new Set<string>();
+  const types = new Set<string>();
   let using: ts.Node | undefined;
   let augments = false;
 
@@ -79,7 +86,10 @@ export function cellNames(file: ts.SourceFile): CellNames {
       if (isUsing(list)) using ??= s;
       const constant = (list.flags & ts.NodeFlags.Const) !== 0;
       for (const d of list.declarations) {
-        for (const n of bindingNames(d.name)) add(n, { kind: constant ? "constant" : "variable" }, ambient);
+        for (const n of bindingNames(d.name)) {
+          add(n, { kind: constant ? "constant" : "variable" }, ambient);
+          if (constant) consts.add(n);
+        }
       }
     } else if (ts.isFunctionDeclaration(s) || ts.isClassDeclaration(s)) {
       if (s.name) add(s.name.text, { kind: "constant" }, ambient);
@@ -89,12 +99,15 @@ export function cellNames(file: ts.SourceFile): CellNames {
       if (ts.isStringLiteral(s.name) || s.flags & ts.NodeFlags.GlobalAugmentation) augments = true;
       else add(s.name.text, { kind: hasValue(s) ? "constant" : "type" }, ambient);
     } else if (ts.isInterfaceDeclaration(s) || ts.isTypeAliasDeclaration(s)) {
+      types.add(s.name.text);
       add(s.name.text, { kind: "type" });
     } else {
       for (const n of nestedVars(s)) add(n, { kind: "variable" });
     }
   }
-  return { names, live, using, augments };
+  // A constant and a type of one name: both are meant.
+  for (const name of types) consts.delete(name);
+  return { names, live, using, consts, augments };
 }
 
 /** A namespace of nothing but types has no value. */

@@ -8,6 +8,7 @@
  */
 import ts = require("typescript");
 
+import { tellOfFailed } from "./failed.js";
 import { isVar } from "./names.js";
 import { cellName, renamedIn, runtimeName } from "./shadow.js";
 
@@ -22,10 +23,13 @@ export interface RewriteInput {
   readonly end: number;
   readonly label: string;
   readonly live: ReadonlySet<string>;
+  /** Names of cells that failed their check, and these cells. */
+  readonly failed: ReadonlyMap<string, string>;
 }
 
 export function rewriteCell(input: RewriteInput): { js: string; map: string } {
   const calls = { imports: 0 };
+  const told = input.failed.size ? [tellOfFailed(input.program, input.file, input.failed)] : [];
   let js = "";
   let map = "";
   input.program.emit(
@@ -36,7 +40,7 @@ export function rewriteCell(input: RewriteInput): { js: string; map: string } {
     },
     undefined,
     false,
-    { before: [callImports(input, calls)], after: [assignDeclarations(input.live, calls)] },
+    { before: [callImports(input, calls), ...told], after: [assignDeclarations(input.live, calls)] },
   );
   // One line stands before TypeScript's own: the engine starts counting at line 0.
   const body = js.slice(0, js.lastIndexOf("//# sourceMappingURL="));

@@ -18,6 +18,9 @@ const GLOBALS = new Set([
 ]);
 const SUFFIX = "$cell";
 
+/** Whether Node, or the kernel, gives every cell a value of this name. */
+export const isGlobal = (name: string): boolean => GLOBALS.has(name);
+
 /** The name of a cell's variable while it runs. */
 export function runtimeName(name: string): string {
   return GLOBALS.has(name) ? name + SUFFIX : name;

@@ -2,6 +2,7 @@
 
 import { notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
+import type { Checked, Loose } from "../literals.js";
 import type { Model } from "../model/model.js";
 import { insideOf } from "../model/model.js";
 import { checkFunction, checkSignal } from "../model/options.js";
@@ -14,9 +15,9 @@ import { shown } from "./report-display.js";
 import { Scores } from "./scores.js";
 import { walk } from "./walk.js";
 
-export interface MeasureOptions<M extends Measure> {
+export interface MeasureOptions<M extends string = Measure> {
   /** Which measures: sparsity, perplexity, kl, top1. */
-  measure: readonly M[];
+  measure: readonly Checked<M, Measure>[];
   /** kl and top1 compare with it; asking for them without it is an error. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window. BOS replaces its first token, no overlap, the second half is scored (255 of 512). Default: min(512, context). */
@@ -28,7 +29,15 @@ export interface MeasureOptions<M extends Measure> {
 }
 
 /** @throws LabError invalid-option (a text shorter than one window among others), out-of-memory, not-finite, aborted */
-export async function measure<const M extends Measure>(model: Model, on: Corpus, options: MeasureOptions<M>): Promise<Report<M>> {
+export async function measure<const M extends Loose<Measure>>(
+  model: Model,
+  on: Corpus,
+  options: MeasureOptions<M>,
+): Promise<Report<M>> {
+  return (await measured(model, on, options as unknown as MeasureOptions)) as unknown as Report<M>;
+}
+
+async function measured(model: Model, on: Corpus, options: MeasureOptions): Promise<Report<Measure>> {
   const inside = insideOf(model);
   if (typeof options !== "object" || options === null)
     throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
@@ -61,5 +70,5 @@ export async function measure<const M extends Measure>(model: Model, on: Corpus,
     ...scores.measures(wanted.measure),
     tokens: scores.tokens,
     provenance: policyOf(provenance, inside.setting.policy, scores.tokens),
-  }) as Report<M>;
+  }) as unknown as Report<Measure>;
 }

@@ -2,7 +2,8 @@
  * What a measurement gives back: plain records of numbers, each with where it came from. Definitions and formulas stand with each
  * measure in this folder.
  */
-import type { Policy } from "../policy/policy.js";
+import type { Known } from "../literals.js";
+import type { LoosePolicy, Policy, Setting } from "../policy/policy.js";
 
 export interface MeasureMap {
   /**
@@ -50,10 +51,14 @@ export interface Provenance {
   readonly version: string;
   readonly date: string;
 }
-export type Report<M extends Measure> = { readonly [K in M]: MeasureMap[K] } & {
+/** The measures asked for; where a plain string named one of them, every measure. */
+export type Report<M extends string> = { readonly [K in Known<M, Measure>]: MeasureMap[K] } & {
   /** Tokens of all windows that were measured. */
   readonly tokens: number;
   readonly provenance: Provenance;
 };
 /** One setting of a sweep; `done` is false while it runs. */
-export type Point<M extends Measure> = Report<M> & { readonly setting: Policy; readonly done: boolean };
+export type Point<M extends string, P extends LoosePolicy = Policy> = Report<M> & {
+  readonly setting: Setting<P>;
+  readonly done: boolean;
+};

@@ -3,14 +3,16 @@
  * never a zero that nobody calculated; values are those after interventions at that point.
  */
 import { LabError } from "../errors.js";
-import { type Gettable, type HookDims, type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
+import { type Gettable, type HookDims, type ParsedHook, parseHook } from "../hooks.js";
+import type { Checked, Loose } from "../literals.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 
-export interface Cache<S extends HookPoint> {
+export interface Cache<S extends string = string> {
   readonly hookPoints: readonly S[];
   readonly bytes: number;
-  get<const N extends Gettable<S>>(point: N): Tensor<HookDims<N>>;
+  /** A captured point, or one layer of a captured range: `run.cache.get("blocks.3.ffn.mid")`. */
+  get<const N extends Loose<Gettable<S>>>(point: Checked<N, Gettable<S>>): Tensor<HookDims<N>>;
 }
 
 export interface Captured {
@@ -19,11 +21,11 @@ export interface Captured {
   readonly data: Float32Array;
 }
 
-export function cacheOf<S extends HookPoint>(captures: readonly Captured[], rows: number, layers: number): Cache<S> {
+export function cacheOf<S extends string>(captures: readonly Captured[], rows: number, layers: number): Cache<S> {
   return Object.freeze({
     hookPoints: Object.freeze(captures.map(({ hook }) => hook.name as S)),
     bytes: captures.reduce((sum, { data }) => sum + data.byteLength, 0),
-    get<const N extends Gettable<S>>(point: N): Tensor<HookDims<N>> {
+    get<const N extends Loose<Gettable<S>>>(point: Checked<N, Gettable<S>>): Tensor<HookDims<N>> {
       return find(captures, point, rows, layers) as unknown as Tensor<HookDims<N>>;
     },
   });

@@ -5,6 +5,7 @@
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { HookPoint, ParsedHook } from "../hooks.js";
+import type { Checked } from "../literals.js";
 import { received } from "../received.js";
 import { largest } from "../tensor.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
@@ -17,8 +18,9 @@ import { type Run, runOf } from "./run.js";
 import { logSumExp, Sampler, type SamplingOptions } from "./sampler.js";
 import { StopText } from "./stop-text.js";
 
-export interface GenerateOptions<S extends HookPoint> extends SamplingOptions {
-  capture?: S | readonly S[];
+export interface GenerateOptions<S extends string = HookPoint> extends SamplingOptions {
+  /** Points to keep at every step, `blocks.*.ffn.mid` or a list of such names. */
+  capture?: Checked<S, HookPoint> | readonly Checked<S, HookPoint>[];
   /** Default: as many as the context holds. */
   maxTokens?: number;
   /** Texts that end the generation; they are not part of the text. */
@@ -30,7 +32,7 @@ export interface GenerateOptions<S extends HookPoint> extends SamplingOptions {
  * cache and sparsity are those of the forward pass whose logits chose `token` (for the first step: the prompt's last row), copied before
  * the step is yielded; the caches have one token.
  */
-export interface Step<S extends HookPoint = never> {
+export interface Step<S extends string = string> {
   readonly token: Token;
   /** Whole characters only: a piece that ends inside one waits for the next, as does what may begin a stop string. */
   readonly text: string;
@@ -42,7 +44,7 @@ export interface Step<S extends HookPoint = never> {
   readonly sparsity: Float32Array;
   readonly cache: Cache<S>;
 }
-export interface Generation<S extends HookPoint = never> extends AsyncIterable<Step<S>>, Displayable {
+export interface Generation<S extends string = string> extends AsyncIterable<Step<S>>, Displayable {
   /** The prompt's own pass, with its captures; its logits are the last row's. Starts the work. */
   readonly prompt: Promise<Run<S>>;
   /** The whole text; runs to the end what has not run yet. */
@@ -51,7 +53,7 @@ export interface Generation<S extends HookPoint = never> extends AsyncIterable<S
 
 const known = ["capture", "maxTokens", "temperature", "topK", "topP", "minP", "repeatPenalty", "seed", "stop", "signal"];
 
-export function generation<S extends HookPoint>(
+export function generation<S extends string>(
   inside: Inside,
   prompt: readonly Token[],
   options: GenerateOptions<S>,
@@ -92,7 +94,7 @@ interface Started {
 // A generation of which only the prompt was read still holds its cache: it goes when the generation is collected.
 const collected = new FinalizationRegistry<Program>((program) => program.close());
 
-class Writer<S extends HookPoint> implements Generation<S> {
+class Writer<S extends string> implements Generation<S> {
   readonly #inside: Inside;
   readonly #prompt: readonly Token[];
   readonly #work: Work;

@@ -8,6 +8,7 @@
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
+import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
@@ -18,30 +19,55 @@ export interface Where {
   readonly tokens?: readonly number[];
   readonly neurons?: readonly number[];
 }
-export type Intervention =
-  | { readonly at: HookPoint; readonly do: "zero"; readonly where?: Where }
-  | { readonly at: HookPoint; readonly do: "scale"; readonly by: number; readonly where?: Where }
+export type Intervention<At extends string = HookPoint> =
+  | { readonly at: At; readonly do: "zero"; readonly where?: Where }
+  | { readonly at: At; readonly do: "scale"; readonly by: number; readonly where?: Where }
   /** Row p of `with` stands for position p of the sequence; later positions are left alone. */
-  | { readonly at: HookPoint; readonly do: "replace"; readonly with: Tensor; readonly where?: Where }
+  | { readonly at: At; readonly do: "replace"; readonly with: Tensor; readonly where?: Where }
   | {
-      readonly at: HookPoint;
+      readonly at: At;
       readonly do: "add";
       readonly vector: Float32Array;
       readonly scale?: number;
       readonly where?: Where;
     };
 
+/** An intervention's record in which `at` and `do` may be plain strings. */
+export interface LooseIntervention {
+  readonly at: Loose<HookPoint>;
+  readonly do: Loose<Intervention["do"]>;
+  readonly by?: number;
+  readonly with?: Tensor;
+  readonly vector?: Float32Array;
+  readonly scale?: number;
+  readonly where?: Where;
+}
+/** I where it is an intervention as far as its literals say; else what an intervention is. */
+export type CheckedIntervention<I extends LooseIntervention> = I extends unknown
+  ? IsPlain<I["do"]> extends true
+    ? I["at"] extends Checked<I["at"], HookPoint>
+      ? I
+      : Intervention
+    : I extends Intervention<IsPlain<I["at"]> extends true ? string : HookPoint>
+      ? I
+      : Intervention
+  : never;
+
 /** Sets a point to zero, everywhere or where `where` says: `ablate("blocks.3.ffn.mid", { neurons: [17] })`. */
-export function ablate(at: HookPoint, where?: Where): Intervention {
-  return { at, do: "zero", ...(where === undefined ? {} : { where }) };
+export function ablate<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint>, where?: Where): Intervention {
+  return { at: at as HookPoint, do: "zero", ...(where === undefined ? {} : { where }) };
 }
 /** Adds a vector (times `scale`, default 1) at a point, to every token. */
-export function steer(at: HookPoint, vector: Float32Array, scale = 1): Intervention {
-  return { at, do: "add", vector, scale };
+export function steer<const S extends Loose<HookPoint>>(
+  at: Checked<S, HookPoint>,
+  vector: Float32Array,
+  scale = 1,
+): Intervention {
+  return { at: at as HookPoint, do: "add", vector, scale };
 }
 /** Puts the values of another run in place of this one's: `patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))`. */
-export function patch(at: HookPoint, from: Tensor, where?: Where): Intervention {
-  return { at, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
+export function patch<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint>, from: Tensor, where?: Where): Intervention {
+  return { at: at as HookPoint, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
 }
 
 /** A list of interventions as a view holds it. */
@@ -60,7 +86,7 @@ export const noInterventions: Interventions = { count: 0, native: [], names: [],
 const kinds = ["zero", "scale", "replace", "add"];
 
 /** One of them, checked. `source` and `axes` of the values of a vector or a tensor. */
-interface Checked {
+interface CheckedOne {
   readonly given: Omit<Intervention, "vector" | "with">;
   readonly source?: Float32Array;
   readonly axes?: { readonly dims: readonly string[]; readonly sizes: readonly number[] };
@@ -93,7 +119,7 @@ export function takeInterventions(list: unknown, info: NativeModelInfo): Interve
   };
 }
 
-function listed(given: Checked["given"], axes: Checked["axes"], values: NativeValues | undefined): Intervention {
+function listed(given: CheckedOne["given"], axes: CheckedOne["axes"], values: NativeValues | undefined): Intervention {
   if (!values) return given as Intervention;
   const copy = callingSync((addon) => addon.copyValues(values));
   return Object.freeze({
@@ -102,7 +128,7 @@ function listed(given: Checked["given"], axes: Checked["axes"], values: NativeVa
   }) as Intervention;
 }
 
-function check(one: unknown, i: number, info: NativeModelInfo): Checked {
+function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
   if (typeof one !== "object" || one === null || Array.isArray(one)) {
     throw new LabError(
       "invalid-option",
@@ -134,9 +160,9 @@ function check(one: unknown, i: number, info: NativeModelInfo): Checked {
   const made = (
     record: object,
     what: Pick<NativeIntervention, "kind"> & Partial<Pick<NativeIntervention, "factor">>,
-    rest: Pick<Checked, "source" | "axes"> = {},
-  ): Checked => ({
-    given: Object.freeze({ ...given, ...record }) as Checked["given"],
+    rest: Pick<CheckedOne, "source" | "axes"> = {},
+  ): CheckedOne => ({
+    given: Object.freeze({ ...given, ...record }) as CheckedOne["given"],
     ...rest,
     ...(touches && { native: { ...native, ...what } }),
   });
@@ -223,7 +249,7 @@ function replacement(
   hook: ParsedHook,
   width: number,
   tokens: readonly number[] | undefined,
-): Required<Pick<Checked, "source" | "axes">> {
+): Required<Pick<CheckedOne, "source" | "axes">> {
   const dims = [...(hook.ranged ? ["layer"] : []), "token", hook.width];
   const { data, dims: its, size } = (given ?? {}) as Partial<Tensor>;
   const layers = hook.to - hook.from;

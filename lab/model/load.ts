@@ -2,14 +2,15 @@
 import { resolve } from "node:path";
 import { notebook } from "../display.js";
 import { bytesText, LabError } from "../errors.js";
+import type { Loose } from "../literals.js";
 import { calling, callingSync, type OpenedFile } from "../native.js";
-import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
+import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { received } from "../received.js";
-import { type ResolvedActivation, resolveActivation } from "./activation.js";
+import { type Activation, type ResolvedActivation, resolveActivation } from "./activation.js";
 import { noInterventions } from "./interventions.js";
 import { modelName } from "./metadata.js";
 import { type Model, view } from "./model.js";
-import { checkLoadOptions, contextOf, type LoadOptions, strategyOf, threadsOf } from "./options.js";
+import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, strategyOf, threadsOf } from "./options.js";
 import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
 import { Weights } from "./weights.js";
@@ -19,8 +20,16 @@ import { Weights } from "./weights.js";
  * paragraph: the file, what is in force and where it came from, and the memory.
  * @throws LabError bad-file, unsupported-model, unsupported-type, invalid-option, out-of-memory, aborted
  */
-export async function load(path: string, options: LoadOptions = {}): Promise<Model> {
-  const { model, summary } = await loadQuietly(path, options);
+export async function load<
+  const A extends Loose<Activation> = Activation,
+  P extends LoosePolicy = Policy,
+  const S extends Loose<Strategy> = Strategy,
+  const D extends Loose<"auto" | "cpu"> = "auto" | "cpu",
+  const L extends Loose<"mmap"> = "mmap",
+  const R extends Loose<"float"> = "float",
+  const K extends Loose<"f32"> = "f32",
+>(path: string, options?: LoadOptions<A, P, S, D, L, R, K>): Promise<Model> {
+  const { model, summary } = await loadQuietly(path, options as LoadOptions | undefined);
   console.log(summary);
   return model;
 }

@@ -4,42 +4,46 @@
  */
 
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { checkOptions, LabError } from "../errors.js";
+import { checkOptions, LabError, nearest } from "../errors.js";
 import { type HookPoint, hookPoints } from "../hooks.js";
+import type { Checked, Loose } from "../literals.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
-import { checkPolicy, type PerLayer, type Policy } from "../policy/policy.js";
+import { checkPolicy, type LoosePolicy, type PerLayer, type Policy, type PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
 import { type GenerateOptions, type Generation, generation } from "./generate.js";
-import { type Intervention, takeInterventions } from "./interventions.js";
+import { type CheckedIntervention, type Intervention, type LooseIntervention, takeInterventions } from "./interventions.js";
 import { reserve } from "./memory.js";
 import { modelName, text } from "./metadata.js";
 import { modelHtml, modelText } from "./model-display.js";
 import { checkChoice, checkSignal, refuseLater, type Strategy, strategyOf } from "./options.js";
 import { type LogitRows, pass, passNeeds, planOf, reservePass } from "./pass.js";
 import { Program } from "./program.js";
-import { type Prompt, promptTokens } from "./prompt.js";
+import { type Prompt, promptTokens, type Role } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
 import type { Weights } from "./weights.js";
 
-export interface RunOptions<S extends HookPoint> {
+export interface RunOptions<S extends string = HookPoint, L extends string = LogitRows> {
   /** Points to keep, `blocks.*.ffn.mid` or a list of such names. */
-  capture?: S | readonly S[];
+  capture?: Checked<S, HookPoint> | readonly Checked<S, HookPoint>[];
   /** Which rows of logits to return; default "all", counted in the memory check. "none" also leaves out logprobs and perplexity. */
-  logits?: LogitRows;
+  logits?: Checked<L, LogitRows>;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
 }
-export interface Change {
-  policy?: Policy;
-  strategy?: Strategy;
+export type Change<
+  P extends LoosePolicy = Policy,
+  S extends string = Strategy,
+  I extends LooseIntervention = Intervention,
+> = PolicyOption<P> & {
+  strategy?: Checked<S, Strategy>;
   /** Replace those of the view. */
-  interventions?: readonly Intervention[];
-}
+  interventions?: readonly CheckedIntervention<I>[];
+};
 export interface Model extends Disposable, Displayable {
   readonly name: string;
   /** The file, as an absolute path. */
@@ -62,14 +66,33 @@ export interface Model extends Disposable, Displayable {
   readonly hookPoints: readonly HookPoint[];
   readonly tokenizer: Tokenizer;
   /** Another view on the same weights. Interventions replace the view's own. Weights are freed with the last view. */
-  with(change: Change): Model;
+  with<
+    P extends LoosePolicy = Policy,
+    const S extends Loose<Strategy> = Strategy,
+    const I extends LooseIntervention = Intervention,
+  >(change: Change<P, S, I>): Model;
   /** Calls on views of one model queue; none blocks the JavaScript thread. */
-  run<const S extends HookPoint = never>(prompt: Prompt, options?: RunOptions<S>): Promise<Run<S>>;
+  run<const S extends Loose<HookPoint> = never, const L extends Loose<LogitRows> = LogitRows, const R extends Loose<Role> = Role>(
+    prompt: Prompt<R>,
+    options?: RunOptions<S, L>,
+  ): Promise<Run<S>>;
   /** Temperature 0 unless given; ends with the end-of-sequence token. */
-  generate<const S extends HookPoint = never>(prompt: Prompt, options?: GenerateOptions<S>): Generation<S>;
+  generate<const S extends Loose<HookPoint> = never, const R extends Loose<Role> = Role>(
+    prompt: Prompt<R>,
+    options?: GenerateOptions<S>,
+  ): Generation<S>;
   /** A weight by its name in the file, as float32: `weight("blk.3.attn_q.weight")`. */
   weight(name: string): Promise<Tensor<["row", "column"]>>;
   dispose(): void;
+}
+
+const rows: readonly LogitRows[] = ["all", "last", "none"];
+function logitRows(given: string | undefined): LogitRows {
+  if (given === undefined) return "all";
+  if ((rows as readonly string[]).includes(given)) return given as LogitRows;
+  const near = nearest(String(given), rows);
+  const hint = near ? `. Did you mean "${near}"?` : "";
+  throw new LabError("invalid-option", `logits must be "all", "last" or "none", received "${given}"${hint}`);
 }
 
 /** What measures and sweeps need of a view beside its public face. */
@@ -177,7 +200,8 @@ class View implements Model {
     return this.#weights.tokenizer;
   }
 
-  with(change: Change): Model {
+  with<P extends LoosePolicy, S extends string, I extends LooseIntervention>(given: Change<P, S, I>): Model {
+    const change = given as unknown as Change;
     insideOf(this);
     checkOptions("with", change ?? null, ["policy", "strategy", "interventions", "vram", "cutoff"]);
     refuseLater(change);
@@ -194,13 +218,13 @@ class View implements Model {
     return view(this.#weights, setting, { context: this.context, threads: this.threads });
   }
 
-  async run<const S extends HookPoint = never>(prompt: Prompt, options: RunOptions<S> = {}): Promise<Run<S>> {
+  async run<S extends string, L extends string, R extends string>(
+    prompt: Prompt<R>,
+    options: RunOptions<S, L> = {},
+  ): Promise<Run<S>> {
     insideOf(this);
     checkOptions("run", options, ["capture", "logits", "signal"]);
-    const wanted = options.logits ?? "all";
-    if (!["all", "last", "none"].includes(wanted)) {
-      throw new LabError("invalid-option", `logits must be "all", "last" or "none", received ${received(wanted)}`);
-    }
+    const wanted = logitRows(options.logits);
     const captures = parseCaptures(options.capture, this.layers);
     const tokens = promptTokens(prompt, this.#told());
     const signal = checkSignal(options.signal) ?? notebook()?.signal();
@@ -222,7 +246,7 @@ class View implements Model {
     }
   }
 
-  generate<const S extends HookPoint = never>(prompt: Prompt, options: GenerateOptions<S> = {}): Generation<S> {
+  generate<S extends string, R extends string>(prompt: Prompt<R>, options: GenerateOptions<S> = {}): Generation<S> {
     const inside = insideOf(this);
     return generation(inside, promptTokens(prompt, this.#told()), options);
   }

@@ -4,26 +4,34 @@
  */
 import { availableParallelism } from "node:os";
 import { checkOptions, LabError, unknownName } from "../errors.js";
+import type { Checked } from "../literals.js";
 import type { NativeActivation, NativeStrategy } from "../native.js";
-import type { Policy } from "../policy/policy.js";
+import type { LoosePolicy, Policy, PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type Activation, isReluFamily } from "./activation.js";
 
 /** How the rows are walked. `exact` gives the bits of `dense`. `auto` is a rule on file and activation, printed by `load`: exact for a ReLU-family activation, else dense. */
 export type Strategy = "auto" | "dense" | "exact";
 
-export interface LoadOptions {
+export type LoadOptions<
+  A extends string = Activation,
+  P extends LoosePolicy = Policy,
+  S extends string = Strategy,
+  D extends string = "auto" | "cpu",
+  L extends string = "mmap",
+  R extends string = "float",
+  K extends string = "f32",
+> = PolicyOption<P> & {
   /** Option before key before rule; `load` says which is in force and what it overrules. Another family than the file's key (silu or gelu against relu) is an error. */
-  activation?: Activation;
-  policy?: Policy;
+  activation?: Checked<A, Activation>;
   /** Default: "auto". */
-  strategy?: Strategy;
-  device?: "auto" | "cpu";
+  strategy?: Checked<S, Strategy>;
+  device?: Checked<D, "auto" | "cpu">;
   /** mmap: pages of the file, quick to open. */
-  layout?: "mmap";
-  arithmetic?: "float";
+  layout?: Checked<L, "mmap">;
+  arithmetic?: Checked<R, "float">;
   /** Type of the KV cache. */
-  kv?: "f32";
+  kv?: Checked<K, "f32">;
   /** Positions that a sequence may hold; at most the file's own, which is the default. */
   context?: number;
   /** Threads of the executor; default: those that the machine has. They change no bit of a result. */
@@ -31,7 +39,7 @@ export interface LoadOptions {
   /** Share of the work done, 0 to 1. */
   onProgress?: (fraction: number) => void;
   signal?: AbortSignal;
-}
+};
 
 const later: Readonly<Record<string, { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> }>> = {
   device: { now: ["auto", "cpu"], later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now" } },

@@ -2,16 +2,18 @@
  * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { LabError } from "../errors.js";
+import { LabError, nearest } from "../errors.js";
+import type { Checked } from "../literals.js";
 import { received } from "../received.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
-export interface Message {
-  readonly role: "system" | "user" | "assistant";
+export type Role = "system" | "user" | "assistant";
+export interface Message<R extends string = Role> {
+  readonly role: Checked<R, Role>;
   readonly content: string;
 }
 /** Raw text, messages, or token ids. */
-export type Prompt = string | readonly Token[] | readonly Message[];
+export type Prompt<R extends string = Role> = string | readonly Token[] | readonly Message<R>[];
 
 interface Told {
   readonly vocab: number;
@@ -24,7 +26,10 @@ interface Told {
 }
 
 /** The tokens of a prompt, in an array of their own: the caller may change the prompt while it is read. */
-export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
+export function promptTokens<R extends string>(
+  prompt: Prompt<R>,
+  { vocab, context, tokenizer, expectedBos, warn }: Told,
+): readonly Token[] {
   const given: string | readonly unknown[] = itemsOf(prompt);
   const ids = typeof given !== "string" && given.some((item) => typeof item !== "object" || item === null);
   const tokens = typeof given !== "string" && (ids || given.length === 0) ? given : textTokens(given, tokenizer);
@@ -52,6 +57,11 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
   return tokens as readonly Token[];
 }
 
+function hintOf(role: string): string {
+  const near = nearest(role, ["system", "user", "assistant"]);
+  return near ? `. Did you mean "${near}"?` : "";
+}
+
 function itemsOf(prompt: unknown): string | readonly unknown[] {
   if (typeof prompt === "string") return prompt;
   if (Array.isArray(prompt)) return Array.from(prompt as readonly unknown[]);
@@ -74,7 +84,7 @@ function textTokens(given: string | readonly unknown[], tokenizer: () => Tokeniz
     if (!["system", "user", "assistant"].includes(message.role)) {
       throw new LabError(
         "invalid-option",
-        `role of message ${i} must be system, user or assistant, received ${received(message.role)}`,
+        `role of message ${i} must be system, user or assistant, received ${received(message.role)}${hintOf(message.role)}`,
       );
     }
     return message;

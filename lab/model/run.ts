@@ -1,7 +1,6 @@
 /** What `run` gives back: plain data about one prompt. T tokens, V vocabulary. */
 import { type Displayable, displaySymbol, type MimeBundle } from "../display.js";
 import { LabError } from "../errors.js";
-import type { HookPoint } from "../hooks.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { valueText } from "../tensor-display.js";
 import type { Token } from "../tokenizer/index.js";
@@ -9,7 +8,7 @@ import { type Cache, cacheOf } from "./cache.js";
 import type { PassResult } from "./pass.js";
 import type { Weights } from "./weights.js";
 
-export interface Run<S extends HookPoint = never> extends Displayable {
+export interface Run<S extends string = string> extends Displayable {
   readonly tokens: readonly Token[];
   /** The text of each token, BOS as `<s>`. */
   readonly pieces: readonly string[];
@@ -24,7 +23,7 @@ export interface Run<S extends HookPoint = never> extends Displayable {
   readonly sparsity: Tensor<["layer", "token"]>;
 }
 
-export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
+export function runOf<S extends string>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
   const { layers, vocab } = weights.info;
   // Worked out now: the arrays below are the reader's, who may change them.
   const perplexity =
@@ -58,7 +57,7 @@ export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly To
   return run;
 }
 
-function runText<S extends HookPoint>(run: Run<S>, zeros: number, perplexity: number | undefined): string {
+function runText<S extends string>(run: Run<S>, zeros: number, perplexity: number | undefined): string {
   const parts = [`${run.tokens.length} tokens`, `${(100 * zeros).toFixed(1)} % zeros in x₁`];
   if (perplexity !== undefined && run.tokens.length > 1) parts.push(`perplexity ${valueText(perplexity)}`);
   if (run.cache.hookPoints.length > 0) parts.push(`captured ${run.cache.hookPoints.join(", ")}`);

@@ -3,21 +3,29 @@
  * where one wants to be (the upper right for top-1 agreement). After Sparsing Law, figure 2, with sparsity in place of its complement.
  */
 
-import type { Point } from "../measures/report.js";
+import type { Checked, Loose } from "../literals.js";
 import { policyText } from "../policy/policy.js";
 import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
-import { type AnyPoint, checkMeasured, numberText, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
+import {
+  type AnyPoint,
+  checkMeasured,
+  numberText,
+  type Plotted,
+  type Quality,
+  type QualityAxis,
+  qualityAxis,
+} from "./quality.js";
 import { type Scale, scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
 import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor } from "./style.js";
 
 /** Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from. */
-export function pareto<M extends Quality>(points: readonly Point<M | "sparsity">[], y: M): Figure {
-  const quality = qualityAxis("plot.pareto", y);
+export function pareto<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
   const where = `plot.pareto(points, "${y}")`;
-  checkMeasured(where, points, ["sparsity", y]);
-  const all = points as readonly AnyPoint[];
+  const quality = qualityAxis(where, y);
+  checkMeasured(where, points, ["sparsity", quality.name]);
+  const all = points as unknown as readonly AnyPoint[];
   const series = seriesOf(all);
   const scale = scaleFor(all.map(quality.value), quality);
   const price = priceOf(all, quality);

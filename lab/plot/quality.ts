@@ -1,11 +1,14 @@
 /** The measures of quality that a figure can put against sparsity: how each is read, named, drawn and said. */
 import { LabError, unknownName } from "../errors.js";
+import type { IsPlain } from "../literals.js";
 import type { Measure, Point } from "../measures/report.js";
-import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
+import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { received } from "../received.js";
 import { checkForm } from "./form.js";
 
 export type Quality = "perplexity" | "kl" | "top1";
+/** A point that has what a figure of y shows. Where y is a plain string, the figure looks itself when it is drawn. */
+export type Plotted<Y extends string> = Point<IsPlain<Y> extends true ? "sparsity" : "sparsity" | (Y & Quality), LoosePolicy>;
 /** What a figure needs of a point whose measures are only known when it runs. */
 export type AnyPoint = Point<"sparsity"> & Partial<Point<Quality>>;
 

@@ -3,21 +3,21 @@
  * the upper curve has risen and the lower has not, silence is free.
  */
 import { LabError } from "../errors.js";
-import type { Point } from "../measures/report.js";
+import type { Checked, Loose } from "../literals.js";
 import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
 import { hoverText, priceLines, priceNotes, priceOf, subtitle } from "./pareto.js";
-import { type AnyPoint, checkMeasured, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
+import { type AnyPoint, checkMeasured, type Plotted, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
 import { scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
 import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./style.js";
 
 /** Points of a sweep over thresholds; a threshold of its own for each block stands at the mean over blocks. None draws the empty frame. */
-export function threshold<M extends Quality>(points: readonly Point<M | "sparsity">[], y: M): Figure {
-  const quality = qualityAxis("plot.threshold", y);
+export function threshold<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
   const where = `plot.threshold(points, "${y}")`;
-  checkMeasured(where, points, ["sparsity", y]);
-  const all = points as readonly AnyPoint[];
+  const quality = qualityAxis(where, y);
+  checkMeasured(where, points, ["sparsity", quality.name]);
+  const all = points as unknown as readonly AnyPoint[];
   for (const point of all) thresholdOf(where, point);
   const series = seriesOf(all);
   const scale = scaleFor(all.map(quality.value), quality);

@@ -3,6 +3,7 @@
  * (one threshold for each block) is worked out here and nowhere else.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
+import type { IsPlain, Loose } from "../literals.js";
 import { received } from "../received.js";
 
 /** One number for all blocks, or one for each. */
@@ -11,7 +12,31 @@ export type PerLayer = number | readonly number[];
  * `as-trained` is the activation's own rule. On a ReLU-family activation `fatrelu` replaces the activation's own t
  * (t = 0 is ReLU): active is s >= t and s > 0. t < 0 is an error.
  */
-export type Policy = { readonly kind: "as-trained" } | { readonly kind: "fatrelu"; readonly t: PerLayer };
+export type Policy = { readonly kind: "as-trained"; readonly t?: undefined } | { readonly kind: "fatrelu"; readonly t: PerLayer };
+
+/** A policy's record whose kind may be a plain string, as in `const policy = { kind: "fatrelu", t: 1 }`. */
+export interface LoosePolicy {
+  readonly kind: Loose<Policy["kind"]>;
+  readonly t?: PerLayer;
+}
+/** P where it is a policy or its kind is plain; else what a policy is, so that the error says what is wrong with it. */
+export type CheckedPolicy<P extends LoosePolicy> =
+  IsPlain<P["kind"]> extends true
+    ? P
+    : P extends Policy
+      ? Exclude<keyof P, FieldsOf<P["kind"]>> extends never
+        ? P
+        : Policy
+      : Policy;
+/** The option `policy`. A union, since TypeScript would infer only one of several kinds of policy from `policy?: CheckedPolicy<P>`. */
+export type PolicyOption<P extends LoosePolicy> = { policy?: undefined } | { policy: CheckedPolicy<P> };
+type FieldsOf<K extends string> = Policy extends infer Q ? (Q extends { readonly kind: K } ? keyof Q : never) : never;
+/** A policy of type P as a result has it: copied and frozen. `t` may be asked of any of them. */
+export type Setting<P extends LoosePolicy> = P extends unknown
+  ? {
+      readonly [K in keyof P]: P[K] extends number ? number : P[K] extends readonly number[] ? readonly number[] : P[K];
+    } & ("t" extends keyof P ? unknown : { readonly t?: undefined })
+  : never;
 
 const kinds = ["as-trained", "fatrelu"];
 /** Kinds of the design that the executor does not have yet. */
@@ -31,7 +56,7 @@ export function checkPolicy(policy: Policy): Policy {
   }
   if (!kinds.includes(given.kind)) throw unknownName("invalid-option", "policy", given.kind, kinds);
   if (policy.kind === "as-trained") {
-    checkOptions('policy "as-trained"', policy, ["kind"]);
+    checkOptions('policy "as-trained"', policy, policy.t === undefined ? ["kind", "t"] : ["kind"]);
     return Object.freeze({ kind: "as-trained" });
   }
   checkOptions('policy "fatrelu"', policy, ["kind", "t"]);
@@ -61,8 +86,8 @@ export function perLayer(t: PerLayer, layers: number, what = "t"): Float32Array 
 }
 
 /** FATReLU at each of these thresholds: what a sweep goes over. `fatrelu(0, 0.01, 0.02)` */
-export function fatrelu(...t: readonly number[]): Policy[] {
-  return t.map((value) => checkPolicy({ kind: "fatrelu", t: value }));
+export function fatrelu(...t: readonly number[]): { readonly kind: "fatrelu"; readonly t: number }[] {
+  return t.map((value) => checkPolicy({ kind: "fatrelu", t: value }) as { readonly kind: "fatrelu"; readonly t: number });
 }
 
 /** The shortest decimal that is this float32: 0.029999999329447746 -> "0.03". */

@@ -4,6 +4,7 @@
  */
 import { notebook } from "../display.js";
 import { bytesText, checkOptions, LabError } from "../errors.js";
+import type { Checked, Loose } from "../literals.js";
 import type { Corpus } from "../measures/corpus.js";
 import { groupSize } from "../measures/groups.js";
 import { checkCorpus, checkMeasures, type Job, policyOf, prepare, withReference } from "../measures/job.js";
@@ -15,27 +16,27 @@ import { insideOf, type Model } from "../model/model.js";
 import { checkFunction, checkSignal } from "../model/options.js";
 import { nativeSetting } from "../model/setting.js";
 import type { NativeSetting } from "../native.js";
-import { checkPolicy, type Policy } from "../policy/policy.js";
+import { type CheckedPolicy, checkPolicy, type LoosePolicy, type Policy } from "../policy/policy.js";
 import { Progress } from "../progress.js";
 
-export interface SweepOptions<M extends Measure> {
+export interface SweepOptions<M extends string = Measure, P extends LoosePolicy = Policy> {
   /** The policies, `fatrelu(0, 0.01, 0.02)` say. */
-  over: readonly Policy[];
+  over: readonly CheckedPolicy<P>[];
   on: Corpus;
-  measure: readonly M[];
+  measure: readonly Checked<M, Measure>[];
   /** What kl and top1 compare with; default: the model as passed. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window; default: min(512, context). */
   window?: number;
   /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. */
-  onUpdate?: (points: readonly Point<M>[]) => void;
+  onUpdate?: (points: readonly Point<M, P>[]) => void;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
 }
 /** Yields each setting once, finished, in the order given. It starts when it is read, and can be read once. */
-export interface Sweep<M extends Measure> extends AsyncIterable<Point<M>> {
+export interface Sweep<M extends string, P extends LoosePolicy = Policy> extends AsyncIterable<Point<M, P>> {
   /** The points so far, which stay after a stop: running ones have `done: false`. */
-  readonly points: readonly Point<M>[];
+  readonly points: readonly Point<M, P>[];
   /** Bytes of weights read so far. */
   readonly weightBytesRead: number;
 }
@@ -44,8 +45,11 @@ export interface Sweep<M extends Measure> extends AsyncIterable<Point<M>> {
  * @throws LabError invalid-option at once; `aborted` from the iteration when it is stopped, after a last `onUpdate`; out-of-memory,
  * not-finite
  */
-export function sweep<const M extends Measure>(model: Model, options: SweepOptions<M>): Sweep<M> {
-  return sweepWithin(model, options);
+export function sweep<const M extends Loose<Measure>, P extends LoosePolicy = Policy>(
+  model: Model,
+  options: SweepOptions<M, P>,
+): Sweep<M, P> {
+  return sweepWithin(model, options as unknown as SweepOptions) as unknown as Sweep<M, P>;
 }
 
 /** The same within so many bytes of free memory; what is really free where nothing is said. */

@@ -4,12 +4,14 @@
  */
 import { Template } from "@huggingface/jinja";
 import { LabError, unknownName } from "../errors.js";
+import type { Checked } from "../literals.js";
 import { received } from "../received.js";
 import { MINICPM_AI, MINICPM_USER } from "./specials.js";
 import { byteString, textOf, type Vocabulary } from "./vocabulary.js";
 
-export interface Message {
-  readonly role: "system" | "user" | "assistant";
+type Role = "system" | "user" | "assistant";
+export interface Message<R extends string = Role> {
+  readonly role: Checked<R, Role>;
   readonly content: string;
 }
 const ROLES = ["system", "user", "assistant"];
@@ -25,7 +27,7 @@ function isMiniCpm(vocabulary: Vocabulary): boolean {
  * @throws LabError invalid-option where there is no template, or where the template itself refuses the messages; bad-file where it
  * is no valid template.
  */
-export function applyTemplate(vocabulary: Vocabulary, messages: readonly Message[]): string {
+export function applyTemplate<R extends string>(vocabulary: Vocabulary, messages: readonly Message<R>[]): string {
   if (!Array.isArray(messages)) {
     throw new LabError("invalid-option", `template: expected an array of messages, received ${received(messages)}`);
   }
@@ -52,7 +54,7 @@ export function applyTemplate(vocabulary: Vocabulary, messages: readonly Message
   );
 }
 
-function render(vocabulary: Vocabulary, source: string, messages: readonly Message[]): string {
+function render<R extends string>(vocabulary: Vocabulary, source: string, messages: readonly Message<R>[]): string {
   let template: Template;
   try {
     template = new Template(source);

@@ -3,6 +3,7 @@
  * ("llama" in the file) are what this lab runs; another kind is an error that says so.
  */
 import { checkOptions, LabError } from "../errors.js";
+import type { Loose } from "../literals.js";
 import type { FileTable } from "../native.js";
 import { received } from "../received.js";
 import { Merger } from "./merge.js";
@@ -33,7 +34,7 @@ export interface Tokenizer {
   /** The one token of a text, no dummy prefix added; throws when it is not exactly one. */
   single(text: string): Token;
   /** The raw text of a conversation, for encode with its defaults. */
-  template(messages: readonly Message[]): string;
+  template<const R extends Loose<Message["role"]>>(messages: readonly Message<R>[]): string;
 }
 
 class SpmTokenizer implements Tokenizer {
@@ -111,7 +112,7 @@ class SpmTokenizer implements Tokenizer {
     throw new LabError("invalid-option", `single: expected ${JSON.stringify(text)} to be one token, found ${found}.${hint}`);
   }
 
-  template(messages: readonly Message[]): string {
+  template<R extends string>(messages: readonly Message<R>[]): string {
     return applyTemplate(this.vocabulary, messages);
   }
 

@@ -1,0 +1,37 @@
+/**
+ * Fields that a class gets by `this.x = …` and does not declare, as JavaScript has it: an interface of the same name, which TypeScript merges with the class,
+ * declares them as any, so that later cells and completion see them, too.
+ */
+import ts = require("typescript");
+
+import { thisAssignments } from "./tolerance.js";
+import { nodeAt } from "./tree.js";
+
+/** `interface A { x: any }` for each class at the top of the file that errors say lacks a field it assigns to; undefined if none. */
+export function assignedFields(errors: readonly ts.Diagnostic[], file: ts.SourceFile): string | undefined {
+  const fields = new Map<ts.ClassDeclaration, Set<string>>();
+  for (const { code, start } of errors) {
+    if (code !== 2339 && code !== 2551) continue;
+    const name = nodeAt(file, start!);
+    const access = name?.parent;
+    if (!access || !ts.isPropertyAccessExpression(access) || access.expression.kind !== ts.SyntaxKind.ThisKeyword) continue;
+    const member = ts.findAncestor(access, (n): n is ts.ClassElement => ts.isClassElement(n) && ts.isClassLike(n.parent));
+    const owner = member?.parent;
+    if (!owner || !ts.isClassDeclaration(owner) || !owner.name || owner.parent !== file || isStatic(member)) continue;
+    if (!owner.members.some((m) => !isStatic(m) && thisAssignments(m).has(name.getText(file)))) continue;
+    fields.set(owner, (fields.get(owner) ?? new Set()).add(name.getText(file)));
+  }
+  if (!fields.size) return undefined;
+  const declare = ([owner, names]: [ts.ClassDeclaration, Set<string>]): string => {
+    const parameters = owner.typeParameters?.length ? `<${owner.typeParameters.map((p) => p.getText(file)).join(", ")}>` : "";
+    // Where the class is exported by a modifier, so must be all of it.
+    const modifier = ts.getModifiers(owner)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword) ? "export " : "";
+    return `${modifier}interface ${owner.name!.text}${parameters} { ${[...names].map((n) => `${n}: any`).join("; ")} }`;
+  };
+  return [...fields].map(declare).join(" ");
+}
+
+const isStatic = (member: ts.ClassElement | undefined): boolean =>
+  !!member &&
+  (ts.isClassStaticBlockDeclaration(member) ||
+    (ts.canHaveModifiers(member) && !!ts.getModifiers(member)?.some((m) => m.kind === ts.SyntaxKind.StaticKeyword)));

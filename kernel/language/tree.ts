@@ -1,0 +1,14 @@
+/** Finding one's way in a syntax tree. */
+import ts = require("typescript");
+
+/** The innermost node that starts at `position`, or that it is in. */
+export function nodeAt(file: ts.SourceFile, position: number): ts.Node | undefined {
+  let found: ts.Node | undefined;
+  const visit = (node: ts.Node): void => {
+    if (position < node.getStart(file) || position >= node.end) return;
+    found = node;
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(file, visit);
+  return found;
+}
