@@ -6,7 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { startJupyterLab } from "./lib/jupyterlab.mjs";
+import { checkPort, startJupyterLab } from "./lib/jupyterlab.mjs";
 import { openBrowser } from "./lib/open.mjs";
 import { parseOptions } from "./lib/options.mjs";
 import { firstNotebook, jupyterEnvironment, notebooks, python, serverLog } from "./lib/paths.mjs";
@@ -46,6 +46,8 @@ async function serve({ port, browser }) {
 main(async () => {
   const options = parseOptions(process.argv.slice(2), { "--no-browser": "flag", "--port": "N", "--check": "flag" });
   const port = portOf(options.port);
+  // Said before the long part.
+  if (port !== undefined && !options.check) await checkPort(port);
   const start = performance.now();
   await setUp();
   process.stderr.write(`everything is in place (${seconds(start)})\n`);

@@ -18,11 +18,17 @@ const isFree = (port) =>
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 
+/** Fails where another program has the port. */
+export async function checkPort(port) {
+  if (!(await isFree(port)))
+    throw new SetupError(`port ${port} is taken by another program: choose another with --port N, or leave --port out`);
+}
+
 /** The port that was asked for, which must be free, or the first free one from 8888 on. */
 async function choosePort(wanted) {
   if (wanted !== undefined) {
-    if (await isFree(wanted)) return wanted;
-    throw new SetupError(`port ${wanted} is taken by another program: choose another with --port N, or leave --port out`);
+    await checkPort(wanted);
+    return wanted;
   }
   for (let port = 8888; port < 8988; port++) if (await isFree(port)) return port;
   throw new SetupError("the ports 8888 to 8987 are all taken: choose another with --port N");

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,6 +71,19 @@ test("an unknown option is refused with the nearest, before anything is done", a
   expect(await started.exit).toBe(1);
   expect(started.output.trim()).toBe(
     "unknown option --no-browsr. Did you mean --no-browser? Known: --no-browser, --port, --check",
+  );
+});
+
+test("a port that is taken is told before anything is done", async () => {
+  const taken = createServer();
+  const port = await new Promise<number>((resolve) => {
+    taken.listen(0, "127.0.0.1", () => resolve((taken.address() as { port: number }).port));
+  });
+  const started = start("--no-browser", "--port", String(port));
+  expect(await started.exit).toBe(1);
+  taken.close();
+  expect(started.output.trim()).toBe(
+    `port ${port} is taken by another program: choose another with --port N, or leave --port out`,
   );
 });
 
