@@ -37,7 +37,7 @@ export interface RunOptions<S extends HookPoint> {
 export interface Change {
   policy?: Policy;
   strategy?: Strategy;
-  /** Replace those of the view. */
+  /** Replace those of the view. Copied: what is changed afterwards (a vector, a list) changes nothing here. */
   interventions?: readonly Intervention[];
 }
 export interface Model extends Disposable, Displayable {
@@ -55,6 +55,7 @@ export interface Model extends Disposable, Displayable {
   readonly activation: { readonly name: Activation; readonly t: PerLayer; readonly from: "option" | "file" | "architecture" };
   readonly policy: Policy;
   readonly strategy: Exclude<Strategy, "auto">;
+  /** A fresh copy at each reading: changing it changes nothing here. */
   readonly interventions: readonly Intervention[];
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
   /** Bytes: pages of the file and copies; the KV cache of one full context; scratch of one token. */
