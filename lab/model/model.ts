@@ -41,7 +41,7 @@ export type Change<
   I extends LooseIntervention = Intervention,
 > = PolicyOption<P> & {
   strategy?: Checked<S, Strategy>;
-  /** Replace those of the view. */
+  /** Replace those of the view. Copied: what is changed afterwards (a vector, a list) changes nothing here. */
   interventions?: readonly CheckedIntervention<I>[];
 };
 export interface Model extends Disposable, Displayable {
@@ -59,6 +59,7 @@ export interface Model extends Disposable, Displayable {
   readonly activation: { readonly name: Activation; readonly t: PerLayer; readonly from: "option" | "file" | "architecture" };
   readonly policy: Policy;
   readonly strategy: Exclude<Strategy, "auto">;
+  /** A fresh copy at each reading: changing it changes nothing here. */
   readonly interventions: readonly Intervention[];
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
   /** Bytes: pages of the file and copies; the KV cache of one full context; scratch of one token. */

@@ -105,6 +105,12 @@ describe("sweep", () => {
     expect(half.bytes).toBeLessThanOrEqual(0.75 * whole.bytes);
     expect(() => groupSize(job, settings, [], ["kl"], 1000)).toThrow(/KV cache .* bytes.*Use a smaller window/);
 
+    // A KV cache is no JavaScript array: beyond 4 GiB it is refused by nothing but the memory.
+    const many = new Array<(typeof settings)[number]>(20_000).fill(settings[0]!);
+    const large = groupSize(job, many, [], ["sparsity"], 2 ** 40);
+    expect(large.size).toBe(20_000);
+    expect(large.bytes).toBeGreaterThan(2 ** 35);
+
     const updates: number[] = [];
     const options = {
       over: fatrelu(0, 1, 2),
