@@ -6,8 +6,8 @@ import { inspect } from "node:util";
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../../lab/display.js";
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
-import { failureOf, interruptedFailure } from "../engine/errors.js";
-import { finishWork, type Later, runWork, Work } from "../engine/work.js";
+import { engine } from "../engine/shared.js";
+import type { Later, Work } from "../engine/work.js";
 import type { Failure } from "../messages.js";
 import { type AnyWidget, VBox } from "./boxes.js";
 import { Checkbox, FloatSlider, IntSlider, Text } from "./controls.js";
@@ -117,11 +117,11 @@ class Calls {
     const before = this.#running;
     if (before) {
       this.stop();
-      await Promise.race([before.ended, new Promise((done) => setTimeout(done, PATIENCE))]);
+      await Promise.race([before.ended, new Promise<void>((done) => engine.setTimeout(done, PATIENCE))]);
     }
     // A newer value came while the old call ended: its call is the one.
     if (mine !== this.#serial) return this.#latest();
-    const work = new Work(this.#later);
+    const work = new engine.Work(this.#later);
     const running = { work, ended: this.#run(work) };
     this.#running = running;
     await running.ended;
@@ -145,20 +145,20 @@ class Calls {
     this.#output.clear(true);
     let failure: Failure | undefined;
     try {
-      await runWork(work, async () => {
+      await engine.runWork(work, async () => {
         const value = await this.#output.capture(() => this.#fn(signal));
         if (value !== undefined && !signal.aborted) await this.#output.show(value);
       });
-      if (signal.aborted) failure = interruptedFailure();
+      if (signal.aborted) failure = engine.interruptedFailure();
     } catch (error) {
-      failure = signal.aborted ? interruptedFailure() : failureOf(error);
+      failure = signal.aborted ? engine.interruptedFailure() : engine.failureOf(error);
     }
     if (this.#overtaken.has(work)) return;
     if (failure) this.#output.fail(failure);
     this.#output.settle();
     if (this.#later.length === 0) return;
-    await Promise.race([new Promise((done) => setTimeout(done, REST)), aborted(signal)]);
-    if (!this.#overtaken.has(work)) await finishWork(work);
+    await Promise.race([new Promise<void>((done) => engine.setTimeout(done, REST)), aborted(signal)]);
+    if (!this.#overtaken.has(work)) await engine.finishWork(work);
   }
 }
 

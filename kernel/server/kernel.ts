@@ -155,7 +155,10 @@ export class Kernel {
   /** Ends everything; resolves when the last message has left. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await Promise.all([this.#engine.close(), this.#language.close(), this.#sockets.close()]);
+      // What the engine prints while it ends is still sent.
+      await Promise.all([this.#engine.close(), this.#language.close()]);
+      this.#streams.flush();
+      await this.#sockets.close();
     })();
     return this.#closing;
   }
