@@ -2,9 +2,10 @@
  * MIME bundles as a notebook's file can hold them. A value that is neither text nor JSON (bytes under `image/png`, a number under
  * `text/plain`, a BigInt) would end a whole run of nbclient, or make the notebook impossible to save.
  */
-import { inspect, types } from "node:util";
+import { types } from "node:util";
 import type { MimeBundle } from "../../lab/display.js";
 import { cells } from "./cell-realm.js";
+import { inspect } from "./intrinsics.js";
 import { readable } from "./readable.js";
 import { Utf8 } from "./utf8.js";
 

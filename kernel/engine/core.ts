@@ -62,10 +62,10 @@ export function start({ watch, imports, comms }: Given): void {
 }
 
 function receive(request: EngineRequest, buffers: readonly Uint8Array[]): void {
-  // In a turn of its own: a stop unwinds everything below a cell.
-  if (request.op === "run") setImmediate(runCell, request);
+  // In a turn of its own: a stop unwinds everything below a cell. Without arguments, which Node spreads by the cells' iterators.
+  if (request.op === "run") setImmediate(() => runCell(request));
   else if (request.op === "input") handleInput(request);
-  else setImmediate(handleComm, request, buffers);
+  else setImmediate(() => handleComm(request, buffers));
 }
 
 /** What a cell leaves behind (a timer, a forgotten promise) may fail later: say so where that cell is, and go on. */
@@ -89,7 +89,7 @@ function keepAlive(): void {
   beforeEachCell(() => {
     for (const [event, handler] of Object.entries(handlers)) {
       const there = Reflect.apply(listeners, process, [event]) as unknown[];
-      if (!there.includes(handler)) Reflect.apply(on, process, [event, handler]);
+      if (!Reflect.apply(Array.prototype.includes, there, [handler])) Reflect.apply(on, process, [event, handler]);
     }
   });
 }

@@ -3,10 +3,11 @@
  * left out, and the line that failed is shown.
  */
 import { SourceMap, type SourceMapPayload } from "node:module";
-import { inspect, types } from "node:util";
+import { types } from "node:util";
 import type { CompiledCell, Failure } from "../messages.js";
 import { codeFrame, cut, paint } from "../text.js";
 import { cells as realm } from "./cell-realm.js";
+import { inspect } from "./intrinsics.js";
 import { Interrupted } from "./output.js";
 
 interface Known {
@@ -50,7 +51,10 @@ export function installStackTraces(): void {
     } catch {
       head = "Error";
     }
-    const lines = frames.map((f) => `    at ${f}`).filter((l) => !HIDDEN.test(l));
+    // The array of frames is the cells': its own methods may be replaced.
+    const lines = (Reflect.apply(Array.prototype.map, frames, [(f: NodeJS.CallSite) => `    at ${f}`]) as string[]).filter(
+      (l) => !HIDDEN.test(l),
+    );
     return [head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n");
   };
   for (const kind of new Set([Error, realm.Error])) {

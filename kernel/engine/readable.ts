@@ -2,7 +2,8 @@
  * Text of values, of a bounded length: an object of 300,000 keys must not become 5 MB in the notebook. What is left out is said.
  * Nothing here asks a proxy or calls a getter.
  */
-import { inspect, types } from "node:util";
+import { inspect as nodeInspect, types } from "node:util";
+import { inspect } from "./intrinsics.js";
 
 const DEPTH = 4;
 const ITEMS = 100;
@@ -79,5 +80,5 @@ export function shortened(value: unknown): unknown {
   if (value === null || typeof value !== "object" || types.isProxy(value)) return value;
   if (countTo(DEPTH, value) <= VALUES) return value;
   const text = readable(value);
-  return { [inspect.custom]: () => text };
+  return { [nodeInspect.custom]: () => text };
 }

@@ -5,6 +5,7 @@
 import { Console } from "node:console";
 import { Readable, Writable } from "node:stream";
 import { cells } from "./cell-realm.js";
+import { withLanguage } from "./intrinsics.js";
 import { print, type StreamName } from "./output.js";
 import { pin } from "./pin.js";
 import { shortened } from "./readable.js";
@@ -112,7 +113,7 @@ export function installStreams(): void {
     const plain = own[name] as (...given: unknown[]) => void;
     Object.defineProperty(own, name, {
       value: (...given: unknown[]) => {
-        plain(...given.map(shortened));
+        withLanguage(() => plain(...given.map(shortened)));
       },
       writable: true,
       enumerable: true,

@@ -1,5 +1,6 @@
 /** Arrays of records as a table: `[{ t: 0.01, kl: 0.2 }, …]`, as rows of a sweep or of a file are. */
-import { inspect, types } from "node:util";
+import { types } from "node:util";
+import { inspect } from "./intrinsics.js";
 
 /** Rows and columns that are shown; a table says what it leaves out. */
 const ROWS = 100;
