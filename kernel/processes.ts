@@ -11,7 +11,7 @@ export const KERNEL_MARK = "SPARSELAB_KERNEL";
 interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** Seconds since 1970. */
+  /** Seconds since some moment, the same for all: only differences mean something. */
   readonly began: number;
 }
 
@@ -28,7 +28,6 @@ function all(): Process[] {
 }
 
 function fromProc(): Process[] {
-  const boot = Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1] ?? 0);
   const found: Process[] = [];
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
@@ -37,7 +36,7 @@ function fromProc(): Process[] {
       // The name of the program may hold anything; the numbers follow its last parenthesis.
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (fields[0] === "Z") continue;
-      found.push({ pid: Number(name), parent: Number(fields[1]), began: boot + Number(fields[19]) / TICKS });
+      found.push({ pid: Number(name), parent: Number(fields[1]), began: Number(fields[19]) / TICKS });
     } catch {
       // It has ended meanwhile.
     }
@@ -47,20 +46,24 @@ function fromProc(): Process[] {
 
 function fromPs(): Process[] {
   const text = execFileSync("ps", ["-A", "-o", "pid=,ppid=,etime="], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  const now = Date.now() / 1000;
   return text.split("\n").flatMap((line) => {
     const match = /^\s*(\d+)\s+(\d+)\s+(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)/.exec(line);
     if (!match) return [];
     const [days, hours, minutes, seconds] = match.slice(3).map((n) => Number(n ?? 0)) as [number, number, number, number];
     const age = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
-    return [{ pid: Number(match[1]), parent: Number(match[2]), began: now - age }];
+    return [{ pid: Number(match[1]), parent: Number(match[2]), began: -age }];
   });
 }
 
-/** What `root` has started, and what that has started; only what began at `since` (seconds since 1970) or later. */
-export function descendants(root: number, since = 0): number[] {
+/** `ps` tells whole seconds, /proc hundredths. */
+const PRECISION = process.platform === "linux" ? 0.05 : 1;
+
+/** What `root` has started, and what that has started; only what began when `root` was `age` seconds old, or later. */
+export function descendants(root: number, age = 0): number[] {
+  const processes = all();
+  const since = (processes.find(({ pid }) => pid === root)?.began ?? 0) + age - PRECISION;
   const children = new Map<number, Process[]>();
-  for (const one of all()) children.set(one.parent, [...(children.get(one.parent) ?? []), one]);
+  for (const one of processes) children.set(one.parent, [...(children.get(one.parent) ?? []), one]);
   const found: number[] = [];
   const walk = (pid: number): void => {
     for (const child of children.get(pid) ?? []) {

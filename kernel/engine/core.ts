@@ -57,7 +57,8 @@ export function start({ watch, imports, comms }: Given): void {
       exit(0);
     },
   );
-  openRequests(receive, () => exit(0));
+  // The end of this pipe means that the server is gone: the watching thread sees it too, and clears up.
+  openRequests(receive, () => setTimeout(() => exit(0), 1000));
   emit({ event: "ready" });
 }
 

@@ -22,7 +22,10 @@ export function writeAll(fd: number, data: Uint8Array): void {
       done += writeSync(fd, data, done);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === "EPIPE" && fd === EVENT_FD) exit(1); // The server is gone.
+      if (code === "EPIPE" && fd === EVENT_FD) {
+        sleep(1000); // The server is gone: the other thread ends what the cells have started, and then this process.
+        exit(1);
+      }
       if (code !== "EAGAIN") throw error;
       sleep(1);
     }

@@ -37,7 +37,10 @@ export function waitForRequest<R extends EngineRequest>(wanted: (request: Engine
   try {
     while (!found && !stopAsked()) {
       const read = readSome(chunk);
-      if (read === 0) exit(0); // The server is gone.
+      if (read === 0) {
+        sleep(1000); // The server is gone, as the other thread knows.
+        exit(0);
+      }
       if (read === undefined) {
         sleep(LOOK);
         continue;

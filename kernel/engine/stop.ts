@@ -12,7 +12,7 @@ export const SHARED = {
   asked: 1,
   /** 1: the main thread waits in place and looks for a stop itself; 2: it quits. It must not be ended there. */
   waiting: 2,
-  /** When the running cell began: seconds since 1970, at most a second too early. */
+  /** When the running cell began: hundredths of a second of this process's life. */
   began: 3,
   size: 4,
 } as const;
@@ -40,9 +40,11 @@ export function quitting(): void {
   Atomics.store(shared, SHARED.waiting, 2);
 }
 
+const uptime = process.uptime.bind(process);
+
 /** Called when a cell begins. */
 export function cellBegins(): void {
-  Atomics.store(shared, SHARED.began, Math.floor(Date.now() / 1000));
+  Atomics.store(shared, SHARED.began, Math.floor(uptime() * 100));
 }
 
 /** Starts the thread that hears stop requests. */

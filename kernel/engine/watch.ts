@@ -14,11 +14,15 @@ import { STOP_FD } from "./events.js";
 import { SHARED, type WatchMessage } from "./stop.js";
 
 const { shared } = workerData as { shared: Int32Array };
+/** Taken now: a cell may change its environment. */
+const mark = process.env[KERNEL_MARK] ?? "";
 
 /** Milliseconds that the main thread has to answer before its script is ended. */
 const PATIENCE = 40;
 /** The same, when it is asked to quit. */
 const QUIT_PATIENCE = 100;
+/** Milliseconds for handlers of `exit` when the server is gone. */
+const ORPHAN_PATIENCE = 500;
 /** Attempts; the server ends the process before they run out. */
 const ATTEMPTS = 60;
 /** At which attempt which signal goes to the children that the cell has started. */
@@ -41,7 +45,7 @@ async function stop(): Promise<void> {
     if (waited !== "timed-out" || Atomics.load(shared, SHARED.answered) >= mine) return;
     if (Atomics.load(shared, SHARED.waiting) === 0) terminate();
     const signal = SIGNALS[attempt];
-    if (signal) signalAll(descendants(process.pid, Atomics.load(shared, SHARED.began)), signal);
+    if (signal) signalAll(descendants(process.pid, Atomics.load(shared, SHARED.began) / 100), signal);
     await pause(5);
   }
 }
@@ -65,9 +69,11 @@ pipe.on("data", (bytes: Buffer) => {
     else queue = queue.then(stop);
   }
 });
+/** The server is gone: what the cells have started ends, and then this process, which may still run its handlers of `exit`. */
 const orphaned = (): void => {
-  endAll(process.env[KERNEL_MARK] ?? "", descendants(process.pid));
-  process.kill(process.pid, "SIGKILL");
+  endAll(mark, descendants(process.pid));
+  void quit();
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), ORPHAN_PATIENCE);
 };
 pipe.on("close", orphaned);
 pipe.on("error", orphaned);

@@ -2,8 +2,9 @@
  * `interact(fn, { t: slider(0, 0.1) })`: controls, and below them what `fn` shows for their values. A new value ends the call that
  * still runs, and the latest value wins.
  */
-import { inspect } from "node:util";
-import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../../lab/display.js";
+import { randomUUID } from "node:crypto";
+import { inspect, types } from "node:util";
+import { type Displayable, type Draftable, displaySymbol, draftSymbol, type MimeBundle, notebook } from "../../lab/display.js";
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
 import { engine } from "../engine/shared.js";
@@ -105,6 +106,8 @@ class Calls {
   #running: { readonly work: Work; readonly ended: Promise<void> } | undefined;
   #serial = 0;
   #overtaken = new WeakSet<Work>();
+  /** Names the figure of this interaction on the page, so that the next one is drawn in its place. */
+  readonly #key = `interact-figure-${randomUUID()}`;
 
   constructor(output: Output, fn: (signal: AbortSignal) => unknown) {
     this.#output = output;
@@ -140,6 +143,19 @@ class Calls {
     for (let at = this.#running; at; at = this.#running === at ? undefined : this.#running) await at.ended;
   }
 
+  /** What the call returned. A newer value may come while it is drawn: then it is dropped, since only the latest counts. */
+  async #show(value: unknown, work: Work): Promise<void> {
+    const { signal } = work.controller;
+    if (!isDraftable(value)) return this.#output.show(value, signal);
+    const draft = value[draftSymbol](this.#key);
+    this.#output.capture(() => engine.showBundle(draft.now, this.#key));
+    work.later.push(async () => {
+      if (this.#overtaken.has(work)) return;
+      const whole = await draft.later();
+      if (!this.#overtaken.has(work)) engine.showBundle(whole, this.#key, true);
+    });
+  }
+
   async #run(work: Work): Promise<void> {
     const { signal } = work.controller;
     this.#output.clear(true);
@@ -147,7 +163,7 @@ class Calls {
     try {
       await engine.runWork(work, async () => {
         const value = await this.#output.capture(() => this.#fn(signal));
-        if (value !== undefined && !signal.aborted) await this.#output.show(value);
+        if (value !== undefined && !signal.aborted) await this.#show(value, work);
       });
       if (signal.aborted) failure = engine.interruptedFailure();
     } catch (error) {
@@ -161,6 +177,9 @@ class Calls {
     if (!this.#overtaken.has(work)) await engine.finishWork(work);
   }
 }
+
+const isDraftable = (value: unknown): value is Draftable =>
+  typeof value === "object" && value !== null && !types.isProxy(value) && draftSymbol in value;
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => {

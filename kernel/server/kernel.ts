@@ -386,7 +386,7 @@ export class Kernel {
 const MESSAGE = 10_000;
 
 function shortFailure({ ename, evalue, traceback }: Failure): Failure {
-  return { ename: cut(ename, 200), evalue: cut(evalue, MESSAGE), traceback: traceback.slice(0, 200).map((line) => cut(line, 2 * MESSAGE)) };
+  return { ename: cut(ename, 200), evalue: cut(evalue, 2 * MESSAGE), traceback: traceback.slice(0, 200).map((line) => cut(line, 2 * MESSAGE)) };
 }
 
 const stoppedBeforeRun: Failure = {

@@ -12,6 +12,8 @@ import { ask, run, step } from "../lib/step.mjs";
 const settings = {
   // Neither news nor an update check: nothing is fetched, and no question greets the first start.
   "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
+  // A notebook opened without its kernel shows each widget as it was saved, not "model not found".
+  "@jupyter-widgets/jupyterlab-manager:plugin": { saveState: true },
 };
 
 function writeSettings() {

@@ -70,7 +70,7 @@ const replaced: Record<string, string> = {
   "Array.prototype.push": broken,
   "Array.prototype.map": broken,
   "Array.prototype.includes": broken,
-  "Array.prototype.pop": broken,
+  "Array.prototype.pop": "function (this: any) { return Reflect.apply(old, this, []) } as any",
   "Array.prototype.indexOf": broken,
   "Array.prototype.concat": broken,
   "Array.prototype.slice": broken,
@@ -91,7 +91,7 @@ const replaced: Record<string, string> = {
   "Promise.race": broken,
   "Promise.all": broken,
   "Function.prototype.call": broken,
-  // One that throws ends all callbacks of Node itself.
+  // Those of Node itself: a function that throws there ends every callback, whoever made it.
   "Function.prototype.apply": "function (this: any, ...given: any) { return Reflect.apply(old, this, given) } as any",
   "Function.prototype.bind": broken,
   "Date.now": "() => NaN",
