@@ -87,12 +87,12 @@ export function send(shown: Shown): void {
     else emit(shown);
     return;
   }
-  if (id !== undefined) {
-    if (take) placed.set(id, take);
-    else placed.delete(id);
-  }
   if (take) take(shown);
   else emit(shown);
+  // Afterwards: an area that is emptied by this output forgets what stood in it before.
+  if (id === undefined) return;
+  if (take) placed.set(id, take);
+  else placed.delete(id);
 }
 
 /** An area is gone: updates of what stood in it go to the cells again. */

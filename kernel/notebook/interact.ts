@@ -174,7 +174,9 @@ class Calls {
     this.#output.settle();
     if (this.#later.length === 0) return;
     await Promise.race([new Promise<void>((done) => engine.setTimeout(done, REST)), aborted(signal)]);
-    if (!this.#overtaken.has(work)) await engine.finishWork(work);
+    if (this.#overtaken.has(work)) return;
+    await engine.finishWork(work);
+    if (!this.#overtaken.has(work)) this.#output.settle();
   }
 }
 

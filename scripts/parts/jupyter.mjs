@@ -61,8 +61,24 @@ async function trust() {
   writeStamp(stamp, hash);
 }
 
+/**
+ * papermill's parameters as TypeScript (kernel/papermill): a Python module of its own, without which a notebook with parameters fails
+ * before its first cell.
+ */
+async function papermill() {
+  const folder = inClone("kernel", "papermill");
+  const stamp = join(venv, ".papermill");
+  const hash = fingerprint(filesUnder(folder, /\.(py|toml)$/), [python]);
+  if (isCurrent(stamp, hash)) return;
+  await step("papermill parameters in TypeScript: pip install kernel/papermill", () =>
+    run(python, ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--force-reinstall", folder]),
+  );
+  writeStamp(stamp, hash);
+}
+
 export async function jupyter() {
   writeSettings();
+  await papermill();
   await kernelspec();
   await trust();
 }
