@@ -68,6 +68,9 @@ export function handleInput({ id, answer, refused }: InputRequest): void {
   else waiting.get(id)?.resolve(answer ?? "");
 }
 
+/** Parts a question from what is typed. */
+const spaced = (text: string): string => (/\s$/.test(text) ? text : `${text} `);
+
 export function installInput(): void {
   const define = (name: string, value: unknown): void => {
     Object.defineProperty(cells.global, name, { value, enumerable: false, configurable: true, writable: true });
@@ -76,7 +79,7 @@ export function installInput(): void {
   define("password", (prompt?: unknown) => forCells(ask("password", prompt, true)));
   define("prompt", (message: unknown = "Prompt", value: unknown = "") => {
     const initial = String(value ?? "");
-    const answer = askNow("prompt", initial ? `${message} [${initial}] ` : `${message} `);
+    const answer = askNow("prompt", spaced(initial ? `${message} [${initial}]` : `${message}`));
     return answer === "" ? initial : answer;
   });
   define("confirm", (message: unknown = "Confirm") => /^y(es)?$/i.test(askNow("confirm", `${message} [y/N] `).trim()));
