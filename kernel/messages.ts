@@ -95,6 +95,10 @@ export type EngineEvent =
       readonly data?: MimeBundle;
     };
 
+/** What the server writes on the pipe for stop requests. */
+export const STOP = "s";
+export const QUIT = "q";
+
 /** Written by the engine on its own stdout and stderr when a cell ends, so that the server knows all native output has arrived. */
 export function endMarker(key: string): string {
   return `\u0000\u0001cell-end ${key}\u0001\u0000`;

@@ -5,35 +5,54 @@
 
 export interface Frame<M> {
   readonly message: M;
-  readonly buffers: readonly Buffer[];
+  readonly buffers: readonly Uint8Array[];
 }
 
-export function encodeFrame(message: object, buffers: readonly Uint8Array[] = []): Buffer {
-  const json = Buffer.from(JSON.stringify(buffers.length ? { ...message, buffers: buffers.map((b) => b.byteLength) } : message));
-  const head = Buffer.allocUnsafe(8);
-  head.writeUInt32LE(4 + json.length + buffers.reduce((n, b) => n + b.byteLength, 0), 0);
-  head.writeUInt32LE(json.length, 4);
-  return Buffer.concat([head, json, ...buffers]);
+// No methods of Buffer: in the engine a cell may have replaced them.
+const encoder = new TextEncoder();
+const encode = encoder.encode.bind(encoder);
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decode = decoder.decode.bind(decoder);
+const view = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength);
+const u32 = (b: Uint8Array, at: number): number => new DataView(b.buffer, b.byteOffset, b.byteLength).getUint32(at, true);
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((n, p) => n + p.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
+}
+
+export function encodeFrame(message: object, buffers: readonly Uint8Array[] = []): Uint8Array {
+  const json = encode(JSON.stringify(buffers.length ? { ...message, buffers: buffers.map((b) => b.byteLength) } : message));
+  const head = new Uint8Array(8);
+  const numbers = new DataView(head.buffer);
+  numbers.setUint32(0, 4 + json.byteLength + buffers.reduce((n, b) => n + b.byteLength, 0), true);
+  numbers.setUint32(4, json.byteLength, true);
+  return concat([head, json, ...buffers]);
 }
 
 /** Cuts a stream of chunks into frames. Chunks are joined once per frame, so a frame of 50 MB costs one copy. */
 export class FrameReader<M> {
-  #chunks: Buffer[] = [];
+  #chunks: Uint8Array[] = [];
   #held = 0;
 
-  *push(chunk: Buffer): Generator<Frame<M>> {
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
+  *push(chunk: Uint8Array): Generator<Frame<M>> {
+    this.#chunks.push(view(chunk));
+    this.#held += chunk.byteLength;
     for (;;) {
       if (this.#held < 4) return;
-      if (this.#chunks[0]!.length < 4) this.#chunks = [Buffer.concat(this.#chunks)];
-      const need = 4 + this.#chunks[0]!.readUInt32LE(0);
+      if (this.#chunks[0]!.length < 4) this.#chunks = [concat(this.#chunks)];
+      const need = 4 + u32(this.#chunks[0]!, 0);
       if (this.#held < need) return;
-      const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#held);
+      const all = this.#chunks.length === 1 ? this.#chunks[0]! : concat(this.#chunks);
       this.#held -= need;
       this.#chunks = this.#held ? [all.subarray(need)] : [];
-      const jsonEnd = 8 + all.readUInt32LE(4);
-      const message = JSON.parse(all.toString("utf8", 8, jsonEnd)) as M & { buffers?: number[] };
+      const jsonEnd = 8 + u32(all, 4);
+      const message = JSON.parse(decode(all.subarray(8, jsonEnd))) as M & { buffers?: number[] };
       let at = jsonEnd;
       const buffers = (message.buffers ?? []).map((length) => {
         at += length;

@@ -9,6 +9,19 @@ export interface Displayable {
   [displaySymbol](): MimeBundle | Promise<MimeBundle>;
 }
 
+/**
+ * A value that changes while a slider is dragged: one form that is ready at once, and one that takes longer (a figure's static picture)
+ * for when it has come to rest. Under one `key` a page redraws in place.
+ */
+export const draftSymbol: unique symbol = Symbol.for("sparselab.draft") as never;
+export interface Draft {
+  readonly now: MimeBundle;
+  later(): Promise<MimeBundle>;
+}
+export interface Draftable {
+  [draftSymbol](key: string): Draft;
+}
+
 /** What the engine installs; absent in a plain script. */
 export interface Notebook {
   /**

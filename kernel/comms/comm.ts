@@ -64,10 +64,10 @@ export class Comm {
     this.#publish("comm_msg", { data }, options);
   }
 
-  close(data: object = {}): void {
+  close(data: object = {}, { answers }: Pick<SendOptions, "answers"> = {}): void {
     if (!this.#open) return;
     this.ended();
-    this.#publish("comm_close", { data }, {});
+    this.#publish("comm_close", { data }, { answers });
   }
 
   /** The other side closed it. */
@@ -98,7 +98,7 @@ export function receiveComm(type: CommType, content: Readonly<Record<string, unk
     const target = targets.get(name);
     const comm = Comm.accept(name, id, target?.key);
     if (target) host.handle(target.key, () => target.opened(comm, message));
-    else comm.close(); // Nobody is there: as the protocol wants, it is closed at once.
+    else comm.close({}, { answers: rest.id }); // Nobody is there: as the protocol wants, it is closed at once.
     return;
   }
   const comm = live.get(id);

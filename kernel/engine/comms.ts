@@ -1,17 +1,26 @@
 /** Comms in the engine: messages of the front end find their handlers, which run in the name of the cell that made the widget. */
-import { receiveComm } from "../comms/comm.js";
-import { connectHost } from "../comms/host.js";
+import type { receiveComm } from "../comms/comm.js";
+import type { connectHost } from "../comms/host.js";
 import type { CommRequest } from "../messages.js";
+import { cells, dataForCells } from "./cell-realm.js";
 import { failureOf } from "./errors.js";
 import { emit } from "./events.js";
-import { cellOf, currentCell, Interrupted } from "./output.js";
+import { cellOf, currentCell, Interrupted, print } from "./output.js";
 import { finishWork, runWork, stopWork, Work } from "./work.js";
 
 /** Messages whose handlers have not returned yet. */
 const pending = new Set<string>();
 
-export function installComms(): void {
-  connectHost({
+/** The module of comms that cells import: it runs among them. */
+export interface CellComms {
+  readonly connectHost: typeof connectHost;
+  readonly receiveComm: typeof receiveComm;
+}
+let comms: CellComms;
+
+export function installComms(module: CellComms): void {
+  comms = module;
+  comms.connectHost({
     publish: (message, buffers) => emit({ event: "comm", ...message }, buffers),
     cell: currentCell,
     handle: (key, fn) => {
@@ -22,7 +31,7 @@ export function installComms(): void {
             await fn();
           } catch (error) {
             if (error instanceof Interrupted || work.controller.signal.aborted) return;
-            process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`);
+            print("stderr", `${failureOf(error).traceback.join("\n")}\n`);
           }
         }).then(() => finishWork(work));
       if (key === undefined) run();
@@ -36,7 +45,11 @@ export function handleComm(request: CommRequest, buffers: readonly Uint8Array[])
   const { id, type, content, metadata } = request;
   pending.add(id);
   try {
-    receiveComm(type, content, { metadata, buffers, id });
+    comms.receiveComm(type, dataForCells(content), {
+      metadata: dataForCells(metadata),
+      buffers: buffers.map((b) => new cells.Uint8Array(b)),
+      id,
+    });
   } finally {
     done(id);
   }

@@ -2,28 +2,25 @@
  * How a value shows itself below its cell, and the services of the notebook: `display` and `clearOutput` for the user's code, and
  * the contract of `lab/display.ts` for the lab.
  */
-import { inspect } from "node:util";
+import { types } from "node:util";
 import { displaySymbol, type MimeBundle, type Notebook } from "../../lab/display.js";
 import type { EngineEvent } from "../messages.js";
+import { base64, plain } from "./bundle.js";
+import { cells, forCells, settled } from "./cell-realm.js";
 import { currentCell, refuseStopped } from "./output.js";
+import { readable } from "./readable.js";
 import { tableOf } from "./table.js";
 import { send, undiverted } from "./work.js";
 
-/** Text of a value that has no display of its own. */
-export function readable(value: unknown): string {
-  // A text as a result arrives whole, however long; texts inside other values are cut.
-  if (typeof value === "string") return value.length > 10_000 ? JSON.stringify(value) : inspect(value, { maxStringLength: null });
-  return inspect(value, { depth: 4, maxArrayLength: 100, maxStringLength: 10_000, breakLength: 100 });
-}
-
 const startsWith = (value: unknown, bytes: readonly number[]): value is Uint8Array =>
-  value instanceof Uint8Array && bytes.every((b, i) => value[i] === b);
+  types.isUint8Array(value) && bytes.every((b, i) => value[i] === b);
 
 /** The MIME bundle of a value; a promise only where the value's own display gives one. */
-export function bundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
-  if (value !== null && (typeof value === "object" || typeof value === "function")) {
+function bundleOf(value: unknown): unknown {
+  // A proxy is shown without being asked anything: its traps are code, and may answer anything to any question.
+  if (value !== null && (typeof value === "object" || typeof value === "function") && !types.isProxy(value)) {
     const own = (value as { [displaySymbol]?: unknown })[displaySymbol];
-    if (typeof own === "function") return own.call(value) as MimeBundle | Promise<MimeBundle>;
+    if (typeof own === "function") return Reflect.apply(own, value, []);
   }
   if (startsWith(value, [0x89, 0x50, 0x4e, 0x47])) return { "image/png": base64(value), "text/plain": "PNG image" };
   if (startsWith(value, [0xff, 0xd8, 0xff])) return { "image/jpeg": base64(value), "text/plain": "JPEG image" };
@@ -31,7 +28,11 @@ export function bundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   return table ? { "text/html": table, "text/plain": readable(value) } : { "text/plain": readable(value) };
 }
 
-const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+/** How a value shows itself, ready to be sent; a promise only where its own display gives one, so that the order of outputs is kept. */
+export function shownAs(value: unknown): MimeBundle | Promise<MimeBundle> {
+  const made = bundleOf(value);
+  return types.isPromise(made) ? settled(made).then(plain) : plain(made);
+}
 
 type Output = Omit<Extract<EngineEvent, { event: "output" }>, "event" | "key">;
 
@@ -45,31 +46,23 @@ export function showBundle(data: MimeBundle, displayId?: string, update = false)
   output(currentCell(), { type: update ? "update_display_data" : "display_data", data: plain(data), displayId });
 }
 
-/** A bundle must be an object: anything else would reach the front end as an output it cannot draw. */
-export function plain(data: unknown): MimeBundle {
-  if (data === null || typeof data !== "object" || Array.isArray(data)) {
-    throw new TypeError(`a display must be an object of MIME types and data, received ${inspect(data, { depth: 0 })}`);
-  }
-  return data as MimeBundle;
-}
-
-interface DisplayOptions {
+export interface DisplayOptions {
   raw?: boolean;
   update?: boolean;
   display_id?: string;
 }
 
-async function display(value: unknown, options: DisplayOptions = {}): Promise<void> {
+export async function display(value: unknown, options: DisplayOptions = {}): Promise<void> {
   for (const option of Object.keys(options)) {
     if (!["raw", "update", "display_id"].includes(option)) {
-      throw new TypeError(`unknown option "${option}" of display: known are raw, update, display_id`);
+      throw new cells.TypeError(`unknown option "${option}" of display: known are raw, update, display_id`);
     }
   }
   if (options.update && !options.display_id)
-    throw new TypeError("display: `update` needs the `display_id` of what it draws anew");
+    throw new cells.TypeError("display: `update` needs the `display_id` of what it draws anew");
   const key = currentCell();
-  const made = options.raw ? (value as MimeBundle) : bundleOf(value);
-  const data = plain(made instanceof Promise ? await made : made);
+  const shown = options.raw ? plain(value) : shownAs(value);
+  const data = shown instanceof Promise ? await shown : shown;
   if (Object.keys(data).length)
     output(key, { type: options.update ? "update_display_data" : "display_data", data, displayId: options.display_id });
 }
@@ -87,9 +80,12 @@ export function installNotebook(running: Pick<Notebook, "signal" | "cell" | "atE
     ...running,
   };
   const define = (name: PropertyKey, value: unknown): void => {
-    Object.defineProperty(globalThis, name, { value, enumerable: false, configurable: true, writable: true });
+    Object.defineProperty(cells.global, name, { value, enumerable: false, configurable: true, writable: true });
   };
   define(Symbol.for("sparselab.notebook"), notebook);
-  define("display", display);
+  define("display", (value: unknown, options?: DisplayOptions) =>
+    // As the last line of a cell it has shown all there is to show.
+    Object.defineProperty(forCells(display(value, options)), displaySymbol, { value: (): MimeBundle => ({}) }),
+  );
   define("clearOutput", (wait = false) => output(currentCell(), { type: "clear_output", wait }));
 }

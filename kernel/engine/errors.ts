@@ -3,9 +3,11 @@
  * left out, and the line that failed is shown.
  */
 import { SourceMap, type SourceMapPayload } from "node:module";
-import { inspect } from "node:util";
+import { types } from "node:util";
 import type { CompiledCell, Failure } from "../messages.js";
-import { codeFrame, paint } from "../text.js";
+import { codeFrame, cut, paint } from "../text.js";
+import { cells as realm } from "./cell-realm.js";
+import { inspect } from "./intrinsics.js";
 import { Interrupted } from "./output.js";
 
 interface Known {
@@ -42,17 +44,23 @@ export function mapPositions(text: string): string {
 
 /** Makes `error.stack` speak of the cell's own lines wherever it is printed. */
 export function installStackTraces(): void {
-  Error.stackTraceLimit = 50; // Ten frames of a library would hide the cell that called it.
-  Error.prepareStackTrace = (error, frames) => {
+  const prepare = (error: Error, frames: readonly NodeJS.CallSite[]): string => {
     let head: string;
     try {
       head = Error.prototype.toString.call(error);
     } catch {
       head = "Error";
     }
-    const lines = frames.map((f) => `    at ${f}`).filter((l) => !HIDDEN.test(l));
+    // The array of frames is the cells': its own methods may be replaced.
+    const lines = (Reflect.apply(Array.prototype.map, frames, [(f: NodeJS.CallSite) => `    at ${f}`]) as string[]).filter(
+      (l) => !HIDDEN.test(l),
+    );
     return [head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n");
   };
+  for (const kind of new Set([Error, realm.Error])) {
+    kind.stackTraceLimit = 50; // Ten frames of a library would hide the cell that called it.
+    kind.prepareStackTrace = prepare;
+  }
 }
 
 /** What is thrown need not be an Error of this realm. */
@@ -66,7 +74,13 @@ interface ErrorLike {
 }
 
 const isErrorLike = (value: unknown): value is ErrorLike =>
-  value instanceof Error || (typeof value === "object" && value !== null && "stack" in value && "message" in value);
+  types.isNativeError(value) ||
+  // A proxy is asked nothing.
+  (typeof value === "object" && value !== null && !types.isProxy(value) && "stack" in value && "message" in value);
+
+/** Characters of a message, and of one line of a stack. */
+const MESSAGE = 10_000;
+const FRAME = 500;
 
 export function failureOf(thrown: unknown): Failure {
   try {
@@ -80,7 +94,7 @@ export function failureOf(thrown: unknown): Failure {
 
 function describe(thrown: unknown): Failure {
   if (!isErrorLike(thrown)) {
-    const text = inspect(thrown, { depth: 2 });
+    const text = cut(inspect(thrown, { depth: 2, maxStringLength: MESSAGE }), MESSAGE);
     return {
       ename: "Thrown",
       evalue: text,
@@ -88,7 +102,7 @@ function describe(thrown: unknown): Failure {
     };
   }
   const ename = String(thrown.name ?? "Error");
-  const evalue = String(thrown.message ?? "");
+  const evalue = cut(String(thrown.message ?? ""), MESSAGE);
   return { ename, evalue, traceback: traceback(thrown) };
 }
 
@@ -100,7 +114,7 @@ export function interruptedFailure(thrown?: unknown): Failure {
 
 function traceback(error: ErrorLike, depth = 0): string[] {
   const ename = String(error.name ?? "Error");
-  const message = String(error.message ?? "");
+  const message = cut(String(error.message ?? ""), MESSAGE);
   const code = typeof error.code === "string" ? ` ${paint("gray", `[${error.code}]`)}` : "";
   const lines = [`${paint("red", ename)}${code}: ${message}`];
   const frames = stackFrames(error);
@@ -112,22 +126,27 @@ function traceback(error: ErrorLike, depth = 0): string[] {
   if (cell) lines.push(codeFrame(cell.code, Number(place[2]), Number(place[3])));
   if (depth < 5) {
     if (Array.isArray(error.errors)) {
-      for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [inspect(e)]));
+      for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
     }
     if (error.cause !== undefined) {
-      const cause = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [inspect(error.cause)];
+      const cause = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
     }
   }
   return lines;
 }
 
+const shortly = (value: unknown): string => cut(inspect(value, { depth: 2, maxStringLength: FRAME }), FRAME);
+
 /** The `at` lines, without the message: that may have such lines too. */
 function stackFrames(error: ErrorLike): string[] {
   if (typeof error.stack !== "string") return [];
   const head = Error.prototype.toString.call(error);
   const rest = error.stack.startsWith(head) ? error.stack.slice(head.length) : error.stack;
-  return rest.split("\n").filter((l) => /^\s+at /.test(l) && !HIDDEN.test(l));
+  return rest
+    .split("\n")
+    .filter((l) => /^\s+at /.test(l) && !HIDDEN.test(l))
+    .map((l) => cut(l, FRAME));
 }
 
 const indented = (lines: readonly string[]): string[] => lines.map((l) => l.replace(/^/gm, "  "));

@@ -10,6 +10,9 @@ export const REQUEST_FD = 3;
 export const EVENT_FD = 4;
 export const STOP_FD = 5;
 
+/** `process.exit` from before the first cell: a test may have replaced it. */
+export const exit = process.exit.bind(process);
+
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** Writes all of `data`; where the pipe is full, sleeps until the server has read some. */
@@ -19,11 +22,19 @@ export function writeAll(fd: number, data: Uint8Array): void {
       done += writeSync(fd, data, done);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === "EPIPE") process.exit(1); // The server is gone.
+      if (code === "EPIPE" && fd === EVENT_FD) {
+        sleep(1000); // The server is gone: the other thread ends what the cells have started, and then this process.
+        exit(1);
+      }
       if (code !== "EAGAIN") throw error;
-      Atomics.wait(sleeper, 0, 0, 1);
+      sleep(1);
     }
   }
+}
+
+/** Sleeps for `ms` milliseconds, without turning the event loop. */
+export function sleep(ms: number): void {
+  Atomics.wait(sleeper, 0, 0, ms);
 }
 
 export function emit(event: EngineEvent, buffers?: readonly Uint8Array[]): void {

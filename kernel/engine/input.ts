@@ -1,11 +1,14 @@
 /**
- * `input` and `password`: a cell asks whoever sits before the front end, and awaits the answer. The rest of the kernel goes on answering
- * meanwhile, and the stop button ends the wait.
+ * `input` and `password`: a cell asks the user of the front end, and awaits the answer. The rest of the kernel goes on answering
+ * meanwhile, and the stop button ends the wait. `prompt` and `confirm`, which browsers and Deno have, ask without `await`: the engine
+ * then waits in place, and timers and widgets wait with it.
  */
 import { randomUUID } from "node:crypto";
 import type { InputRequest } from "../messages.js";
+import { cells, forCells } from "./cell-realm.js";
 import { emit } from "./events.js";
-import { currentCell, Interrupted } from "./output.js";
+import { currentCell, Interrupted, print } from "./output.js";
+import { waitForRequest } from "./requests.js";
 import { currentSignal, isRunning } from "./run.js";
 
 interface Waiting {
@@ -15,16 +18,20 @@ interface Waiting {
 const waiting = new Map<string, Waiting>();
 
 /** The front end has no way to ask, or nobody whom it could ask. */
-class InputRefused extends Error {
+class InputRefused extends cells.Error {
   override readonly name = "InputRefused";
 }
 
-function ask(asker: string, prompt: unknown, password: boolean): Promise<string> {
+/** The running cell, which alone may ask. */
+function askingCell(asker: string): string {
   const key = currentCell();
-  if (key === undefined || !isRunning(key)) {
-    const why = `${asker}() works only while its cell runs: a front end that has seen the cell end takes no more questions for it`;
-    return Promise.reject(new InputRefused(why));
-  }
+  if (key !== undefined && isRunning(key)) return key;
+  const why = `${asker}() works only while its cell runs: a front end that has seen the cell end takes no more questions for it`;
+  throw new InputRefused(why);
+}
+
+async function ask(asker: string, prompt: unknown, password: boolean): Promise<string> {
+  const key = askingCell(asker);
   const signal = currentSignal();
   return new Promise((resolve, reject) => {
     const id = randomUUID();
@@ -44,16 +51,38 @@ function ask(asker: string, prompt: unknown, password: boolean): Promise<string>
   });
 }
 
+/** Asks, and waits in place for the answer. */
+function askNow(asker: string, prompt: string): string {
+  const key = askingCell(asker);
+  const id = randomUUID();
+  emit({ event: "input", key, id, asker, prompt, password: false });
+  const request = waitForRequest((r): r is InputRequest => r.op === "input" && r.id === id);
+  if (!request) throw new Interrupted();
+  if (request.refused !== undefined) throw new InputRefused(request.refused);
+  return request.answer ?? "";
+}
+
 /** An answer of the front end, or why there is none. */
 export function handleInput({ id, answer, refused }: InputRequest): void {
   if (refused !== undefined) waiting.get(id)?.reject(new InputRefused(refused));
   else waiting.get(id)?.resolve(answer ?? "");
 }
 
+/** Parts a question from what is typed. */
+const spaced = (text: string): string => (/\s$/.test(text) ? text : `${text} `);
+
 export function installInput(): void {
   const define = (name: string, value: unknown): void => {
-    Object.defineProperty(globalThis, name, { value, enumerable: false, configurable: true, writable: true });
+    Object.defineProperty(cells.global, name, { value, enumerable: false, configurable: true, writable: true });
   };
-  define("input", (prompt?: unknown) => ask("input", prompt, false));
-  define("password", (prompt?: unknown) => ask("password", prompt, true));
+  define("input", (prompt?: unknown) => forCells(ask("input", prompt, false)));
+  define("password", (prompt?: unknown) => forCells(ask("password", prompt, true)));
+  define("prompt", (message: unknown = "Prompt", value: unknown = "") => {
+    const initial = String(value ?? "");
+    const answer = askNow("prompt", spaced(initial ? `${message} [${initial}]` : `${message}`));
+    return answer === "" ? initial : answer;
+  });
+  define("confirm", (message: unknown = "Confirm") => /^y(es)?$/i.test(askNow("confirm", `${message} [y/N] `).trim()));
+  // In a browser it waits until it is clicked away; here it is a line below the cell.
+  define("alert", (message: unknown = "Alert") => print("stdout", `${message}\n`));
 }

@@ -3,16 +3,19 @@
  * and a cell that was stopped cannot print any more: its next print ends it.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Console } from "node:console";
-import { Writable } from "node:stream";
 import type { InspectOptions } from "node:util";
+import { cells } from "./cell-realm.js";
+import { pin } from "./pin.js";
+import { Utf8 } from "./utf8.js";
 import { currentWork, send } from "./work.js";
 
+export type StreamName = "stdout" | "stderr";
+
 /** The key of the cell that the running code belongs to. */
-export const cellOf = new AsyncLocalStorage<string>();
+export const cellOf = pin(new AsyncLocalStorage<string>());
 
 /** Thrown into what still runs of a stopped cell. */
-export class Interrupted extends Error {
+export class Interrupted extends cells.Error {
   override readonly name = "Interrupted";
   constructor() {
     super("the cell was stopped");
@@ -45,18 +48,40 @@ export function refuseStopped(key: string | undefined): void {
   if (key !== undefined && stopped.has(key)) throw new Interrupted();
 }
 
-function print(name: "stdout" | "stderr", chunk: unknown, encoding?: unknown): void {
+/** Streams in which a character has begun and not ended, by cell and name. */
+const unfinished = new Map<string, { readonly utf8: Utf8; readonly key: string | undefined; readonly name: StreamName }>();
+
+/** Prints text, or bytes of UTF-8: a character may come in pieces. */
+export function print(name: StreamName, chunk: string | Uint8Array): void {
   const key = currentCell();
   refuseStopped(key);
-  const text =
-    typeof chunk === "string"
-      ? chunk
-      : Buffer.from(chunk as Uint8Array).toString(typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
+  const id = `${name} ${key}`;
+  const begun = unfinished.get(id);
+  let text: string;
+  if (typeof chunk === "string") {
+    text = (begun?.utf8.end() ?? "") + chunk;
+    if (begun) unfinished.delete(id);
+  } else {
+    const utf8 = begun?.utf8 ?? new Utf8();
+    text = utf8.write(chunk);
+    if (utf8.empty) unfinished.delete(id);
+    else if (!begun) unfinished.set(id, { utf8, key, name });
+  }
   if (text) send({ event: "stream", key, name, text });
 }
 
+/** The cell is over: what it left unfinished will not be finished. */
+export function endPrints(ofCell: string): void {
+  for (const [id, { utf8, key, name }] of unfinished) {
+    if (key !== ofCell) continue;
+    unfinished.delete(id);
+    const text = utf8.end();
+    if (text) send({ event: "stream", key, name, text });
+  }
+}
+
 /** Node keeps its books of asynchronous contexts on promises, where whoever prints one would see them. */
-function hideBookkeeping(): void {
+export function hideBookkeeping(): void {
   const custom = Symbol.for("nodejs.util.inspect.custom");
   const show = function (
     this: Promise<unknown>,
@@ -68,36 +93,5 @@ function hideBookkeeping(): void {
       .replace(/,?\s*\[Symbol\((?:async_id_symbol|trigger_async_id_symbol|kResourceStore)\)\]: (?:'[^']*'|\w+)/g, "")
       .replace(/^(Promise) \{\s+(.{1,70}?)\s+\}$/, "$1 { $2 }");
   };
-  Object.defineProperty(Promise.prototype, custom, { value: show, enumerable: false, configurable: true, writable: true });
-}
-
-/** Replaces `console` and the process's streams. V8's own console would keep every argument for ever. */
-export function captureOutput(): void {
-  hideBookkeeping();
-  for (const name of ["stdout", "stderr"] as const) {
-    process[name].write = ((chunk: unknown, encoding?: unknown, done?: unknown): boolean => {
-      print(name, chunk, encoding);
-      const callback = typeof encoding === "function" ? encoding : done;
-      if (typeof callback === "function") process.nextTick(callback as () => void);
-      return true;
-    }) as typeof process.stdout.write;
-  }
-  const sink = (name: "stdout" | "stderr"): Writable => {
-    const stream = new Writable({ decodeStrings: false });
-    stream.write = ((chunk: unknown, encoding?: unknown, done?: unknown): boolean => {
-      print(name, chunk, encoding);
-      const callback = typeof encoding === "function" ? encoding : done;
-      if (typeof callback === "function") (callback as () => void)();
-      return true;
-    }) as typeof stream.write;
-    return stream;
-  };
-  const own = new Console({
-    stdout: sink("stdout"),
-    stderr: sink("stderr"),
-    ignoreErrors: false,
-    colorMode: false,
-    inspectOptions: { depth: 4, breakLength: 100 },
-  });
-  globalThis.console = own as typeof console;
+  Object.defineProperty(cells.promisePrototype, custom, { value: show, enumerable: false, configurable: true, writable: true });
 }

@@ -7,11 +7,13 @@ import vm from "node:vm";
 import type { MimeBundle } from "../../lab/display.js";
 import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
+import { settled } from "./cell-realm.js";
 import { collectLargeArrays, measureKept } from "./collect.js";
-import { bundleOf, plain } from "./display.js";
+import { shownAs } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
-import { cellOf, outputsTo, silenceCell } from "./output.js";
+import { cellOf, endPrints, outputsTo, print, silenceCell } from "./output.js";
+import { cellBegins } from "./stop.js";
 import { currentWork } from "./work.js";
 
 /** Milliseconds a stopped cell has to end by itself, so that its own clean-up is seen; and one whose script was ended by force. */
@@ -80,6 +82,14 @@ function declare(names: readonly string[]): void {
   for (const name of fresh) declared.add(name);
 }
 
+const preparations: (() => void)[] = [];
+
+/** Takes what must hold before each cell. */
+export function beforeEachCell(fn: () => void): void {
+  fn();
+  preparations.push(fn);
+}
+
 export function runCell(request: RunRequest): void {
   const { cell, key, silent } = request;
   const controller = new AbortController();
@@ -94,6 +104,8 @@ export function runCell(request: RunRequest): void {
     hurry: new AbortController(),
   };
   running = me;
+  cellBegins();
+  for (const prepare of preparations) prepare();
   measureKept();
   signals.set(key, controller.signal);
   if (signals.size > SIGNALS) signals.delete(signals.keys().next().value!);
@@ -106,12 +118,13 @@ export function runCell(request: RunRequest): void {
     try {
       declare(cell.names);
       me.before = values(cell.names);
-      outcome = script(cell.js, cell.label, -1);
+      outcome = script(withDeno(cell.js), cell.label, -1);
     } catch (error) {
       end(me, failureOf(error));
       return;
     }
-    Promise.resolve(outcome)
+    // A cell is an async function: its promise is of the language's own kind, whatever the cell made of `Promise`.
+    settled(outcome as object)
       .then(() => (silent ? undefined : showResult(me)))
       .then(
         () => end(me, controller.signal.aborted ? interruptedFailure() : undefined),
@@ -120,13 +133,18 @@ export function runCell(request: RunRequest): void {
   });
 }
 
+/** Gives a cell that speaks of Deno what this kernel has of it, without making it a name of the packages too. */
+function withDeno(js: string): string {
+  return /\bDeno\b/.test(js) ? `((Deno) => ${js})(__sparselab__.deno)` : js;
+}
+
 async function showResult(me: Running): Promise<void> {
   const value = me.result?.value;
   me.result = undefined;
   const wanted = me.request.expression === true;
   if (value === undefined && !wanted) return;
-  const made = bundleOf(value);
-  const data = plain(made instanceof Promise ? await made : made);
+  const shown = shownAs(value);
+  const data = shown instanceof Promise ? await shown : shown;
   if (wanted) me.data = data;
   else if (!me.ended && Object.keys(data).length) emit({ event: "output", key: me.request.key, type: "execute_result", data });
 }
@@ -145,10 +163,23 @@ function end(me: Running, failure?: Failure): void {
     .then(() => {
       if (me.controller.signal.aborted) silenceCell(key);
       if (running === me) running = undefined;
-      for (const fd of [1, 2]) writeAll(fd, Buffer.from(endMarker(key)));
+      endPrints(key);
+      for (const fd of [1, 2]) writeMark(fd, endMarker(key));
       emit({ event: "done", key, failure, unassigned, data: me.data });
       setTimeout(collectLargeArrays, 0); // When nothing of this cell is on the stack any more.
     });
+}
+
+const encoder = new TextEncoder();
+const encode = encoder.encode.bind(encoder);
+
+/** Says on a native stream that the cell is over. Where a cell has closed the stream, the server waits a moment and goes on. */
+function writeMark(fd: number, mark: string): void {
+  try {
+    writeAll(fd, encode(mark));
+  } catch {
+    // Closed.
+  }
 }
 
 /** Work of the cell that outlasts its code. After a stop it has a moment, not for ever. */
@@ -160,7 +191,7 @@ async function finish(me: Running): Promise<void> {
       try {
         await work();
       } catch (error) {
-        process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`);
+        print("stderr", `${failureOf(error).traceback.join("\n")}\n`);
       }
     }),
   );
@@ -177,7 +208,7 @@ export function atEnd(work: () => Promise<void>): void {
   }
   const key = cellOf.getStore();
   if (running && !running.ended && (key === undefined || key === running.request.key)) running.work.push(work);
-  else void work().catch((error: unknown) => process.stderr.write(`${failureOf(error).traceback.join("\n")}\n`));
+  else void work().catch((error: unknown) => print("stderr", `${failureOf(error).traceback.join("\n")}\n`));
 }
 
 /** A name whose value is what it was before the failed cell keeps its earlier meaning too. */

@@ -1,5 +1,6 @@
 /** Arrays of records as a table: `[{ t: 0.01, kl: 0.2 }, …]`, as rows of a sweep or of a file are. */
-import { inspect, types } from "node:util";
+import { types } from "node:util";
+import { inspect } from "./intrinsics.js";
 
 /** Rows and columns that are shown; a table says what it leaves out. */
 const ROWS = 100;
@@ -22,7 +23,7 @@ function isRecord(row: unknown): row is Row {
 
 /** The HTML of a table; undefined where the value is not an array of records. */
 export function tableOf(value: unknown): string | undefined {
-  if (!Array.isArray(value) || types.isProxy(value) || value.length === 0) return undefined;
+  if (types.isProxy(value) || !Array.isArray(value) || value.length === 0) return undefined;
   for (let i = 0; i < value.length; i++) if (!(i in value)) return undefined;
   if (!value.every(isRecord)) return undefined;
   const names = new Set<string>();

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
-import { showBundle } from "./display.js";
+import { engine } from "./shared.js";
 
 const require = createRequire(import.meta.url);
 const version = (name: string): string => (require(`${name}/package.json`) as { version: string }).version;
@@ -30,11 +30,13 @@ export interface Display {
   raw(contentType: string, b: string | Uint8Array): void;
 }
 
+/** tslab sends all bytes so, whatever their type. */
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+
 function displayUnder(id: string | undefined): Display {
   let shown = false;
   const raw = (type: string, data: string | Uint8Array): void => {
-    const text = typeof data === "string" ? data : Buffer.from(data).toString("base64");
-    showBundle({ [type]: text }, id, shown && id !== undefined);
+    engine.showBundle({ [type]: typeof data === "string" ? data : base64(data) }, id, shown && id !== undefined);
     shown = true;
   };
   return {

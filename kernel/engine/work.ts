@@ -6,6 +6,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { EngineEvent } from "../messages.js";
 import { uncheckAsyncHooks } from "./async-hooks.js";
 import { emit } from "./events.js";
+import { pin } from "./pin.js";
 
 /** An output on its way to a cell. */
 export type Shown = Extract<EngineEvent, { event: "stream" | "output" }>;
@@ -28,7 +29,7 @@ interface Context {
   readonly work: Work | undefined;
   readonly take: Taker | undefined;
 }
-const contextOf = new AsyncLocalStorage<Context>();
+const contextOf = pin(new AsyncLocalStorage<Context>());
 const going = new Set<Work>();
 /** Display ids of what stands in an area. */
 const placed = new Map<string, Taker>();
@@ -86,12 +87,12 @@ export function send(shown: Shown): void {
     else emit(shown);
     return;
   }
-  if (id !== undefined) {
-    if (take) placed.set(id, take);
-    else placed.delete(id);
-  }
   if (take) take(shown);
   else emit(shown);
+  // Afterwards: an area that is emptied by this output forgets what stood in it before.
+  if (id === undefined) return;
+  if (take) placed.set(id, take);
+  else placed.delete(id);
 }
 
 /** An area is gone: updates of what stood in it go to the cells again. */

@@ -15,6 +15,23 @@ declare function clearOutput(wait?: boolean): void;
 declare function input(prompt?: string): Promise<string>;
 /** As \`input\`, but what is typed is not seen. */
 declare function password(prompt?: string): Promise<string>;
+/** Asks without \`await\`, as browsers and Deno do: all else in the engine waits. Resolves to \`value\` where nothing is typed. Prefer \`await input("Name? ")\`. */
+declare function prompt(message?: string, value?: string): string;
+/** Asks a question of yes or no, without \`await\`. */
+declare function confirm(message?: string): boolean;
+/** Prints a line. */
+declare function alert(message?: unknown): void;
+/** What notebooks written for Deno's kernel use; of Deno this kernel has nothing else. */
+declare namespace Deno.jupyter {
+  const $display: unique symbol;
+  function display(value: unknown, options?: { raw?: boolean; update?: boolean; display_id?: string }): Promise<void>;
+  function broadcast(type: string, content: Record<string, unknown>, extra?: { metadata?: Record<string, unknown>; buffers?: readonly (ArrayBufferView | ArrayBuffer)[] }): Promise<void>;
+  function format(value: unknown): Promise<Record<string, unknown>>;
+  function md(strings: TemplateStringsArray, ...values: unknown[]): object;
+  function html(strings: TemplateStringsArray, ...values: unknown[]): object;
+  function svg(strings: TemplateStringsArray, ...values: unknown[]): object;
+  function image(pathOrBytes: string | Uint8Array): object;
+}
 
 /* What JavaScript takes and TypeScript's own types refuse, or give back as unknown. */
 interface Array<T> {

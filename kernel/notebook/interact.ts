@@ -2,12 +2,13 @@
  * `interact(fn, { t: slider(0, 0.1) })`: controls, and below them what `fn` shows for their values. A new value ends the call that
  * still runs, and the latest value wins.
  */
-import { inspect } from "node:util";
-import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../../lab/display.js";
+import { randomUUID } from "node:crypto";
+import { inspect, types } from "node:util";
+import { type Displayable, type Draftable, displaySymbol, draftSymbol, type MimeBundle, notebook } from "../../lab/display.js";
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
-import { failureOf, interruptedFailure } from "../engine/errors.js";
-import { finishWork, type Later, runWork, Work } from "../engine/work.js";
+import { engine } from "../engine/shared.js";
+import type { Later, Work } from "../engine/work.js";
 import type { Failure } from "../messages.js";
 import { type AnyWidget, VBox } from "./boxes.js";
 import { Checkbox, FloatSlider, IntSlider, Text } from "./controls.js";
@@ -105,6 +106,8 @@ class Calls {
   #running: { readonly work: Work; readonly ended: Promise<void> } | undefined;
   #serial = 0;
   #overtaken = new WeakSet<Work>();
+  /** Names the figure of this interaction on the page, so that the next one is drawn in its place. */
+  readonly #key = `interact-figure-${randomUUID()}`;
 
   constructor(output: Output, fn: (signal: AbortSignal) => unknown) {
     this.#output = output;
@@ -117,11 +120,11 @@ class Calls {
     const before = this.#running;
     if (before) {
       this.stop();
-      await Promise.race([before.ended, new Promise((done) => setTimeout(done, PATIENCE))]);
+      await Promise.race([before.ended, new Promise<void>((done) => engine.setTimeout(done, PATIENCE))]);
     }
     // A newer value came while the old call ended: its call is the one.
     if (mine !== this.#serial) return this.#latest();
-    const work = new Work(this.#later);
+    const work = new engine.Work(this.#later);
     const running = { work, ended: this.#run(work) };
     this.#running = running;
     await running.ended;
@@ -140,27 +143,45 @@ class Calls {
     for (let at = this.#running; at; at = this.#running === at ? undefined : this.#running) await at.ended;
   }
 
+  /** What the call returned. A newer value may come while it is drawn: then it is dropped, since only the latest counts. */
+  async #show(value: unknown, work: Work): Promise<void> {
+    const { signal } = work.controller;
+    if (!isDraftable(value)) return this.#output.show(value, signal);
+    const draft = value[draftSymbol](this.#key);
+    this.#output.capture(() => engine.showBundle(draft.now, this.#key));
+    work.later.push(async () => {
+      if (this.#overtaken.has(work)) return;
+      const whole = await draft.later();
+      if (!this.#overtaken.has(work)) engine.showBundle(whole, this.#key, true);
+    });
+  }
+
   async #run(work: Work): Promise<void> {
     const { signal } = work.controller;
     this.#output.clear(true);
     let failure: Failure | undefined;
     try {
-      await runWork(work, async () => {
+      await engine.runWork(work, async () => {
         const value = await this.#output.capture(() => this.#fn(signal));
-        if (value !== undefined && !signal.aborted) await this.#output.show(value);
+        if (value !== undefined && !signal.aborted) await this.#show(value, work);
       });
-      if (signal.aborted) failure = interruptedFailure();
+      if (signal.aborted) failure = engine.interruptedFailure();
     } catch (error) {
-      failure = signal.aborted ? interruptedFailure() : failureOf(error);
+      failure = signal.aborted ? engine.interruptedFailure() : engine.failureOf(error);
     }
     if (this.#overtaken.has(work)) return;
     if (failure) this.#output.fail(failure);
     this.#output.settle();
     if (this.#later.length === 0) return;
-    await Promise.race([new Promise((done) => setTimeout(done, REST)), aborted(signal)]);
-    if (!this.#overtaken.has(work)) await finishWork(work);
+    await Promise.race([new Promise<void>((done) => engine.setTimeout(done, REST)), aborted(signal)]);
+    if (this.#overtaken.has(work)) return;
+    await engine.finishWork(work);
+    if (!this.#overtaken.has(work)) this.#output.settle();
   }
 }
+
+const isDraftable = (value: unknown): value is Draftable =>
+  typeof value === "object" && value !== null && !types.isProxy(value) && draftSymbol in value;
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => {

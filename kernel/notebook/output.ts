@@ -3,8 +3,8 @@
  * whichever cell it belongs to.
  */
 import type { MimeBundle } from "../../lab/display.js";
-import { bundleOf, plain } from "../engine/display.js";
-import { divert, forget, type Shown, type Taker } from "../engine/work.js";
+import { engine } from "../engine/shared.js";
+import type { Shown, Taker } from "../engine/work.js";
 import type { Failure } from "../messages.js";
 import { type Layout, type LayoutState, layout } from "./looks.js";
 import { addProperties } from "./model.js";
@@ -65,7 +65,7 @@ export class Output extends Widget<OutputState> {
 
   /** Runs `fn`; what it prints and shows, now and later, stands in this area. Returns what `fn` returns. */
   capture<T>(fn: () => T): T {
-    const value = divert(this.#take, fn);
+    const value = engine.divert(this.#take, fn);
     if (value instanceof Promise) {
       const flush = (): void => this.#flush();
       value.then(flush, flush);
@@ -73,11 +73,11 @@ export class Output extends Widget<OutputState> {
     return value;
   }
 
-  /** Shows a value as a cell's result would be shown. */
-  async show(value: unknown): Promise<void> {
-    const made = divert(this.#take, () => bundleOf(value));
-    const data = plain(made instanceof Promise ? await made : made);
-    if (Object.keys(data).length) this.#push({ output_type: "display_data", data, metadata: {} });
+  /** Shows a value as a cell's result would be shown; nothing where `signal` is aborted before the value is drawn. */
+  async show(value: unknown, signal?: AbortSignal): Promise<void> {
+    const data = await engine.divert(this.#take, () => engine.shownAs(value));
+    if (signal?.aborted || Object.keys(data).length === 0) return;
+    this.#push({ output_type: "display_data", data, metadata: {} });
   }
 
   /** Shows an error. */
@@ -100,8 +100,8 @@ export class Output extends Widget<OutputState> {
   }
 
   override close(): void {
-    clearTimeout(this.#timer);
-    forget(this.#take);
+    engine.clearTimeout(this.#timer);
+    engine.forget(this.#take);
     super.close();
   }
 
@@ -137,7 +137,7 @@ export class Output extends Widget<OutputState> {
   #empty(): void {
     this.#items = [];
     this.#ids.clear();
-    forget(this.#take);
+    engine.forget(this.#take);
     this.#clearNext = false;
   }
 
@@ -151,11 +151,11 @@ export class Output extends Widget<OutputState> {
 
   /** The page takes an area's outputs as a whole: they are sent now and then, the seldomer the larger they are. */
   #soon(): void {
-    this.#timer ??= setTimeout(() => this.#flush(), Math.max(0, this.#last + this.#wait - performance.now()));
+    this.#timer ??= engine.setTimeout(() => this.#flush(), Math.max(0, this.#last + this.#wait - performance.now()));
   }
 
   #flush(): void {
-    clearTimeout(this.#timer);
+    engine.clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.closed) return;
     const begun = performance.now();

@@ -11,9 +11,9 @@ const TYPES: readonly string[] = ["comm_open", "comm_msg", "comm_close"] satisfi
 export interface CommsListener {
   status(state: "busy" | "idle", parent: Message): void;
   /** Publishes a comm message. */
-  publish(type: CommType, content: object, parent: Message | undefined, metadata?: object, buffers?: readonly Buffer[]): void;
+  publish(type: CommType, content: object, parent: Message | undefined, metadata?: object, buffers?: readonly Uint8Array[]): void;
   /** Hands a message to the engine; false where there is none. */
-  toEngine(request: CommRequest, buffers: readonly Buffer[]): boolean;
+  toEngine(request: CommRequest, buffers: readonly Uint8Array[]): boolean;
   /** The request of the cell with this key. */
   cell(key: string | undefined): Message | undefined;
 }
@@ -59,7 +59,7 @@ export class Comms {
   }
 
   /** A comm message of the engine. */
-  publish({ type, content, metadata, key, answers }: CommOut, buffers: readonly Buffer[]): void {
+  publish({ type, content, metadata, key, answers }: CommOut, buffers: readonly Uint8Array[]): void {
     if (type === "comm_open") this.#open.set(content.comm_id, String(content.target_name));
     if (type === "comm_close") this.#open.delete(content.comm_id);
     const asked = answers === undefined ? undefined : this.#pending.get(answers);

@@ -3,6 +3,7 @@
  * says so, and a new engine stands ready.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
@@ -16,16 +17,22 @@ import {
   endMarker,
   type Failure,
   type InputRequest,
+  QUIT,
+  STOP,
 } from "../messages.js";
 import { encodeFrame, FrameReader } from "../pipe.js";
+import { descendants, endAll, KERNEL_MARK } from "../processes.js";
 
 /** Milliseconds after a stop request until the engine itself is ended. */
 const STOP_PATIENCE = 2000;
 /** Milliseconds to wait for native output that the engine's end-of-cell mark announces. */
 const MARK_PATIENCE = 500;
 
-/** What the engine needs of Node (engine/async-hooks.ts, engine/modules.ts); a later Node that has dropped a flag has no need of it. */
-const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve"].filter((f) =>
+/** Milliseconds that an engine's handlers of `exit` have when the kernel ends. */
+const QUIT_PATIENCE = 500;
+
+/** What the engine needs of Node (engine/async-hooks.ts, modules.ts, own-realm.ts); a later Node that has dropped a flag has no need of it. */
+const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve", "--experimental-vm-modules"].filter((f) =>
   process.allowedNodeEnvironmentFlags.has(f),
 );
 
@@ -41,7 +48,7 @@ export interface Outcome {
 export interface EngineListener {
   /** Outputs, in order. `key` undefined: output that no cell could be found for. */
   output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void;
-  comm(message: CommOut, buffers: readonly Buffer[]): void;
+  comm(message: CommOut, buffers: readonly Uint8Array[]): void;
   /** A cell asks for input. */
   input(question: Extract<EngineEvent, { event: "input" }>): void;
   /** The engine dealt with a comm message of the front end. */
@@ -65,6 +72,8 @@ export class Engine {
   #child: ChildProcess | undefined;
   #current: Current | undefined;
   #closed = false;
+  /** Stands in the environment of all that this kernel's engines start. */
+  readonly #mark = randomUUID();
   #marks: Array<{ key: string; seen: () => void }> = [];
 
   constructor(cwd: string, listener: EngineListener) {
@@ -87,7 +96,7 @@ export class Engine {
   }
 
   /** Hands over a comm message of the front end; false where no engine could be started. */
-  comm(request: CommRequest, buffers: readonly Buffer[]): boolean {
+  comm(request: CommRequest, buffers: readonly Uint8Array[]): boolean {
     if (!this.#child) return false;
     (this.#child.stdio[3] as Writable).write(encodeFrame(request satisfies EngineRequest, buffers));
     return true;
@@ -101,7 +110,7 @@ export class Engine {
   stop(): void {
     const current = this.#current;
     if (!this.#child) return;
-    ((this.#child.stdio as readonly unknown[])[5] as Writable).write("s");
+    ((this.#child.stdio as readonly unknown[])[5] as Writable).write(STOP);
     if (!current) return;
     current.stopTimer ??= setTimeout(() => {
       current.gaveUp = true;
@@ -109,17 +118,19 @@ export class Engine {
     }, STOP_PATIENCE);
   }
 
-  /** Ends the engine and what its cells started; resolves when it is gone. */
-  close(): Promise<void> {
+  /** Ends the engine, which may run its handlers of `exit`, and what its cells have started; resolves when it is gone. */
+  async close(): Promise<void> {
     this.#closed = true;
     const child = this.#child;
-    const gone = new Promise<void>((done) => {
-      if (!child || child.exitCode !== null || child.signalCode !== null) return done();
-      child.once("exit", () => done());
-      setTimeout(done, MARK_PATIENCE).unref();
-    });
+    const started = child?.pid === undefined ? [] : descendants(child.pid);
+    if (child && child.exitCode === null && child.signalCode === null) {
+      // What a handler of `exit` prints has arrived when the pipes are closed, which a child of the engine may hold open.
+      const gone = new Promise<void>((done) => child.once("close", () => done()));
+      ((child.stdio as readonly unknown[])[5] as Writable).write(QUIT);
+      await Promise.race([gone, new Promise((done) => setTimeout(done, QUIT_PATIENCE))]);
+    }
     this.#kill();
-    return gone;
+    endAll(this.#mark, started);
   }
 
   /** The engine leads a process group: what its cells started ends with it. */
@@ -138,6 +149,7 @@ export class Engine {
       cwd: this.#cwd,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
       detached: true,
+      env: { ...process.env, [KERNEL_MARK]: this.#mark },
     });
     // A pipe to a process that is just dying: its exit says all there is to say.
     for (const stream of child.stdio) stream?.on("error", () => {});
@@ -169,7 +181,7 @@ export class Engine {
     return child;
   }
 
-  #receive(event: Exclude<EngineEvent, { event: "ready" }>, buffers: readonly Buffer[]): void {
+  #receive(event: Exclude<EngineEvent, { event: "ready" }>, buffers: readonly Uint8Array[]): void {
     if (event.event === "comm") this.#listener.comm(event, buffers);
     else if (event.event === "commDone") this.#listener.commDone(event.id);
     else if (event.event === "done") this.#done(event);

@@ -16,6 +16,7 @@ import { Language } from "./language.js";
 import { Sockets } from "./sockets.js";
 import { Stdin } from "./stdin.js";
 import { Streams } from "./streams.js";
+import { cut } from "../text.js";
 import { type Message, type Outgoing, PROTOCOL, Wire } from "./wire.js";
 
 const require = createRequire(import.meta.url);
@@ -48,6 +49,11 @@ const REMEMBERED_CELLS = 1000;
 
 /** `load?` and `load??`: a cell that only asks for the documentation of a name. */
 const HELP = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)(\?\??)\s*$/u;
+
+/** `exit` and `quit`, as they leave jupyter console. */
+const EXIT = /^\s*(exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/;
+const EXITS =
+  "exit and quit leave jupyter console. In a notebook they end nothing: shut the kernel down by the Kernel menu, or stop the cell.\n";
 
 /** How a cell ended, for its reply. */
 interface Ended {
@@ -155,7 +161,10 @@ export class Kernel {
   /** Ends everything; resolves when the last message has left. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await Promise.all([this.#engine.close(), this.#language.close(), this.#sockets.close()]);
+      // What the engine prints while it ends is still sent.
+      await Promise.all([this.#engine.close(), this.#language.close()]);
+      this.#streams.flush();
+      await this.#sockets.close();
     })();
     return this.#closing;
   }
@@ -272,7 +281,8 @@ export class Kernel {
     this.#publish("status", { execution_state: "busy" }, message);
     if (!silent) this.#publish("execute_input", { code, execution_count: request.count }, message);
     const label = stored ? `cell ${this.#count}` : `cell *${++this.#hidden}`;
-    const { failure, payload = [] } = await this.#run(request, code, label, { silent });
+    const { failure: whole, payload = [] } = await this.#run(request, code, label, { silent });
+    const failure = whole && shortFailure(whole);
     const user_expressions = failure ? {} : await this.#expressions(request);
     this.#stdin.forget();
     this.#streams.flush();
@@ -309,7 +319,7 @@ export class Kernel {
     for (const [name, code] of Object.entries(wanted)) {
       const how = { silent: false, expression: true };
       const { failure, data = {} } = await this.#run(request, String(code), `cell *${++this.#hidden}`, how);
-      answers[name] = failure ? { status: "error", ...failure } : { status: "ok", data, metadata: {} };
+      answers[name] = failure ? { status: "error", ...shortFailure(failure) } : { status: "ok", data, metadata: {} };
     }
     return answers;
   }
@@ -323,6 +333,11 @@ export class Kernel {
 
   async #checkAndRun(request: Request, code: string, label: string, how: How): Promise<Ended> {
     if (!code.trim()) return {};
+    const exits = how.expression ? null : EXIT.exec(code);
+    if (exits && !(await this.#isKnown(exits[1]!))) {
+      this.#streams.write("stderr", EXITS, request);
+      return { payload: [{ source: "ask_exit", keepkernel: false }] };
+    }
     const help = how.expression ? null : HELP.exec(code);
     if (help) return this.#page(help[1]!, help[2] === "??" ? 1 : 0);
     const checked = await Promise.race([this.#language.ask("check", { code, label }), this.#stop.then(() => undefined)]);
@@ -335,6 +350,11 @@ export class Kernel {
     if (outcome.restarted) await this.#language.ask("reset", null);
     else if (outcome.unassigned?.length) await this.#language.ask("revert", { names: outcome.unassigned });
     return { failure: outcome.failure, data: outcome.data };
+  }
+
+  /** Whether a name is one of the notebook's. */
+  async #isKnown(name: string): Promise<boolean> {
+    return (await this.#language.ask("inspect", { code: name, cursor: name.length, detail: 0 })).found;
   }
 
   /** The documentation of a name, for the front end's pager. */
@@ -360,6 +380,13 @@ export class Kernel {
       this.#publish(type, { data, metadata, execution_count: request?.count ?? this.#count }, parent);
     else this.#publish(type, { data, metadata, transient: displayId === undefined ? {} : { display_id: displayId } }, parent);
   }
+}
+
+/** Characters of an error's message, and of a line of its traceback, wherever it comes from: a notebook keeps them. */
+const MESSAGE = 10_000;
+
+function shortFailure({ ename, evalue, traceback }: Failure): Failure {
+  return { ename: cut(ename, 200), evalue: cut(evalue, 2 * MESSAGE), traceback: traceback.slice(0, 200).map((line) => cut(line, 2 * MESSAGE)) };
 }
 
 const stoppedBeforeRun: Failure = {

@@ -1,12 +1,30 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Message, Wire } from "./wire.js";
+import { type Message, Wire, wellFormedJson } from "./wire.js";
 
 const decoded = (result: Message | string): Message => {
   if (typeof result === "string") throw new Error(result);
   return result;
 };
+
+test("JSON whose strings are well-formed, and equal in all else", () => {
+  type Wellable = { toWellFormed(): string };
+  const well = (value: unknown): unknown =>
+    typeof value === "string"
+      ? (value as unknown as Wellable).toWellFormed()
+      : Array.isArray(value)
+        ? value.map(well)
+        : value !== null && typeof value === "object"
+          ? Object.fromEntries(Object.entries(value).map(([k, v]) => [well(k), well(v)]))
+          : value;
+  const unit = fc.constantFrom("\ud83d", "\ude00", "😀", "\\", "\\ud83d", "u", "d83d", '"', "\n", "é");
+  fc.assert(
+    fc.property(fc.array(fc.record({ a: fc.string({ unit }), b: fc.dictionary(fc.string({ unit }), fc.string({ unit })) })), (value) => {
+      expect(JSON.parse(wellFormedJson(value))).toEqual(JSON.parse(JSON.stringify(well(value))));
+    }),
+  );
+});
 
 describe("Wire", () => {
   test("what one side encodes the other reads, with identities and buffers", () => {

@@ -41,6 +41,17 @@ export interface Outgoing {
 /** Signatures remembered against replays; the older half is forgotten when there are twice as many. */
 const REMEMBERED = 16_384;
 
+/**
+ * JSON whose strings are well-formed. JSON can carry half of a surrogate pair (`"😀"[0]`) as an escape, but a notebook with one cannot be
+ * saved: it becomes U+FFFD, as Node does on every other way out.
+ */
+export function wellFormedJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  // JSON.stringify escapes a surrogate only where its other half is missing. A backslash before it may be an escaped backslash.
+  if (!/\\ud[89a-f]/.test(json)) return json;
+  return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half?: string) => (half === undefined ? escape : "\ufffd"));
+}
+
 export class Wire {
   readonly #key: string;
   readonly #session = randomUUID();
@@ -62,7 +73,7 @@ export class Wire {
       version: PROTOCOL,
     };
     const parts = [header, message.parent?.header ?? {}, message.metadata ?? {}, message.content].map((p) =>
-      Buffer.from(JSON.stringify(p)),
+      Buffer.from(wellFormedJson(p)),
     );
     const buffers = (message.buffers ?? []).map((b) => Buffer.from(b.buffer, b.byteOffset, b.byteLength));
     return [...(message.identities ?? []), DELIMITER, Buffer.from(this.#sign(parts)), ...parts, ...buffers];

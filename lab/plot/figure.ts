@@ -4,7 +4,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
+import { type Displayable, type Draft, type Draftable, displaySymbol, draftSymbol, type MimeBundle, notebook } from "../display.js";
 import { unknownName } from "../errors.js";
 import { figureBundle, figurePage, libraryBundle } from "./bundle.js";
 import { drawPicture } from "./picture/picture.js";
@@ -24,7 +24,7 @@ export function figure(data: readonly object[], layout: object): Figure {
   return new PlotlyFigure(data, layout);
 }
 
-class PlotlyFigure implements Figure {
+class PlotlyFigure implements Figure, Draftable {
   constructor(
     readonly data: readonly object[],
     readonly layout: object,
@@ -53,6 +53,15 @@ class PlotlyFigure implements Figure {
   async [displaySymbol](): Promise<MimeBundle> {
     const picture = await drawPicture(this);
     return figureBundle(this, { picture, embed: !sendLibrary() });
+  }
+
+  /** While a slider moves: drawn by the page alone, in place; the picture follows when it rests. */
+  [draftSymbol](key: string): Draft {
+    const embed = !sendLibrary();
+    return {
+      now: figureBundle(this, { key, embed }),
+      later: async () => figureBundle(this, { key, embed, picture: await drawPicture(this) }),
+    };
   }
 }
 

@@ -13,6 +13,8 @@ import { run, step } from "../lib/step.mjs";
 const settings = {
   // Neither news nor an update check: nothing is fetched, and no question greets the first start.
   "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
+  // A notebook opened without its kernel shows each widget as it was saved, not "model not found".
+  "@jupyter-widgets/jupyterlab-manager:plugin": { saveState: true },
 };
 
 function writeSettings() {
@@ -62,8 +64,24 @@ async function trust() {
   writeStamp(stamp, hash);
 }
 
+/**
+ * papermill's parameters as TypeScript (kernel/papermill): a Python module of its own, without which a notebook with parameters fails
+ * before its first cell.
+ */
+async function papermill() {
+  const folder = inClone("kernel", "papermill");
+  const stamp = join(venv, ".papermill");
+  const hash = fingerprint(filesUnder(folder, /\.(py|toml)$/), [python]);
+  if (isCurrent(stamp, hash)) return;
+  await step("papermill parameters in TypeScript: pip install kernel/papermill", () =>
+    run(python, ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--force-reinstall", folder]),
+  );
+  writeStamp(stamp, hash);
+}
+
 export async function jupyter() {
   writeSettings();
+  await papermill();
   await kernelspec();
   await trust();
 }

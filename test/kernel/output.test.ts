@@ -62,6 +62,129 @@ test("console methods, process streams and carriage returns", async () => {
   expect(stderr).toBe("wrong\n");
 });
 
+test("a pipeline into process.stdout, end() and destroy() do not close it", async () => {
+  const { stdout, stderr, reply } = await kernel.execute(`
+    import { Readable } from "node:stream"; import { pipeline, finished } from "node:stream/promises";
+    await pipeline(Readable.from(["a", "b"]), process.stdout); console.log("|");
+    await pipeline(Readable.from(["c"]), process.stderr);
+    await new Promise<void>((done) => process.stdout.end("end\\n", done));
+    const closed = finished(process.stdout); process.stdout.end(); await closed;
+    process.stdout.destroy(); process.stdout.write("still\\n"); process.stderr.destroy();
+    await pipeline(Readable.from([1].map(() => { return "x" })), async function* (source) { for await (const _ of source) throw new Error("broken") }, process.stdout).catch((e) => console.log(e.message));
+    Readable.from(["piped\\n"]).pipe(process.stdout); await new Promise((r) => setTimeout(r, 50));`);
+  expect(reply.evalue).toBeUndefined();
+  expect(stdout).toBe("ab|\nend\nstill\nbroken\npiped\n");
+  expect(stderr).toBe("c");
+  expect((await kernel.execute("process.stdout.write('next')")).stdout).toBe("next");
+});
+
+test("what is no text or bytes is refused as Node refuses it", async () => {
+  for (const wrong of ["5 as any", "null as any", "{} as any"])
+    expect((await kernel.execute(`process.stdout.write(${wrong})`)).reply).toMatchObject({ ename: "TypeError" });
+  expect((await kernel.execute("process.stdout.write('x', 'no-such' as any)")).reply.evalue).toBe("Unknown encoding: no-such");
+  expect((await kernel.execute("process.stdout.write('616263', 'hex')")).stdout).toBe("abc");
+});
+
+test("half of a surrogate pair becomes U+FFFD in every message, so that the notebook can be saved", async () => {
+  const half = '"😀"[0]';
+  const cell = await kernel.execute(
+    `console.log(${half}); await display({ "text/plain": ${half}, ["x/" + ${half}]: "k", "application/json": { [${half}]: ${half} } }, { raw: true }); ${half} + "\\\\ud83d"`,
+    { user_expressions: { one: half } },
+  );
+  const failed = await kernel.execute(`throw Object.assign(new Error(${half}), { name: ${half} })`);
+  const all = JSON.stringify([cell, failed]);
+  expect(all).not.toMatch(/(?<!\\)(\\\\)*\\ud[89a-f]/);
+  expect(cell.stdout).toBe("\ufffd\n");
+  const { data } = cell.published.find((m) => m.type === "display_data")!.content;
+  expect(data).toEqual({ "text/plain": "\ufffd", "x/\ufffd": "k", "application/json": { "\ufffd": "\ufffd" } });
+  // What only looks like one is left alone: inspect writes a lone half as an escape.
+  expect(cell.text).toMatch(/ud83d/i);
+  expect(failed.reply).toMatchObject({ ename: "\ufffd", evalue: "\ufffd" });
+});
+
+test("bytes of a character may come one at a time, in a cell, from a child, and beside another stream", async () => {
+  const { stdout, stderr } = await kernel.execute(`
+    import { spawn } from "node:child_process";
+    for (const byte of new TextEncoder().encode("grün 😀 字\\n")) { process.stdout.write(new Uint8Array([byte])); process.stderr.write(new Uint8Array([byte])) }
+    const child = spawn("sh", ["-c", "printf '\\\\303'; sleep 0.2; printf '\\\\274\\\\n'"]);
+    child.stdout.pipe(process.stdout); await new Promise((done) => child.on("close", done));
+    process.stdout.write(new Uint8Array([0xf0, 0x9f]));`);
+  expect(stdout).toBe("grün 😀 字\nü\n\ufffd");
+  expect(stderr).toBe("grün 😀 字\n");
+});
+
+test("a bundle holds text and JSON, whatever it is given", async () => {
+  const { published, text } = await kernel.execute(`
+    const circle: any = { n: 1n, bytes: new Uint8Array([1, 2]), floats: new Float32Array([0.5, 2]), nan: NaN }; circle.self = circle;
+    await display({ "image/png": Buffer.from([1, 2]), "image/jpeg": new Uint8Array([1, 2]).buffer, "application/pdf": new DataView(new ArrayBuffer(1)),
+      "text/plain": 5, "text/html": 5n, "text/latex": null, "text/x": Symbol("s"), "text/markdown": ["a\\n", "b"], "text/y": { a: 1 },
+      "image/svg+xml": Buffer.from("<svg>ü</svg>"), "application/json": circle, "application/vnd.x+json": "text", "text/left": undefined, } as any, { raw: true });
+    ({ [Symbol.for("Jupyter.display")]: () => ({ "text/plain": 7 }) })`);
+  expect(published.find((m) => m.type === "display_data")!.content.data).toEqual({
+    "image/png": "AQI=",
+    "image/jpeg": "AQI=",
+    "application/pdf": "AA==",
+    "text/plain": "5",
+    "text/html": "5",
+    "text/latex": "null",
+    "text/x": "Symbol(s)",
+    "text/markdown": "a\nb",
+    "text/y": "{ a: 1 }",
+    "image/svg+xml": "<svg>ü</svg>",
+    "application/json": { n: "1", bytes: "AQI=", floats: [0.5, 2], nan: null, self: "[Circular]" },
+    "application/vnd.x+json": "text",
+  });
+  expect(text).toBe("7");
+});
+
+test("a proxy is shown, printed and thrown without being asked anything", async () => {
+  await kernel.execute(`
+    const asked: PropertyKey[] = [];
+    const trap = (name: string) => (...a: any[]) => { asked.push(name + " " + String(a[1])); throw new Error("asked") };
+    const names = ["get", "has", "ownKeys", "getPrototypeOf", "getOwnPropertyDescriptor", "isExtensible", "apply", "set", "defineProperty"];
+    const nosy = (target: any): any => new Proxy(target, Object.fromEntries(names.map((n) => [n, trap(n)])));`);
+  expect((await kernel.execute("nosy({ a: 1 })")).text).toBe("{ a: 1 }");
+  expect((await kernel.execute("nosy([1, { b: 2 }])")).text).toBe("[ 1, { b: 2 } ]");
+  expect((await kernel.execute("[nosy({ a: 1 })]")).text).toBe("[ { a: 1 } ]");
+  expect((await kernel.execute("nosy(() => 1)")).text).toMatch(/Function/);
+  expect((await kernel.execute("const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); proxy")).text).toBe("<Revoked Proxy>");
+  expect((await kernel.execute("console.log(nosy({ a: 1 })); await display(nosy({ a: 1 }))")).stdout).toBe("{ a: 1 }\n");
+  expect((await kernel.execute("throw nosy(new Error('inside'))")).reply).toMatchObject({ status: "error", ename: "Thrown" });
+  expect((await kernel.execute("asked")).text).toBe("[]");
+});
+
+test("a value that would be megabytes of text is cut, and says so; a text is not", async () => {
+  await kernel.execute(`
+    const wide = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => ["key" + i, i]));
+    const deep = (n: number): any => n ? Array.from({ length: 60 }, () => deep(n - 1)) : { a: 1 };`);
+  for (const [code, said] of [
+    ["wide", "… 299,900 more keys"],
+    ["new Map([[1, wide]])", "[Object]"],
+    ["deep(4)", "[Array]"],
+    ["({ wide })", "[Object]"],
+  ] as const) {
+    const { text, ms } = await kernel.execute(code);
+    expect(text!.length, code).toBeLessThan(250_000);
+    expect(text, code).toContain(said);
+    expect(ms).toBeGreaterThan(0);
+    expect((await kernel.execute(`console.log(${code})`)).stdout.length, code).toBeLessThan(250_000);
+  }
+  expect((await kernel.execute("console.log('x'.repeat(3_000_000))")).stdout.length).toBe(3_000_001);
+});
+
+test("an error on a line of 500 kB, and one with a message of 5 MB, are cut", async () => {
+  const long = `const a = "${"x".repeat(500_000)}"; throw new Error("here");`;
+  const size = (a: Awaited<ReturnType<typeof kernel.execute>>): number => JSON.stringify(a.reply).length;
+  const line = await kernel.execute(long);
+  expect(line.reply.traceback.join("\n")).toContain('throw new Error("here")');
+  expect(size(line)).toBeLessThan(5_000);
+  expect(size(await kernel.execute(`const b: number = "${"y".repeat(500_000)}"`))).toBeLessThan(50_000);
+  const message = await kernel.execute("throw new Error('m'.repeat(5_000_000), { cause: 'c'.repeat(5_000_000) })");
+  expect(message.reply.evalue).toMatch(/^m{10000}… \(4,990,000 more characters\)$/);
+  expect(size(message)).toBeLessThan(50_000);
+  expect(size(await kernel.execute("throw 's'.repeat(5_000_000)"))).toBeLessThan(50_000);
+});
+
 test("output of child processes and native code is captured before idle", async () => {
   const { stdout, stderr } = await kernel.execute(`
     import { spawnSync } from "node:child_process"; import { writeSync } from "node:fs";

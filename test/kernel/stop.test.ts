@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Client, freePorts, kernelMain } from "./client.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Client, freePorts, kernelMain, type Received } from "./client.js";
 
 let kernel: Client;
 beforeAll(async () => {
@@ -128,9 +128,51 @@ test("a stop aborts what is queued, and a stop with no cell running does nothing
   expect((await kernel.execute("1 + 1")).text).toBe("2");
 });
 
+describe("a cell that waits for a child process", () => {
+  /** The line that says the child is there. */
+  const begun = (): Promise<Received> => kernel.waitFor((m) => m.type === "stream" && /^child \d+$/m.test(m.content.text));
+
+  for (const [name, code] of Object.entries({
+    "execSync": 'execSync("echo child $$; exec sleep 60", { stdio: "inherit" })',
+    "a shell's own child": 'execSync("echo child $$; sleep 60; echo not this", { stdio: "inherit" })',
+    "spawnSync, again and again": 'for (;;) spawnSync("sh", ["-c", "echo child $$; exec sleep 60"], { stdio: "inherit" })',
+    "a child that ignores SIGINT": `execSync("trap '' INT; echo child $$; sleep 60; sleep 60", { stdio: "inherit" })`,
+  })) {
+    test(`stops, state kept: ${name}`, async () => {
+      await kernel.execute('import { execSync, spawnSync } from "node:child_process"; state = "kept"');
+      const child = begun();
+      const cell = kernel.execute(`${code}; state = "went on"`);
+      const pid = Number(/\d+/.exec((await child).content.text)![0]);
+      await kernel.request("interrupt_request", {}, "control");
+      const { reply, stdout } = await cell;
+      expect(reply).toMatchObject({ status: "error", ename: "Interrupted", evalue: "the cell was stopped" });
+      expect(stdout).not.toContain("not this");
+      expect((await kernel.execute("state")).text).toBe("'kept'");
+      expect(await gone(pid)).toBe(true);
+    });
+  }
+
+  test("a child of an earlier cell is left alone", async () => {
+    const { text } = await kernel.execute(
+      'import { spawn } from "node:child_process"; const server = spawn("sleep", ["60"]); await new Promise((r) => setTimeout(r, 1100)); server.pid',
+    );
+    const child = begun();
+    const cell = kernel.execute('import { execSync } from "node:child_process"; execSync("echo child $$; exec sleep 60", { stdio: "inherit" })');
+    await child;
+    await kernel.request("interrupt_request", {}, "control");
+    await cell;
+    process.kill(Number(text), 0);
+    expect((await kernel.execute("server.exitCode ?? server.signalCode")).text).toBe("null");
+    await kernel.execute("server.kill()");
+  });
+});
+
 test("where nothing helps, the engine is ended after 2 s and says so", async () => {
-  const cell = kernel.execute('import { spawnSync } from "node:child_process"; spawnSync("sleep", ["60"]);');
-  await pause(400);
+  // A FIFO that nobody writes to: the main thread waits in the system.
+  await kernel.execute('import { execFileSync } from "node:child_process"; execFileSync("mkfifo", ["fifo"])');
+  const waits = kernel.waitFor((m) => m.type === "stream" && m.content.text === "waits\n");
+  const cell = kernel.execute('import { readFileSync } from "node:fs"; console.log("waits"); readFileSync("fifo")');
+  await waits;
   const begin = performance.now();
   await kernel.request("interrupt_request", {}, "control");
   const { reply } = await cell;
@@ -170,6 +212,52 @@ test("shutdown answers and leaves no process", async () => {
   await other.close();
   expect(await gone(pid)).toBe(true);
   void busy;
+});
+
+test("shutdown runs the handlers of exit, and what they print arrives", async () => {
+  const other = await Client.start();
+  const file = join(kernel.folder, "exited");
+  await other.execute(
+    `import { writeFileSync } from "node:fs"; process.on("exit", () => { console.log("bye"); writeFileSync(${JSON.stringify(file)}, "written at exit") })`,
+  );
+  const bye = other.waitFor((m) => m.type === "stream" && m.content.text === "bye\n");
+  await Promise.all([bye, other.close()]);
+  expect(readFileSync(file, "utf8")).toBe("written at exit");
+});
+
+test("a cell that computes is ended first, then its handlers run; one that never ends is not waited for", async () => {
+  const file = join(kernel.folder, "exited-2");
+  for (const handler of [`writeFileSync(${JSON.stringify(file)}, "written")`, "for (;;) {}"]) {
+    const other = await Client.start();
+    const pid = Number((await other.execute(`import { writeFileSync } from "node:fs"; process.on("exit", () => { ${handler} }); process.pid`)).text);
+    const begun = other.waitFor((m) => m.type === "stream");
+    other.execute("console.log('begun'); for (;;) {}").catch(() => undefined);
+    await begun;
+    await other.close();
+    expect(await gone(pid)).toBe(true);
+  }
+  expect(readFileSync(file, "utf8")).toBe("written");
+});
+
+test.each(["shutdown", "a killed server"])("%s leaves no child behind, detached or not, nor a child's child", async (how) => {
+  const other = await Client.start();
+  const { text } = await other.execute(`
+    import { spawn, execFileSync } from "node:child_process";
+    const near = spawn("sleep", ["300"]), far = spawn("sleep", ["300"], { detached: true, stdio: "ignore" });
+    far.unref();
+    // Its parent ends at once: nobody's child any more.
+    const farther = Number(execFileSync("sh", ["-c", "setsid sleep 300 > /dev/null 2>&1 & echo $!"], { encoding: "utf8" }));
+    [near.pid, far.pid, farther].join()`);
+  const pids = text!.match(/\d+/g)!.map(Number);
+  expect(pids).toHaveLength(3);
+  for (const pid of pids) process.kill(pid, 0);
+  if (how === "shutdown") await other.close();
+  else {
+    other.process.kill("SIGKILL");
+    await new Promise((done) => other.process.once("exit", done));
+  }
+  expect(await Promise.all(pids.map(gone))).toEqual([true, true, true]);
+  await other.close();
 });
 
 test("a kernel whose front end was killed ends, and its engine too", async () => {

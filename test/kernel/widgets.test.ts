@@ -382,6 +382,59 @@ nb.interact(async ({ t }) => {
     expect(textOf(await good)).not.toContain("RangeError");
   });
 
+  /** The figures' titles in each state of the area, and whether the last has its picture. */
+  const figuresIn = (message: Received): { titles: string[]; pictures: number } => {
+    const items = message.content.data.state.outputs as { data?: Record<string, any> }[];
+    const shown = items.filter((item) => item.data?.["application/vnd.plotly.v1+json"]);
+    return {
+      titles: shown.map((item) => item.data!["application/vnd.plotly.v1+json"].layout.title.text),
+      pictures: shown.filter((item) => item.data!["image/png"]).length,
+    };
+  };
+
+  test("returned figures: one at a time, the newest last, drawn while the slider moves, its picture when it rests", async () => {
+    const made = await client.execute(`${imports} import { plot } from "sparselab";
+nb.interact(({ t }) => { const f: any = plot.pareto([], "kl"); f.layout.title = { text: "t = " + t }; return f }, { t: nb.slider(0, 40, { step: 1 }) });`);
+    const output = outputOf(made);
+    const first = figuresIn(updatesOf(output, made.published).at(-1)!);
+    expect(first).toEqual({ titles: ["t = 0"], pictures: 1 });
+    const slider = opened(made.published).get("FloatSliderModel")!.content.comm_id as string;
+    const from = client.received.length;
+    const rested = client.waitFor(
+      (m) => m.type === "comm_msg" && m.content.comm_id === output && figuresIn(m).titles[0] === "t = 30" && figuresIn(m).pictures === 1,
+    );
+    for (let t = 1; t <= 30; t++) {
+      await update(slider, { value: t });
+      // As a hand moves: other messages come between.
+      await client.request("kernel_info_request");
+    }
+    await rested;
+    await client.execute("await new Promise((r) => setTimeout(r, 300))");
+    const states = updatesOf(output, client.received.slice(from)).map(figuresIn);
+    for (const { titles } of states) expect(titles.length).toBeLessThanOrEqual(1);
+    const values = states.flatMap(({ titles }) => titles.map((title) => Number(title.slice(4))));
+    expect(values).toEqual([...values].sort((a, b) => a - b));
+    expect(values.at(-1)).toBe(30);
+    expect(new Set(values).size, "it is drawn on the way, too").toBeGreaterThan(1);
+  });
+
+  test("values that take long to draw themselves: the newest alone stays", async () => {
+    const made = await client.execute(`${imports}
+nb.interact(({ t }) => ({ async [Symbol.for("Jupyter.display")]() { await new Promise((r) => setTimeout(r, 200)); return { "text/plain": "drawn " + t } } }), { t: nb.slider(0, 40, { step: 1 }) });`);
+    const slider = opened(made.published).get("FloatSliderModel")!.content.comm_id as string;
+    const output = outputOf(made);
+    const rested = client.waitFor((m) => m.type === "comm_msg" && m.content.comm_id === output && textOf(m).includes("drawn 9"));
+    for (let t = 1; t <= 9; t++) {
+      await update(slider, { value: t });
+      await client.execute("await new Promise((r) => setTimeout(r, 30))");
+    }
+    await rested;
+    await client.execute("await new Promise((r) => setTimeout(r, 400))");
+    const texts = updatesOf(output).map((m) => m.content.data.state.outputs.map((o: any) => o.data["text/plain"]));
+    for (const shown of texts) expect(shown.length).toBeLessThanOrEqual(1);
+    expect(texts.at(-1)).toEqual(["drawn 9"]);
+  });
+
   test("the library of a figure goes under the cell, the figure into the area", async () => {
     const made = await client.execute(
       `${imports} import { plot } from "sparselab"; nb.interact(({ t }) => plot.pareto([], "kl"), { t: nb.slider(0, 9) });`,
