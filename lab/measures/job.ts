@@ -8,9 +8,10 @@ import { type Inside, insideOf, type Model } from "../model/model.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";
 import { type Policy, policyText } from "../policy/policy.js";
-import { type Corpus, cut, readText, type Windows, windowSize } from "./corpus.js";
+import type { Corpus } from "./corpus.js";
 import { sha256 } from "./hash.js";
 import type { Measure, Provenance } from "./report.js";
+import { type Windows, windowSize, windowsOf } from "./windows.js";
 
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 /** Measures of the design that come later. */
@@ -27,12 +28,6 @@ export function checkMeasures(list: readonly Measure[]): void {
     if (!(measures as readonly string[]).includes(name)) throw unknownName("invalid-option", "measure", String(name), measures);
   }
 }
-export function checkCorpus(on: Corpus): void {
-  if (typeof on !== "object" || on === null || typeof on.path !== "string") {
-    throw new LabError("invalid-option", `a text is given as corpus("file.txt"), received ${JSON.stringify(on)}`);
-  }
-}
-
 export interface Job {
   readonly inside: Inside;
   readonly windows: Windows;
@@ -53,12 +48,8 @@ export async function prepare(
   const { weights } = inside;
   const digest = await sha256(weights.table.path, signal);
   const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
-  const windows = cut(
-    await readText(on),
-    on,
-    weights.tokenizer,
-    windowSize(options.window, Math.min(inside.context, reference?.inside.context ?? inside.context)),
-  );
+  const size = windowSize(options.window, Math.min(inside.context, reference?.inside.context ?? inside.context));
+  const windows = await windowsOf(on, weights.tokenizer, size, signal);
   return {
     inside,
     windows,
@@ -78,7 +69,7 @@ export async function prepare(
       arithmetic: "float",
       kv: "f32",
       corpus: on.name,
-      corpusSha256: await sha256(on.path, signal),
+      corpusSha256: windows.sha256,
       window: windows.size,
       bos: windows.bos,
       device: "cpu",

@@ -187,7 +187,7 @@ describe("measure", () => {
     await expect(run({ measure: ["kl"], refrence: model })).rejects.toThrow(/Did you mean "reference"/);
     await expect(run({ measure: ["sparsity"], window: 513 })).rejects.toThrow(/window must be a whole number >= 4 and <= 512/);
     await expect(run({ measure: ["sparsity"] }, corpus(held, { maxTokens: 100 }))).rejects.toThrow(
-      /has 100 tokens .*a window needs 512/,
+      /has 100 tokens.*a window needs 512/,
     );
     await expect(run({ measure: ["sparsity"] }, corpus("nowhere.txt"))).rejects.toMatchObject({ code: "bad-file" });
     const latin = join(dir.path, "latin1.txt");

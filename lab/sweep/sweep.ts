@@ -4,9 +4,9 @@
  */
 import { notebook } from "../display.js";
 import { bytesText, checkOptions, LabError } from "../errors.js";
-import type { Corpus } from "../measures/corpus.js";
+import { type Corpus, checkCorpus } from "../measures/corpus.js";
 import { groupSize } from "../measures/groups.js";
-import { checkCorpus, checkMeasures, type Job, policyOf, prepare, withReference } from "../measures/job.js";
+import { checkMeasures, type Job, policyOf, prepare, withReference } from "../measures/job.js";
 import type { Measure, Point } from "../measures/report.js";
 import { shown } from "../measures/report-display.js";
 import { Scores } from "../measures/scores.js";

@@ -6,6 +6,7 @@ import { checkOptions, LabError } from "../errors.js";
 import type { FileTable } from "../native.js";
 import { Merger } from "./merge.js";
 import { showPiece } from "./piece.js";
+import { EncodeSlices, type Slices } from "./slices.js";
 import { partition, type SpecialVocabulary, withSpecials } from "./specials.js";
 import { applyTemplate, type Message } from "./template.js";
 import { type TextStream, VocabularyTextStream } from "./text-stream.js";
@@ -76,6 +77,20 @@ class SpmTokenizer implements Tokenizer {
     return out;
   }
 
+  /** What `encode` gives for a text that comes bit by bit. */
+  slices(special: boolean): Slices {
+    const { specials, addBos, addSpacePrefix } = this.vocabulary;
+    // What stands around every text: BOS, and whatever `encode` appends.
+    const frame = this.encode("", { special });
+    return new EncodeSlices({
+      merger: this.merger,
+      specials: special ? specials : specials.filter((one) => one.always),
+      spacePrefix: addSpacePrefix,
+      before: addBos ? frame.slice(0, 1) : [],
+      after: addBos ? frame.slice(1) : frame,
+    });
+  }
+
   decode(tokens: readonly Token[]): string {
     this.check("decode", tokens);
     const stream = new VocabularyTextStream(this.vocabulary);
@@ -138,4 +153,11 @@ export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] =
     throw new LabError("invalid-option", "createTextStream: expected a tokenizer that createTokenizer made");
   tokenizer.check("createTextStream", after);
   return new VocabularyTextStream(tokenizer.vocabulary, after);
+}
+
+/** Encodes a long text slice by slice, with the ids and the defaults of `encode(text, { special })`. */
+export function encodeSlices(tokenizer: Tokenizer, options: { readonly special: boolean }): Slices {
+  if (!(tokenizer instanceof SpmTokenizer))
+    throw new LabError("invalid-option", "encodeSlices: expected a tokenizer that createTokenizer made");
+  return tokenizer.slices(options.special);
 }
