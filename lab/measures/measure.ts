@@ -24,14 +24,27 @@ export interface MeasureOptions<M extends Measure> {
   signal?: AbortSignal;
   /** Share of the tokens done; without it one line tells of the progress. */
   onProgress?: (fraction: number) => void;
+  /** No progress line. Default: false. */
+  quiet?: boolean;
 }
 
-/** @throws LabError invalid-option (a text shorter than one window among others), out-of-memory, not-finite, aborted */
+/**
+ * Measures a model over a text. Nothing is captured: sums are kept where the model runs.
+ * @param on `corpus("file.txt")` or `corpus.text("…")`
+ * @param options.measure which measures: sparsity, perplexity, kl, top1
+ * @param options.reference what kl and top1 compare with; asking for them without it is an error
+ * @defaultValue `window`: min(512, context) tokens; `signal`: the running cell's stop button; `quiet`: false
+ * @returns a report with a record for each measure, and where the numbers come from
+ * @throws LabError invalid-option (a text shorter than one window among others), bad-file, out-of-memory, not-finite, aborted
+ * @example
+ * const report = await measure(model, corpus("models/held.txt"), { measure: ["sparsity", "perplexity"] });
+ * report.sparsity.mean; // share of zeros, 0 to 1
+ */
 export async function measure<const M extends Measure>(model: Model, on: Corpus, options: MeasureOptions<M>): Promise<Report<M>> {
   const inside = insideOf(model);
   if (typeof options !== "object" || options === null)
     throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
-  checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress"]);
+  checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress", "quiet"]);
   checkMeasures(options.measure);
   checkCorpus(on);
   const signal = options.signal ?? notebook()?.signal();
@@ -42,7 +55,7 @@ export async function measure<const M extends Measure>(model: Model, on: Corpus,
   groupSize(job, [native], side.settings.slice(1), options.measure);
   const scores = new Scores(weights.info.layers, weights.info.neurons);
   const total = windows.list.length * windows.size;
-  const progress = options.onProgress ? undefined : new Progress(`measure ${on.name}`);
+  const progress = options.onProgress || options.quiet ? undefined : new Progress(`measure ${on.name}`);
   try {
     for await (const { tokens } of walk({ job, ...side, scores: [scores], measure: options.measure, signal })) {
       progress?.tick(tokens / total);

@@ -117,9 +117,17 @@ describe("windows of a corpus", () => {
 
   it("refuse a file that changes while it is read", async () => {
     const path = file("growing.txt", text);
-    const running = windowsOf(corpus(path), tokenizer, 64, undefined);
-    await new Promise((resolve) => setImmediate(resolve));
-    appendFileSync(path, "more");
+    // It grows from before the first read to the end of the last.
+    let settled = false;
+    const grow = () => {
+      if (settled) return;
+      appendFileSync(path, "more ");
+      setImmediate(grow);
+    };
+    grow();
+    const running = windowsOf(corpus(path), tokenizer, 64, undefined).finally(() => {
+      settled = true;
+    });
     await expect(running).rejects.toThrow(/was changed while it was read/);
   });
 

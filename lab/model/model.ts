@@ -8,6 +8,7 @@ import { checkOptions, LabError } from "../errors.js";
 import { type HookPoint, hookPoints } from "../hooks.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
 import { checkPolicy, type PerLayer, type Policy } from "../policy/policy.js";
+import { refusePromise } from "../promised.js";
 import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
@@ -81,6 +82,7 @@ export interface Inside {
 const insides = new WeakMap<Model, Inside>();
 /** Throws for a view that was disposed of, and for what is no model. */
 export function insideOf(model: Model): Inside {
+  refusePromise("a model", model);
   const inside = insides.get(model);
   if (!inside) throw new LabError("invalid-option", "expected a model, as load() gives it");
   if (!live.has(model)) throw disposed(model);
