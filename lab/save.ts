@@ -7,10 +7,17 @@ import { dirname, extname, resolve } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { LabError } from "./errors.js";
 import { floatText } from "./policy/policy.js";
+import { refusePromise } from "./promised.js";
 import type { Values } from "./tensor.js";
 
 /** Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder. */
 export async function save(path: `${string}.${"json" | "csv"}`, value: object): Promise<void> {
+  refusePromise("save", value);
+  if (typeof path !== "string")
+    throw new LabError(
+      "invalid-option",
+      `save needs the path of a file and a value: save("points.json", points); received ${typeof path} as path`,
+    );
   const kind = extname(path).toLowerCase();
   if (kind === ".npz" || kind === ".gguf")
     throw new LabError("invalid-option", `save to "${kind}" is not available yet; use .json or .csv`);

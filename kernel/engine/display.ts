@@ -2,7 +2,7 @@
  * How a value shows itself below its cell, and the services of the notebook: `display` and `clearOutput` for the user's code, and
  * the contract of `lab/display.ts` for the lab.
  */
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import { displaySymbol, type MimeBundle, type Notebook } from "../../lab/display.js";
 import type { EngineEvent } from "../messages.js";
 import { currentCell, refuseStopped } from "./output.js";
@@ -19,11 +19,24 @@ export function readable(value: unknown): string {
 const startsWith = (value: unknown, bytes: readonly number[]): value is Uint8Array =>
   value instanceof Uint8Array && bytes.every((b, i) => value[i] === b);
 
+/** Promises of `display` and its like. */
+const showing = new WeakSet<Promise<unknown>>();
+
+/** A promise that as a cell's last value shows nothing: what it does is to show. */
+export function showsItself(promise: Promise<void>): Promise<void> {
+  showing.add(promise);
+  return promise;
+}
+
 /** The MIME bundle of a value; a promise only where the value's own display gives one. */
 export function bundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   if (value !== null && (typeof value === "object" || typeof value === "function")) {
     const own = (value as { [displaySymbol]?: unknown })[displaySymbol];
     if (typeof own === "function") return own.call(value) as MimeBundle | Promise<MimeBundle>;
+  }
+  if (types.isPromise(value)) {
+    // What shows something is done when it is called: its promise has nothing to show.
+    return showing.has(value) ? {} : { "text/plain": `${readable(value)}\ndid you forget await?` };
   }
   if (startsWith(value, [0x89, 0x50, 0x4e, 0x47])) return { "image/png": base64(value), "text/plain": "PNG image" };
   if (startsWith(value, [0xff, 0xd8, 0xff])) return { "image/jpeg": base64(value), "text/plain": "JPEG image" };
@@ -90,6 +103,6 @@ export function installNotebook(running: Pick<Notebook, "signal" | "cell" | "atE
     Object.defineProperty(globalThis, name, { value, enumerable: false, configurable: true, writable: true });
   };
   define(Symbol.for("sparselab.notebook"), notebook);
-  define("display", display);
+  define("display", (value: unknown, options?: DisplayOptions) => showsItself(display(value, options)));
   define("clearOutput", (wait = false) => output(currentCell(), { type: "clear_output", wait }));
 }

@@ -3,7 +3,7 @@
  * whichever cell it belongs to.
  */
 import type { MimeBundle } from "../../lab/display.js";
-import { bundleOf, plain } from "../engine/display.js";
+import { bundleOf, plain, showsItself } from "../engine/display.js";
 import { divert, forget, type Shown, type Taker } from "../engine/work.js";
 import type { Failure } from "../messages.js";
 import { type Layout, type LayoutState, layout } from "./looks.js";
@@ -74,7 +74,11 @@ export class Output extends Widget<OutputState> {
   }
 
   /** Shows a value as a cell's result would be shown. */
-  async show(value: unknown): Promise<void> {
+  show(value: unknown): Promise<void> {
+    return showsItself(this.#show(value));
+  }
+
+  async #show(value: unknown): Promise<void> {
     const made = divert(this.#take, () => bundleOf(value));
     const data = plain(made instanceof Promise ? await made : made);
     if (Object.keys(data).length) this.#push({ output_type: "display_data", data, metadata: {} });

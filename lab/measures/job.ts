@@ -8,6 +8,7 @@ import { type Inside, insideOf, type Model } from "../model/model.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";
 import { type Policy, policyText } from "../policy/policy.js";
+import { refusePromise } from "../promised.js";
 import type { Corpus } from "./corpus.js";
 import { sha256 } from "./hash.js";
 import type { Measure, Provenance } from "./report.js";
@@ -19,6 +20,7 @@ const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predi
 export const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
 export function checkMeasures(list: readonly Measure[]): void {
+  refusePromise("measure", list);
   if (!Array.isArray(list) || list.length === 0) {
     throw new LabError("invalid-option", `measure must be an array of at least one of ${measures.join(", ")}`);
   }

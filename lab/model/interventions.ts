@@ -6,6 +6,7 @@
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
 import type { NativeIntervention, NativeModelInfo } from "../native.js";
+import { refusePromise } from "../promised.js";
 import type { Tensor } from "../tensor.js";
 import { shapeText } from "../tensor-display.js";
 
@@ -33,10 +34,12 @@ export function ablate(at: HookPoint, where?: Where): Intervention {
 }
 /** Adds a vector (times `scale`, default 1) at a point, to every token. */
 export function steer(at: HookPoint, vector: Float32Array, scale = 1): Intervention {
+  refusePromise("steer", vector);
   return { at, do: "add", vector, scale };
 }
 /** Puts the values of another run in place of this one's: `patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))`. */
 export function patch(at: HookPoint, from: Tensor, where?: Where): Intervention {
+  refusePromise("patch", from);
   return { at, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
 }
 

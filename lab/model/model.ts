@@ -23,6 +23,7 @@ import { Program } from "./program.js";
 import { type Prompt, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
+import { checkWeightName } from "./weight-name.js";
 import type { Weights } from "./weights.js";
 
 export interface RunOptions<S extends HookPoint> {
@@ -216,6 +217,7 @@ class View implements Model {
 
   async weight(name: string): Promise<Tensor<["row", "column"]>> {
     insideOf(this);
+    checkWeightName(name, this.#weights.table);
     const { data, rows, columns } = await calling((addon) => addon.weight(this.#weights.native, name));
     return tensor(data, ["row", "column"], [rows, columns]);
   }

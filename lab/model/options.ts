@@ -30,6 +30,8 @@ export interface LoadOptions {
   /** Share of the work done, 0 to 1. */
   onProgress?: (fraction: number) => void;
   signal?: AbortSignal;
+  /** Prints nothing. Default: false. */
+  quiet?: boolean;
 }
 
 const later: Readonly<Record<string, { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> }>> = {
@@ -84,6 +86,7 @@ export function checkLoadOptions(options: LoadOptions): void {
     "threads",
     "onProgress",
     "signal",
+    "quiet",
   ]);
   for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
   if (options.activation !== undefined && typeof options.activation !== "string") {

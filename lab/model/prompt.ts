@@ -3,6 +3,7 @@
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
 import { LabError } from "../errors.js";
+import { refusePromise } from "../promised.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
 export interface Message {
@@ -46,6 +47,7 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
 }
 
 function toTokens(prompt: Prompt, tokenizer: () => Tokenizer | undefined): readonly Token[] {
+  refusePromise("a prompt", prompt);
   if (typeof prompt !== "string" && !Array.isArray(prompt)) {
     throw new LabError(
       "invalid-option",

@@ -2,6 +2,7 @@
 import { LabError, unknownName } from "../errors.js";
 import type { Measure, Point } from "../measures/report.js";
 import { policyText } from "../policy/policy.js";
+import { refusePromise } from "../promised.js";
 
 export type Quality = "perplexity" | "kl" | "top1";
 /** What a figure needs of a point whose measures are only known when it runs. */
@@ -58,6 +59,7 @@ const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 
 /** Every point must have been measured for what the figure shows. */
 export function checkMeasured(where: string, results: readonly object[], wanted: readonly Measure[]): void {
+  refusePromise(where, results);
   if (!Array.isArray(results)) {
     throw new LabError(
       "invalid-option",
@@ -65,6 +67,7 @@ export function checkMeasured(where: string, results: readonly object[], wanted:
     );
   }
   results.forEach((result: Partial<AnyPoint> | undefined, i) => {
+    refusePromise(`${where}: result ${i}`, result);
     for (const name of wanted) {
       if (typeof result?.[name] === "object" && result[name] !== null) continue;
       const has = measures.filter((known) => result?.[known] !== undefined);

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Displayable, displaySymbol, type MimeBundle, type Notebook, notebook } from "../display.js";
 import { LabError } from "../errors.js";
+import { refusePromise } from "../promised.js";
 import { type FigureData, figureBundle, figurePage } from "./bundle.js";
 import { sendLibrary } from "./figure.js";
 import { drawPicture } from "./picture/picture.js";
@@ -133,6 +134,7 @@ function paced(ms: number, work: () => void): { soon(): void; flush(): void; can
 }
 
 function checkFigure(where: string, figure: FigureData): void {
+  refusePromise(where, figure);
   if (Array.isArray(figure?.data) && typeof figure.layout === "object" && figure.layout !== null) return;
   throw new LabError(
     "invalid-option",

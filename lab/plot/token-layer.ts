@@ -1,5 +1,6 @@
 /** Token (x) by block (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
 import { LabError } from "../errors.js";
+import { refusePromise } from "../promised.js";
 import type { Tensor } from "../tensor.js";
 import { type Figure, figure } from "./figure.js";
 import { axis, countText, emptyNote, escapeText, heatScale, layout, percent, percentText } from "./style.js";
@@ -84,6 +85,7 @@ function pieceText(piece: string): string {
 }
 
 function checkRun(run: TokenLayerInput): { pieces: readonly string[]; layers: number; values: Float32Array } {
+  refusePromise("plot.tokenLayer", run);
   const { pieces, sparsity } = run ?? {};
   const dims = sparsity?.dims as readonly string[] | undefined;
   if (!Array.isArray(pieces) || dims?.join() !== "layer,token") {

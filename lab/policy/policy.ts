@@ -3,6 +3,7 @@
  * (one threshold for each block) is worked out here and nowhere else.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
+import { refusePromise } from "../promised.js";
 
 /** One number for all blocks, or one for each. */
 export type PerLayer = number | readonly number[];
@@ -18,6 +19,7 @@ const later = ["magnitude", "top-k", "top-p", "gaussian-top-k", "weighted", "cet
 
 /** Checks a policy's form, whatever the model; returns it frozen, its arrays copied. */
 export function checkPolicy(policy: Policy): Policy {
+  refusePromise("a policy", policy);
   const given = policy as { readonly kind?: unknown } | null;
   if (typeof given !== "object" || given === null || typeof given.kind !== "string") {
     throw new LabError(

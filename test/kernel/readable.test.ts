@@ -27,8 +27,8 @@ test("values of every kind", async () => {
     "let circle: any = {}; circle.self = circle; circle": "<ref *1> { self: [Circular *1] }",
     "Buffer.from('abc')": "<Buffer 61 62 63>",
     "'two\\nlines'": "'two\\nlines'",
-    "new Promise(() => {})": "Promise { <pending> }",
-    "Promise.resolve([1, 2])": "Promise { [ 1, 2 ] }",
+    "new Promise(() => {})": "Promise { <pending> }\ndid you forget await?",
+    "Promise.resolve([1, 2])": "Promise { [ 1, 2 ] }\ndid you forget await?",
   };
   for (const [code, expected] of Object.entries(values)) {
     const { text, reply } = await kernel.execute(code);
