@@ -6,7 +6,7 @@
  */
 import { pathToFileURL } from "node:url";
 import { withLock } from "./lib/lock.mjs";
-import { parseOptions } from "./lib/options.mjs";
+import { asksForHelp, parseOptions } from "./lib/options.mjs";
 import { main, seconds } from "./lib/step.mjs";
 import { jupyter } from "./parts/jupyter.mjs";
 import { native } from "./parts/native.mjs";
@@ -31,6 +31,12 @@ export const setUp = ({ withPython = true, typesLater = false } = {}) =>
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   main(async () => {
+    if (asksForHelp(process.argv.slice(2))) {
+      process.stdout.write(
+        "usage: npm run build, or node scripts/setup.mjs [--build]\n\nSets up what is missing; --build leaves the Python environment out.\n",
+      );
+      return;
+    }
     const { build } = parseOptions(process.argv.slice(2), { "--build": "flag" });
     const start = performance.now();
     await setUp({ withPython: !build });
