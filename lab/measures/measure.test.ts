@@ -182,6 +182,8 @@ describe("measure", () => {
     const run = (options: object, text = on) => measure(model, text, options as never);
     await expect(run({ measure: ["sparsty"] })).rejects.toThrow(/Did you mean "sparsity"/);
     await expect(run({ measure: [] })).rejects.toThrow(/at least one of/);
+    // What there is, where nothing is near.
+    await expect(run({ measure: ["ppl"] })).rejects.toThrow(/unknown measure "ppl"\..*Known: sparsity, perplexity, kl, top1/);
     await expect(run({ measure: ["histogram"] })).rejects.toThrow(/not available yet/);
     await expect(run({ measure: ["kl"] })).rejects.toThrow(/give \{ reference: model \}/);
     await expect(run({ measure: ["kl"], refrence: model })).rejects.toThrow(/Did you mean "reference"/);

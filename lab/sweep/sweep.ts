@@ -16,6 +16,7 @@ import { nativeSetting } from "../model/setting.js";
 import type { NativeSetting } from "../native.js";
 import { checkPolicy, type Policy } from "../policy/policy.js";
 import { Progress } from "../progress.js";
+import { refusePromise } from "../promised.js";
 
 export interface SweepOptions<M extends Measure> {
   /** The policies, `fatrelu(0, 0.01, 0.02)` say. */
@@ -69,6 +70,7 @@ export function sweepWithin<const M extends Measure>(model: Model, options: Swee
   checkOptions("sweep", options, ["over", "on", "measure", "reference", "window", "onUpdate", "signal", "quiet"]);
   checkMeasures(options.measure);
   checkCorpus(options.on);
+  refusePromise("over", options.over);
   if (!Array.isArray(options.over) || options.over.length === 0) {
     throw new LabError("invalid-option", "over must be an array of at least one policy, such as fatrelu(0, 0.01, 0.02)");
   }
