@@ -10,7 +10,13 @@ import { floatText } from "./policy/policy.js";
 import { refusePromise } from "./promised.js";
 import type { Values } from "./tensor.js";
 
-/** Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder. */
+/**
+ * Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder.
+ * @param path ends in .json or .csv; a folder that is missing is made, a file that is there is replaced
+ * @throws LabError invalid-option for another ending and for what is no plain data
+ * @example
+ * await save("results/points.csv", points);
+ */
 export async function save(path: `${string}.${"json" | "csv"}`, value: object): Promise<void> {
   refusePromise("save", value);
   if (typeof path !== "string")

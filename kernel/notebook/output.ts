@@ -41,6 +41,13 @@ const spec: Spec<OutputState> = {
 const PACE = 40;
 const PACE_PER_MB = 150;
 
+/**
+ * An area of the page that takes what code prints and shows.
+ * @example
+ * const area = new Output();
+ * area.capture(() => console.log("in the area"));
+ * area
+ */
 export class Output extends Widget<OutputState> {
   declare readonly layout: Layout;
   #items: OutputItem[] = [];

@@ -11,7 +11,9 @@ export interface Corpus {
   readonly name: string;
   /** The file, as an absolute path; absent where the text is given itself. */
   readonly path?: string;
+  /** The text itself; absent where it is in a file. */
   readonly text?: string;
+  /** Tokens of the beginning that are measured. Default: all. */
   readonly maxTokens?: number;
 }
 

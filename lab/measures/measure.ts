@@ -13,16 +13,17 @@ import { shown } from "./report-display.js";
 import { Scores } from "./scores.js";
 import { walk } from "./walk.js";
 
+/** What `measure` takes. */
 export interface MeasureOptions<M extends Measure> {
   /** Which measures: sparsity, perplexity, kl, top1. */
   measure: readonly M[];
-  /** kl and top1 compare with it; asking for them without it is an error. A model of the same vocabulary. */
+  /** kl and top1 compare with it; it has no default: asking for them without it is an error. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window. BOS replaces its first token, no overlap, the second half is scored (255 of 512). Default: min(512, context). */
   window?: number;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
-  /** Share of the tokens done; without it one line tells of the progress. */
+  /** Told the share of the tokens done. Default: one line tells of the progress. */
   onProgress?: (fraction: number) => void;
   /** No progress line. Default: false. */
   quiet?: boolean;

@@ -4,6 +4,7 @@
  */
 import type { Policy } from "../policy/policy.js";
 
+/** What each measure gives. */
 export interface MeasureMap {
   /**
    * mean: share of zeros in x₁, the mean over blocks of the mean over all tokens of the windows; byLayer (L): the same for each block.
@@ -22,6 +23,7 @@ export interface MeasureMap {
   /** Share of the scored tokens at which the most likely next token is the reference's; stderr by the spread over windows. */
   top1: { readonly agreement: number; readonly stderr: number };
 }
+/** The name of a measure. */
 export type Measure = keyof MeasureMap;
 
 /** Where a number comes from: enough to get it again. */
@@ -50,6 +52,7 @@ export interface Provenance {
   readonly version: string;
   readonly date: string;
 }
+/** What `measure` gives: a record for each measure that was asked for, and where the numbers come from. */
 export type Report<M extends Measure> = { readonly [K in M]: MeasureMap[K] } & {
   /** Tokens of all windows that were measured. */
   readonly tokens: number;

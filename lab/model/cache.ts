@@ -6,6 +6,7 @@ import { LabError } from "../errors.js";
 import { type Gettable, type HookDims, type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
 import { type Tensor, tensor } from "../tensor.js";
 
+/** What a run captured: `run.cache.get("blocks.3.ffn.mid")`. */
 export interface Cache<S extends HookPoint> {
   readonly hookPoints: readonly S[];
   readonly bytes: number;

@@ -12,9 +12,12 @@ import { shapeText } from "../tensor-display.js";
 
 /** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all. */
 export interface Where {
+  /** Default: all positions. */
   readonly tokens?: readonly number[];
+  /** Default: all neurons. */
   readonly neurons?: readonly number[];
 }
+/** What is changed at a hook point while the model runs, as data: `ablate`, `steer` and `patch` make such records. */
 export type Intervention =
   | { readonly at: HookPoint; readonly do: "zero"; readonly where?: Where }
   | { readonly at: HookPoint; readonly do: "scale"; readonly by: number; readonly where?: Where }
@@ -28,16 +31,33 @@ export type Intervention =
       readonly where?: Where;
     };
 
-/** Sets a point to zero, everywhere or where `where` says: `ablate("blocks.3.ffn.mid", { neurons: [17] })`. */
+/**
+ * Sets a point to zero, everywhere or where `where` says: `ablate("blocks.3.ffn.mid", { neurons: [17] })`.
+ * @defaultValue `where`: everywhere
+ * @example
+ * const off = model.with({ interventions: [ablate("blocks.3.ffn.mid", { neurons: [17] })] });
+ */
 export function ablate(at: HookPoint, where?: Where): Intervention {
   return { at, do: "zero", ...(where === undefined ? {} : { where }) };
 }
-/** Adds a vector (times `scale`, default 1) at a point, to every token. */
+/**
+ * Adds a vector (times `scale`, default 1) at a point, to every token.
+ * @param vector as many values as the point has channels (D hidden, or F neurons)
+ * @defaultValue `scale`: 1
+ * @example
+ * const pushed = model.with({ interventions: [steer("blocks.2.resid_post", direction, 4)] });
+ */
 export function steer(at: HookPoint, vector: Float32Array, scale = 1): Intervention {
   refusePromise("steer", vector);
   return { at, do: "add", vector, scale };
 }
-/** Puts the values of another run in place of this one's: `patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))`. */
+/**
+ * Puts the values of another run in place of this one's.
+ * @param from row p stands for position p of the sequence; later positions are left alone
+ * @defaultValue `where`: everywhere
+ * @example
+ * const patched = model.with({ interventions: [patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))] });
+ */
 export function patch(at: HookPoint, from: Tensor, where?: Where): Intervention {
   refusePromise("patch", from);
   return { at, do: "replace", with: from, ...(where === undefined ? {} : { where }) };

@@ -26,8 +26,9 @@ import { nativeSetting, type Setting } from "./setting.js";
 import { checkWeightName } from "./weight-name.js";
 import type { Weights } from "./weights.js";
 
+/** What `run` takes. */
 export interface RunOptions<S extends HookPoint> {
-  /** Points to keep, `blocks.*.ffn.mid` or a list of such names. */
+  /** Points to keep, `blocks.*.ffn.mid` or a list of such names. Default: none. */
   capture?: S | readonly S[];
   /** Which rows of logits to return; default "all", counted in the memory check. "none" also leaves out logprobs and perplexity. */
   logits?: LogitRows;
@@ -40,6 +41,7 @@ export interface Change {
   /** Replace those of the view. */
   interventions?: readonly Intervention[];
 }
+/** A model: a view on the weights of a file, with a policy, a strategy and interventions of its own. */
 export interface Model extends Disposable, Displayable {
   readonly name: string;
   /** The file, as an absolute path. */

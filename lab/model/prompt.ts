@@ -6,6 +6,7 @@ import { LabError } from "../errors.js";
 import { refusePromise } from "../promised.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
+/** A message of a conversation, for the chat template of the file. */
 export interface Message {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;

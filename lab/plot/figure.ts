@@ -9,6 +9,7 @@ import { unknownName } from "../errors.js";
 import { figureBundle, figurePage, libraryBundle } from "./bundle.js";
 import { drawPicture } from "./picture/picture.js";
 
+/** A figure: plotly's data and layout. It draws itself as a cell's last value; `show` draws it at once. */
 export interface Figure extends Displayable {
   readonly data: readonly object[];
   readonly layout: object;

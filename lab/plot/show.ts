@@ -25,8 +25,12 @@ const filePace = 1000;
 
 /**
  * In a notebook: displays the figure below the running cell. While the cell runs the figure is drawn by the page alone; its static
- * picture is added when the cell's code has ended. In a plain script: writes an HTML file into a new temporary folder and prints its path;
- * `update` writes the file again.
+ * picture is added when the cell's code has ended. In a plain script: writes an HTML file into a new temporary folder and prints its
+ * path; `update` writes the file again.
+ * @example
+ * const live = show(plot.pareto([], "kl"));
+ * const onUpdate = (points: readonly Point<"sparsity" | "kl">[]) => live.update(plot.pareto(points, "kl"));
+ * await sweep(model, { over: fatrelu(0, 1), on, measure: ["sparsity", "kl"], onUpdate });
  */
 export function show(figure: FigureData): Live {
   checkFigure("show", figure);

@@ -11,7 +11,11 @@ export interface TokenLayerInput {
   readonly sparsity: Tensor<["layer", "token"]>;
 }
 
-/** A run's sparsity, each token under its own piece of text. */
+/**
+ * A run's sparsity, each token under its own piece of text.
+ * @example
+ * show(plot.tokenLayer(await model.run("The rope is in the")));
+ */
 export function tokenLayer(run: TokenLayerInput): Figure {
   const { pieces, layers, values } = checkRun(run);
   const tokens = pieces.length;

@@ -63,7 +63,12 @@ export function perLayer(t: PerLayer, layers: number, what = "t"): Float32Array 
   return Float32Array.from(t);
 }
 
-/** FATReLU at each of these thresholds: what a sweep goes over. `fatrelu(0, 0.01, 0.02)` */
+/**
+ * FATReLU at each of these thresholds: what a sweep goes over.
+ * @throws LabError invalid-option where a threshold is below 0 or no number
+ * @example
+ * fatrelu(0, 0.01, 0.02); // three policies
+ */
 export function fatrelu(...t: readonly number[]): Policy[] {
   return t.map((value) => checkPolicy({ kind: "fatrelu", t: value }));
 }

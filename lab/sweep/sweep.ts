@@ -18,6 +18,7 @@ import { checkPolicy, type Policy } from "../policy/policy.js";
 import { Progress } from "../progress.js";
 import { refusePromise } from "../promised.js";
 
+/** What `sweep` takes. */
 export interface SweepOptions<M extends Measure> {
   /** The policies, `fatrelu(0, 0.01, 0.02)` say. */
   over: readonly Policy[];
@@ -27,7 +28,7 @@ export interface SweepOptions<M extends Measure> {
   reference?: Model;
   /** Tokens of a window; default: min(512, context). */
   window?: number;
-  /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. */
+  /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. Default: nobody is told. */
   onUpdate?: (points: readonly Point<M>[]) => void;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;

@@ -12,6 +12,7 @@ import { applyTemplate, type Message } from "./template.js";
 import { type TextStream, VocabularyTextStream } from "./text-stream.js";
 import { byteString, readVocabulary, type Token } from "./vocabulary.js";
 
+/** Text to tokens and back, with the vocabulary of the model's file: `model.tokenizer.encode("a text")`. */
 export interface Tokenizer {
   readonly bos: Token | null;
   readonly eos: Token | null;
