@@ -6,6 +6,8 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { LabError, nearest } from "../lab/errors.js";
 
 export class UsageError extends Error {}
+/** `--help` among the options of a command. */
+export class HelpAsked extends Error {}
 
 export interface Command {
   /** One line for the list of commands. */
@@ -24,35 +26,100 @@ export const modelOptions = {
   t: { type: "string" },
   threads: { type: "string" },
 } as const;
-export const commonOptions = {
-  json: { type: "boolean" },
+export const helpOptions = {
   debug: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
+export const commonOptions = { json: { type: "boolean" }, ...helpOptions } as const;
 
-type Known<O extends Options> = O & typeof commonOptions;
+type Known<O extends Options> = O & typeof helpOptions;
 export type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: Known<O>; allowPositionals: true }>>;
 
-/** Parses, and takes exactly `names` as the words without a dash. */
-export function parse<const O extends Options>(args: readonly string[], options: O, names: readonly string[]): Parsed<O> {
-  const known = { ...options, ...commonOptions };
+/** Parses, and takes exactly `names` as the words without a dash. Every command has --json, --debug and --help. */
+export function parse<const O extends Options>(
+  args: readonly string[],
+  options: O,
+  names: readonly string[],
+): Parsed<O & typeof commonOptions> {
+  return parseOnly(args, { ...options, ...commonOptions }, names);
+}
+
+/** The same for a command without --json. */
+export function parseOnly<const O extends Options>(args: readonly string[], options: O, names: readonly string[]): Parsed<O> {
+  const known = { ...options, ...helpOptions };
+  const written = normal(args, known);
   let parsed: Parsed<O>;
   try {
-    parsed = parseArgs({ args: [...args], options: known, allowPositionals: true }) as unknown as Parsed<O>;
+    parsed = parseArgs({ args: written, options: known, allowPositionals: true }) as unknown as Parsed<O>;
   } catch (error) {
-    const unknown = /Unknown option '(-[^']+)'/.exec((error as Error).message)?.[1];
-    if (unknown === undefined) throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, " "));
-    const near = nearest(
-      unknown,
-      Object.keys(known).map((name) => `--${name}`),
-    );
-    throw new UsageError(`unknown option ${unknown}.${near ? ` Did you mean ${near}?` : ""}`);
+    throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, " "));
   }
   const given = parsed.positionals;
   if (given.length < names.length) throw new UsageError(`missing ${names.slice(given.length).join(", ")}`);
   if (given.length > names.length)
-    throw new UsageError(`"${given[names.length]}" is one word too many; expected ${names.join(" ") || "none"}`);
+    throw new UsageError(`unexpected argument "${given[names.length]}"; expected ${names.join(" ") || "none"}`);
   return parsed;
+}
+
+/**
+ * The arguments as `parseArgs` takes them without surprises: an option's value is always the next argument (also `-1` and a text that
+ * begins with a dash, but not another option), `-n=8` is `-n 8`, and an option that is unknown or given twice is refused.
+ */
+function normal(args: readonly string[], known: Options): string[] {
+  const shorts = new Map(Object.entries(known).flatMap(([name, { short }]) => (short ? [[short, name] as const] : [])));
+  /** The name of the option that an argument is, with its value where it holds one. */
+  const optionOf = (arg: string): { name: string; value?: string } | undefined => {
+    const long = /^--([^=]+)(?:=(.*))?$/s.exec(arg);
+    if (long) return { name: long[1]!, ...(long[2] === undefined ? {} : { value: long[2] }) };
+    const short = /^-([^-\d.])(?:=?(.+))?$/s.exec(arg);
+    if (!short) return undefined;
+    return { name: shorts.get(short[1]!) ?? `-${short[1]}`, ...(short[2] === undefined ? {} : { value: short[2] }) };
+  };
+  const out: string[] = [];
+  const seen = new Set<string>();
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") return [...out, ...args.slice(i)];
+    const option = optionOf(arg);
+    if (!option) {
+      out.push(arg);
+      continue;
+    }
+    const { name } = option;
+    const written = arg.replace(/=.*$/s, "");
+    const type = Object.hasOwn(known, name) ? known[name]!.type : undefined;
+    if (type === undefined) throw unknownOption(written, known);
+    if (name === "help") throw new HelpAsked();
+    if (seen.has(name)) throw new UsageError(`${written} is given twice`);
+    seen.add(name);
+    if (type === "boolean") {
+      if (option.value !== undefined) throw new UsageError(`${written} takes no value, received "${option.value}"`);
+      out.push(`--${name}`);
+      continue;
+    }
+    let { value } = option;
+    if (value === undefined) {
+      const next = args[i + 1];
+      const other = next === undefined ? undefined : optionOf(next);
+      if (next === undefined || next === "--" || (other && Object.hasOwn(known, other.name)))
+        throw new UsageError(`missing the value of ${written}${next === undefined ? "" : `; ${next} is an option`}`);
+      value = next;
+      i++;
+    }
+    out.push(`--${name}=${value}`);
+  }
+  return out;
+}
+
+function unknownOption(written: string, known: Options): UsageError {
+  const names = Object.entries(known).flatMap(([name, { short }]) => [
+    ...(short === name ? [] : [`--${name}`]),
+    ...(short ? [`-${short}`] : []),
+  ]);
+  const near = written.length > 2 ? nearest(written, names) : undefined;
+  return new UsageError(
+    `unknown option ${written}.${near ? ` Did you mean ${near}?` : ""} Known: ${names.filter((name) => name !== "--debug").join(", ")}`,
+  );
 }
 
 /** A value that must be there. */
@@ -66,11 +133,13 @@ export function numberOf(option: string, value: string): number {
   if (value.trim() === "" || !Number.isFinite(number)) throw new UsageError(`${option} must be a number, received "${value}"`);
   return number;
 }
-export function countOf(option: string, value: string | undefined, least: number): number | undefined {
+export function countOf(option: string, value: string | undefined, least: number, most?: number): number | undefined {
   if (value === undefined) return undefined;
   const number = numberOf(option, value);
-  if (!Number.isSafeInteger(number) || number < least)
-    throw new UsageError(`${option} must be a whole number >= ${least}, received "${value}"`);
+  if (!Number.isSafeInteger(number) || number < least || number > (most ?? number)) {
+    const range = most === undefined ? `>= ${least}` : `from ${least} to ${most}`;
+    throw new UsageError(`${option} must be a whole number ${range}, received "${value}"`);
+  }
   return number;
 }
 /** `0,0.01,0.02` */

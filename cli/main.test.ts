@@ -1,6 +1,6 @@
 /** The command line as a process: the built one, as users start it. `npm test` builds it first. */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packageInfo, tinyWorld } from "../lab/package.js";
@@ -117,7 +117,7 @@ describe("sparselab", () => {
   });
 
   it("logits writes a row for each token and each greedy one fed", async () => {
-    const out = join(dir.path, "l.f32");
+    const out = join(dir.path, "missing", "folder", "l.f32");
     expect(await ok("logits", tinyWorld, "--tokens", "1,17,300", "--greedy", "2", "--out", out)).toMatch(/token 5 × vocab 1536/);
     expect(readFileSync(out).length).toBe(5 * 1536 * 4);
     await ok("logits", tinyWorld, "--tokens", "1,17", "--out", out, "--capture", "blocks.2.ffn.mid");
@@ -127,19 +127,71 @@ describe("sparselab", () => {
   it("measure and sweep write reports and points", async () => {
     const text = ["--text", held, "--window", "64", "--max-tokens", "128"];
     const report = JSON.parse(
-      await ok("measure", tinyWorld, ...text, "--measure", "sparsity,perplexity,kl", "--t", "2", "--json"),
+      await ok(
+        "measure",
+        tinyWorld,
+        ...text,
+        "--measure",
+        "sparsity, perplexity,kl",
+        "--t",
+        "2",
+        "--reference",
+        tinyWorld,
+        "--json",
+      ),
     );
     expect(report).toMatchObject({ tokens: 128, provenance: { policy: { kind: "fatrelu", t: 2 } } });
     expect(report.kl.mean).toBeGreaterThan(0);
-    const out = join(dir.path, "x.json");
+    expect(report.provenance.reference).toMatch(/policy as-trained/);
+    const out = join(dir.path, "a", "folder", "x.json");
     expect(await ok("sweep", tinyWorld, ...text, "--t", "0,2", "--measure", "sparsity,perplexity,kl", "--out", out)).toMatch(
-      /^t = 0 .*zeros .*\nt = 2 /,
+      /^setting {2}zeros in x₁, % {2}perplexity {3}KL, nats\nt = 0 [^\n]*\d\nt = 2 [^\n]*\d\n$/,
     );
     const points = JSON.parse(readFileSync(out, "utf8"));
     expect(points).toMatchObject([
       { setting: { t: 0 }, done: true },
       { setting: { t: 2 }, done: true, sparsity: { mean: report.sparsity.mean }, perplexity: report.perplexity, kl: report.kl },
     ]);
+  });
+
+  it("compares KL with the reference that is named, and asks for one", async () => {
+    const text = file("letters.txt", "a bad cab, a faded deed. ".repeat(12));
+    const [one, two] = [
+      writeSmallLlama(dir.path, { file: "one.gguf", seed: 1 }),
+      writeSmallLlama(dir.path, { file: "two.gguf", seed: 2 }),
+    ];
+    const kl = ["--text", text, "--window", "40", "--measure", "kl,top1"];
+    const asked = await sparselab(["measure", one, ...kl]);
+    expect([asked.code, asked.out]).toEqual([2, ""]);
+    expect(asked.err).toMatch(
+      /kl and top1 compare with a reference: give --reference FILE \(--reference .*one\.gguf for the same/,
+    );
+    // The way out that the message names.
+    const self = await sparselab(["measure", one, ...kl, "--reference", one, "--json"]);
+    expect(JSON.parse(self.out)).toMatchObject({ kl: { max: 0 }, top1: { agreement: 1 } });
+    expect(self.err).toMatch(/the same file with the same activation/);
+    const other = JSON.parse(await ok("measure", one, ...kl, "--reference", two, "--json"));
+    const relu = JSON.parse(await ok("measure", one, ...kl, "--reference", two, "--reference-activation", "relu", "--json"));
+    expect(other.kl.mean).toBeGreaterThan(0);
+    expect(relu.kl.mean).not.toBe(other.kl.mean);
+    expect(other.provenance.reference).toMatch(/activation silu/);
+    expect(relu.provenance.reference).toMatch(/activation relu/);
+    const shown = await sparselab(["measure", one, ...kl, "--reference", two]);
+    expect(shown.out).toMatch(/^KL, nats +\d.*\nKL median, 99 %, largest +\d.*\nsame top token +\d/);
+    expect(shown.err).toMatch(/compared with small .*activation silu/);
+    // A sweep compares with its own file as it was trained, and says so, or with the one that is named.
+    const stated = await sparselab(["sweep", one, ...kl, "--activation", "relu", "--t", "0.5", "--out", join(dir.path, "s.csv")]);
+    expect(stated.err).toMatch(/against small, activation relu, policy as-trained/);
+    const named = JSON.parse(await ok("sweep", one, ...kl, "--activation", "relu", "--t", "0", "--json", "--reference", two));
+    expect(named[0].provenance.reference).toMatch(/activation silu/);
+    expect(named[0].kl.mean).toBeGreaterThan(0);
+  });
+
+  it("measures sparsity and perplexity unless told otherwise, and prints them as a table", async () => {
+    const text = ["--text", held, "--window", "64", "--max-tokens", "64"];
+    expect(await ok("measure", tinyWorld, ...text)).toMatch(
+      /^zeros in x₁ +\d.*\n(.*\n)*perplexity +\d.*\nbits per byte +\d.*\n$/,
+    );
   });
 
   it("keeps the points of a sweep that Ctrl-C stops", async () => {
@@ -157,7 +209,52 @@ describe("sparselab", () => {
       [2, /missing COMMAND/, []],
       [2, /Did you mean "info"/, ["inof"]],
       [2, /missing FILE/, ["info"]],
-      [2, /one word too many/, ["info", "a", "b"]],
+      [2, /unexpected argument "b"; expected FILE/, ["info", "a", "b"]],
+      [2, /unknown option --verison\. Did you mean --version/, ["--verison"]],
+      [2, /unknown option -v\. Known: --activation/, ["info", tinyWorld, "-v"]],
+      [2, /unknown option -x/, ["info", tinyWorld, "-x"]],
+      [2, /Did you mean "measure"/, ["help", "mesure"]],
+      [2, /missing the value of --t; --measure is an option/, ["measure", tinyWorld, "--text", held, "--t", "--measure", "kl"]],
+      [2, /missing the value of -n/, ["generate", tinyWorld, "-p", "x", "-n"]],
+      [2, /missing the value of -p; -n is an option/, ["generate", tinyWorld, "-p", "-n", "3"]],
+      [2, /--json takes no value, received "yes"/, ["info", tinyWorld, "--json=yes"]],
+      [2, /--t is given twice/, ["measure", tinyWorld, "--text", held, "--t", "1", "--t", "2"]],
+      [2, /FILE must name a model file/, ["measure", "", "--text", held]],
+      [2, /--text: corpus needs the path/, ["measure", tinyWorld, "--text", ""]],
+      [2, /missing --text/, ["measure", tinyWorld]],
+      [2, /--t: FATReLU's t must be a finite number >= 0, received -1/, ["measure", tinyWorld, "--text", held, "--t", "-1"]],
+      [2, /--t: FATReLU's t .*received -1/, ["sweep", tinyWorld, "--text", held, "--t", "-1,2", "--out", "x.json"]],
+      [2, /-n must be a whole number >= 1, received "-5"/, ["generate", tinyWorld, "-p", "x", "-n", "-5"]],
+      [2, /-n must be a number, received "many"/, ["generate", tinyWorld, "-p", "x", "-n=many"]],
+      [2, /--threads must be a whole number from 1 to 1024/, ["generate", tinyWorld, "-p", "x", "--threads", "5000"]],
+      [
+        2,
+        /--reference-activation goes with --reference/,
+        ["measure", tinyWorld, "--text", held, "--reference-activation", "relu"],
+      ],
+      [2, /--reference is compared with by kl and top1/, ["measure", tinyWorld, "--text", held, "--reference", tinyWorld]],
+      [
+        2,
+        /--reference-activation: .*Did you mean "relu"/,
+        ["measure", tinyWorld, "--text", held, "--measure", "kl", "--reference", tinyWorld, "--reference-activation", "rleu"],
+      ],
+      [2, /--port must be a whole number from 1 to 65535/, ["lab", "--port", "-1"]],
+      [2, /unknown option --json/, ["lab", "--json"]],
+      [2, /--prefix must name a folder/, ["install", "--prefix", ""]],
+      [2, /is a folder/, ["logits", tinyWorld, "--tokens", "1", "--out", dir.path]],
+      [
+        2,
+        /is a folder/,
+        ["sweep", tinyWorld, "--text", held, "--t", "0", "--out", `${dir.path}/x.json/`].map((arg) =>
+          arg.replace(/x\.json\/$/, "folder.json"),
+        ),
+      ],
+      [1, /--out .* cannot be written/, ["logits", tinyWorld, "--tokens", "1", "--out", join(held, "l.f32")]],
+      [
+        1,
+        /--reference: .*nowhere\.gguf/,
+        ["measure", tinyWorld, "--text", held, "--measure", "kl", "--reference", "nowhere.gguf"],
+      ],
       [2, /Did you mean --temp/, ["generate", tinyWorld, "-p", "x", "--tmep", "1"]],
       [2, /missing -p TEXT/, ["generate", tinyWorld]],
       [2, /temperature must be/, ["generate", tinyWorld, "-p", "x", "--temp=-1"]],
@@ -170,10 +267,11 @@ describe("sparselab", () => {
       [1, /nowhere\.gguf/, ["info", "nowhere.gguf"]],
       [1, /no GGUF file/, ["info", held]],
       [1, /another family/, ["generate", tinyWorld, "-p", "x", "--activation", "silu"]],
-      [1, /cannot be read/, ["measure", tinyWorld, "--text", "nowhere.txt", "--measure", "sparsity"]],
+      [1, /cannot be read/, ["measure", tinyWorld, "--text", "nowhere.txt"]],
       [1, /vocabulary has tokens 0 to 1535/, ["logits", tinyWorld, "--tokens", "99999", "--out", join(dir.path, "q")]],
       [1, /the context holds 512/, ["generate", tinyWorld, "-p", "x", "-n", "600"]],
     ];
+    mkdirSync(join(dir.path, "folder.json"));
     for (const [code, message, args] of cases) {
       const ended = await sparselab(args);
       expect([ended.code, ended.out], args.join(" ")).toEqual([code, ""]);
@@ -187,6 +285,35 @@ describe("sparselab", () => {
     expect(await ok("--help")).toMatch(/usage: sparselab COMMAND[\s\S]*sweep +FATReLU/);
     expect(await ok("sweep", "--help")).toMatch(/^usage: sparselab sweep FILE/);
     expect(await ok("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(await ok("-v")).toBe(await ok("--version"));
+    expect(await ok("help", "measure")).toBe(await ok("measure", "--help"));
+    const names = [...(await ok("help")).matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name!);
+    expect(names.length).toBeGreaterThan(8);
+    for (const name of names) {
+      const text = await ok(name, "-h");
+      expect(text).toMatch(new RegExp(`^usage: sparselab ${name}`));
+      expect(await ok(name, "x", "--help")).toBe(text);
+    }
+    // Every option of a command stands in its help.
+    for (const name of names) {
+      const { err } = await sparselab([name, "--no-such-option"]);
+      const options = /Known: (.*?) \(/.exec(err)![1]!.split(", ");
+      const text = await ok(name, "--help");
+      for (const option of options.filter((one) => !["--help", "-h"].includes(one)))
+        expect(text, `${name} ${option}`).toContain(option);
+    }
+  });
+
+  it("takes what follows an option as its value, and what follows -- as it stands", async () => {
+    const text = await ok("generate", tinyWorld, "--prompt=-- a dash", "-n=2", "--json");
+    expect(JSON.parse(text).prompt).toEqual(
+      JSON.parse(await ok("generate", tinyWorld, "-p", "-- a dash", "-n", "2", "--json")).prompt,
+    );
+    const path = writeSmallLlama(dir.path, { file: "-dash.gguf" });
+    expect(await ok("info", "--", path)).toMatch(/^architecture +llama$/m);
+    const ended = await sparselab(["info", "--", "--help"]);
+    expect([ended.code, ended.out]).toEqual([1, ""]);
+    expect(ended.err).toMatch(/--help/);
   });
 
   it("install writes the kernelspec under a prefix, and uninstall takes it away", async () => {

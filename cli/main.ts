@@ -5,7 +5,7 @@
  */
 import { nearest } from "../lab/errors.js";
 import { packageInfo } from "../lab/package.js";
-import { type Command, UsageError } from "./arguments.js";
+import { type Command, HelpAsked, UsageError } from "./arguments.js";
 import { generate } from "./commands/generate.js";
 import { info } from "./commands/info.js";
 import { install } from "./commands/install.js";
@@ -22,25 +22,29 @@ const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, 
 function helpText(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
-  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help tells more.`;
+  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help tells more; -v, --version tells the version.`;
+}
+
+function commandOf(name: string): Command {
+  if (Object.hasOwn(commands, name)) return commands[name]!;
+  const near = nearest(name, [...Object.keys(commands), "--help", "--version"]);
+  const what = name.startsWith("-") ? `option ${name}` : `command "${name}"`;
+  throw new UsageError(
+    `unknown ${what}.${near ? ` Did you mean ${near.startsWith("-") ? near : `"${near}"`}?` : ""} Known: ${Object.keys(commands).join(", ")}`,
+  );
 }
 
 async function main(args: readonly string[]): Promise<void> {
   const [name, ...rest] = args;
+  if (name === "help" && rest.length > 0) return print(commandOf(rest[0]!).help);
   if (name === "--help" || name === "-h" || name === "help") return print(helpText());
-  if (name === "--version") return print(packageInfo().version);
+  if (name === "--version" || name === "-v") return print(packageInfo().version);
   if (name === undefined) throw new UsageError(`missing COMMAND. Known: ${Object.keys(commands).join(", ")}`);
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) {
-    const near = nearest(name, Object.keys(commands));
-    throw new UsageError(
-      `unknown command "${name}".${near ? ` Did you mean "${near}"?` : ""} Known: ${Object.keys(commands).join(", ")}`,
-    );
-  }
-  if (rest.includes("--help") || rest.includes("-h")) return print(command.help);
+  const command = commandOf(name);
   try {
     await command.run(rest);
   } catch (error) {
+    if (error instanceof HelpAsked) return print(command.help);
     if (error instanceof UsageError)
       throw new UsageError(`${name}: ${error.message} (sparselab ${name} --help)`, { cause: error });
     throw error;

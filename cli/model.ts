@@ -4,7 +4,7 @@ import { loadQuietly } from "../lab/model/load.js";
 import type { Model } from "../lab/model/model.js";
 import { checkChoice, type LoadOptions, type Strategy } from "../lab/model/options.js";
 import { checkPolicy } from "../lab/policy/policy.js";
-import { countOf, numberOf, usage } from "./arguments.js";
+import { countOf, numberOf, UsageError, usage } from "./arguments.js";
 
 export interface ModelFlags {
   readonly activation?: string | undefined;
@@ -18,7 +18,7 @@ export function loadOptions(flags: ModelFlags): LoadOptions {
   const { activation, strategy, t } = flags;
   if (activation !== undefined) usage("--activation", () => parseActivation(activation));
   if (strategy !== undefined) usage("--strategy", () => checkChoice("strategy", strategy));
-  const threads = countOf("--threads", flags.threads, 1);
+  const threads = countOf("--threads", flags.threads, 1, 1024);
   return {
     ...(activation === undefined ? {} : { activation: activation as Activation }),
     ...(strategy === undefined ? {} : { strategy: strategy as Strategy }),
@@ -31,7 +31,10 @@ export interface Opened {
   readonly model: Model;
   readonly summary: string;
 }
-export const openModel = (path: string, options: LoadOptions): Promise<Opened> => loadQuietly(path, options);
+export const openModel = (path: string, options: LoadOptions): Promise<Opened> => {
+  if (path === "") throw new UsageError("FILE must name a model file, received an empty name");
+  return loadQuietly(path, options);
+};
 
 /** Aborted by the first Ctrl-C; the second ends the process as ever. */
 export function stopKey(): AbortSignal {

@@ -5,6 +5,7 @@
 import { distance } from "fastest-levenshtein";
 import { received } from "./received.js";
 
+/** What kind of error a `LabError` is, for programs: `if (error.code === "out-of-memory")`. */
 export type LabErrorCode =
   | "bad-file"
   | "unsupported-model"
@@ -22,6 +23,15 @@ export type LabErrorCode =
 /** A message is one line, also where a stranger's file put a line end into a name. */
 const escaped = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
+/**
+ * An error of the lab: `code` is for programs, the message for people, with what was expected, what came and a way out.
+ * @example
+ * try {
+ *   await load("nowhere.gguf");
+ * } catch (error) {
+ *   if (error instanceof LabError && error.code === "bad-file") console.log(error.message);
+ * }
+ */
 export class LabError extends Error {
   override readonly name = "LabError";
   readonly code: LabErrorCode;

@@ -13,6 +13,7 @@ export type ResidHook = "resid_pre" | "resid_mid" | "resid_post";
  * mid = x₁ = s ⊙ up, all (T, F); out = mid·W_down (T, D).
  */
 export type FfnHook = "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out";
+/** A point of one block, of a range of blocks (`blocks.0-3.…`) or of all (`blocks.*.…`). */
 export type BlockHook = ResidHook | FfnHook;
 export type Layers = number | "*" | `${number}-${number}`;
 /** `blocks.*.ffn.mid`, `blocks.0-7.resid_post` (both ends included), `embed`, `final_norm`, `logits`. */

@@ -25,5 +25,9 @@ export function packageInfo(): Package {
   }
 }
 
-/** The bundled model: small, trained for sparsity, and enough to try everything on. */
+/**
+ * The bundled model: small, trained for sparsity, and enough to try everything on.
+ * @example
+ * const model = await load(tinyWorld);
+ */
 export const tinyWorld: string = join(packageInfo().root, "notebooks", "models", "tiny-world.q8_0.gguf");

@@ -8,13 +8,21 @@ import { stringify } from "csv-stringify/sync";
 import { LabError } from "./errors.js";
 import type { Checked, Loose } from "./literals.js";
 import { floatText } from "./policy/policy.js";
+import { refusePromise } from "./promised.js";
 import { received } from "./received.js";
 import type { Values } from "./tensor.js";
 
 type SavePath = `${string}.${"json" | "csv"}`;
 
-/** Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder. */
+/**
+ * Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder.
+ * @param path ends in .json or .csv; a folder that is missing is made, a file that is there is replaced
+ * @throws LabError invalid-option for another ending and for what is no plain data
+ * @example
+ * await save("results/points.csv", points);
+ */
 export async function save<const S extends Loose<SavePath>>(path: Checked<S, SavePath>, value: object): Promise<void> {
+  refusePromise("save", value);
   if (typeof path !== "string") throw new LabError("invalid-option", `save needs the path of a file, received ${received(path)}`);
   const kind = extname(path).toLowerCase();
   if (kind === ".npz" || kind === ".gguf")

@@ -37,6 +37,7 @@ export interface Values<D extends readonly string[] = readonly string[]> {
   readonly size: Readonly<Record<D[number], number>>;
 }
 
+/** Row-major float32 values with named axes. */
 export interface Tensor<D extends readonly string[] = readonly string[]> extends Values<D>, Displayable {
   /** Fixes axes, negative from the end: `x.at({ layer: 3, token: -1 })`. A view where the rest is contiguous, else a copy. */
   at<const I extends Partial<Record<D[number], number>>>(index: I): Tensor<Without<D, keyof I & string>>;
@@ -64,7 +65,12 @@ export interface Tensor<D extends readonly string[] = readonly string[]> extends
   toArray(): unknown;
 }
 
-/** A tensor over `data` (not copied); the sizes' product must be its length. */
+/**
+ * A tensor over `data` (not copied); the sizes' product must be its length.
+ * @throws LabError invalid-option
+ * @example
+ * const direction = tensor(new Float32Array(256), ["hidden"], [256]);
+ */
 export function tensor<D extends string[]>(data: Float32Array, dims: readonly [...D], sizes: readonly number[]): Tensor<D> {
   checkTensor(data, dims, sizes);
   return new Dense(data, dims, [...sizes]) as unknown as Tensor<D>;

@@ -7,7 +7,7 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { withLock } from "./lib/lock.mjs";
-import { parseOptions } from "./lib/options.mjs";
+import { asksForHelp, parseOptions } from "./lib/options.mjs";
 import { main, seconds } from "./lib/step.mjs";
 import { jupyter } from "./parts/jupyter.mjs";
 import { native } from "./parts/native.mjs";
@@ -32,6 +32,12 @@ export const setUp = ({ withPython = true, typesLater = false } = {}) =>
 
 if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   main(async () => {
+    if (asksForHelp(process.argv.slice(2))) {
+      process.stdout.write(
+        "usage: npm run build, or node scripts/setup.mjs [--build]\n\nSets up what is missing; --build leaves the Python environment out.\n",
+      );
+      return;
+    }
     const { build } = parseOptions(process.argv.slice(2), { "--build": "flag" });
     const start = performance.now();
     await setUp({ withPython: !build });

@@ -8,10 +8,20 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { checkPort, startJupyterLab } from "./lib/jupyterlab.mjs";
 import { openBrowser } from "./lib/open.mjs";
-import { parseOptions } from "./lib/options.mjs";
+import { asksForHelp, parseOptions } from "./lib/options.mjs";
 import { firstNotebook, jupyterEnvironment, notebooks, python, serverLog } from "./lib/paths.mjs";
 import { main, run, SetupError, seconds, step } from "./lib/step.mjs";
 import { setUp } from "./setup.mjs";
+
+const help = `usage: npm start -- [--no-browser] [--port N] [--check]
+
+Sets up what is missing and opens JupyterLab on the first notebook.
+
+  --no-browser   print the address only
+  --port N       serve on this port; default: a free one
+  --check        set up, run one cell on the kernel, exit 0 or 1
+  -h, --help     this text
+`;
 
 function portOf(text) {
   if (text === undefined) return undefined;
@@ -44,6 +54,7 @@ async function serve({ port, browser }) {
 }
 
 main(async () => {
+  if (asksForHelp(process.argv.slice(2))) return void process.stdout.write(help);
   const options = parseOptions(process.argv.slice(2), { "--no-browser": "flag", "--port": "N", "--check": "flag" });
   const port = portOf(options.port);
   // Said before the long part.

@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { needChromium } from "./lib/chromium.mjs";
-import { parseOptions, unknown } from "./lib/options.mjs";
+import { asksForHelp, parseOptions, unknown } from "./lib/options.mjs";
 import { inClone, jupyterEnvironment, venv } from "./lib/paths.mjs";
 import { filesUnder } from "./lib/stamp.mjs";
 import { main, SetupError, seconds } from "./lib/step.mjs";
@@ -64,7 +64,15 @@ async function runSuite(name, [what, work]) {
   return { name, ...result, time: seconds(start) };
 }
 
+const help = `usage: npm test -- [--only SUITE,SUITE]
+
+Sets up what is missing and runs every test. Suites:
+${Object.entries(suites)
+  .map(([name, [what]]) => `  ${name.padEnd(10)} ${what}\n`)
+  .join("")}`;
+
 main(async () => {
+  if (asksForHelp(process.argv.slice(2))) return void process.stdout.write(help);
   const names = chosen(parseOptions(process.argv.slice(2), { "--only": "SUITE,SUITE" }).only);
   const start = performance.now();
   const results = [

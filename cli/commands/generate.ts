@@ -58,7 +58,7 @@ export const generate: Command = {
     const seconds = (performance.now() - start) / 1000;
     const sparsity = zeros / tokens.length;
     // The first token comes of the prompt's own pass.
-    const rate = (tokens.length - 1) / seconds;
+    const rate = tokens.length > 1 ? (tokens.length - 1) / seconds : null;
     if (values.json) {
       const { activation, policy, strategy } = model;
       printJson({
@@ -74,7 +74,7 @@ export const generate: Command = {
     } else {
       print("");
       tell(
-        `${tokens.length} tokens, ${rate.toFixed(1)} a second, ${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${model.strategy}`,
+        `${tokens.length} ${tokens.length === 1 ? "token" : "tokens"}, ${rate === null ? "" : `${rate.toFixed(1)} a second, `}${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${model.strategy}`,
       );
     }
     model.dispose();

@@ -1,8 +1,7 @@
 /** `sparselab info`: what a file is. Of a file that holds only a vocabulary it tells the vocabulary. */
 import { resolve } from "node:path";
 import { bytesText, LabError } from "../../lab/errors.js";
-import { type Activation, type ResolvedActivation, resolveActivation } from "../../lab/model/activation.js";
-import { activationText } from "../../lab/model/load.js";
+import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "../../lab/model/activation.js";
 import { architecture, modelName, text } from "../../lab/model/metadata.js";
 import { strategyOf } from "../../lab/model/options.js";
 import { planOf } from "../../lab/model/pass.js";

@@ -1,5 +1,5 @@
 /** `sparselab install`: registers the kernel for the user, or under a prefix; the one command that writes outside the clone. */
-import { type Command, parse } from "../arguments.js";
+import { type Command, parse, UsageError } from "../arguments.js";
 import { print, printJson } from "../model.js";
 
 const help = `usage: sparselab install [--prefix DIR] [--json]
@@ -14,6 +14,7 @@ export const install: Command = {
   help,
   async run(args) {
     const { values } = parse(args, { prefix: { type: "string" } }, []);
+    if (values.prefix === "") throw new UsageError("--prefix must name a folder");
     // Only here: no other command needs the kernel.
     const { installKernel } = await import("../../kernel/install.js");
     const folder = installKernel(values.prefix);

@@ -1,8 +1,9 @@
 /** `sparselab logits`: raw rows of logits, or of another hook point, for comparison with other programs. */
 import { writeFile } from "node:fs/promises";
 import { greedyRows } from "../../lab/model/greedy.js";
-import { type Command, countOf, modelOptions, parse, required, UsageError } from "../arguments.js";
+import { type Command, countOf, modelOptions, parse, required } from "../arguments.js";
 import { loadOptions, openModel, print, printJson, stopKey } from "../model.js";
+import { prepareOut } from "../out.js";
 
 const help = `usage: sparselab logits FILE --tokens 1,17,300 [--greedy N] --out FILE.f32 [--capture POINT] [options]
 
@@ -19,22 +20,23 @@ export const logits: Command = {
   about: "raw rows of logits, or of a hook point",
   help,
   async run(args) {
-    const options = {
+    const known = {
       ...modelOptions,
       tokens: { type: "string" },
       greedy: { type: "string" },
       out: { type: "string" },
       capture: { type: "string" },
     } as const;
-    const { values, positionals } = parse(args, options, ["FILE"]);
-    const given = required(values.tokens, "--tokens").split(",");
+    const { values, positionals } = parse(args, known, ["FILE"]);
+    const given = required(values.tokens, "--tokens IDS, such as --tokens 1,17,300").split(",");
     const tokens = given.map((text) => countOf("--tokens", text, 0)!);
-    const file = required(values.out, "--out");
-    if (file === "") throw new UsageError("--out must name a file");
+    const file = required(values.out, "--out FILE.f32");
     const greedy = countOf("--greedy", values.greedy, 0) ?? 0;
-    const { model } = await openModel(positionals[0]!, loadOptions(values));
+    const options = loadOptions(values);
+    const path = await prepareOut(file);
+    const { model } = await openModel(positionals[0]!, options);
     const { rows, tokens: fed } = await greedyRows(model, tokens, greedy, values.capture ?? "logits", stopKey());
-    await writeFile(file, new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength));
+    await writeFile(path, new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength));
     const shape = rows.dims.map((name) => rows.size[name]!);
     if (values.json) printJson({ out: file, dims: rows.dims, shape, tokens: fed });
     else print(`${file}: ${rows.dims.map((name) => `${name} ${rows.size[name]}`).join(" × ")}, float32; tokens ${fed.join(",")}`);

@@ -1,17 +1,21 @@
 /** `sparselab measure`: a model over a text. */
-import { type Displayable, displaySymbol } from "../../lab/display.js";
 import { corpus } from "../../lab/measures/corpus.js";
 import { checkMeasures } from "../../lab/measures/job.js";
 import { measure as measureModel } from "../../lab/measures/measure.js";
 import type { Measure } from "../../lab/measures/report.js";
+import { reportOrigin, reportRows } from "../../lab/measures/report-display.js";
+import type { Model } from "../../lab/model/model.js";
 import { plain } from "../../lab/save.js";
 import { type Command, countOf, modelOptions, parse, required, usage } from "../arguments.js";
 import { loadOptions, openModel, print, printJson, stopKey, tell } from "../model.js";
+import { checkReference, needReference, openReference, referenceHelp, referenceOptions } from "../reference.js";
+import { tableOf } from "../table.js";
 
-const help = `usage: sparselab measure FILE --text TEXT --measure sparsity,perplexity [options]
+const help = `usage: sparselab measure FILE --text TEXT [--measure sparsity,perplexity] [options]
 
   --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
-  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; kl and top1 compare with the model as it was trained
+  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; default sparsity,perplexity
+${referenceHelp}
   --window N          tokens of a window; default min(512, context)
   --max-tokens N      only the beginning of the text
   --activation --strategy --t --threads, as for generate
@@ -23,6 +27,7 @@ export const textOptions = {
   measure: { type: "string" },
   window: { type: "string" },
   "max-tokens": { type: "string" },
+  ...referenceOptions,
 } as const;
 
 export function textOf(values: {
@@ -31,12 +36,14 @@ export function textOf(values: {
   readonly window?: string | undefined;
   readonly "max-tokens"?: string | undefined;
 }) {
-  const names = required(values.measure, "--measure").split(",") as Measure[];
+  const given = (values.measure ?? "sparsity,perplexity").split(",").map((name) => name.trim());
+  const names = [...new Set(given)] as Measure[];
   usage("--measure", () => checkMeasures(names));
   const maxTokens = countOf("--max-tokens", values["max-tokens"], 2);
   const window = countOf("--window", values.window, 4);
+  const text = required(values.text, "--text TEXT, a text file");
   return {
-    on: corpus(required(values.text, "--text"), maxTokens === undefined ? {} : { maxTokens }),
+    on: usage("--text", () => corpus(text, maxTokens === undefined ? {} : { maxTokens })),
     names,
     ...(window === undefined ? {} : { window }),
   };
@@ -48,20 +55,37 @@ export const measure: Command = {
   async run(args) {
     const { values, positionals } = parse(args, { ...modelOptions, ...textOptions }, ["FILE"]);
     const { on, names, window } = textOf(values);
-    const { model, summary } = await openModel(positionals[0]!, loadOptions(values));
-    const reference = model.with({ policy: { kind: "as-trained" } });
+    const [file] = positionals as [string];
+    const options = loadOptions(values);
+    checkReference(values, names);
+    needReference(values, names, file);
+    const { model, summary } = await openModel(file, options);
+    const reference = await openReference(values, values.threads);
+    if (reference && sameSetting(model, reference))
+      tell("the reference is the same file with the same activation and policy: kl is 0 and top1 is 1");
     const report = await measureModel(model, on, {
       measure: names,
-      reference,
+      ...(reference && { reference }),
       ...(window === undefined ? {} : { window }),
       signal: stopKey(),
     });
     if (values.json) printJson(plain(report, "report"));
     else {
       tell(summary);
-      print(String((await (report as unknown as Displayable)[displaySymbol]())["text/plain"]));
+      const rows = reportRows(report);
+      const table = tableOf([
+        { head: "", width: Math.max(...rows.map(([name]) => name.length)), side: "left" },
+        { head: "", side: "left" },
+      ]);
+      for (const row of rows) print(table.row(row));
+      tell(reportOrigin(report));
     }
-    reference.dispose();
+    reference?.dispose();
     model.dispose();
   },
 };
+
+function sameSetting(a: Model, b: Model): boolean {
+  const of = ({ path, activation, policy }: Model) => JSON.stringify([path, activation.name, activation.t, policy]);
+  return of(a) === of(b);
+}

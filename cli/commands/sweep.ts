@@ -5,16 +5,22 @@ import { plain, save } from "../../lab/save.js";
 import { sweep as sweepModel } from "../../lab/sweep/sweep.js";
 import { type Command, modelOptions, numbersOf, parse, required, UsageError, usage } from "../arguments.js";
 import { loadOptions, openModel, print, printJson, stopKey, tell } from "../model.js";
+import { prepareOut } from "../out.js";
+import { checkReference, openReference } from "../reference.js";
+import { type Column, tableOf } from "../table.js";
 import { textOf, textOptions } from "./measure.js";
 
-const help = `usage: sparselab sweep FILE --text TEXT --t 0,0.01,0.02 --measure sparsity,perplexity,kl --out POINTS.json [options]
+const help = `usage: sparselab sweep FILE --text TEXT --t 0,0.01,0.02 [--measure sparsity,perplexity] --out POINTS.json [options]
 
 All thresholds run side by side: the weights are walked once for all of them.
 
   --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
   --t LIST            FATReLU thresholds parted by commas
-  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; kl and top1 compare with the model as it was trained
-  --out FILE          .json (an array of points) or .csv; stopped by Ctrl-C, it holds the points so far with "done": false
+  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; default sparsity,perplexity
+  --reference FILE    the model that kl and top1 compare with; default: FILE as it was trained
+  --reference-activation NAME   its activation; default: the one of its file
+  --out FILE          .json (an array of points) or .csv; its folder is made. Stopped by Ctrl-C, it holds the points so far with
+                      "done": false
   --window N          tokens of a window; default min(512, context)
   --max-tokens N      only the beginning of the text
   --activation --strategy --threads, as for generate
@@ -25,38 +31,59 @@ export const sweep: Command = {
   help,
   async run(args) {
     const { values, positionals } = parse(args, { ...modelOptions, ...textOptions, out: { type: "string" } }, ["FILE"]);
-    const list = required(values.t, "--t");
+    const list = required(values.t, "--t LIST, such as --t 0,0.01,0.02");
     const over = usage("--t", () => fatrelu(...numbersOf("--t", list)));
     const { on, names, window } = textOf(values);
-    const out = values.out;
-    if (out === undefined && !values.json) throw new UsageError("missing --out FILE (or --json to print the points)");
-    if (out !== undefined && !/\.(json|csv)$/i.test(out))
-      throw new UsageError(`--out writes .json and .csv; "${out}" is neither`);
-    const { model, summary } = await openModel(positionals[0]!, loadOptions({ ...values, t: undefined }));
+    checkReference(values, names);
+    const options = loadOptions({ ...values, t: undefined });
+    if (values.out === undefined && !values.json) throw new UsageError("missing --out FILE (or --json to print the points)");
+    if (values.out !== undefined && !/\.(json|csv)$/i.test(values.out))
+      throw new UsageError(`--out writes .json and .csv; "${values.out}" is neither`);
+    const out = values.out === undefined ? undefined : await prepareOut(values.out);
+    const { model, summary } = await openModel(positionals[0]!, options);
+    const reference = await openReference(values, values.threads);
     const running = sweepModel(model, {
       over,
       on,
       measure: names,
+      ...(reference && { reference }),
       ...(window === undefined ? {} : { window }),
       signal: stopKey(),
     });
+    const columns = columnsOf(names, Math.max(...over.map((policy) => policyText(policy).length)));
+    const table = tableOf(columns);
+    let origin: string | null = null;
     try {
-      for await (const point of running) if (!values.json) print(line(point));
+      for await (const point of running) {
+        if (values.json) continue;
+        if (origin === null) print(table.head);
+        origin = point.provenance.reference ?? "";
+        print(table.row(columns.map(({ value }) => value(point))));
+      }
     } finally {
       if (out !== undefined && running.points.length > 0) await save(out as `${string}.json`, running.points);
     }
     if (values.json) printJson(plain(running.points, "points"));
-    else tell(`${summary}\n${running.points.length} points written to ${out}`);
+    else {
+      tell(summary);
+      if (origin) tell(`KL and top-1 agreement against ${origin}`);
+      tell(`${running.points.length} points written to ${values.out}`);
+    }
+    reference?.dispose();
     model.dispose();
   },
 };
 
-function line(point: Point<Measure>): string {
-  const { sparsity, perplexity, kl, top1 } = point as Partial<Point<Measure>>;
-  const parts = [policyText(point.setting).padEnd(12)];
-  if (sparsity) parts.push(`zeros ${(100 * sparsity.mean).toFixed(2)} %`);
-  if (perplexity) parts.push(`perplexity ${perplexity.value.toFixed(4)}`);
-  if (kl) parts.push(`KL ${kl.mean.toFixed(5)}`);
-  if (top1) parts.push(`same top token ${(100 * top1.agreement).toFixed(2)} %`);
-  return parts.join("  ");
+/** What is measured, a column for each. */
+function columnsOf(names: readonly Measure[], width: number): (Column & { value(point: Point<Measure>): string })[] {
+  const made: Record<Measure, Column & { value(point: Point<Measure>): string }> = {
+    sparsity: { head: "zeros in x₁, %", value: ({ sparsity }) => (100 * sparsity.mean).toFixed(2) },
+    perplexity: { head: "perplexity", value: ({ perplexity }) => perplexity.value.toFixed(4) },
+    kl: { head: "KL, nats", width: 9, value: ({ kl }) => kl.mean.toFixed(5) },
+    top1: { head: "same top token, %", value: ({ top1 }) => (100 * top1.agreement).toFixed(2) },
+  };
+  return [
+    { head: "setting", width, side: "left", value: ({ setting }) => policyText(setting) },
+    ...names.map((name) => made[name]),
+  ];
 }

@@ -1,5 +1,5 @@
 /** `sparselab uninstall`: takes away what `sparselab install` registered. */
-import { type Command, parse } from "../arguments.js";
+import { type Command, parse, UsageError } from "../arguments.js";
 import { print, printJson } from "../model.js";
 
 const help = `usage: sparselab uninstall [--prefix DIR] [--json]
@@ -13,6 +13,7 @@ export const uninstall: Command = {
   help,
   async run(args) {
     const { values } = parse(args, { prefix: { type: "string" } }, []);
+    if (values.prefix === "") throw new UsageError("--prefix must name a folder");
     const { uninstallKernel } = await import("../../kernel/install.js");
     const { folder, removed } = uninstallKernel(values.prefix);
     if (values.json) printJson({ folder, removed });

@@ -14,10 +14,13 @@ export interface CommMessage {
   readonly id: string;
 }
 
+/** What goes along with a message of a comm. */
 export interface SendOptions {
+  /** Default: none. */
   metadata?: Readonly<Record<string, unknown>>;
+  /** Bytes beside the message. Default: none. */
   buffers?: readonly Uint8Array[];
-  /** The id of the front end's message that this one answers. */
+  /** The id of the front end's message that this one answers. Default: none. */
   answers?: string;
 }
 
@@ -25,6 +28,12 @@ const live = new Map<string, Comm>();
 type Opened = (comm: Comm, message: CommMessage) => unknown;
 const targets = new Map<string, { readonly key: string | undefined; readonly opened: Opened }>();
 
+/**
+ * A line between the notebook's code and the page, over which both send messages.
+ * @example
+ * const comm = Comm.open("my-target", { hello: 1 });
+ * comm.onMessage = ({ data }) => console.log(data);
+ */
 export class Comm {
   readonly id: string;
   readonly target: string;
@@ -82,7 +91,11 @@ export class Comm {
   }
 }
 
-/** Answers comms that the front end opens to `target`. What `opened` prints goes to the cell that registers it. */
+/**
+ * Answers comms that the front end opens to `target`. What `opened` prints goes to the cell that registers it.
+ * @example
+ * registerTarget("my-target", (comm, { data }) => comm.send({ received: data }));
+ */
 export function registerTarget(target: string, opened: Opened): void {
   targets.set(target, { key: hostFor(`the comm target ${target}`).cell(), opened });
 }

@@ -15,12 +15,25 @@ import { send, undiverted } from "./work.js";
 const startsWith = (value: unknown, bytes: readonly number[]): value is Uint8Array =>
   types.isUint8Array(value) && bytes.every((b, i) => value[i] === b);
 
+/** Promises of `display` and its like. */
+const showing = new WeakSet<Promise<unknown>>();
+
+/** A promise that as a cell's last value shows nothing: what it does is to show. */
+export function showsItself(promise: Promise<void>): Promise<void> {
+  showing.add(promise);
+  return promise;
+}
+
 /** The MIME bundle of a value; a promise only where the value's own display gives one. */
 function bundleOf(value: unknown): unknown {
   // A proxy is shown without being asked anything: its traps are code, and may answer anything to any question.
   if (value !== null && (typeof value === "object" || typeof value === "function") && !types.isProxy(value)) {
     const own = (value as { [displaySymbol]?: unknown })[displaySymbol];
     if (typeof own === "function") return Reflect.apply(own, value, []);
+  }
+  if (types.isPromise(value)) {
+    // What shows something is done when it is called: its promise has nothing to show.
+    return showing.has(value) ? {} : { "text/plain": `${readable(value)}\ndid you forget await?` };
   }
   if (startsWith(value, [0x89, 0x50, 0x4e, 0x47])) return { "image/png": base64(value), "text/plain": "PNG image" };
   if (startsWith(value, [0xff, 0xd8, 0xff])) return { "image/jpeg": base64(value), "text/plain": "JPEG image" };
@@ -83,9 +96,6 @@ export function installNotebook(running: Pick<Notebook, "signal" | "cell" | "atE
     Object.defineProperty(cells.global, name, { value, enumerable: false, configurable: true, writable: true });
   };
   define(Symbol.for("sparselab.notebook"), notebook);
-  define("display", (value: unknown, options?: DisplayOptions) =>
-    // As the last line of a cell it has shown all there is to show.
-    Object.defineProperty(forCells(display(value, options)), displaySymbol, { value: (): MimeBundle => ({}) }),
-  );
+  define("display", (value: unknown, options?: DisplayOptions) => showsItself(forCells(display(value, options))));
   define("clearOutput", (wait = false) => output(currentCell(), { type: "clear_output", wait }));
 }

@@ -9,16 +9,18 @@ import { type Layout, type LayoutState, layout } from "./looks.js";
 import type { Property } from "./property.js";
 import { type Spec, Widget } from "./widget.js";
 
+/** What `new AnyModel` takes. */
 export interface AnyModelOptions<S extends object> {
   /**
    * The module: its text, or a URL. A `file:` URL is read now; another is loaded by the page. It exports a default object with
    * `render({ model, el })`, perhaps `initialize({ model })`.
    */
   esm: string | URL;
-  /** A style sheet: its text, or a `file:` URL. */
+  /** A style sheet: its text, or a `file:` URL. Default: none. */
   css?: string | URL;
-  /** What both sides share: JSON, and typed arrays, which travel as bytes. In the page: `model.get("count")`, `model.set("count", 1)`, `model.save_changes()`. */
+  /** What both sides share: JSON, and typed arrays, which travel as bytes. In the page: `model.get("count")`, `model.set("count", 1)`, `model.save_changes()`. Default: nothing. */
   state?: S;
+  /** Default: one of its own. */
   layout?: Layout | Partial<LayoutState>;
 }
 interface Own {
@@ -44,7 +46,14 @@ type Numbers =
   | Uint16Array
   | Uint32Array;
 
-/** A widget drawn by a module of yours: `const counter = new AnyModel({ esm, state: { count: 0 } }); counter.observe("count", (n) => …)`. */
+/**
+ * A widget drawn by a module of yours.
+ * @defaultValue `css`: none; `state`: none
+ * @example
+ * const counter = new AnyModel({ esm: "export default { render({ model, el }) { el.textContent = model.get('count') } }", state: {
+ * count: 0 } });
+ * counter.observe("count", (n) => console.log(n));
+ */
 export class AnyModel<S extends object = Record<never, never>> extends Widget<State<S> & Own> {
   constructor({ esm, css = "", state = {} as S, layout, ...unknown }: AnyModelOptions<S>) {
     super(specOf(state, unknown), { ...state, _esm: moduleText(esm), _css: moduleText(css), ...(layout ? { layout } : {}) });

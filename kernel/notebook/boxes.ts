@@ -15,6 +15,7 @@ export interface AnyWidget extends Displayable {
   close(): void;
 }
 
+/** The properties of a box. */
 export interface BoxState {
   children: readonly AnyWidget[];
   boxStyle: "" | "success" | "info" | "warning" | "danger";
@@ -42,13 +43,23 @@ class Box extends Widget<BoxState> {
 }
 addProperties(Box.prototype, ["children", "boxStyle", "layout"]);
 
-/** Widgets from left to right: `new HBox([slider, button])`. Closing the box leaves its widgets alive. */
+/**
+ * Widgets from left to right. Closing the box leaves its widgets alive.
+ * @defaultValue no widgets
+ * @example
+ * new HBox([new FloatSlider(), new Button({ description: "run" })])
+ */
 export class HBox extends Box {
   constructor(children: readonly AnyWidget[] = [], options: BoxOptions = {}) {
     super("HBox", children, options);
   }
 }
-/** Widgets from top to bottom: `new VBox([slider, output])`. Closing the box leaves its widgets alive. */
+/**
+ * Widgets from top to bottom. Closing the box leaves its widgets alive.
+ * @defaultValue no widgets
+ * @example
+ * new VBox([new FloatSlider(), new Output()])
+ */
 export class VBox extends Box {
   constructor(children: readonly AnyWidget[] = [], options: BoxOptions = {}) {
     super("VBox", children, options);

@@ -71,7 +71,13 @@ export function decimalsOf(step: number): number {
 }
 
 export interface FloatSlider extends Widget<SliderState>, SliderState {}
-/** A slider for a number. Default: from 0 to 10 in steps of 0.1. */
+/**
+ * A slider for a number.
+ * @defaultValue from 0 to 10 in steps of 0.1; `value`: 0, or the limit that is nearest to it
+ * @example
+ * const t = new FloatSlider({ min: 0, max: 3, step: 0.25, description: "t" });
+ * t.observe((value) => console.log(value));
+ */
 export const FloatSlider: WidgetClass<SliderState, FloatSlider> = widgetClass<SliderState, FloatSlider>(
   {
     name: "FloatSlider",
@@ -87,7 +93,12 @@ export const FloatSlider: WidgetClass<SliderState, FloatSlider> = widgetClass<Sl
 );
 
 export interface IntSlider extends Widget<SliderState>, SliderState {}
-/** A slider for a whole number. Default: from 0 to 100 in steps of 1. */
+/**
+ * A slider for a whole number.
+ * @defaultValue from 0 to 100 in steps of 1; `value`: 0, or the limit that is nearest to it
+ * @example
+ * const block = new IntSlider({ max: 5, description: "block" });
+ */
 export const IntSlider: WidgetClass<SliderState, IntSlider> = widgetClass<SliderState, IntSlider>(
   {
     name: "IntSlider",
@@ -103,6 +114,7 @@ function startOf({ value, min = 0, max }: { value?: number; min?: number; max?: 
   return { value: value ?? Math.max(min, Math.min(0, max ?? 0)) };
 }
 
+/** The properties of a check box. */
 export interface CheckboxState extends ControlState {
   value: boolean;
   /** Stands under other controls' inputs. Default true. */
@@ -110,13 +122,19 @@ export interface CheckboxState extends ControlState {
   style: Style<BackgroundStyleState>;
 }
 export interface Checkbox extends Widget<CheckboxState>, CheckboxState {}
-/** Yes or no. */
+/**
+ * Yes or no.
+ * @defaultValue `value`: false; `indent`: true
+ * @example
+ * const exact = new Checkbox({ value: true, description: "exact" });
+ */
 export const Checkbox: WidgetClass<CheckboxState, Checkbox> = widgetClass({
   name: "Checkbox",
   names: controlNames("Checkbox"),
   properties: { value: flag(false), indent: flag(true), ...control, style: styles.checkbox },
 });
 
+/** The properties of a line of text. */
 export interface TextState extends ControlState {
   value: string;
   /** Shown while it is empty. */
@@ -126,13 +144,19 @@ export interface TextState extends ControlState {
   style: Style<TextStyleState>;
 }
 export interface Text extends Widget<TextState>, TextState {}
-/** A line of text. */
+/**
+ * A line of text.
+ * @defaultValue `value`: empty; `continuousUpdate`: true
+ * @example
+ * const prompt = new Text({ value: "The rope", description: "prompt" });
+ */
 export const Text: WidgetClass<TextState, Text> = widgetClass({
   name: "Text",
   names: controlNames("Text"),
   properties: { value: text(), placeholder: text("\u200b"), continuousUpdate: flag(true), ...control, style: styles.text },
 });
 
+/** The properties of a piece of HTML. */
 export interface HTMLState extends Omit<ControlState, "disabled"> {
   /** HTML that is drawn; JupyterLab takes scripts out of it. */
   value: string;
@@ -140,7 +164,12 @@ export interface HTMLState extends Omit<ControlState, "disabled"> {
   style: Style<TextStyleState>;
 }
 export interface HTML extends Widget<HTMLState>, HTMLState {}
-/** A piece of HTML that can be set anew at any time. */
+/**
+ * A piece of HTML that can be set anew at any time.
+ * @defaultValue `value`: empty
+ * @example
+ * const note = new HTML({ value: "<b>ready</b>" });
+ */
 export const HTML: WidgetClass<HTMLState, HTML> = widgetClass({
   name: "HTML",
   names: controlNames("HTML"),
@@ -154,6 +183,7 @@ export const HTML: WidgetClass<HTMLState, HTML> = widgetClass({
   },
 });
 
+/** The properties of a player. */
 export interface PlayState extends ControlState {
   /** Counts up while it plays. */
   value: number;
@@ -173,7 +203,13 @@ export interface PlayState extends ControlState {
   style: Style<DescriptionStyleState>;
 }
 export interface Play extends Widget<PlayState>, PlayState {}
-/** Buttons that play, pause and rewind a count: `play.observe((n) => { slider.value = n / 100; })`. */
+/**
+ * Buttons that play, pause and rewind a count.
+ * @defaultValue from 0 to 100 in steps of 1, one every 100 ms; `repeat`: false
+ * @example
+ * const play = new Play({ max: 30 });
+ * play.observe((n) => console.log(n / 10));
+ */
 export const Play: WidgetClass<PlayState, Play> = widgetClass({
   name: "Play",
   names: controlNames("Play"),
@@ -193,6 +229,7 @@ export const Play: WidgetClass<PlayState, Play> = widgetClass({
     rangeFault(state) ?? (state.interval > 0 ? undefined : `interval must be above 0 ms, received ${state.interval}`),
 });
 
+/** The properties of a button. */
 export interface ButtonState extends ControlState {
   /** A name of Font Awesome 5: `play`. */
   icon: string;
@@ -205,7 +242,12 @@ const PlainButton = widgetClass<ButtonState>({
   names: controlNames("Button"),
   properties: { icon: text(), buttonStyle, ...control, style: styles.button },
 });
-/** A button: `new Button({ description: "run" }).onClick(() => …)`. */
+/**
+ * A button; `onClick` says what it does.
+ * @defaultValue `description`: empty
+ * @example
+ * new Button({ description: "run" }).onClick(() => console.log("pressed"))
+ */
 export class Button extends PlainButton {
   /** Calls `fn` at every click. Returns a function that ends it. */
   onClick(fn: () => unknown): () => void {

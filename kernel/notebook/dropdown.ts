@@ -15,6 +15,7 @@ interface ChoiceState extends ControlState {
 }
 /** The values, or labels with their values. */
 export type Choices<T> = readonly T[] | Readonly<Record<string, T>>;
+/** What `new Dropdown` takes. */
 export type DropdownOptions<T> = Omit<Options<ChoiceState>, "labels" | "index"> & {
   /** The values, each labelled by its text, or an object of labels and values. */
   options: Choices<T>;
@@ -44,7 +45,13 @@ const spec: Spec<ChoiceState> = {
       : undefined,
 };
 
-/** Chooses one of several values: `new Dropdown({ options: ["relu", "silu"] })`, `new Dropdown({ options: { strict: 0.01, loose: 0.1 } })`. */
+/**
+ * Chooses one of several values.
+ * @defaultValue `value`: the first
+ * @example
+ * new Dropdown({ options: ["relu", "silu"] });
+ * new Dropdown({ options: { strict: 0.01, loose: 0.1 }, value: 0.1 })
+ */
 export class Dropdown<T> extends Widget<ChoiceState, T> {
   declare description: string;
   declare disabled: boolean;

@@ -30,6 +30,7 @@ export type ControlValue<C> = C extends { readonly value: infer V }
         : C extends readonly (infer T)[]
           ? T
           : never;
+/** What `fn` is given for all controls, by their names. */
 export type ControlValues<C> = { readonly [K in keyof C]: ControlValue<C[K]> };
 
 /** A shown interaction. As a cell's last value it shows nothing more. */
@@ -216,9 +217,12 @@ function widgetFor(name: string, control: Control): Valued {
 }
 
 /**
- * A slider from `min` to `max`: `slider(0, 0.1)`, `slider(0, 3, { step: 0.25, value: 1 })`.
+ * A slider from `min` to `max`.
  * @param options.step default: a hundredth of the way
  * @param options.value where it stands; default: `min`
+ * @defaultValue `step`: a hundredth of the way; `value`: `min`
+ * @example
+ * interact(({ t }) => console.log(t), { t: slider(0, 3, { step: 0.25, value: 1 }) })
  */
 export function slider(
   min: number,

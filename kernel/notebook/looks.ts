@@ -15,7 +15,12 @@ const cssNames = [
 ] as const;
 
 export interface Layout extends Widget<LayoutState>, LayoutState {}
-/** The place and size of a widget. Every widget has one of its own: `slider.layout.width = "400px"`. */
+/**
+ * The place and size of a widget. Every widget has one of its own: `slider.layout.width = "400px"`.
+ * @defaultValue every property: null, the front end's own
+ * @example
+ * const wide = new FloatSlider({ layout: new Layout({ width: "400px" }) });
+ */
 export const Layout: WidgetClass<LayoutState, Layout> = widgetClass({
   name: "Layout",
   names: { ...base, model: "LayoutModel", view: "LayoutView" },

@@ -41,6 +41,13 @@ const spec: Spec<OutputState> = {
 const PACE = 40;
 const PACE_PER_MB = 150;
 
+/**
+ * An area of the page that takes what code prints and shows.
+ * @example
+ * const area = new Output();
+ * area.capture(() => console.log("in the area"));
+ * area
+ */
 export class Output extends Widget<OutputState> {
   declare readonly layout: Layout;
   #items: OutputItem[] = [];
@@ -74,7 +81,11 @@ export class Output extends Widget<OutputState> {
   }
 
   /** Shows a value as a cell's result would be shown; nothing where `signal` is aborted before the value is drawn. */
-  async show(value: unknown, signal?: AbortSignal): Promise<void> {
+  show(value: unknown, signal?: AbortSignal): Promise<void> {
+    return engine.showsItself(this.#show(value, signal));
+  }
+
+  async #show(value: unknown, signal?: AbortSignal): Promise<void> {
     const data = await engine.divert(this.#take, () => engine.shownAs(value));
     if (signal?.aborted || Object.keys(data).length === 0) return;
     this.#push({ output_type: "display_data", data, metadata: {} });

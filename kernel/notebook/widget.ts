@@ -49,7 +49,13 @@ export function widgets(): Iterable<Widget<object>> {
   return live.values();
 }
 
-/** @typeParam V what `observe(fn)` is told */
+/**
+ * What all widgets have: properties that both sides share, `set`, `observe` and `close`. Make one of its kinds, such as `FloatSlider`.
+ * @typeParam V what `observe(fn)` is told
+ * @example
+ * const t: Widget<SliderState> = new FloatSlider();
+ * t.observe("value", (value) => console.log(value));
+ */
 export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
   readonly #spec: Spec<S>;
   readonly #comm: Comm;

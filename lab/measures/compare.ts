@@ -38,7 +38,7 @@ export class OtherModel {
 
   /** Logits (scored rows, V) of a chunk of the window, in order; `scored` says which rows. */
   async logits(
-    tokens: readonly number[],
+    tokens: Int32Array,
     start: number,
     scored: readonly boolean[],
     signal: AbortSignal | undefined,
@@ -60,7 +60,7 @@ export class OtherModel {
 
 /**
  * KL and agreement of each row (rows, V) with the reference's row of the same token: row r belongs to token floor(r / settings). Lets others
- * run between tokens, so a stop is heard.
+ * run between rows, so a stop is heard.
  */
 export async function compareRows(
   p: Float32Array,
@@ -77,10 +77,8 @@ export async function compareRows(
     const own = q.subarray(row * vocab, (row + 1) * vocab);
     kl[row] = divergence(reference, own);
     top1[row] = Number(sameTop(reference, own));
-    if (row % settings === 0) {
-      await breathe();
-      throwIfAborted(signal);
-    }
+    await breathe();
+    throwIfAborted(signal);
   }
   return { kl, top1 };
 }

@@ -1,25 +1,44 @@
 /**
- * A corpus and its windows. The text is tokenised as a whole, BOS in front as the vocabulary asks and special texts as plain text, then cut
- * into windows that do not overlap; what is left over at the end is not used. Where the vocabulary asks for BOS it replaces the first token
- * of each window. The second half of a window is scored: the rows W/2 to W-2 predict the tokens after them, 255 of 512. All of it as
- * llama.cpp's perplexity tool does, so that numbers can be held against its own.
+ * A corpus: which text is measured. The text is a file or a string; what becomes of it is in `windows.ts`.
  */
-import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { checkOptions, LabError } from "../errors.js";
 import { checkCount } from "../model/options.js";
-import type { Token, Tokenizer } from "../tokenizer/index.js";
+import { refusePromise } from "../promised.js";
+import { received } from "../received.js";
 
-/** A text file, tokenised as a whole, then cut into windows. */
+/** A text, tokenised as a whole, then cut into windows. */
 export interface Corpus {
   readonly name: string;
-  readonly path: string;
+  /** The file, as an absolute path; absent where the text is given itself. */
+  readonly path?: string;
+  /** The text itself; absent where it is in a file. */
+  readonly text?: string;
+  /** Tokens of the beginning that are measured. Default: all. */
   readonly maxTokens?: number;
 }
 
-/** A plain text file in UTF-8; `maxTokens` takes only its beginning. The path is relative to the notebook's folder. */
+/** What is no path: nobody's file name has line ends, or is so long. */
+const LONGEST_PATH = 4096;
+
+/**
+ * A plain text file in UTF-8, to measure a model on. The path is relative to the notebook's folder; the file is read when it is measured.
+ * @param options.maxTokens only the beginning of the text, so many tokens
+ * @defaultValue `maxTokens`: the whole text
+ * @throws LabError invalid-option for what is no path; `measure` and `sweep` throw bad-file where there is no such file
+ * @example
+ * const report = await measure(model, corpus("models/held.txt", { maxTokens: 2048 }), { measure: ["perplexity"] });
+ */
 export function corpus(path: string, options: { maxTokens?: number } = {}): Corpus {
-  if (typeof path !== "string" || path === "") throw new LabError("invalid-option", "corpus needs the path of a text file");
+  refusePromise("corpus", path);
+  if (typeof path !== "string" || path === "")
+    throw new LabError("invalid-option", 'corpus needs the path of a text file; a text itself is corpus.text("…")');
+  if (path.length > LONGEST_PATH || /[\r\n\0]/.test(path)) {
+    throw new LabError(
+      "invalid-option",
+      `corpus takes the path of a text file, and ${shortened(path)} is a text. To measure the text itself: corpus.text(…)`,
+    );
+  }
   checkOptions("corpus", options, ["maxTokens"]);
   checkCount("maxTokens", options.maxTokens, 2);
   return Object.freeze({
@@ -29,59 +48,44 @@ export function corpus(path: string, options: { maxTokens?: number } = {}): Corp
   });
 }
 
-export interface Windows {
-  readonly list: readonly (readonly Token[])[];
-  readonly size: number;
-  /** Rows from `first` to size - 2 predict a token that is scored. */
-  readonly first: number;
-  readonly bos: boolean;
-  /** UTF-8 bytes of the token at a position of a window. */
-  bytesAt(window: number, position: number): number;
-}
+/**
+ * A string as a corpus.
+ * @param options.name how reports and figures call it
+ * @param options.maxTokens only the beginning of the text, so many tokens
+ * @defaultValue `name`: "text"; `maxTokens`: the whole text
+ * @throws LabError invalid-option
+ * @example
+ * const report = await measure(model, corpus.text("The cat sat on the mat. ".repeat(50)), { measure: ["sparsity"], window: 64 });
+ */
+corpus.text = (text: string, options: { name?: string; maxTokens?: number } = {}): Corpus => {
+  refusePromise("corpus.text", text);
+  if (typeof text !== "string" || text === "")
+    throw new LabError("invalid-option", `corpus.text needs a text, received ${text === "" ? "an empty one" : typeof text}`);
+  checkOptions("corpus.text", options, ["name", "maxTokens"]);
+  checkCount("maxTokens", options.maxTokens, 2);
+  const { name = "text", maxTokens } = options;
+  if (typeof name !== "string") throw new LabError("invalid-option", `name must be a string, received ${typeof name}`);
+  return Object.freeze({ name, text, ...(maxTokens === undefined ? {} : { maxTokens }) });
+};
 
-export const firstScored = (size: number): number => Math.floor(size / 2);
+/** A text in a message: its beginning. */
+export const shortened = (text: string): string =>
+  JSON.stringify(text.length > 40 ? `${[...text.slice(0, 42)].slice(0, 40).join("")}…` : text);
 
-export function windowSize(option: number | undefined, context: number): number {
-  checkCount("window", option, 4, context);
-  return option ?? Math.min(512, context);
-}
-
-export async function readText(on: Corpus): Promise<string> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(on.path);
-  } catch (error) {
-    throw new LabError("bad-file", `corpus ${on.path} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new LabError("bad-file", `corpus ${on.path} is not UTF-8 text; convert it first`);
-  }
-}
-
-export function cut(text: string, on: Corpus, tokenizer: Tokenizer, size: number): Windows {
-  const all = tokenizer.encode(text, { special: false });
-  const tokens = on.maxTokens === undefined ? all : all.slice(0, on.maxTokens);
-  const count = Math.floor(tokens.length / size);
-  if (count === 0) {
-    const limit = on.maxTokens !== undefined && all.length > on.maxTokens ? ` (maxTokens of ${all.length})` : "";
+/** The corpus as it is now: it is read later. Throws for what is no corpus, with what to write instead. */
+export function checkCorpus(on: Corpus): Corpus {
+  refusePromise("a corpus", on);
+  if (typeof on === "string") {
     throw new LabError(
       "invalid-option",
-      `corpus ${on.name} has ${tokens.length} tokens${limit}, a window needs ${size}; use a longer text, or { window: ${tokens.length} } or less`,
+      `a text file is given as corpus("file.txt"), a text itself as corpus.text("…"), received the string ${shortened(on)}`,
     );
   }
-  const bos = tokenizer.addsBos && tokenizer.bos !== null;
-  const list = Array.from({ length: count }, (_, w) => {
-    const window = tokens.slice(w * size, (w + 1) * size);
-    return bos ? [tokenizer.bos!, ...window.slice(1)] : window;
-  });
-  const first = firstScored(size);
-  return { list, size, first, bos, bytesAt: (w, position) => tokenBytes(tokenizer, list[w]![position]!) };
-}
-
-/** UTF-8 bytes that a token stands for; pieces that are no text by themselves are shown as `<0xE4>`, one byte each. */
-function tokenBytes(tokenizer: Tokenizer, token: Token): number {
-  const piece = tokenizer.pieces([token])[0]!;
-  return /^(<0x[0-9A-F]{2}>)+$/.test(piece) ? piece.length / 6 : Buffer.byteLength(piece, "utf8");
+  const known = typeof on === "object" && on !== null && (typeof on.path === "string" || typeof on.text === "string");
+  if (!known || typeof on.name !== "string") {
+    throw new LabError("invalid-option", `a text is given as corpus("file.txt") or corpus.text("…"), received ${received(on)}`);
+  }
+  const copy = Object.freeze({ ...on });
+  checkCount("maxTokens", copy.maxTokens, 2);
+  return copy;
 }

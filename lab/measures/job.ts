@@ -5,14 +5,15 @@
 import { LabError, unknownName } from "../errors.js";
 import { modelName } from "../model/metadata.js";
 import { type Inside, insideOf, type Model } from "../model/model.js";
-import { checkCount } from "../model/options.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";
 import { type Policy, policyText } from "../policy/policy.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
-import { type Corpus, cut, readText, type Windows, windowSize } from "./corpus.js";
-import { sha256, sha256Of } from "./hash.js";
+import type { Corpus } from "./corpus.js";
+import { sha256Of } from "./hash.js";
 import type { Measure, Provenance } from "./report.js";
+import { type Windows, windowSize, windowsOf } from "./windows.js";
 
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 /** Measures of the design that come later. */
@@ -21,6 +22,7 @@ export const compares = (list: readonly Measure[]) => list.includes("kl") || lis
 
 /** The measures, checked, in an array of their own. */
 export function checkMeasures<M extends Measure>(given: readonly M[]): readonly M[] {
+  refusePromise("measure", given);
   const list = Array.isArray(given) ? Array.from(given as readonly M[]) : [];
   if (list.length === 0) {
     throw new LabError(
@@ -37,16 +39,6 @@ export function checkMeasures<M extends Measure>(given: readonly M[]): readonly 
   }
   return list;
 }
-/** The corpus as it is now: it is read later. */
-export function checkCorpus(on: Corpus): Corpus {
-  if (typeof on !== "object" || on === null || typeof on.path !== "string" || typeof on.name !== "string") {
-    throw new LabError("invalid-option", `a text is given as corpus("file.txt"), received ${received(on)}`);
-  }
-  const copy = Object.freeze({ ...on });
-  checkCount("maxTokens", copy.maxTokens, 2);
-  return copy;
-}
-
 export interface Job {
   readonly inside: Inside;
   readonly windows: Windows;
@@ -67,12 +59,8 @@ export async function prepare(
   const { weights } = inside;
   const digest = await sha256Of(weights, signal);
   const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
-  const windows = cut(
-    await readText(on),
-    on,
-    weights.tokenizer,
-    windowSize(options.window, Math.min(inside.context, reference?.inside.context ?? inside.context)),
-  );
+  const size = windowSize(options.window, Math.min(inside.context, reference?.inside.context ?? inside.context));
+  const windows = await windowsOf(on, weights.tokenizer, size, signal);
   return {
     inside,
     windows,
@@ -92,7 +80,7 @@ export async function prepare(
       arithmetic: "float",
       kv: "f32",
       corpus: on.name,
-      corpusSha256: await sha256(on.path, signal),
+      corpusSha256: windows.sha256,
       window: windows.size,
       bos: windows.bos,
       device: "cpu",

@@ -182,12 +182,14 @@ describe("measure", () => {
     const run = (options: object, text = on) => measure(model, text, options as never);
     await expect(run({ measure: ["sparsty"] })).rejects.toThrow(/Did you mean "sparsity"/);
     await expect(run({ measure: [] })).rejects.toThrow(/at least one of/);
+    // What there is, where nothing is near.
+    await expect(run({ measure: ["ppl"] })).rejects.toThrow(/unknown measure "ppl"\..*Known: sparsity, perplexity, kl, top1/);
     await expect(run({ measure: ["histogram"] })).rejects.toThrow(/not available yet/);
     await expect(run({ measure: ["kl"] })).rejects.toThrow(/give \{ reference: model \}/);
     await expect(run({ measure: ["kl"], refrence: model })).rejects.toThrow(/Did you mean "reference"/);
     await expect(run({ measure: ["sparsity"], window: 513 })).rejects.toThrow(/window must be a whole number >= 4 and <= 512/);
     await expect(run({ measure: ["sparsity"] }, corpus(held, { maxTokens: 100 }))).rejects.toThrow(
-      /has 100 tokens .*a window needs 512/,
+      /has 100 tokens.*a window needs 512/,
     );
     await expect(run({ measure: ["sparsity"] }, corpus("nowhere.txt"))).rejects.toMatchObject({ code: "bad-file" });
     const latin = join(dir.path, "latin1.txt");

@@ -7,28 +7,42 @@ import type { Model } from "../model/model.js";
 import { insideOf } from "../model/model.js";
 import { checkFunction, checkSignal } from "../model/options.js";
 import { Progress } from "../progress.js";
-import type { Corpus } from "./corpus.js";
+import { type Corpus, checkCorpus } from "./corpus.js";
 import { groupSize } from "./groups.js";
-import { checkCorpus, checkMeasures, policyOf, prepare, withReference } from "./job.js";
+import { checkMeasures, policyOf, prepare, withReference } from "./job.js";
 import type { Measure, Report } from "./report.js";
 import { shown } from "./report-display.js";
 import { Scores } from "./scores.js";
 import { walk } from "./walk.js";
 
+/** What `measure` takes. */
 export interface MeasureOptions<M extends string = Measure> {
   /** Which measures: sparsity, perplexity, kl, top1. */
   measure: readonly Checked<M, Measure>[];
-  /** kl and top1 compare with it; asking for them without it is an error. A model of the same vocabulary. */
+  /** kl and top1 compare with it; it has no default: asking for them without it is an error. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window. BOS replaces its first token, no overlap, the second half is scored (255 of 512). Default: min(512, context). */
   window?: number;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
-  /** Share of the tokens done; without it one line tells of the progress. */
+  /** Told the share of the tokens done. Default: one line tells of the progress. */
   onProgress?: (fraction: number) => void;
+  /** No progress line. Default: false. */
+  quiet?: boolean;
 }
 
-/** @throws LabError invalid-option (a text shorter than one window among others), out-of-memory, not-finite, aborted */
+/**
+ * Measures a model over a text. Nothing is captured: sums are kept where the model runs.
+ * @param on `corpus("file.txt")` or `corpus.text("…")`
+ * @param options.measure which measures: sparsity, perplexity, kl, top1
+ * @param options.reference what kl and top1 compare with; asking for them without it is an error
+ * @defaultValue `window`: min(512, context) tokens; `signal`: the running cell's stop button; `quiet`: false
+ * @returns a report with a record for each measure, and where the numbers come from
+ * @throws LabError invalid-option (a text shorter than one window among others), bad-file, out-of-memory, not-finite, aborted
+ * @example
+ * const report = await measure(model, corpus("models/held.txt"), { measure: ["sparsity", "perplexity"] });
+ * report.sparsity.mean; // share of zeros, 0 to 1
+ */
 export async function measure<const M extends Loose<Measure>>(
   model: Model,
   on: Corpus,
@@ -41,7 +55,7 @@ async function measured(model: Model, on: Corpus, options: MeasureOptions): Prom
   const inside = insideOf(model);
   if (typeof options !== "object" || options === null)
     throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
-  checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress"]);
+  checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress", "quiet"]);
   // Copied before the first wait: what the caller changes afterwards changes nothing here.
   const text = checkCorpus(on);
   const wanted = { ...options, measure: checkMeasures(options.measure) };
@@ -55,7 +69,7 @@ async function measured(model: Model, on: Corpus, options: MeasureOptions): Prom
   groupSize(job, [native], side.settings.slice(1), wanted.measure);
   const scores = new Scores(weights.info.layers, weights.info.neurons);
   const total = windows.list.length * windows.size;
-  const progress = wanted.onProgress ? undefined : new Progress(`measure ${text.name}`);
+  const progress = wanted.onProgress || wanted.quiet ? undefined : new Progress(`measure ${text.name}`);
   try {
     for await (const { tokens } of walk({ job, ...side, scores: [scores], measure: wanted.measure, signal })) {
       progress?.tick(tokens / total);

@@ -15,7 +15,8 @@ const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 /** A value with its standard error, where there is one. */
 const within = (text: string, stderr: string, known: number) => (Number.isFinite(known) ? `${text} ± ${stderr}` : text);
 
-function rows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
+/** The measures of a report, a name and a value each, as a person reads them. */
+export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
   const out: [string, string][] = [];
   if (sparsity) {
     out.push(
@@ -40,17 +41,19 @@ function rows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
   return out;
 }
 
-function origin({ tokens, provenance: p }: Parts): string {
-  return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${p.strategy}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}`;
+/** Where the numbers come from, in one line. */
+export function reportOrigin({ tokens, provenance: p }: Parts): string {
+  const reference = p.reference === null ? "" : `; compared with ${p.reference}`;
+  return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${p.strategy}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}${reference}`;
 }
 
 function bundle(report: Parts): MimeBundle {
   const escaped = (text: string) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
-  const table = rows(report).map(([name, value]) => `<tr><td style="text-align:left">${name}</td><td>${value}</td></tr>`);
+  const table = reportRows(report).map(([name, value]) => `<tr><td style="text-align:left">${name}</td><td>${value}</td></tr>`);
   return {
-    "text/plain": `Report: ${rows(report)
+    "text/plain": `Report: ${reportRows(report)
       .map(([name, value]) => `${name} ${value}`)
-      .join("; ")}. ${origin(report)}`,
-    "text/html": `<div><table>${table.join("")}</table><small>${escaped(origin(report))}</small></div>`,
+      .join("; ")}. ${reportOrigin(report)}`,
+    "text/html": `<div><table>${table.join("")}</table><small>${escaped(reportOrigin(report))}</small></div>`,
   };
 }

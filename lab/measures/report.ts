@@ -5,6 +5,7 @@
 import type { Known } from "../literals.js";
 import type { LoosePolicy, Policy, Setting } from "../policy/policy.js";
 
+/** What each measure gives. */
 export interface MeasureMap {
   /**
    * mean: share of zeros in x₁, the mean over blocks of the mean over all tokens of the windows; byLayer (L): the same for each block.
@@ -23,6 +24,7 @@ export interface MeasureMap {
   /** Share of the scored tokens at which the most likely next token is the reference's; stderr by the spread over windows. */
   top1: { readonly agreement: number; readonly stderr: number };
 }
+/** The name of a measure. */
 export type Measure = keyof MeasureMap;
 
 /** Where a number comes from: enough to get it again. */
@@ -51,7 +53,7 @@ export interface Provenance {
   readonly version: string;
   readonly date: string;
 }
-/** The measures asked for; where a plain string named one of them, every measure. */
+/** What `measure` gives: a record for each measure that was asked for (every measure where a plain string named one), and where the numbers come from. */
 export type Report<M extends string> = { readonly [K in Known<M, Measure>]: MeasureMap[K] } & {
   /** Tokens of all windows that were measured. */
   readonly tokens: number;

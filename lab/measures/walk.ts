@@ -82,7 +82,7 @@ async function step(
     return weightBytesRead;
   }
   const scored = Array.from({ length: count }, (_, i) => batch.targets![i * settings.length]! >= 0);
-  const p = await twin.logits(window.slice(start, start + count), start, scored, signal);
+  const p = await twin.logits(window.subarray(start, start + count), start, scored, signal);
   const q = new Float32Array(p.length * settings.length);
   const { weightBytesRead } = await program.forward(batch, { ...sinks, ...(q.length > 0 && { logits: q }) }, signal);
   const dense = await compareRows(p, q, vocab, settings.length, signal);
@@ -98,7 +98,7 @@ async function step(
 
 function chunk(
   { job, settings, reference, measure }: Walk,
-  window: readonly number[],
+  window: Int32Array,
   start: number,
   count: number,
 ): { batch: NativeBatch; sinks: NativeSinks } {

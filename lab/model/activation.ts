@@ -162,3 +162,9 @@ function notesFor(called: string, inForce: Spelled): string[] {
     'MiniCPM-S: ReLU is what the file was exported with; its authors mean FATReLU with t = 0.03: { activation: "fatrelu_0.03" }',
   ];
 }
+
+/** The activation's line: what is in force, where it came from, what it overrules. */
+export function activationText(activation: ResolvedActivation): string {
+  const overrules = activation.overrules === undefined ? "" : `, which overrules ${activation.overrules}`;
+  return `activation ${activation.name} (from ${activation.source}${overrules})`;
+}

@@ -8,6 +8,7 @@ import type { Checked, Loose } from "../literals.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 
+/** What a run captured: `run.cache.get("blocks.3.ffn.mid")`. */
 export interface Cache<S extends string = string> {
   readonly hookPoints: readonly S[];
   readonly bytes: number;

@@ -18,12 +18,13 @@ import { type Run, runOf } from "./run.js";
 import { logSumExp, Sampler, type SamplingOptions } from "./sampler.js";
 import { StopText } from "./stop-text.js";
 
+/** What `generate` takes, beside the options of sampling. */
 export interface GenerateOptions<S extends string = HookPoint> extends SamplingOptions {
-  /** Points to keep at every step, `blocks.*.ffn.mid` or a list of such names. */
+  /** Points to keep at every step, `blocks.*.ffn.mid` or a list of such names. Default: none. */
   capture?: Checked<S, HookPoint> | readonly Checked<S, HookPoint>[];
   /** Default: as many as the context holds. */
   maxTokens?: number;
-  /** Texts that end the generation; they are not part of the text. */
+  /** Texts that end the generation; they are not part of the text. Default: none. */
   stop?: readonly string[];
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
@@ -44,6 +45,7 @@ export interface Step<S extends string = string> {
   readonly sparsity: Float32Array;
   readonly cache: Cache<S>;
 }
+/** A text on its way: read it with `for await`, or `await generation.text()`. */
 export interface Generation<S extends string = string> extends AsyncIterable<Step<S>>, Displayable {
   /** The prompt's own pass, with its captures; its logits are the last row's. Starts the work. */
   readonly prompt: Promise<Run<S>>;

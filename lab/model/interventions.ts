@@ -10,15 +10,19 @@ import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { checkMemory } from "./memory.js";
 
 /** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all; listed twice counts once. */
 export interface Where {
+  /** Default: all positions. */
   readonly tokens?: readonly number[];
+  /** Default: all neurons. */
   readonly neurons?: readonly number[];
 }
+/** What is changed at a hook point while the model runs, as data: `ablate`, `steer` and `patch` make such records. */
 export type Intervention<At extends string = HookPoint> =
   | { readonly at: At; readonly do: "zero"; readonly where?: Where }
   | { readonly at: At; readonly do: "scale"; readonly by: number; readonly where?: Where }
@@ -53,20 +57,39 @@ export type CheckedIntervention<I extends LooseIntervention> = I extends unknown
       : Intervention
   : never;
 
-/** Sets a point to zero, everywhere or where `where` says: `ablate("blocks.3.ffn.mid", { neurons: [17] })`. */
+/**
+ * Sets a point to zero, everywhere or where `where` says: `ablate("blocks.3.ffn.mid", { neurons: [17] })`.
+ * @defaultValue `where`: everywhere
+ * @example
+ * const off = model.with({ interventions: [ablate("blocks.3.ffn.mid", { neurons: [17] })] });
+ */
 export function ablate<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint>, where?: Where): Intervention {
   return { at: at as HookPoint, do: "zero", ...(where === undefined ? {} : { where }) };
 }
-/** Adds a vector (times `scale`, default 1) at a point, to every token. */
+/**
+ * Adds a vector (times `scale`, default 1) at a point, to every token.
+ * @param vector as many values as the point has channels (D hidden, or F neurons)
+ * @defaultValue `scale`: 1
+ * @example
+ * const pushed = model.with({ interventions: [steer("blocks.2.resid_post", direction, 4)] });
+ */
 export function steer<const S extends Loose<HookPoint>>(
   at: Checked<S, HookPoint>,
   vector: Float32Array,
   scale = 1,
 ): Intervention {
+  refusePromise("steer", vector);
   return { at: at as HookPoint, do: "add", vector, scale };
 }
-/** Puts the values of another run in place of this one's: `patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))`. */
+/**
+ * Puts the values of another run in place of this one's.
+ * @param from row p stands for position p of the sequence; later positions are left alone
+ * @defaultValue `where`: everywhere
+ * @example
+ * const patched = model.with({ interventions: [patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))] });
+ */
 export function patch<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint>, from: Tensor, where?: Where): Intervention {
+  refusePromise("patch", from);
   return { at: at as HookPoint, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
 }
 

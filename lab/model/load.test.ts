@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
+import { displaySymbol } from "../display.js";
 import { tinyWorld } from "../package.js";
 import { load, loadQuietly } from "./load.js";
 
@@ -10,25 +11,39 @@ beforeAll(async () => {
 afterAll(() => dir.remove());
 
 describe("load", () => {
-  it("prints what is in force, where it came from, and the memory", async () => {
+  it("prints one line: name, activation and its origin, strategy; the model's table says the rest", async () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
     const progress: number[] = [];
     using model = await load(tinyWorld, { threads: 1, onProgress: (share) => progress.push(share) });
     const said = log.mock.calls.flat().join("\n");
     log.mockRestore();
-    expect(said).toMatch(/activation fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\)/);
-    expect(said).toMatch(/strategy exact \(rule: exact for a ReLU-family activation\)/);
-    expect(said).toMatch(/MiB of weights and .* of KV cache \(f32\)/);
+    expect(said).toMatch(
+      /^sparselab tiny world: activation fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\), strategy exact$/,
+    );
+    const table = String((model[displaySymbol]() as Record<string, unknown>)["text/plain"]);
+    expect(table).toMatch(/activation fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\)/);
+    expect(table).toMatch(/strategy exact \(rule: exact for a ReLU-family activation\)/);
+    expect(table).toMatch(/memory weights .* MiB, KV cache of a full context .*\(f32\)/);
+    expect(table).toMatch(/GGUF llama, tiny-world\.q8_0\.gguf/);
     expect(progress).toEqual([0, 1]);
     expect(model).toMatchObject({ strategy: "exact", policy: { kind: "as-trained" }, threads: 1 });
     expect(model.memory.weights).toBeGreaterThan(1e6);
   });
 
+  it("prints nothing where it is told to be quiet", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    using model = await load(tinyWorld, { quiet: true });
+    expect(log.mock.calls).toEqual([]);
+    log.mockRestore();
+    expect(model.layers).toBe(6);
+  });
+
   it("says what an option overrules, and the rule of auto", async () => {
     const path = writeSmallLlama(dir.path, { magic: "PWRI" });
     const plain = await loadQuietly(path);
-    expect(plain.summary).toMatch(/PWRI llama, 2 blocks.*activation relu \(from the rule of PowerInfer/);
-    expect(plain.summary).toMatch(/Predictors of 2 blocks are in the file and not used/);
+    expect(plain.summary).toMatch(/^small: activation relu \(from the rule of PowerInfer/);
+    const table = String((plain.model[displaySymbol]() as Record<string, unknown>)["text/plain"]);
+    expect(table).toMatch(/PWRI llama.*2 blocks.*predictors of 2 blocks, checked and not used/);
     expect(plain.model.predictors).toEqual([
       { layer: 0, rank: 8 },
       { layer: 1, rank: 9 },

@@ -1,24 +1,30 @@
 /** `load`: from a file to a model, with the summary that says what is in force and why. */
 import { resolve } from "node:path";
 import { notebook } from "../display.js";
-import { bytesText, LabError } from "../errors.js";
+import { LabError } from "../errors.js";
 import type { Loose } from "../literals.js";
 import { calling, callingSync, type OpenedFile } from "../native.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
-import { type Activation, type ResolvedActivation, resolveActivation } from "./activation.js";
+import { type Activation, activationText, resolveActivation } from "./activation.js";
 import { noInterventions } from "./interventions.js";
-import { modelName } from "./metadata.js";
 import { type Model, view } from "./model.js";
-import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, strategyOf, threadsOf } from "./options.js";
+import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
 import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
 import { Weights } from "./weights.js";
 
 /**
- * A path (relative to the notebook's folder), or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one
- * paragraph: the file, what is in force and where it came from, and the memory.
+ * Opens a model file, or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one line: the name, the
+ * activation and where it comes from, the strategy. The model itself, as a cell's last value, shows the rest.
+ * @param path relative to the notebook's folder
+ * @defaultValue `activation`: that of the file; `policy`: as-trained; `strategy`: "auto"; `context`: the file's own; `threads`: those of
+ * the machine; `signal`: the running cell's stop button; `quiet`: false
  * @throws LabError bad-file, unsupported-model, unsupported-type, invalid-option, out-of-memory, aborted
+ * @example
+ * const model = await load(tinyWorld);
+ * const relu = await load("models/prosparse.gguf", { activation: "fatrelu_0.01", quiet: true });
  */
 export async function load<
   const A extends Loose<Activation> = Activation,
@@ -30,7 +36,7 @@ export async function load<
   const K extends Loose<"f32"> = "f32",
 >(path: string, options?: LoadOptions<A, P, S, D, L, R, K>): Promise<Model> {
   const { model, summary } = await loadQuietly(path, options as LoadOptions | undefined);
-  console.log(summary);
+  if (!(options as LoadOptions | undefined)?.quiet) console.log(summary);
   return model;
 }
 
@@ -39,6 +45,7 @@ export async function loadQuietly(
   path: string,
   given: LoadOptions = {},
 ): Promise<{ readonly model: Model; readonly summary: string }> {
+  refusePromise("load", path);
   if (typeof path !== "string" || path === "")
     throw new LabError("invalid-option", `load needs the path of a model file, received ${received(path)}`);
   const options = checkLoadOptions(given);
@@ -56,7 +63,7 @@ export async function loadQuietly(
     const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
     const model = view(weights, setting, { context: contextOf(options.context, weights.info.context), threads });
     options.onProgress?.(1);
-    return { model, summary: summaryOf(model, weights, setting) };
+    return { model, summary: summaryOf(model, setting) };
   } finally {
     weights.release();
   }
@@ -91,34 +98,8 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
   }
 }
 
-/** The activation's line: what is in force, where it came from, what it overrules. */
-export function activationText(activation: ResolvedActivation): string {
-  const overrules = activation.overrules === undefined ? "" : `, which overrules ${activation.overrules}`;
-  return `activation ${activation.name} (from ${activation.source}${overrules})`;
-}
-
-function summaryOf(model: Model, weights: Weights, setting: Setting): string {
-  const { info, table } = weights;
-  const { activation } = setting;
-  const types = Object.entries(info.weightTypes)
-    .sort(([, a], [, b]) => b - a)
-    .map(([type, bytes]) => `${type} ${bytesText(bytes)}`);
-  const down =
-    info.down === "native" ? "down rows as in the file" : `down regrouped into rows without loss, ${bytesText(info.ownedBytes)}`;
-  const strategy = strategyOf(setting.strategy, activation.kind);
-  const rule =
-    setting.strategy === "auto"
-      ? ` (rule: ${strategy === "exact" ? "exact for a ReLU-family activation" : "dense where neurons are never exactly zero"})`
-      : "";
-  const predictors =
-    info.predictors.length > 0 ? ` Predictors of ${info.predictors.length} blocks are in the file and not used.` : "";
-  const policy = setting.policy.kind === "as-trained" ? "" : `, policy ${policyText(setting.policy)}`;
-  const notes = activation.notes.map((note) => ` Note: ${note}.`).join("");
-  const cpu = callingSync((addon) => addon.cpu);
-  return (
-    `${modelName(table)}: ${table.magic} ${info.architecture}, ${info.layers} blocks, hidden ${info.hidden}, ${info.neurons} neurons, ${info.heads} heads` +
-    `${info.kvHeads === info.heads ? "" : ` (${info.kvHeads} for keys and values)`}, vocabulary ${info.vocab}, context ${model.context}; weights ${types.join(", ")}; ` +
-    `${activationText(activation)}${policy}; strategy ${strategy}${rule}; CPU ${cpu}, ${model.threads} ${model.threads === 1 ? "thread" : "threads"}, layout mmap, ${down}; ` +
-    `memory ${bytesText(model.memory.weights)} of weights and ${bytesText(model.memory.cache)} of KV cache (f32) at full context.${predictors}${notes}`
-  );
+/** The model's line: its name, the activation with its origin, the strategy. The rest stands in the model's own table. */
+function summaryOf(model: Model, { activation, policy }: Setting): string {
+  const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
+  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}`;
 }

@@ -9,7 +9,7 @@ import { type HookPoint, hookPoints } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
 import { checkPolicy, type LoosePolicy, type PerLayer, type Policy, type PolicyOption } from "../policy/policy.js";
-import { received } from "../received.js";
+import { refusePromise } from "../promised.js";
 import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
@@ -25,10 +25,12 @@ import { Program } from "./program.js";
 import { type Prompt, promptTokens, type Role } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
+import { checkWeightName } from "./weight-name.js";
 import type { Weights } from "./weights.js";
 
+/** What `run` takes. */
 export interface RunOptions<S extends string = HookPoint, L extends string = LogitRows> {
-  /** Points to keep, `blocks.*.ffn.mid` or a list of such names. */
+  /** Points to keep, `blocks.*.ffn.mid` or a list of such names. Default: none. */
   capture?: Checked<S, HookPoint> | readonly Checked<S, HookPoint>[];
   /** Which rows of logits to return; default "all", counted in the memory check. "none" also leaves out logprobs and perplexity. */
   logits?: Checked<L, LogitRows>;
@@ -44,6 +46,7 @@ export type Change<
   /** Replace those of the view. Copied: what is changed afterwards (a vector, a list) changes nothing here. */
   interventions?: readonly CheckedIntervention<I>[];
 };
+/** A model: a view on the weights of a file, with a policy, a strategy and interventions of its own. */
 export interface Model extends Disposable, Displayable {
   readonly name: string;
   /** The file, as an absolute path. */
@@ -109,6 +112,7 @@ export interface Inside {
 const insides = new WeakMap<Model, Inside>();
 /** Throws for a view that was disposed of, and for what is no model. */
 export function insideOf(model: Model): Inside {
+  refusePromise("a model", model);
   const inside = insides.get(model);
   if (!inside) throw new LabError("invalid-option", "expected a model, as load() gives it");
   if (!live.has(model)) throw disposed(model);
@@ -255,8 +259,7 @@ class View implements Model {
   async weight(name: string): Promise<Tensor<["row", "column"]>> {
     insideOf(this);
     const weights = this.#weights;
-    if (typeof name !== "string")
-      throw new LabError("invalid-option", `weight needs the name of a weight, received ${received(name)}`);
+    checkWeightName(name, weights.table);
     const shape = weights.table.tensors.find((one) => one.name === name)?.shape ?? [];
     const bytes = 4 * shape.reduce((product, n) => product * n, 1);
     weights.retain();

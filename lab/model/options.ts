@@ -13,6 +13,7 @@ import { type Activation, isReluFamily } from "./activation.js";
 /** How the rows are walked. `exact` gives the bits of `dense`. `auto` is a rule on file and activation, printed by `load`: exact for a ReLU-family activation, else dense. */
 export type Strategy = "auto" | "dense" | "exact";
 
+/** What `load` takes. */
 export type LoadOptions<
   A extends string = Activation,
   P extends LoosePolicy = Policy,
@@ -22,23 +23,28 @@ export type LoadOptions<
   R extends string = "float",
   K extends string = "f32",
 > = PolicyOption<P> & {
-  /** Option before key before rule; `load` says which is in force and what it overrules. Another family than the file's key (silu or gelu against relu) is an error. */
+  /** Default: that of the file. Option before key before rule; `load` says which is in force and what it overrules. Another family than the file's key (silu or gelu against relu) is an error. */
   activation?: Checked<A, Activation>;
   /** Default: "auto". */
   strategy?: Checked<S, Strategy>;
+  /** Default: "auto". */
   device?: Checked<D, "auto" | "cpu">;
-  /** mmap: pages of the file, quick to open. */
+  /** mmap: pages of the file, quick to open. Default: "mmap". */
   layout?: Checked<L, "mmap">;
+  /** Default: "float". */
   arithmetic?: Checked<R, "float">;
-  /** Type of the KV cache. */
+  /** Type of the KV cache. Default: "f32". */
   kv?: Checked<K, "f32">;
   /** Positions that a sequence may hold; at most the file's own, which is the default. */
   context?: number;
   /** Threads of the executor; default: those that the machine has. They change no bit of a result. */
   threads?: number;
-  /** Share of the work done, 0 to 1. */
+  /** Told the share of the work done, 0 to 1. Default: nobody is told. */
   onProgress?: (fraction: number) => void;
+  /** Stops loading within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
+  /** Prints nothing. Default: false. */
+  quiet?: boolean;
 };
 
 const later: Readonly<Record<string, { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> }>> = {
@@ -101,6 +107,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
     "threads",
     "onProgress",
     "signal",
+    "quiet",
   ]);
   refuseLater(options);
   for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);

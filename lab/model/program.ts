@@ -72,7 +72,7 @@ export class Program {
 }
 
 /** Rows of one sequence under one setting, from `start` on. */
-export function sequenceBatch(tokens: readonly number[], start: number): NativeBatch {
+export function sequenceBatch(tokens: ArrayLike<number>, start: number): NativeBatch {
   const rows = tokens.length;
   return {
     tokens: Int32Array.from(tokens),

@@ -4,10 +4,12 @@
  */
 import { LabError, nearest } from "../errors.js";
 import type { Checked } from "../literals.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
 export type Role = "system" | "user" | "assistant";
+/** A message of a conversation, for the chat template of the file. */
 export interface Message<R extends string = Role> {
   readonly role: Checked<R, Role>;
   readonly content: string;
@@ -63,6 +65,7 @@ function hintOf(role: string): string {
 }
 
 function itemsOf(prompt: unknown): string | readonly unknown[] {
+  refusePromise("a prompt", prompt);
   if (typeof prompt === "string") return prompt;
   if (Array.isArray(prompt)) return Array.from(prompt as readonly unknown[]);
   const hint = ArrayBuffer.isView(prompt) ? "; write Array.from(ids)" : "";

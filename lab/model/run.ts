@@ -8,6 +8,7 @@ import { type Cache, cacheOf } from "./cache.js";
 import type { PassResult } from "./pass.js";
 import type { Weights } from "./weights.js";
 
+/** What `run` gives: logits, what was captured, and the share of zeros. */
 export interface Run<S extends string = string> extends Displayable {
   readonly tokens: readonly Token[];
   /** The text of each token, BOS as `<s>`. */

@@ -4,11 +4,20 @@
  */
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { type Displayable, type Draft, type Draftable, displaySymbol, draftSymbol, type MimeBundle, notebook } from "../display.js";
+import {
+  type Displayable,
+  type Draft,
+  type Draftable,
+  displaySymbol,
+  draftSymbol,
+  type MimeBundle,
+  notebook,
+} from "../display.js";
 import { unknownName } from "../errors.js";
 import { figureBundle, figurePage, libraryBundle } from "./bundle.js";
 import { drawPicture } from "./picture/picture.js";
 
+/** A figure: plotly's data and layout. It draws itself as a cell's last value; `show` draws it at once. */
 export interface Figure extends Displayable {
   readonly data: readonly object[];
   readonly layout: object;

@@ -9,4 +9,9 @@ export type { Quality } from "./quality.js";
 export { type Live, show } from "./show.js";
 export type { TokenLayerInput } from "./token-layer.js";
 
+/**
+ * The figures of the lab: results in, a figure out.
+ * @example
+ * show(plot.pareto(points, "kl"));
+ */
 export const plot = { sparsityByLayer, pareto, threshold, tokenLayer } as const;

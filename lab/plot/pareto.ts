@@ -20,7 +20,11 @@ import { type Scale, scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
 import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor } from "./style.js";
 
-/** Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from. */
+/**
+ * Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from.
+ * @example
+ * show(plot.pareto(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "kl"] }), "kl"));
+ */
 export function pareto<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
   const where = `plot.pareto(points, "${y}")`;
   const quality = qualityAxis(where, y);

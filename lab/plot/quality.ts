@@ -3,6 +3,7 @@ import { LabError, unknownName } from "../errors.js";
 import type { IsPlain } from "../literals.js";
 import type { Measure, Point } from "../measures/report.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { checkForm } from "./form.js";
 
@@ -69,10 +70,12 @@ const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 
 /** Every point must have been measured for what the figure shows. */
 export function checkMeasured(where: string, results: readonly object[], wanted: readonly Measure[]): void {
+  refusePromise(where, results);
   if (!Array.isArray(results)) {
     throw new LabError("invalid-option", `${where} takes an array of points, received ${received(results)}`);
   }
   Array.from(results as readonly unknown[]).forEach((given, i) => {
+    refusePromise(`${where}: result ${i}`, given);
     const result = (typeof given === "object" && given !== null ? given : {}) as Readonly<Record<string, unknown>>;
     for (const name of wanted) {
       if (typeof result[name] === "object" && result[name] !== null) continue;

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Displayable, displaySymbol, type MimeBundle, type Notebook, notebook } from "../display.js";
 import { LabError } from "../errors.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { type FigureData, figureBundle, figurePage } from "./bundle.js";
 import { sendLibrary } from "./figure.js";
@@ -25,8 +26,12 @@ const filePace = 1000;
 
 /**
  * In a notebook: displays the figure below the running cell. While the cell runs the figure is drawn by the page alone; its static
- * picture is added when the cell's code has ended. In a plain script: writes an HTML file into a new temporary folder and prints its path;
- * `update` writes the file again.
+ * picture is added when the cell's code has ended. In a plain script: writes an HTML file into a new temporary folder and prints its
+ * path; `update` writes the file again.
+ * @example
+ * const live = show(plot.pareto([], "kl"));
+ * const onUpdate = (points: readonly Point<"sparsity" | "kl">[]) => live.update(plot.pareto(points, "kl"));
+ * await sweep(model, { over: fatrelu(0, 1), on, measure: ["sparsity", "kl"], onUpdate });
  */
 export function show(figure: FigureData): Live {
   checkFigure("show", figure);
@@ -134,6 +139,7 @@ function paced(ms: number, work: () => void): { soon(): void; flush(): void; can
 }
 
 function checkFigure(where: string, figure: FigureData): void {
+  refusePromise(where, figure);
   if (Array.isArray(figure?.data) && typeof figure.layout === "object" && figure.layout !== null) {
     try {
       JSON.stringify([figure.data, figure.layout]);

@@ -8,7 +8,11 @@ import { checkMeasured } from "./quality.js";
 import { named } from "./series.js";
 import { axis, countText, emptyNote, escapeText, layout, percent, percentText, seriesColor } from "./style.js";
 
-/** One or more reports with `sparsity`; their blocks need not be as many. None draws the empty frame. */
+/**
+ * One or more reports with `sparsity`; their blocks need not be as many. None draws the empty frame.
+ * @example
+ * show(plot.sparsityByLayer(await measure(model, on, { measure: ["sparsity"] })));
+ */
 export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figure {
   if (reports.some((report) => Array.isArray(report))) {
     throw new LabError(

@@ -1,5 +1,6 @@
 /** Token (x) by block (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
 import { LabError } from "../errors.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import type { Tensor } from "../tensor.js";
 import { type Figure, figure } from "./figure.js";
@@ -11,7 +12,11 @@ export interface TokenLayerInput {
   readonly sparsity: Tensor<["layer", "token"]>;
 }
 
-/** A run's sparsity, each token under its own piece of text. */
+/**
+ * A run's sparsity, each token under its own piece of text.
+ * @example
+ * show(plot.tokenLayer(await model.run("The rope is in the")));
+ */
 export function tokenLayer(run: TokenLayerInput): Figure {
   const { pieces, layers, values } = checkRun(run);
   const tokens = pieces.length;
@@ -85,6 +90,7 @@ function pieceText(piece: string): string {
 }
 
 function checkRun(run: TokenLayerInput): { pieces: readonly string[]; layers: number; values: Float32Array } {
+  refusePromise("plot.tokenLayer", run);
   const { pieces, sparsity } = run ?? ({} as Partial<TokenLayerInput>);
   const dims = sparsity?.dims as readonly string[] | undefined;
   const named = Array.isArray(dims) && dims.every((name) => typeof name === "string");

@@ -4,6 +4,7 @@
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { IsPlain, Loose } from "../literals.js";
+import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 
 /** One number for all blocks, or one for each. */
@@ -44,6 +45,7 @@ const later = ["magnitude", "top-k", "top-p", "gaussian-top-k", "weighted", "cet
 
 /** Checks a policy's form, whatever the model; returns it frozen, its arrays copied. */
 export function checkPolicy(policy: Policy): Policy {
+  refusePromise("a policy", policy);
   const given = policy as { readonly kind?: unknown } | null;
   if (typeof given !== "object" || given === null || typeof given.kind !== "string") {
     throw new LabError(
@@ -85,7 +87,12 @@ export function perLayer(t: PerLayer, layers: number, what = "t"): Float32Array 
   return Float32Array.from(t);
 }
 
-/** FATReLU at each of these thresholds: what a sweep goes over. `fatrelu(0, 0.01, 0.02)` */
+/**
+ * FATReLU at each of these thresholds: what a sweep goes over.
+ * @throws LabError invalid-option where a threshold is below 0 or no number
+ * @example
+ * fatrelu(0, 0.01, 0.02); // three policies
+ */
 export function fatrelu(...t: readonly number[]): { readonly kind: "fatrelu"; readonly t: number }[] {
   return t.map((value) => checkPolicy({ kind: "fatrelu", t: value }) as { readonly kind: "fatrelu"; readonly t: number });
 }

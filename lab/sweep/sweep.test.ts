@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
+import { type Displayable, displaySymbol } from "../display.js";
 import { corpus } from "../measures/corpus.js";
 import { groupSize } from "../measures/groups.js";
 import { prepare } from "../measures/job.js";
@@ -75,6 +76,63 @@ describe("sweep", () => {
     expect(updates.at(-1)).toEqual(points);
   });
 
+  it("runs to its points when it is awaited, once, and gives them again to every later reader", async () => {
+    const read = { over: fatrelu(0, 2), on: corpus(held, { maxTokens: window }), measure: ["sparsity"], window } as const;
+    const running = sweep(model, read);
+    expect(running.points).toEqual([]);
+    expect((running as unknown as Displayable)[displaySymbol]()).toMatchObject({
+      "text/plain": expect.stringMatching(/2 settings: not started; did you forget await\?/),
+    });
+    const points = await running;
+    expect(points.map(({ setting, done }) => [setting, done])).toEqual([
+      [{ kind: "fatrelu", t: 0 }, true],
+      [{ kind: "fatrelu", t: 2 }, true],
+    ]);
+    const bytes = running.weightBytesRead;
+    expect(bytes).toBeGreaterThan(0);
+    // The same records, and no weight is read again.
+    const [again, looped] = [await running, await all(running)];
+    for (const [i, point] of points.entries()) {
+      expect(again[i]).toBe(point);
+      expect(looped[i]).toBe(point);
+      expect(running.points[i]).toBe(point);
+    }
+    expect(running.weightBytesRead).toBe(bytes);
+  });
+
+  it("is read by several at once: the work is done once", async () => {
+    const running = sweep(model, { over: fatrelu(0, 2), on: corpus(held, { maxTokens: window }), measure: ["sparsity"], window });
+    const [one, two, three] = await Promise.all([all(running), running, all(running)]);
+    expect(two).toEqual(one);
+    expect(three).toEqual(one);
+    const alone = sweep(model, { over: fatrelu(0, 2), on: corpus(held, { maxTokens: window }), measure: ["sparsity"], window });
+    await alone;
+    expect(running.weightBytesRead).toBe(alone.weightBytesRead);
+  });
+
+  it("says that it was left, where a later reader wants what was not measured", async () => {
+    const options = { over: fatrelu(0, 1, 2), on: corpus(held, { maxTokens: window }), measure: ["sparsity"], window } as const;
+    const job = await prepare(model, options.on, { measure: ["sparsity"], window }, undefined);
+    const one = groupSize(job, [insideOf(model).native], [], ["sparsity"]);
+    const running = sweepWithin(model, options, 2 * one.bytes);
+    for await (const point of running) {
+      expect(point.setting).toEqual({ kind: "fatrelu", t: 0 });
+      break;
+    }
+    expect(running.points).toHaveLength(1);
+    await expect(running).rejects.toMatchObject({ code: "aborted", message: expect.stringMatching(/left when 1 of 3 settings/) });
+    const seen: unknown[] = [];
+    const rest = async () => {
+      for await (const point of running) seen.push(point.setting);
+    };
+    await expect(rest()).rejects.toThrow(/a new sweep measures the rest/);
+    expect(seen).toEqual([{ kind: "fatrelu", t: 0 }]);
+    // Left after the last group: nothing is missing.
+    const whole = sweep(model, options);
+    for await (const _ of whole) break;
+    expect(await whole).toHaveLength(3);
+  });
+
   it("keeps what it has when it is stopped", async () => {
     const stop = new AbortController();
     const updates: (readonly Point<"sparsity">[])[] = [];
@@ -93,6 +151,7 @@ describe("sweep", () => {
     expect(running.points.length).toBe(2);
     expect(running.points.every(({ done, tokens }) => !done && tokens >= 128)).toBe(true);
     expect(updates.at(-1)).toEqual(running.points);
+    await expect(running).rejects.toMatchObject({ code: "aborted" });
   });
 
   it("makes groups of what fits into memory, to the same points", async () => {

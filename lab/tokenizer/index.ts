@@ -1,5 +1,7 @@
 /** The tokenizer of a model: what the rest of the lab imports. */
+
+export type { Slices } from "./slices.js";
 export type { Message } from "./template.js";
 export type { TextStream } from "./text-stream.js";
-export { createTextStream, createTokenizer, type Tokenizer } from "./tokenizer.js";
+export { createTextStream, createTokenizer, encodeSlices, type Tokenizer } from "./tokenizer.js";
 export type { Token } from "./vocabulary.js";

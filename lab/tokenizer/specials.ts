@@ -67,19 +67,20 @@ export function withSpecials(vocabulary: Vocabulary): SpecialVocabulary {
   return { ...vocabulary, specials, specialTokens: new Set(specials.map((special) => special.token)) };
 }
 
-const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
+export const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
 
 /** Cuts a byte string at special texts: strings are what lies between, never empty. */
 export function partition(text: string, specials: readonly Special[]): readonly (string | Token)[] {
   let parts: (string | Token)[] = text === "" ? [] : [text];
   for (const special of specials) {
     if (!text.includes(special.text)) continue;
-    parts = parts.flatMap((part) => (typeof part === "string" ? cut(part, special) : [part]));
+    parts = parts.flatMap((part) => (typeof part === "string" ? cutAt(part, special) : [part]));
   }
   return parts;
 }
 
-function cut(text: string, special: Special): (string | Token)[] {
+/** Cuts a byte string at one special text. */
+export function cutAt(text: string, special: Special): (string | Token)[] {
   const parts: (string | Token)[] = [];
   let from = 0;
   for (;;) {

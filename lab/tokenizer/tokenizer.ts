@@ -8,11 +8,13 @@ import type { FileTable } from "../native.js";
 import { received } from "../received.js";
 import { Merger } from "./merge.js";
 import { showPiece } from "./piece.js";
+import { EncodeSlices, type Slices } from "./slices.js";
 import { partition, type SpecialVocabulary, withSpecials } from "./specials.js";
 import { applyTemplate, type Message } from "./template.js";
 import { type TextStream, VocabularyTextStream } from "./text-stream.js";
 import { byteString, readVocabulary, type Token } from "./vocabulary.js";
 
+/** Text to tokens and back, with the vocabulary of the model's file: `model.tokenizer.encode("a text")`. */
 export interface Tokenizer {
   readonly bos: Token | null;
   readonly eos: Token | null;
@@ -76,6 +78,20 @@ class SpmTokenizer implements Tokenizer {
       afterSpecial = typeof part === "number";
     }
     return out;
+  }
+
+  /** What `encode` gives for a text that comes bit by bit. */
+  slices(special: boolean): Slices {
+    const { specials, addBos, addSpacePrefix } = this.vocabulary;
+    // What stands around every text: BOS, and whatever `encode` appends.
+    const frame = this.encode("", { special });
+    return new EncodeSlices({
+      merger: this.merger,
+      specials: special ? specials : specials.filter((one) => one.always),
+      spacePrefix: addSpacePrefix,
+      before: addBos ? frame.slice(0, 1) : [],
+      after: addBos ? frame.slice(1) : frame,
+    });
   }
 
   decode(tokens: readonly Token[]): string {
@@ -146,4 +162,11 @@ export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] =
     throw new LabError("invalid-option", "createTextStream: expected a tokenizer that createTokenizer made");
   tokenizer.check("createTextStream", after);
   return new VocabularyTextStream(tokenizer.vocabulary, after);
+}
+
+/** Encodes a long text slice by slice, with the ids and the defaults of `encode(text, { special })`. */
+export function encodeSlices(tokenizer: Tokenizer, options: { readonly special: boolean }): Slices {
+  if (!(tokenizer instanceof SpmTokenizer))
+    throw new LabError("invalid-option", "encodeSlices: expected a tokenizer that createTokenizer made");
+  return tokenizer.slices(options.special);
 }

@@ -7,6 +7,7 @@
 import { LabError } from "../errors.js";
 import type { FileTable, MetaValue, StringTable } from "../native.js";
 
+/** The number of a piece of the vocabulary. */
 export type Token = number;
 
 /** What a piece is; a piece may be several (a user-defined `</s>` is a control piece too). */

@@ -23,6 +23,9 @@ export function unknown(what, name, known) {
   return new SetupError(`unknown ${what} ${name}.${hint} Known: ${known.join(", ")}`);
 }
 
+/** Whether the arguments ask what there is to say. */
+export const asksForHelp = (args) => args.includes("--help") || args.includes("-h");
+
 /**
  * `known` gives each option as a flag ("flag") or with the name of its value ("N"): { "--port": "N", "--check": "flag" }.
  * Returns { check: true, port: "8888" }; an option may stand as `--port 8888` or `--port=8888`.

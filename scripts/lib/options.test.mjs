@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { parseOptions } from "./options.mjs";
 
 const known = { "--no-browser": "flag", "--port": "N" };
@@ -18,4 +21,16 @@ test("an unknown option names the nearest", () => {
 test("a value that is missing or too much", () => {
   assert.throws(() => parseOptions(["--port"], known), /--port needs a value/);
   assert.throws(() => parseOptions(["--no-browser=yes"], known), /takes no value/);
+});
+
+test("--help prints the usage and does nothing else", async () => {
+  for (const [script, usage] of [
+    ["start.mjs", /^usage: npm start/],
+    ["test.mjs", /^usage: npm test/],
+    ["setup.mjs", /^usage: npm run build/],
+  ]) {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "..", script), "--help"]);
+    assert.match(stdout, usage);
+    assert.equal(stderr, "");
+  }
 });

@@ -27,8 +27,8 @@ test("values of every kind", async () => {
     "let circle: any = {}; circle.self = circle; circle": "<ref *1> { self: [Circular *1] }",
     "Buffer.from('abc')": "<Buffer 61 62 63>",
     "'two\\nlines'": "'two\\nlines'",
-    "new Promise(() => {})": "Promise { <pending> }",
-    "Promise.resolve([1, 2])": "Promise { [ 1, 2 ] }",
+    "new Promise(() => {})": "Promise { <pending> }\ndid you forget await?",
+    "Promise.resolve([1, 2])": "Promise { [ 1, 2 ] }\ndid you forget await?",
   };
   for (const [code, expected] of Object.entries(values)) {
     const { text, reply } = await kernel.execute(code);
@@ -85,6 +85,40 @@ test("a promise as last value is shown as one; when it fails and nobody waited, 
     expect(reply.status).toBe("ok");
     expect(stderr).toMatch(/^Unhandled rejection: .*Error.*: unheard\n +at cell \d+:1:\d+/);
   }
+});
+
+test("a forgotten await is told where a promise or a sweep is shown; what shows something has nothing more to show", async () => {
+  const lab = 'import { corpus, fatrelu, load, sweep, tinyWorld } from "sparselab";';
+  expect((await kernel.execute(`${lab}\nload(tinyWorld, { quiet: true })`)).text).toBe(
+    "Promise { <pending> }\ndid you forget await?",
+  );
+  const swept = await kernel.execute(
+    'const model = await load(tinyWorld, { quiet: true });\nsweep(model, { over: fatrelu(0, 1), on: corpus.text("a"), measure: ["sparsity"] })',
+  );
+  expect(swept.text).toMatch(/^Sweep of 2 settings: not started; did you forget await\?/);
+  for (const code of ["display(1)", 'import { Output } from "sparselab/notebook"; const area = new Output(); area.show(2)']) {
+    const { published, text, reply } = await kernel.execute(code);
+    expect(reply.status).toBe("ok");
+    expect(text, code).toBeUndefined();
+    expect(published.some((message) => message.type === "execute_result")).toBe(false);
+  }
+});
+
+test("progress keeps its own line: prints do not share it, and a loop says it once", async () => {
+  const { stdout, published } = await kernel.execute(`
+    import { measure } from "sparselab";
+    const on = corpus.text("The rope is in the box. ".repeat(40));
+    for (let i = 0; i < 3; i++) {
+      await measure(model, on, { measure: ["sparsity"], window: 32 });
+      console.log("printed", i);
+    }
+    await measure(model, on, { measure: ["sparsity"], window: 32, quiet: true });`);
+  expect(stdout).toBe("printed 0\nprinted 1\nprinted 2\n");
+  const shown = published.filter((message) => /display_data$/.test(message.type));
+  expect(shown.filter((message) => message.type === "display_data")).toHaveLength(1);
+  expect(shown.at(-1)!.content.data["text/plain"]).toMatch(/^measure text: done after/);
+  const ids = new Set(shown.map((message) => message.content.transient.display_id));
+  expect(ids.size).toBe(1);
 });
 
 test("console: groups, tables, timers, counters, assertions, depth", async () => {

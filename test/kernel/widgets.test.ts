@@ -401,7 +401,11 @@ nb.interact(({ t }) => { const f: any = plot.pareto([], "kl"); f.layout.title = 
     const slider = opened(made.published).get("FloatSliderModel")!.content.comm_id as string;
     const from = client.received.length;
     const rested = client.waitFor(
-      (m) => m.type === "comm_msg" && m.content.comm_id === output && figuresIn(m).titles[0] === "t = 30" && figuresIn(m).pictures === 1,
+      (m) =>
+        m.type === "comm_msg" &&
+        m.content.comm_id === output &&
+        figuresIn(m).titles[0] === "t = 30" &&
+        figuresIn(m).pictures === 1,
     );
     for (let t = 1; t <= 30; t++) {
       await update(slider, { value: t });

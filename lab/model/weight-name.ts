@@ -1,0 +1,19 @@
+/** The names of a file's weights: what is none of them is told the nearest, and what names there are. */
+import { LabError, nearest } from "../errors.js";
+import type { FileTable } from "../native.js";
+import { refusePromise } from "../promised.js";
+
+/** Throws where the file has no weight of this name. */
+export function checkWeightName(name: string, table: FileTable): void {
+  refusePromise("weight", name);
+  const names = table.tensors.map((tensor) => tensor.name);
+  if (names.includes(name)) return;
+  const near = typeof name === "string" ? nearest(name, names) : undefined;
+  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  // The same weights in every block are named once.
+  const patterns = [...new Set(names.map((one) => one.replace(/^blk\.\d+\./, "blk.*.")))];
+  throw new LabError(
+    "invalid-option",
+    `the file has no weight ${typeof name === "string" ? `"${name}"` : `of a name of type ${typeof name}`}.${hint} It has ${patterns.join(", ")}`,
+  );
+}

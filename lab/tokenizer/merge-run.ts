@@ -1,0 +1,162 @@
+/**
+ * The merges of one run of characters, with the arrays that they need. A long run can be worked on in steps, so that the JavaScript
+ * thread stays free and a stop is heard: `begin`, then `setUp`, `merge` and `emit`, each with a limit and each until it says it is done.
+ */
+import type { Token, Vocabulary } from "./vocabulary.js";
+
+/** Bytes of the character that this byte opens. */
+const UNIT = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4];
+export const unitLength = (lead: number): number => UNIT[lead >> 4]!;
+
+/** Bytes of the arrays for each character of a run. */
+export const BYTES_PER_UNIT = 4 * (4 + 5 * 3);
+
+export class MergeRun {
+  #text = "";
+  #end = 0;
+  #count = 0;
+  #at = 0;
+  #byte = 0;
+  // Symbol i is bytes start[i] .. start[i] + length[i]; a list linked both ways. Grown as needed.
+  private start = new Int32Array(0);
+  private length = new Int32Array(0);
+  private previous = new Int32Array(0);
+  private next = new Int32Array(0);
+  // The pairs that may merge, and a heap of their numbers, best first.
+  private left = new Int32Array(0);
+  private right = new Int32Array(0);
+  private bytes = new Int32Array(0);
+  private score = new Float32Array(0);
+  private heap = new Int32Array(0);
+  private waiting = 0;
+  private made = 0;
+
+  constructor(
+    private readonly vocabulary: Vocabulary,
+    private readonly longest: number,
+  ) {}
+
+  /** A run of `count` characters, the bytes from `from` to `end` of the text. */
+  begin(text: string, from: number, end: number, count: number): void {
+    this.reserve(count);
+    this.#text = text;
+    this.#end = end;
+    this.#count = count;
+    this.#at = 0;
+    this.#byte = from;
+    this.waiting = 0;
+    this.made = 0;
+  }
+
+  /** Lists at most `limit` characters more, and offers their pairs; true when all are listed. */
+  setUp(limit: number): boolean {
+    const to = Math.min(this.#count, this.#at + limit);
+    for (let i = this.#at; i < to; i++) {
+      const bytes = Math.min(unitLength(this.#text.charCodeAt(this.#byte)), this.#end - this.#byte);
+      this.start[i] = this.#byte;
+      this.length[i] = bytes;
+      this.previous[i] = i - 1;
+      this.next[i] = i + 1 < this.#count ? i + 1 : -1;
+      this.#byte += bytes;
+      if (i > 0) this.offer(i - 1, i);
+    }
+    this.#at = to;
+    if (to < this.#count) return false;
+    this.#at = 0;
+    return true;
+  }
+
+  /** At most `limit` merges, or pairs that turn out stale; true when no two neighbours form a piece any more. */
+  merge(limit: number): boolean {
+    for (let done = 0; this.waiting > 0; done++) {
+      if (done >= limit) return false;
+      const pair = this.pop();
+      const left = this.left[pair]!;
+      const right = this.right[pair]!;
+      // A symbol that was merged meanwhile has length 0, or another length than when the pair was offered.
+      const stale =
+        this.length[left] === 0 || this.length[right] === 0 || this.length[left]! + this.length[right]! !== this.bytes[pair];
+      if (stale) continue;
+      this.length[left] = this.bytes[pair]!;
+      this.length[right] = 0;
+      const after = this.next[right]!;
+      this.next[left] = after;
+      if (after >= 0) this.previous[after] = left;
+      this.offer(this.previous[left]!, left);
+      this.offer(left, after);
+    }
+    return true;
+  }
+
+  /** Gives at most `limit` symbols more to `take`, from the first on; true when all are given. */
+  emit(limit: number, take: (symbol: string) => void): boolean {
+    for (let done = 0; this.#at >= 0; done++) {
+      if (done >= limit) return false;
+      const start = this.start[this.#at]!;
+      take(this.#text.slice(start, start + this.length[this.#at]!));
+      this.#at = this.next[this.#at]!;
+    }
+    this.#text = "";
+    return true;
+  }
+
+  /** Puts the pair among those that may merge, if together they are a piece. */
+  private offer(left: number, right: number): void {
+    if (left < 0 || right < 0) return;
+    const bytes = this.length[left]! + this.length[right]!;
+    if (bytes > this.longest) return;
+    const from = this.start[left]!;
+    const token: Token | undefined = this.vocabulary.ids.get(this.#text.slice(from, from + bytes));
+    if (token === undefined) return;
+    const pair = this.made++;
+    this.left[pair] = left;
+    this.right[pair] = right;
+    this.bytes[pair] = bytes;
+    this.score[pair] = this.vocabulary.scores[token]!;
+    let at = this.waiting++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!this.before(pair, this.heap[parent]!)) break;
+      this.heap[at] = this.heap[parent]!;
+      at = parent;
+    }
+    this.heap[at] = pair;
+  }
+
+  private pop(): number {
+    const best = this.heap[0]!;
+    const moved = this.heap[--this.waiting]!;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= this.waiting) break;
+      if (child + 1 < this.waiting && this.before(this.heap[child + 1]!, this.heap[child]!)) child++;
+      if (!this.before(this.heap[child]!, moved)) break;
+      this.heap[at] = this.heap[child]!;
+      at = child;
+    }
+    this.heap[at] = moved;
+    return best;
+  }
+
+  private before(a: number, b: number): boolean {
+    const difference = this.score[a]! - this.score[b]!;
+    return difference > 0 || (difference === 0 && this.left[a]! < this.left[b]!);
+  }
+
+  /** Room for n symbols: each merge offers at most two pairs more, so never more than 3 n. */
+  private reserve(n: number): void {
+    if (n <= this.start.length) return;
+    // A long run is a run of its own: there is no next one to have room for.
+    const room = n > 2 ** 16 ? n : Math.max(64, 2 ** Math.ceil(Math.log2(n)));
+    this.start = new Int32Array(room);
+    this.length = new Int32Array(room);
+    this.previous = new Int32Array(room);
+    this.next = new Int32Array(room);
+    this.left = new Int32Array(3 * room);
+    this.right = new Int32Array(3 * room);
+    this.bytes = new Int32Array(3 * room);
+    this.score = new Float32Array(3 * room);
+    this.heap = new Int32Array(3 * room);
+  }
+}
