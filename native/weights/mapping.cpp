@@ -75,8 +75,8 @@ Mapping::Mapping(const std::string& path) : path_(path) {
       why = std::strerror(errno);
     else if (why = wrong_kind(s); !why.empty())
       break;
-    else if (s.st_size < 24)
-      why = text("it has %lld bytes; the shortest GGUF header has 24", static_cast<long long>(s.st_size));
+    else if (s.st_size < 1)
+      why = "it is empty; download it again";
     else
       opened_ = stamp_of(s);
   }
