@@ -162,7 +162,8 @@ typedef struct {
   /* Some neurons (ascending; null: all N = F) of one block for x (B, D): the partial y (B, D) of those, gate and mid (B, N) or
    * null. */
   int (*ffn)(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count,
-             const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, const SlControl* control, SlError* error);
+             const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, const SlControl* control,
+             SlError* error);
   void (*close_program)(SlProgram* program);
   void (*close)(SlBackendModel* model);
 } SlBackend;

@@ -68,8 +68,9 @@ std::vector<float> ffn(SlBackendModel* model, const SlModel& shape, SlStrategy s
   SlSetting setting{static_cast<uint32_t>(activation), static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
   SlError error{};
   const auto rows = static_cast<uint32_t>(x.size() / shape.hidden);
-  CHECK_MSG(!sl_cpu_backend()->ffn(model, 0, rows, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr, &error),
-            error.message);
+  CHECK_MSG(
+      !sl_cpu_backend()->ffn(model, 0, rows, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr, &error),
+      error.message);
   return y;
 }
 SlIntervention add_at(SlPoint point, uint32_t layer, float factor, const std::vector<float>& values) {

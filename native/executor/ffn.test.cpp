@@ -71,7 +71,8 @@ TEST("ffn: every activation against float64") {
           std::vector<float> t(shape.layers, threshold), y(D, NAN);
           SlSetting setting{static_cast<uint32_t>(a), static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
           SlError e{};
-          CHECK(sl_cpu_backend()->ffn(m.model, 1, 1, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr, &e) == 0);
+          CHECK(sl_cpu_backend()->ffn(m.model, 1, 1, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr,
+                                      &e) == 0);
           for (uint64_t d = 0; d < D; d++) {
             error += std::pow(y[d] - want[d], 2);
             size += want[d] * want[d];

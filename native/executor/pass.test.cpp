@@ -156,8 +156,8 @@ TEST("open: regrouping is held against the budget before it begins") {
     SlBackendModel* model = nullptr;
     SlOpened opened{};
     SlError error{};
-    const int failed =
-        sl_cpu_backend()->open(&of.shape, of.tensors.data(), of.tensors.size(), nullptr, budget, &model, &opened, nullptr, &error);
+    const int failed = sl_cpu_backend()->open(&of.shape, of.tensors.data(), of.tensors.size(), nullptr, budget, &model, &opened,
+                                              nullptr, &error);
     if (model) sl_cpu_backend()->close(model);
     return failed ? std::string(error.code) + ": " + error.message : text("%llu bytes", (unsigned long long)opened.owned_bytes);
   };

@@ -26,9 +26,7 @@ std::shared_ptr<LoadedFile> file_of(const Napi::Value& v) {
   return file;
 }
 
-const std::shared_ptr<ThreadLease>& thread_of(const Napi::Value& v) {
-  return unwrap<ModelHandle>(v, kModelTag, "model").thread;
-}
+const std::shared_ptr<ThreadLease>& thread_of(const Napi::Value& v) { return unwrap<ModelHandle>(v, kModelTag, "model").thread; }
 
 std::shared_ptr<ProgramState> state_of(const Napi::Value& v) {
   auto state = unwrap<ProgramHandle>(v, kProgramTag, "program").state;

@@ -1,4 +1,5 @@
-// What every function of the addon does at the edge to JavaScript: handles that are checked, errors that become exceptions, counts.
+// What every function of the addon does at the edge to JavaScript: handles that are checked, errors that become exceptions,
+// counts.
 #pragma once
 #include <napi.h>
 

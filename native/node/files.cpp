@@ -10,14 +10,14 @@ namespace {
 
 // The header as JavaScript's values, which are made from the mapped file: it is looked at once more afterwards.
 Napi::Value table_of_file(Napi::Env env, const OpenFile& file) {
-  Napi::Value table = about_file(file.mapping.path(), [&] {
-    return table_of(env, file.table, file.mapping.path(), file.mapping.size());
-  });
+  Napi::Value table =
+      about_file(file.mapping.path(), [&] { return table_of(env, file.table, file.mapping.path(), file.mapping.size()); });
   file.mapping.check_unchanged();
   return table;
 }
 
-Napi::Promise opening(Napi::Env env, const Napi::Value& path, std::function<Napi::Value(Napi::Env, std::shared_ptr<const OpenFile>)> result) {
+Napi::Promise opening(Napi::Env env, const Napi::Value& path,
+                      std::function<Napi::Value(Napi::Env, std::shared_ptr<const OpenFile>)> result) {
   struct Read {
     std::string path;
     std::shared_ptr<const OpenFile> file;
@@ -77,7 +77,9 @@ Napi::Value open_model(const Napi::CallbackInfo& info) {
     auto model = std::make_shared<std::unique_ptr<ModelHandle>>(std::make_unique<ModelHandle>());
     (*model)->thread = std::make_shared<ThreadLease>(environment);
     Work work;
-    work.run = [file = handle.file, budget, model](SlControl& control) { (*model)->file = LoadedFile::of(file, budget, control); };
+    work.run = [file = handle.file, budget, model](SlControl& control) {
+      (*model)->file = LoadedFile::of(file, budget, control);
+    };
     work.result = [model](Napi::Env env) { return wrap(env, model->release(), kModelTag); };
     work.control = handle.opening;
     return start(info.Env(), environment.files(), std::move(work));
@@ -100,9 +102,9 @@ Napi::Value stamp(const Napi::CallbackInfo& info) {
     };
     work.result = [look](Napi::Env env) -> Napi::Value {
       const auto& [id, changed] = look->stamp;
-      return Napi::String::New(env, text("%llu %llu %llu %llu %llu", (unsigned long long)id.device, (unsigned long long)id.inode,
-                                         (unsigned long long)id.size, (unsigned long long)id.modified_ns,
-                                         (unsigned long long)changed));
+      return Napi::String::New(
+          env, text("%llu %llu %llu %llu %llu", (unsigned long long)id.device, (unsigned long long)id.inode,
+                    (unsigned long long)id.size, (unsigned long long)id.modified_ns, (unsigned long long)changed));
     };
     return start(info.Env(), Environment::of(info.Env()).files(), std::move(work));
   });

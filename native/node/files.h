@@ -1,5 +1,5 @@
-// The addon's functions about files: opening one, its header, its weights, its bytes. All of them work on the one descriptor that openFile
-// opened, whatever lies at the path by now.
+// The addon's functions about files: opening one, its header, its weights, its bytes. All of them work on the one descriptor that
+// openFile opened, whatever lies at the path by now.
 #pragma once
 #include <napi.h>
 

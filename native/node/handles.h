@@ -1,4 +1,5 @@
-// What the JavaScript side holds: an opened file, a model (its weights are shared by all loads of one unchanged file) and programs on it.
+// What the JavaScript side holds: an opened file, a model (its weights are shared by all loads of one unchanged file) and
+// programs on it.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -46,7 +47,8 @@ class LoadedFile {
   LoadedFile(const LoadedFile&) = delete;
   LoadedFile& operator=(const LoadedFile&) = delete;
 
-  // Before and after everything that is computed from the file. Throws Error (bad-file) when its contents are not what was loaded.
+  // Before and after everything that is computed from the file. Throws Error (bad-file) when its contents are not what was
+  // loaded.
   void check_unchanged(const SlControl& control);
   const Table& table() const { return file->table; }
 
@@ -63,7 +65,7 @@ class LoadedFile {
 };
 
 struct FileHandle {
-  std::shared_ptr<const OpenFile> file;  // null once closed
+  std::shared_ptr<const OpenFile> file;                                // null once closed
   std::shared_ptr<SlControl> opening = std::make_shared<SlControl>();  // of the weights
 };
 

@@ -33,9 +33,10 @@ Thread::Thread(Environment& of) : environment_(of) {
   try {
     thread_ = std::thread([this] { work(); });
   } catch (const std::system_error& e) {
-    throw Error(Code::out_of_memory, text("no thread could be made for native calls: %s. Raise the limit on processes (ulimit -u, or "
-                                          "that of the container), or end other processes",
-                                          std::generic_category().message(e.code().value()).c_str()));
+    throw Error(Code::out_of_memory,
+                text("no thread could be made for native calls: %s. Raise the limit on processes (ulimit -u, or "
+                     "that of the container), or end other processes",
+                     std::generic_category().message(e.code().value()).c_str()));
   }
 }
 
@@ -180,7 +181,8 @@ void Environment::on_call(napi_env env, napi_value, void* self, void*) {
   if (env) static_cast<Environment*>(self)->settle(env);
 }
 
-// Nothing here may throw: a JavaScript thread that is being terminated refuses calls at any moment, and then nobody waits for the answer.
+// Nothing here may throw: a JavaScript thread that is being terminated refuses calls at any moment, and then nobody waits for the
+// answer.
 void Environment::settle(napi_env env) {
   std::list<std::unique_ptr<Call>> done;
   {

@@ -1,10 +1,10 @@
 // Where native calls run: on threads of our own, never on libuv's pool, whose four threads also serve fs, dns and crypto for
 // everybody. Each open model has one thread, on which its calls take turns; files are opened and read on one more.
 //
-// An Environment is what one JavaScript thread (the main thread, or a worker) has of this. Its calls settle their promises on that
-// thread, through a thread-safe function that keeps the process alive while calls are pending. When the environment ends (a worker
-// is terminated, the process exits) its running calls are asked to stop, its threads are joined, and calls that have not settled
-// are dropped: JavaScript is no longer there to hear of them.
+// An Environment is what one JavaScript thread (the main thread, or a worker) has of this. Its calls settle their promises on
+// that thread, through a thread-safe function that keeps the process alive while calls are pending. When the environment ends (a
+// worker is terminated, the process exits) its running calls are asked to stop, its threads are joined, and calls that have not
+// settled are dropped: JavaScript is no longer there to hear of them.
 #pragma once
 #include <napi.h>
 
@@ -23,13 +23,13 @@ namespace sparselab::node {
 
 // One native call.
 struct Call {
-  std::function<void(SlControl&)> run;                   // off the JavaScript thread; may throw
-  std::function<Napi::Value(Napi::Env)> result;          // on it
-  std::function<void()> finally = nullptr;               // on it, whatever happened
+  std::function<void(SlControl&)> run;                                 // off the JavaScript thread; may throw
+  std::function<Napi::Value(Napi::Env)> result;                        // on it
+  std::function<void()> finally = nullptr;                             // on it, whatever happened
   std::shared_ptr<SlControl> control = std::make_shared<SlControl>();  // run() hears its stop word
-  std::vector<Napi::ObjectReference> held = {};          // values whose memory run() uses
+  std::vector<Napi::ObjectReference> held = {};                        // values whose memory run() uses
   napi_deferred deferred = nullptr;
-  std::string code = {}, message = {};                   // of what run() threw
+  std::string code = {}, message = {};  // of what run() threw
 };
 
 class Environment;

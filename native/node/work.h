@@ -1,5 +1,5 @@
-// Errors on their way to JavaScript, and a call that goes on off the JavaScript thread and ends in a promise. What it throws becomes a
-// rejection with an Error that has a `code`.
+// Errors on their way to JavaScript, and a call that goes on off the JavaScript thread and ends in a promise. What it throws
+// becomes a rejection with an Error that has a `code`.
 #pragma once
 #include <napi.h>
 

@@ -14,7 +14,8 @@
 namespace sparselab {
 namespace {
 
-// A signal handler may not lock or allocate, so the guarded ranges stand in a fixed table of atomics. A slot is free while `begin` is 0.
+// A signal handler may not lock or allocate, so the guarded ranges stand in a fixed table of atomics. A slot is free while
+// `begin` is 0.
 constexpr size_t kSlots = 4096;
 struct Slot {
   std::atomic<uintptr_t> begin{0}, end{0};
@@ -32,8 +33,8 @@ bool replaced(uintptr_t address) {
     const uintptr_t begin = slot.begin.load(), end = slot.end.load();
     if (begin == 0 || address < begin || address >= end) continue;
     slot.damaged.store(true);
-    // From here to the end of the mapping: where one page is beyond the end of the file, those after it are, too. The memory is that
-    // of the one zero page, and whoever reads on does not fault for each page.
+    // From here to the end of the mapping: where one page is beyond the end of the file, those after it are, too. The memory is
+    // that of the one zero page, and whoever reads on does not fault for each page.
     const uintptr_t from = address & ~(page.load() - 1);
     return mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                 0) != MAP_FAILED;

@@ -1,7 +1,7 @@
-// Guards mapped files against SIGBUS. Reading a page of a mapping that lies beyond the file's new end (it was truncated), or that the
-// disk cannot give, would end the process without a word. Inside a guarded mapping the handler puts zeros there instead and marks the
-// mapping as damaged; whoever used it looks at the mark before the result is believed. Faults at other addresses go to the handler that
-// was there before.
+// Guards mapped files against SIGBUS. Reading a page of a mapping that lies beyond the file's new end (it was truncated), or that
+// the disk cannot give, would end the process without a word. Inside a guarded mapping the handler puts zeros there instead and
+// marks the mapping as damaged; whoever used it looks at the mark before the result is believed. Faults at other addresses go to
+// the handler that was there before.
 #pragma once
 #include <cstddef>
 

@@ -26,7 +26,8 @@ FileStamp stamp_of(const struct stat& s) {
 #else
   const timespec &m = s.st_mtim, &c = s.st_ctim;
 #endif
-  return {{static_cast<uint64_t>(s.st_dev), static_cast<uint64_t>(s.st_ino), static_cast<uint64_t>(s.st_size), ns_of(m)}, ns_of(c)};
+  return {{static_cast<uint64_t>(s.st_dev), static_cast<uint64_t>(s.st_ino), static_cast<uint64_t>(s.st_size), ns_of(m)},
+          ns_of(c)};
 }
 
 // Why this cannot be a model file, or "".
@@ -39,8 +40,8 @@ std::string wrong_kind(const struct stat& s) {
   return std::string("it is ") + kind + ", not a regular file";
 }
 
-// A file that was written a moment ago could be written again with the same time on it, and nobody would notice: wait until a write
-// would leave another time.
+// A file that was written a moment ago could be written again with the same time on it, and nobody would notice: wait until a
+// write would leave another time.
 void wait_for_next_tick(const FileStamp& stamp) {
   timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
@@ -54,8 +55,9 @@ void wait_for_next_tick(const FileStamp& stamp) {
 
 void throw_changed(const std::string& path) {
   throw Error(Code::bad_file,
-              "\"" + path + "\" was changed after it was loaded; load it again (a new version of a file should be written beside it and "
-              "then renamed over it: what was loaded before stays as it was)");
+              "\"" + path +
+                  "\" was changed after it was loaded; load it again (a new version of a file should be written beside it and "
+                  "then renamed over it: what was loaded before stays as it was)");
 }
 
 Mapping::Mapping(const std::string& path) : path_(path) {
@@ -75,8 +77,8 @@ Mapping::Mapping(const std::string& path) : path_(path) {
       why = std::strerror(errno);
     else if (why = wrong_kind(s); !why.empty())
       break;
-    else if (s.st_size < 24)
-      why = text("it has %lld bytes; the shortest GGUF header has 24", static_cast<long long>(s.st_size));
+    else if (s.st_size < 1)
+      why = "it is empty; download it again";
     else
       opened_ = stamp_of(s);
   }

@@ -1,5 +1,6 @@
-// A regular file, opened once, as read-only memory. Whatever happens to its path afterwards (another file is renamed over it, it is
-// deleted), this stays the file that was opened. What happens to its contents is noticed: check_unchanged() before results are believed.
+// A regular file, opened once, as read-only memory. Whatever happens to its path afterwards (another file is renamed over it, it
+// is deleted), this stays the file that was opened. What happens to its contents is noticed: check_unchanged() before results are
+// believed.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -35,8 +36,8 @@ class Mapping {
   const FileStamp& opened() const { return opened_; }
   const std::string& path() const { return path_; }
 
-  // The stamp now. Throws Error (bad-file) when the file is not what was opened: another size or time of modification, or a page that
-  // could not be read.
+  // The stamp now. Throws Error (bad-file) when the file is not what was opened: another size or time of modification, or a page
+  // that could not be read.
   FileStamp check_unchanged() const;
   // Up to n bytes from `at` into `out`, of the opened file; how many there were. Throws Error (bad-file).
   uint64_t read(uint64_t at, uint8_t* out, uint64_t n) const;

@@ -110,7 +110,9 @@ TEST("mapping: a fault elsewhere ends the process where there was no handler, an
   CHECK(in_child([&]() -> int {
           signal(SIGBUS, SIG_DFL);
           const volatile uint8_t* p = map_unguarded(cut, 2 * kPage);
-          { const Guard guard(const_cast<const uint8_t*>(p), 2 * kPage); }
+          {
+            const Guard guard(const_cast<const uint8_t*>(p), 2 * kPage);
+          }
           if (truncate(cut.c_str(), 0) != 0) return 2;
           return p[kPage];
         }) == -SIGBUS);
@@ -161,8 +163,9 @@ TEST("mapping: what is no regular file is refused, and nobody waits for a writer
           auto says = [](const std::string& path, const char* what) {
             return message_of([&] { Mapping m(path); }).find(what) != std::string::npos;
           };
-          return says(pipe, "it is a named pipe") && says(link_to_pipe, "it is a named pipe") && says(folder.path, "it is a folder") &&
-                         says("/dev/null", "it is a device") && says(folder.path + "/none", "No such file")
+          return says(pipe, "it is a named pipe") && says(link_to_pipe, "it is a named pipe") &&
+                         says(folder.path, "it is a folder") && says("/dev/null", "it is a device") &&
+                         says(folder.path + "/none", "No such file")
                      ? 0
                      : 1;
         }) == 0);

@@ -92,7 +92,7 @@ describe("a file that ends too early", () => {
     for (const at of places) {
       const error = await ending(good.slice(0, at));
       expect(error.code, `cut at ${at}`).toBe("bad-file");
-      expect(error.message, `cut at ${at}`).toMatch(/truncated|has only|bytes of the file are left|shortest GGUF header/);
+      expect(error.message, `cut at ${at}`).toMatch(/truncated|has only|bytes of the file are left|it is empty/);
     }
   });
   it("names the tensor that is not whole", () =>

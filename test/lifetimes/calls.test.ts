@@ -33,7 +33,7 @@ describe("models that run at the same time", () => {
   it("leave Node's threads alone: files are read, and another file is loaded, while five models run", async () => {
     const models = await Promise.all(Array.from({ length: 5 }, () => openModel(path)));
     const events: string[] = [];
-    const passes = models.map((model) => longForward(model, 8, 1));
+    const passes = models.map((model) => longForward(model, 4, 1));
     passes.map(({ done }) => done.then(() => events.push("pass")));
     for (const { underWay } of passes) await underWay();
     await readFile(path).then(() => events.push("file"));
@@ -108,7 +108,7 @@ describe("the process", () => {
     // A long pass: it is stopped, not waited for.
     const main = `
       const model = await openModel(path);
-      const { underWay, done } = longForward(model, 100, 1);
+      const { underWay, done } = longForward(model, 40, 1);
       done.then(() => say("done"), () => say("rejected"));
       await underWay();
       process.on("exit", () => say("exit"));
@@ -125,7 +125,7 @@ describe("the process", () => {
       });`;
     const worker = `
       const model = await openModel(path);
-      const { underWay } = longForward(model, 100, 1);
+      const { underWay } = longForward(model, 40, 1);
       await underWay();
       process.exit(5);`;
     expect(await program({ main, worker }, path)).toMatchObject({ code: 8, signal: null, out: "worker 5\n", err: "" });
@@ -150,7 +150,7 @@ describe("a worker that ends", () => {
   it("during a forward", async () => {
     const worker = `
       const model = await openModel(path);
-      const { underWay } = longForward(model, 60, 2);
+      const { underWay } = longForward(model, 24, 2);
       await underWay();
       parentPort.postMessage("under way");`;
     expect(await program({ main, worker }, path)).toMatchObject(works);
@@ -190,7 +190,7 @@ describe("a worker that ends", () => {
       say(await ending(done));`;
     const worker = `
       const model = await openModel(path);
-      const { underWay } = longForward(model, 60, 2);
+      const { underWay } = longForward(model, 24, 2);
       await underWay();
       parentPort.postMessage("under way");`;
     expect(await program({ main: other, worker }, path)).toMatchObject({ code: 0, signal: null, out: "done\n", err: "" });
