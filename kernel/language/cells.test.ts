@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { complete } from "./ask.js";
 import { Cells } from "./cells.js";
 
 const cells = new Cells(tmpdir());
@@ -138,6 +139,21 @@ test("a reference in a cell's first lines counts; not where its cell fails", () 
   expect(evalue("let d: HTMLElement")).toContain("Cannot find name 'HTMLElement'");
   js('/// <reference lib="dom" />\nlet d: HTMLElement; d?.title');
   js("d?.offsetWidth; let other: HTMLCanvasElement;");
+  cells.reset();
+});
+
+test("fields that a class is given through this are fields of it, in later cells, for its heirs and for its type", () => {
+  cells.reset();
+  js(
+    "class A<T> { constructor(x: T) { this.x = x; [this.y, this.z] = [1, 2] } static made() { this.n = 1 } } export class E { set() { this.e ??= 1 } }",
+  );
+  js(
+    "const shaped: { x: unknown; y: number } = new A(1); class B extends A<string> { m() { return this.z + this.y } } new B('b').x; new E().e; A.n",
+  );
+  expect(complete(cells, "shaped; new A(1).", 17).matches).toEqual(expect.arrayContaining(["x", "y", "z"]));
+  expect(evalue("new A(1).w")).toBe("Property 'w' does not exist on type 'A<number>'.");
+  expect(evalue("class C { m() { return this.q } }")).toBe("Property 'q' does not exist on type 'C'.");
+  expect(evalue("class D { x = 1; m() { this.x = 'a' } }")).toBe("Type 'string' is not assignable to type 'number'.");
   cells.reset();
 });
 
