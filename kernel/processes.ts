@@ -103,5 +103,8 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
 
 /** Ends all that a kernel's engines have started, and what is given; not this process. */
 export function endAll(mark: string, more: readonly number[] = []): void {
-  signalAll([...new Set([...marked(mark), ...more])].filter((pid) => pid !== process.pid), "SIGKILL");
+  signalAll(
+    [...new Set([...marked(mark), ...more])].filter((pid) => pid !== process.pid),
+    "SIGKILL",
+  );
 }

@@ -11,7 +11,8 @@ import { Utf8 } from "./utf8.js";
 
 const isJson = (type: string): boolean => type === "application/json" || type.endsWith("+json");
 /** Types whose bytes are text. */
-const isText = (type: string): boolean => type.startsWith("text/") || type === "image/svg+xml" || type === "application/javascript";
+const isText = (type: string): boolean =>
+  type.startsWith("text/") || type === "image/svg+xml" || type === "application/javascript";
 
 /** The bytes of a typed array, a view or a buffer, in this realm. */
 function bytesOf(value: unknown): Uint8Array | undefined {
@@ -68,7 +69,8 @@ function replacer(parents: object[]): (this: unknown, key: string, value: unknow
     const own = (this as Record<string, unknown>)[key];
     const bytes = bytesOf(own);
     if (bytes && !types.isTypedArray(own)) return base64(bytes);
-    if (types.isTypedArray(own)) return types.isUint8Array(own) ? base64(bytes!) : Array.from(own as unknown as ArrayLike<number>, json);
+    if (types.isTypedArray(own))
+      return types.isUint8Array(own) ? base64(bytes!) : Array.from(own as unknown as ArrayLike<number>, json);
     if (value === null || typeof value !== "object") return value;
     if (parents.includes(value)) return "[Circular]";
     parents.push(value);

@@ -52,7 +52,9 @@ async function broadcast(type: string, content: Shown, { metadata = {}, buffers 
   } else if (type === "stream") print(content.name === "stderr" ? "stderr" : "stdout", String(content.text));
   else if (type === "clear_output") send({ event: "output", key, type, wait: content.wait === true });
   else if (COMMS.includes(type)) {
-    const bytes = buffers.map((b) => (ArrayBuffer.isView(b) ? new Uint8Array(b.buffer, b.byteOffset, b.byteLength) : new Uint8Array(b)));
+    const bytes = buffers.map((b) =>
+      ArrayBuffer.isView(b) ? new Uint8Array(b.buffer, b.byteOffset, b.byteLength) : new Uint8Array(b),
+    );
     const own = { ...content, comm_id: String(content.comm_id ?? randomUUID()) };
     emit({ event: "comm", type: type as CommType, content: own, metadata, key, answers: undefined }, bytes);
   } else {

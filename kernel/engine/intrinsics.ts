@@ -2,7 +2,7 @@
  * Node's `inspect`, which shows values, calls a few methods of the cells' language (`Array.prototype.push`, `includes`). Where a cell
  * has replaced them and it fails, it is called again with the language as it was before the first cell.
  */
-import { inspect as nodeInspect, type InspectOptions } from "node:util";
+import { type InspectOptions, inspect as nodeInspect } from "node:util";
 import { cells } from "./cell-realm.js";
 
 interface Kept {
@@ -12,9 +12,35 @@ interface Kept {
 }
 
 const kept: Kept[] = [];
-const { Array: A, Map: M, Object: O, Function: F, RegExp: R, Set: S, String: T, Symbol: Y, Reflect: X, JSON: J, Promise: P } = cells.global;
+const {
+  Array: A,
+  Map: M,
+  Object: O,
+  Function: F,
+  RegExp: R,
+  Set: S,
+  String: T,
+  Symbol: Y,
+  Reflect: X,
+  JSON: J,
+  Promise: P,
+} = cells.global;
 const iterators = [new A()[Symbol.iterator](), new M().values(), new S().values()].map((i) => Object.getPrototypeOf(i) as object);
-for (const holder of [A, A.prototype, M.prototype, O, F.prototype, R.prototype, S.prototype, T.prototype, Y, X, J, P.prototype, ...iterators]) {
+for (const holder of [
+  A,
+  A.prototype,
+  M.prototype,
+  O,
+  F.prototype,
+  R.prototype,
+  S.prototype,
+  T.prototype,
+  Y,
+  X,
+  J,
+  P.prototype,
+  ...iterators,
+]) {
   for (const key of Reflect.ownKeys(holder)) {
     const property = Object.getOwnPropertyDescriptor(holder, key)!;
     if (typeof property.value === "function" && property.writable) kept.push({ holder, key, value: property.value });

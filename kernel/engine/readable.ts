@@ -67,7 +67,8 @@ export function readable(value: unknown): string {
   // A text as a result arrives whole, however long; texts inside other values are cut.
   if (typeof value === "string") return value.length > TEXT ? JSON.stringify(value) : inspect(value, { maxStringLength: null });
   const options = { maxArrayLength: ITEMS, maxStringLength: TEXT, breakLength: 100 };
-  if (value === null || typeof value !== "object" || types.isProxy(value)) return cutText(inspect(value, { ...options, depth: DEPTH }));
+  if (value === null || typeof value !== "object" || types.isProxy(value))
+    return cutText(inspect(value, { ...options, depth: DEPTH }));
   let depth = DEPTH;
   while (depth > 0 && countTo(depth, value) > VALUES) depth--;
   const many = head(value);

@@ -2,7 +2,7 @@
  * What the engine does for modules that run among the cells (kernel/notebook, tslab.ts): outputs, work, failures. Those modules are
  * loaded by cells, the engine's own code runs in a realm of its own; they meet here.
  */
-import { type DisplayOptions, display, shownAs, showBundle } from "./display.js";
+import { type DisplayOptions, display, showBundle, shownAs } from "./display.js";
 import { failureOf, interruptedFailure } from "./errors.js";
 import { divert, finishWork, forget, runWork, Work } from "./work.js";
 

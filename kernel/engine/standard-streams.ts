@@ -71,7 +71,7 @@ function noInput(): Readable {
   const stream = new Readable({ read() {} });
   const refuse = (): never => {
     const message =
-      "a cell has no standard input, so this would wait for ever: ask with `await input(\"Name? \")`, which shows a field below the cell";
+      'a cell has no standard input, so this would wait for ever: ask with `await input("Name? ")`, which shows a field below the cell';
     throw Object.assign(new cells.Error(message), { name: "InputRefused" });
   };
   for (const name of [...READS, Symbol.asyncIterator]) Object.defineProperty(stream, name, { value: refuse, configurable: true });

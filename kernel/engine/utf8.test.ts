@@ -6,7 +6,12 @@ test("any text in any pieces is the text, and any bytes in any pieces are what t
   const pieces = (bytes: Uint8Array, cuts: readonly number[]): string => {
     const stream = new Utf8();
     const at = [0, ...cuts.map((c) => c % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
-    return at.slice(1).map((end, i) => stream.write(bytes.subarray(at[i], end))).join("") + stream.end();
+    return (
+      at
+        .slice(1)
+        .map((end, i) => stream.write(bytes.subarray(at[i], end)))
+        .join("") + stream.end()
+    );
   };
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.array(fc.nat(200)), (text, cuts) => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { MimeBundle } from "../../lab/display.js";
 import { dataFolder } from "../install.js";
 import type { EngineEvent, Failure } from "../messages.js";
+import { cut } from "../text.js";
 import { Comms } from "./comms.js";
 import type { Channel, Connection } from "./connection.js";
 import { Engine } from "./engine.js";
@@ -16,7 +17,6 @@ import { Language } from "./language.js";
 import { Sockets } from "./sockets.js";
 import { Stdin } from "./stdin.js";
 import { Streams } from "./streams.js";
-import { cut } from "../text.js";
 import { type Message, type Outgoing, PROTOCOL, Wire } from "./wire.js";
 
 const require = createRequire(import.meta.url);
@@ -386,7 +386,11 @@ export class Kernel {
 const MESSAGE = 10_000;
 
 function shortFailure({ ename, evalue, traceback }: Failure): Failure {
-  return { ename: cut(ename, 200), evalue: cut(evalue, 2 * MESSAGE), traceback: traceback.slice(0, 200).map((line) => cut(line, 2 * MESSAGE)) };
+  return {
+    ename: cut(ename, 200),
+    evalue: cut(evalue, 2 * MESSAGE),
+    traceback: traceback.slice(0, 200).map((line) => cut(line, 2 * MESSAGE)),
+  };
 }
 
 const stoppedBeforeRun: Failure = {

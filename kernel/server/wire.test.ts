@@ -20,9 +20,12 @@ test("JSON whose strings are well-formed, and equal in all else", () => {
           : value;
   const unit = fc.constantFrom("\ud83d", "\ude00", "😀", "\\", "\\ud83d", "u", "d83d", '"', "\n", "é");
   fc.assert(
-    fc.property(fc.array(fc.record({ a: fc.string({ unit }), b: fc.dictionary(fc.string({ unit }), fc.string({ unit })) })), (value) => {
-      expect(JSON.parse(wellFormedJson(value))).toEqual(JSON.parse(JSON.stringify(well(value))));
-    }),
+    fc.property(
+      fc.array(fc.record({ a: fc.string({ unit }), b: fc.dictionary(fc.string({ unit }), fc.string({ unit })) })),
+      (value) => {
+        expect(JSON.parse(wellFormedJson(value))).toEqual(JSON.parse(JSON.stringify(well(value))));
+      },
+    ),
   );
 });
 

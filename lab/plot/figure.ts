@@ -4,7 +4,15 @@
  */
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { type Displayable, type Draft, type Draftable, displaySymbol, draftSymbol, type MimeBundle, notebook } from "../display.js";
+import {
+  type Displayable,
+  type Draft,
+  type Draftable,
+  displaySymbol,
+  draftSymbol,
+  type MimeBundle,
+  notebook,
+} from "../display.js";
 import { unknownName } from "../errors.js";
 import { figureBundle, figurePage, libraryBundle } from "./bundle.js";
 import { drawPicture } from "./picture/picture.js";

@@ -77,9 +77,16 @@ test("parameters arrive in a cell behind the one that is tagged, whatever they h
   expect(JSON.parse(text(cells[2]!.outputs![0]!.text!))).toEqual({ ...given, left: "as it was" });
 });
 
-test("a number that JavaScript cannot hold, a name that is none, and what is asked of a notebook", { timeout: 120_000 }, async () => {
+test("a number that JavaScript cannot hold, a name that is none, and what is asked of a notebook", {
+  timeout: 120_000,
+}, async () => {
   const from = tagFirst(
-    writeNotebook(folder, "more.ipynb", "const big = 0n; // a large number\nlet t: number = 0.5", "console.log(typeof big, big, t)"),
+    writeNotebook(
+      folder,
+      "more.ipynb",
+      "const big = 0n; // a large number\nlet t: number = 0.5",
+      "console.log(typeof big, big, t)",
+    ),
   );
   const to = join(folder, "more.out.ipynb");
   const { code, err } = await papermill(from, to, "-y", "{big: 9007199254740993, t: .inf}");

@@ -21,7 +21,11 @@ afterEach(async ({ task }) => {
 
 /** All that cells do, in a notebook whose language was changed. */
 async function works(what: string): Promise<void> {
-  const printed = await kernel.execute("console.log('printed', kept); process.stdout.write('raw\\n'); [kept, { a: 'b' }]", {}, 5_000);
+  const printed = await kernel.execute(
+    "console.log('printed', kept); process.stdout.write('raw\\n'); [kept, { a: 'b' }]",
+    {},
+    5_000,
+  );
   expect(printed.reply.status, `${what}: ${printed.reply.evalue}`).toBe("ok");
   expect(printed.stdout, what).toBe("printed 1\nraw\n");
   expect(printed.text, what).toBe("[ 1, { a: 'b' } ]");

@@ -147,7 +147,9 @@ test("a proxy is shown, printed and thrown without being asked anything", async 
   expect((await kernel.execute("nosy([1, { b: 2 }])")).text).toBe("[ 1, { b: 2 } ]");
   expect((await kernel.execute("[nosy({ a: 1 })]")).text).toBe("[ { a: 1 } ]");
   expect((await kernel.execute("nosy(() => 1)")).text).toMatch(/Function/);
-  expect((await kernel.execute("const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); proxy")).text).toBe("<Revoked Proxy>");
+  expect((await kernel.execute("const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); proxy")).text).toBe(
+    "<Revoked Proxy>",
+  );
   expect((await kernel.execute("console.log(nosy({ a: 1 })); await display(nosy({ a: 1 }))")).stdout).toBe("{ a: 1 }\n");
   expect((await kernel.execute("throw nosy(new Error('inside'))")).reply).toMatchObject({ status: "error", ename: "Thrown" });
   expect((await kernel.execute("asked")).text).toBe("[]");

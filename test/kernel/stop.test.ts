@@ -133,7 +133,7 @@ describe("a cell that waits for a child process", () => {
   const begun = (): Promise<Received> => kernel.waitFor((m) => m.type === "stream" && /^child \d+$/m.test(m.content.text));
 
   for (const [name, code] of Object.entries({
-    "execSync": 'execSync("echo child $$; exec sleep 60", { stdio: "inherit" })',
+    execSync: 'execSync("echo child $$; exec sleep 60", { stdio: "inherit" })',
     "a shell's own child": 'execSync("echo child $$; sleep 60; echo not this", { stdio: "inherit" })',
     "spawnSync, again and again": 'for (;;) spawnSync("sh", ["-c", "echo child $$; exec sleep 60"], { stdio: "inherit" })',
     "a child that ignores SIGINT": `execSync("trap '' INT; echo child $$; sleep 60; sleep 60", { stdio: "inherit" })`,
@@ -157,7 +157,9 @@ describe("a cell that waits for a child process", () => {
       'import { spawn } from "node:child_process"; const server = spawn("sleep", ["60"]); await new Promise((r) => setTimeout(r, 1100)); server.pid',
     );
     const child = begun();
-    const cell = kernel.execute('import { execSync } from "node:child_process"; execSync("echo child $$; exec sleep 60", { stdio: "inherit" })');
+    const cell = kernel.execute(
+      'import { execSync } from "node:child_process"; execSync("echo child $$; exec sleep 60", { stdio: "inherit" })',
+    );
     await child;
     await kernel.request("interrupt_request", {}, "control");
     await cell;
@@ -229,7 +231,10 @@ test("a cell that computes is ended first, then its handlers run; one that never
   const file = join(kernel.folder, "exited-2");
   for (const handler of [`writeFileSync(${JSON.stringify(file)}, "written")`, "for (;;) {}"]) {
     const other = await Client.start();
-    const pid = Number((await other.execute(`import { writeFileSync } from "node:fs"; process.on("exit", () => { ${handler} }); process.pid`)).text);
+    const pid = Number(
+      (await other.execute(`import { writeFileSync } from "node:fs"; process.on("exit", () => { ${handler} }); process.pid`))
+        .text,
+    );
     const begun = other.waitFor((m) => m.type === "stream");
     other.execute("console.log('begun'); for (;;) {}").catch(() => undefined);
     await begun;

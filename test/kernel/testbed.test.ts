@@ -18,7 +18,11 @@ describe("basic protocol", () => {
   test("heartbeat_responds", () => kernel.heartbeat());
   test("kernel_info_reply_valid, _has_language_info, _has_protocol_version", async () => {
     const { reply } = await kernel.request("kernel_info_request");
-    expect(reply).toMatchObject({ status: "ok", protocol_version: expect.stringMatching(/^5\.\d+$/), language_info: { name: "typescript" } });
+    expect(reply).toMatchObject({
+      status: "ok",
+      protocol_version: expect.stringMatching(/^5\.\d+$/),
+      language_info: { name: "typescript" },
+    });
   });
   test("execute_stdout, execute_stderr", async () => {
     expect((await kernel.execute("console.log('hello')")).stdout).toContain("hello");
@@ -72,7 +76,9 @@ describe("rich output", () => {
   test("execute_result, rich_execute_result", async () => {
     expect((await kernel.execute("1 + 1")).text).toBe("2");
     const { published } = await kernel.execute('[{letter: "A", frequency: 0.08167}, {letter: "B", frequency: 0.01492}]');
-    expect(published.find((m) => m.type === "execute_result")!.content.data["text/html"]).toContain("<td style=\"text-align: left\">A</td>");
+    expect(published.find((m) => m.type === "execute_result")!.content.data["text/html"]).toContain(
+      '<td style="text-align: left">A</td>',
+    );
   });
 });
 
@@ -109,8 +115,12 @@ describe("notebooks written for Deno", () => {
     expect(await results("const { svg } = Deno.jupyter; svg`<svg/>`")).toEqual({ "image/svg+xml": "<svg/>" });
     expect(await results("await Deno.jupyter.display({ 'text/plain': 'raw' }, { raw: true })")).toEqual({ "text/plain": "raw" });
     expect(await results("await Deno.jupyter.display(Deno.jupyter.md`x`)")).toEqual({ "text/markdown": "x" });
-    expect(await results("class T { [Deno.jupyter.$display]() { return { 'text/html': '1 C' } } }; new T()")).toEqual({ "text/html": "1 C" });
-    expect(await results("await Deno.jupyter.display(await Deno.jupyter.format(1), { raw: true })")).toEqual({ "text/plain": "1" });
+    expect(await results("class T { [Deno.jupyter.$display]() { return { 'text/html': '1 C' } } }; new T()")).toEqual({
+      "text/html": "1 C",
+    });
+    expect(await results("await Deno.jupyter.display(await Deno.jupyter.format(1), { raw: true })")).toEqual({
+      "text/plain": "1",
+    });
     expect(await results("Deno.jupyter.image(new Uint8Array([0x89, 0x50, 0x4e, 0x47]))")).toEqual({ "image/png": "iVBORw==" });
     expect((await kernel.execute("Deno.jupyter.image('no such file.png')")).reply.ename).toBe("Error");
   });
@@ -182,19 +192,23 @@ describe("standard input, and leaving", () => {
   test.each([
     'import { createInterface } from "node:readline"; createInterface({ input: process.stdin }).question("Name? ", console.log)',
     'import * as readline from "node:readline/promises"; await readline.createInterface({ input: process.stdin, output: process.stdout }).question("Name? ")',
-    'for await (const line of process.stdin) console.log(line)',
+    "for await (const line of process.stdin) console.log(line)",
     'process.stdin.on("data", console.log)',
-    'process.stdin.pipe(process.stdout)',
-    'process.stdin.setRawMode(true)',
+    "process.stdin.pipe(process.stdout)",
+    "process.stdin.setRawMode(true)",
   ])("instead of waiting for ever, says what to do: %s", async (code) => {
     const { reply } = await kernel.execute(code);
     expect(reply).toMatchObject({ status: "error", ename: "InputRefused" });
     expect(reply.evalue).toContain("await input(");
   });
   test("looking at stdin is no reading", async () => {
-    expect((await kernel.execute("process.stdin.on('error', () => {}); process.stdin.unref?.(); [process.stdin.isTTY, process.stdin.fd]")).text).toBe(
-      "[ undefined, 0 ]",
-    );
+    expect(
+      (
+        await kernel.execute(
+          "process.stdin.on('error', () => {}); process.stdin.unref?.(); [process.stdin.isTTY, process.stdin.fd]",
+        )
+      ).text,
+    ).toBe("[ undefined, 0 ]");
   });
   test("exit and quit leave jupyter console; a variable of that name is a variable", async () => {
     for (const code of ["exit", "quit", "exit()", " quit ; "]) {
@@ -209,6 +223,9 @@ describe("standard input, and leaving", () => {
 
 test("shutdown_reply", async () => {
   const other = await Client.start();
-  expect((await other.request("shutdown_request", { restart: false }, "control")).reply).toEqual({ status: "ok", restart: false });
+  expect((await other.request("shutdown_request", { restart: false }, "control")).reply).toEqual({
+    status: "ok",
+    restart: false,
+  });
   await other.close();
 });

@@ -384,7 +384,7 @@ nb.interact(async ({ t }) => {
 
   /** The figures' titles in each state of the area, and whether the last has its picture. */
   const figuresIn = (message: Received): { titles: string[]; pictures: number } => {
-    const items = message.content.data.state.outputs as { data?: Record<string, any> }[];
+    const items = message.content.data.state.outputs as { data?: Record<string, { layout: { title: { text: string } } }> }[];
     const shown = items.filter((item) => item.data?.["application/vnd.plotly.v1+json"]);
     return {
       titles: shown.map((item) => item.data!["application/vnd.plotly.v1+json"].layout.title.text),
@@ -401,7 +401,11 @@ nb.interact(({ t }) => { const f: any = plot.pareto([], "kl"); f.layout.title = 
     const slider = opened(made.published).get("FloatSliderModel")!.content.comm_id as string;
     const from = client.received.length;
     const rested = client.waitFor(
-      (m) => m.type === "comm_msg" && m.content.comm_id === output && figuresIn(m).titles[0] === "t = 30" && figuresIn(m).pictures === 1,
+      (m) =>
+        m.type === "comm_msg" &&
+        m.content.comm_id === output &&
+        figuresIn(m).titles[0] === "t = 30" &&
+        figuresIn(m).pictures === 1,
     );
     for (let t = 1; t <= 30; t++) {
       await update(slider, { value: t });
@@ -430,7 +434,9 @@ nb.interact(({ t }) => ({ async [Symbol.for("Jupyter.display")]() { await new Pr
     }
     await rested;
     await client.execute("await new Promise((r) => setTimeout(r, 400))");
-    const texts = updatesOf(output).map((m) => m.content.data.state.outputs.map((o: any) => o.data["text/plain"]));
+    const texts = updatesOf(output).map((m) =>
+      (m.content.data.state.outputs as { data: Record<string, string> }[]).map((o) => o.data["text/plain"]),
+    );
     for (const shown of texts) expect(shown.length).toBeLessThanOrEqual(1);
     expect(texts.at(-1)).toEqual(["drawn 9"]);
   });
