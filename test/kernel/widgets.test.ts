@@ -387,7 +387,7 @@ nb.interact(async ({ t }) => {
     const items = message.content.data.state.outputs as { data?: Record<string, { layout: { title: { text: string } } }> }[];
     const shown = items.filter((item) => item.data?.["application/vnd.plotly.v1+json"]);
     return {
-      titles: shown.map((item) => item.data!["application/vnd.plotly.v1+json"].layout.title.text),
+      titles: shown.map((item) => item.data!["application/vnd.plotly.v1+json"]!.layout.title.text),
       pictures: shown.filter((item) => item.data!["image/png"]).length,
     };
   };
