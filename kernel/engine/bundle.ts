@@ -68,13 +68,13 @@ function replacer(parents: object[]): (this: unknown, key: string, value: unknow
     if (typeof value === "bigint") return String(value);
     const own = (this as Record<string, unknown>)[key];
     const bytes = bytesOf(own);
-    if (bytes && !types.isTypedArray(own)) return base64(bytes);
-    if (types.isTypedArray(own))
-      return types.isUint8Array(own) ? base64(bytes!) : Array.from(own as unknown as ArrayLike<number>, json);
-    if (value === null || typeof value !== "object") return value;
-    if (parents.includes(value)) return "[Circular]";
-    parents.push(value);
-    return value;
+    const numbers = types.isTypedArray(own) && !types.isUint8Array(own);
+    if (bytes && !numbers) return base64(bytes);
+    const given = numbers ? Array.from(own as unknown as ArrayLike<number>, json) : value;
+    if (given === null || typeof given !== "object") return given;
+    if (parents.includes(given)) return "[Circular]";
+    parents.push(given);
+    return given;
   };
 }
 const json = (value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);

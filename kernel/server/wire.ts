@@ -49,7 +49,7 @@ export function wellFormedJson(value: unknown): string {
   const json = JSON.stringify(value);
   // JSON.stringify escapes a surrogate only where its other half is missing. A backslash before it may be an escaped backslash.
   if (!/\\ud[89a-f]/.test(json)) return json;
-  return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half?: string) => (half === undefined ? escape : "\ufffd"));
+  return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escaped, half?: string) => (half === undefined ? escaped : "\ufffd"));
 }
 
 export class Wire {

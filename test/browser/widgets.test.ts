@@ -208,3 +208,80 @@ test("every control, by mouse and keyboard; a second view of a widget moves with
   expect(opened.complaints).toEqual([]);
   await lab.close(opened);
 });
+
+/** A notebook of these cells, in the folder of the server. */
+function writeCells(name: string, ...sources: string[]): void {
+  const kernelspec = { name: "sparselab", display_name: "sparselab", language: "typescript" };
+  const cells = sources.map((text, i) => ({
+    cell_type: "code",
+    id: `c${i}`,
+    metadata: {},
+    source: text,
+    outputs: [],
+    execution_count: null,
+  }));
+  writeFileSync(join(lab.folder, name), JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells }));
+}
+
+const returned = `import { interact, slider } from "sparselab/notebook"; import { plot } from "sparselab";
+interact(({ t }) => { const f: any = plot.pareto([], "kl"); f.layout.title = { text: "at t = " + t.toFixed(1) }; return f }, { t: slider(0, 10, { step: 0.1 }) })`;
+
+test("a function that returns a figure: one figure, which follows the slider", { timeout: 120_000 }, async () => {
+  writeCells("returned.ipynb", returned, "'end'");
+  const opened = await lab.open("returned.ipynb");
+  await opened.runAll(60_000);
+  const cell = await cellWith(opened, "at t =");
+  const title = (): Promise<string> => cell.locator(".js-plotly-plot .gtitle").first().textContent().then(String);
+  await until(title, (seen) => seen === "at t = 0.0");
+  await drag(opened, cell, 0.5);
+  // The button is still down.
+  await until(title, (seen) => /^at t = (4\.9|5\.0|5\.1)$/.test(seen));
+  expect(await cell.locator(".js-plotly-plot").count()).toBe(1);
+  await drag(opened, cell, 1);
+  await opened.page.mouse.up();
+  await until(title, (seen) => seen === "at t = 10.0");
+  expect(await cell.locator(".widget-output .jp-OutputArea-child").count()).toBe(1);
+  expect(await cell.locator(".js-plotly-plot").count()).toBe(1);
+  await opened.screenshot("widgets-returned-figure");
+  expect(opened.complaints).toEqual([]);
+  await lab.close(opened);
+});
+
+test("opened again after a shutdown, every saved widget shows its value", { timeout: 120_000 }, async () => {
+  writeCells("saved-widgets.ipynb", source, "new HBox([n])", returned);
+  const opened = await lab.open("saved-widgets.ipynb");
+  await opened.runAll(60_000);
+  const cell = await cellWith(opened, "const say");
+  await cell.locator("select").selectOption("high t");
+  await cell.locator("input[type=checkbox]").check();
+  await cell.locator("input[type=text]").fill("kept");
+  await drag(opened, cell, 0.5);
+  await opened.page.mouse.up();
+  await cell.getByRole("button", { name: "go" }).click();
+  await cell.locator(".widget-output", { hasText: "in the area 4" }).waitFor();
+  await opened.save();
+  await lab.close(opened);
+
+  const again = await lab.open("saved-widgets.ipynb");
+  const first = await cellWith(again, "const say");
+  await until(
+    () => readoutOf(first),
+    (seen) => seen === "4",
+  );
+  expect(await first.locator("select").inputValue()).toBe("high t");
+  expect(await first.locator("input[type=checkbox]").isChecked()).toBe(true);
+  expect(await first.locator("input[type=text]").inputValue()).toBe("kept");
+  await first.locator(".widget-html i", { hasText: "clicked" }).waitFor();
+  await first.locator(".widget-output", { hasText: "in the area 4" }).waitFor();
+  const second = again.page.locator(".jp-Notebook .jp-CodeCell").nth(1);
+  await until(
+    () => readoutOf(second),
+    (seen) => seen === "4",
+  );
+  const third = await cellWith(again, "at t =");
+  await third.locator(".noUi-handle").first().waitFor();
+  await third.locator(".widget-output").getByText("at t = 0.0").first().waitFor();
+  await again.screenshot("widgets-opened-again");
+  expect(await again.page.getByText(/model not found/i).count()).toBe(0);
+  await lab.close(again);
+});

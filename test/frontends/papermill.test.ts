@@ -51,7 +51,7 @@ test("parameters arrive in a cell behind the one that is tagged, whatever they h
     t: 0.25,
     count: 9_007_199_254_740_991,
     small: 1e-7,
-    label: 'quotes " and \\ and ${t} and `ticks` and\u2028 and 😀\nand a second line',
+    label: 'quotes " and \\ and $' + "{t} and `ticks` and\u2028 and 😀\nand a second line",
     names: ["sparsity", "kl"],
     policy: { kind: "fatrelu", t: 1, "a key": [1, { b: null }], __proto__x: true },
     nothing: null,

@@ -162,7 +162,7 @@ test("a value that would be megabytes of text is cut, and says so; a text is not
   for (const [code, said] of [
     ["wide", "… 299,900 more keys"],
     ["new Map([[1, wide]])", "[Object]"],
-    ["deep(4)", "[Array]"],
+    ["deep(3)", "[Array]"],
     ["({ wide })", "[Object]"],
   ] as const) {
     const { text, ms } = await kernel.execute(code);

@@ -46,9 +46,10 @@ const cases: Record<string, string> = {
 
 for (const [name, code] of Object.entries(cases)) {
   test(`stops ${name}, state kept`, async () => {
-    const cell = kernel.execute(`state = ${JSON.stringify(name)};\n${code}`);
-    await kernel.waitFor((m) => m.type === "execute_input");
-    await pause(300);
+    const begun = kernel.waitFor((m) => m.type === "stream" && m.content.text.startsWith("begun"));
+    const cell = kernel.execute(`state = ${JSON.stringify(name)}; console.log("begun");\n${code}`);
+    await begun;
+    await pause(100);
     await kernel.heartbeat();
     expect((await kernel.request("interrupt_request", {}, "control")).reply.status).toBe("ok");
     const { reply, stdout } = await cell;

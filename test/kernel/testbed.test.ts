@@ -110,8 +110,10 @@ describe("notebooks written for Deno", () => {
       expect(reply.evalue, code).toBeUndefined();
       return published.find((m) => /display_data|execute_result/.test(m.type))?.content.data;
     };
-    expect(await results("const name = 'Deno'; Deno.jupyter.md`# ${name} ${1 + 1}`")).toEqual({ "text/markdown": "# Deno 2" });
-    expect(await results("Deno.jupyter.html`<b>${undefined}x</b>`")).toEqual({ "text/html": "<b>x</b>" });
+    expect(await results("const name = 'Deno'; const { md } = Deno.jupyter; " + "md`# $" + "{name} $" + "{1 + 1}`")).toEqual({
+      "text/markdown": "# Deno 2",
+    });
+    expect(await results("Deno.jupyter.html`<b>$" + "{undefined}x</b>`")).toEqual({ "text/html": "<b>x</b>" });
     expect(await results("const { svg } = Deno.jupyter; svg`<svg/>`")).toEqual({ "image/svg+xml": "<svg/>" });
     expect(await results("await Deno.jupyter.display({ 'text/plain': 'raw' }, { raw: true })")).toEqual({ "text/plain": "raw" });
     expect(await results("await Deno.jupyter.display(Deno.jupyter.md`x`)")).toEqual({ "text/markdown": "x" });

@@ -384,10 +384,10 @@ nb.interact(async ({ t }) => {
 
   /** The figures' titles in each state of the area, and whether the last has its picture. */
   const figuresIn = (message: Received): { titles: string[]; pictures: number } => {
-    const items = message.content.data.state.outputs as { data?: Record<string, any> }[];
+    const items = message.content.data.state.outputs as { data?: Record<string, { layout: { title: { text: string } } }> }[];
     const shown = items.filter((item) => item.data?.["application/vnd.plotly.v1+json"]);
     return {
-      titles: shown.map((item) => item.data!["application/vnd.plotly.v1+json"].layout.title.text),
+      titles: shown.map((item) => item.data!["application/vnd.plotly.v1+json"]!.layout.title.text),
       pictures: shown.filter((item) => item.data!["image/png"]).length,
     };
   };
@@ -434,7 +434,9 @@ nb.interact(({ t }) => ({ async [Symbol.for("Jupyter.display")]() { await new Pr
     }
     await rested;
     await client.execute("await new Promise((r) => setTimeout(r, 400))");
-    const texts = updatesOf(output).map((m) => m.content.data.state.outputs.map((o: any) => o.data["text/plain"]));
+    const texts = updatesOf(output).map((m) =>
+      (m.content.data.state.outputs as { data: Record<string, string> }[]).map((o) => o.data["text/plain"]),
+    );
     for (const shown of texts) expect(shown.length).toBeLessThanOrEqual(1);
     expect(texts.at(-1)).toEqual(["drawn 9"]);
   });
