@@ -49,6 +49,23 @@ describe("sums and what is made of them", () => {
     expect(rowsSkipped).toBe(0.5);
   });
 
+  it("have the same quantiles whenever they are asked for", () => {
+    const [often, once] = [new Scores(1, 10), new Scores(1, 10)];
+    const values: number[] = [];
+    for (let chunk = 0; chunk < 30; chunk++) {
+      for (let i = 0; i < (chunk * 7) % 13; i++) {
+        const value = Math.random() < 0.2 ? 0.5 : Math.random();
+        values.push(value);
+        often.addKl(value);
+        once.addKl(value);
+      }
+      const { median, max } = often.kl();
+      const sorted = Float64Array.from(values).sort();
+      expect([median, max]).toEqual([quantile(sorted, 0.5), sorted.at(-1) ?? Number.NaN]);
+    }
+    expect(often.kl()).toEqual(once.kl());
+  });
+
   it("have quantiles between the nearest values", () => {
     expect(quantile(Float64Array.of(1, 2, 3, 4), 0.5)).toBe(2.5);
     expect(quantile(Float64Array.of(1, 2, 3, 4), 0.99)).toBeCloseTo(3.97, 12);

@@ -92,20 +92,22 @@ export class Scores {
 class Spread {
   count = 0;
   sum = 0;
-  readonly #values: number[] | undefined;
+  /** Every value in order, and those that came since: a sweep asks for quantiles after each chunk, and sorts only the new ones. */
+  #sorted = new Float64Array(0);
+  #fresh: number[] | undefined;
   readonly #means: number[] = [];
   #windowCount = 0;
   #windowSum = 0;
 
   constructor(keepsValues = false) {
-    this.#values = keepsValues ? [] : undefined;
+    this.#fresh = keepsValues ? [] : undefined;
   }
   add(value: number): void {
     this.count++;
     this.sum += value;
     this.#windowCount++;
     this.#windowSum += value;
-    this.#values?.push(value);
+    this.#fresh?.push(value);
   }
   endWindow(): void {
     if (this.#windowCount > 0) this.#means.push(this.#windowSum / this.#windowCount);
@@ -120,7 +122,15 @@ class Spread {
     return n < 2 ? Number.NaN : Math.sqrt(this.#means.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1) / n);
   }
   sorted(): Float64Array {
-    return Float64Array.from(this.#values ?? []).sort();
+    if (!this.#fresh?.length) return this.#sorted;
+    const [old, fresh] = [this.#sorted, Float64Array.from(this.#fresh).sort()];
+    const all = new Float64Array(old.length + fresh.length);
+    for (let i = 0, j = 0, at = 0; at < all.length; at++) {
+      all[at] = j >= fresh.length || (i < old.length && old[i]! <= fresh[j]!) ? old[i++]! : fresh[j++]!;
+    }
+    this.#sorted = all;
+    this.#fresh = [];
+    return all;
   }
 }
 

@@ -106,6 +106,20 @@ describe("windows of a corpus", () => {
     await expect(windowsOf(corpus.text(text), tokenizer, 64, AbortSignal.abort())).rejects.toMatchObject({ code: "aborted" });
   });
 
+  it("hear a stop between the steps of one run that nothing parts", async () => {
+    // Short enough to be one slice: all its steps are those of the run.
+    const on = corpus.text("a".repeat(30_000));
+    const stop = new AbortController();
+    let turns = 0;
+    const count = () => {
+      if (++turns === 20) stop.abort();
+      else if (turns < 20) setImmediate(count);
+    };
+    setImmediate(count);
+    await expect(windowsOf(on, tokenizer, 64, stop.signal, 0)).rejects.toMatchObject({ code: "aborted" });
+    expect(turns).toBe(20);
+  });
+
   it("hear a stop while the rest of the file is hashed", async () => {
     const path = file("rest.txt", text + "a".repeat(40_000_000));
     const stop = new AbortController();

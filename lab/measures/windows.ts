@@ -48,14 +48,16 @@ export function windowSize(option: number | undefined, context: number): number 
  * Reads and tokenises a corpus.
  * @throws LabError bad-file (no such file, no plain file, not UTF-8, changed while it was read), invalid-option where the text is shorter
  * than a window, out-of-memory, aborted
+ * @param turn milliseconds of work between two turns of others
  */
 export async function windowsOf(
   on: Corpus,
   tokenizer: Tokenizer,
   size: number,
   signal: AbortSignal | undefined,
+  turn = TURN,
 ): Promise<Windows> {
-  const cutter = new Cutter(on, tokenizer, size, signal);
+  const cutter = new Cutter(on, tokenizer, size, signal, turn);
   const sha256 = on.text === undefined ? await fromFile(on, cutter, signal) : await fromText(on.text, cutter, signal);
   const list = cutter.windows();
   const bos = tokenizer.addsBos && tokenizer.bos !== null;
@@ -82,6 +84,7 @@ class Cutter {
   readonly #on: Corpus;
   readonly #size: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #turn: number;
   readonly #bos: Token | undefined;
   readonly #slices: Slices;
   readonly #list: Int32Array[] = [];
@@ -90,7 +93,8 @@ class Cutter {
   /** When the JavaScript thread was last given to others. */
   #since = performance.now();
 
-  constructor(on: Corpus, tokenizer: Tokenizer, size: number, signal: AbortSignal | undefined) {
+  constructor(on: Corpus, tokenizer: Tokenizer, size: number, signal: AbortSignal | undefined, turn: number) {
+    this.#turn = turn;
     this.#on = on;
     this.#size = size;
     this.#signal = signal;
@@ -119,7 +123,7 @@ class Cutter {
 
   async turn(): Promise<void> {
     throwIfAborted(this.#signal);
-    if (performance.now() - this.#since < TURN) return;
+    if (performance.now() - this.#since < this.#turn) return;
     await breathe();
     this.#since = performance.now();
     throwIfAborted(this.#signal);

@@ -92,6 +92,9 @@ describe("run", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     await model.run([5, 6]);
     expect(warn.mock.calls.flat().join()).toMatch(/does not begin with BOS \(token 1\)/);
+    // Once: a loop does not repeat it.
+    await model.run([5, 6]);
+    expect(warn.mock.calls).toHaveLength(1);
     warn.mockClear();
     await model.run([1, 5]);
     expect(warn).not.toHaveBeenCalled();

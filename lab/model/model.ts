@@ -138,6 +138,18 @@ export function view(weights: Weights, setting: Setting, options: ViewOptions): 
   return made;
 }
 
+/** What was said of which weights: in a loop a warning is said once, in a notebook once in each cell. */
+const said = new WeakMap<Weights, { readonly cell: string; readonly messages: Set<string> }>();
+function warnOnce(weights: Weights, message: string): void {
+  const cell = notebook()?.cell() ?? "";
+  const before = said.get(weights);
+  const known = before?.cell === cell ? before : { cell, messages: new Set<string>() };
+  if (known.messages.has(message)) return;
+  known.messages.add(message);
+  said.set(weights, known);
+  console.warn(`sparselab: ${message}`);
+}
+
 class View implements Model {
   readonly #weights: Weights;
   readonly #setting: Setting;
@@ -309,7 +321,7 @@ class View implements Model {
       tokenizer: () => (table.metadata.has("tokenizer.ggml.model") ? this.tokenizer : undefined),
       // Token ids go into a model of any vocabulary; only of the kind that is known its BOS is.
       expectedBos: () => (text(table, "tokenizer.ggml.model") === "llama" && this.tokenizer.addsBos ? this.tokenizer.bos : null),
-      warn: (message: string) => console.warn(`sparselab: ${message}`),
+      warn: (message: string) => warnOnce(this.#weights, message),
     };
   }
 }

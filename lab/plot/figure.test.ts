@@ -23,6 +23,7 @@ describe("a figure saves itself", () => {
 
   it("as data, picture and page", async () => {
     expect(JSON.parse((await saved("a.json")).toString())).toEqual({ data: figure.data, layout: figure.layout });
+    expect((await saved("missing/folder/a.svg")).toString()).toMatch(/^<svg /);
     expect((await saved("a.svg")).toString()).toMatch(/^<svg /);
     expect([...(await saved("a.png")).subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
   });

@@ -2,8 +2,8 @@
  * A figure: plotly's data and layout, as plain values. It draws itself where a notebook shows a value, and saves itself as a page, a
  * picture or data.
  */
-import { writeFile } from "node:fs/promises";
-import { extname } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, extname } from "node:path";
 import {
   type Displayable,
   type Draft,
@@ -24,7 +24,7 @@ export interface Figure extends Displayable {
   /**
    * Writes the figure; the name's ending says how: .html (a page that needs nothing else), .svg, .png (two device pixels for one CSS
    * pixel), .json (plotly's data and layout). A relative path is relative to the working directory: in a notebook, the notebook's folder.
-   * An existing file is replaced.
+   * An existing file is replaced, a missing folder is made.
    */
   save(path: string): Promise<void>;
 }
@@ -40,7 +40,9 @@ class PlotlyFigure implements Figure, Draftable {
   ) {}
 
   async save(path: string): Promise<void> {
-    await writeFile(path, await this.#content(extname(path)));
+    const content = await this.#content(extname(path));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
   }
 
   async #content(ending: string): Promise<string | Uint8Array> {

@@ -27,8 +27,8 @@ export function unitCode(text: string, from: number, to: number): number {
 }
 
 const PAIR = 2 ** 21; // more characters than Unicode has
-/** Characters, merges or tokens between two yields: about a millisecond. */
-const STEP = 2048;
+/** Characters, merges or tokens between two yields: less than a millisecond or two, also where memory is slow. */
+const STEP = 1024;
 
 export class Merger {
   private readonly longest: number;
@@ -116,7 +116,7 @@ export class Merger {
     const run = new MergeRun(this.vocabulary, this.longest);
     run.begin(text, from, end, count);
     while (!run.setUp(STEP)) yield;
-    while (!run.merge(STEP)) yield;
+    while (!run.merge(STEP / 2)) yield;
     while (!run.emit(STEP, (symbol) => this.emit(symbol, out))) yield;
   }
 

@@ -97,6 +97,16 @@ describe("slices", () => {
       expect(sliced(doubling, text, [length])).toEqual([...doubling.encode(text, { special: false })]);
   });
 
+  it("do not take the end of a special text that is overlapped, and so not matched, for a cut", () => {
+    const pieces = ["x", "y", "b", "xb", "bx"].map((piece, i) => [piece, -9 + i, 1] as const);
+    const tokenizer = createTokenizer(
+      smallVocabulary([...pieces, ["xyx", 0, 4]], { meta: { "tokenizer.ggml.add_space_prefix": false } }),
+    );
+    const text = "xyxyxb".repeat(200);
+    for (const length of [1, 5, 37])
+      expect(sliced(tokenizer, text, [length])).toEqual([...tokenizer.encode(text, { special: false })]);
+  });
+
   it("cut where they can: tokens come before the text ends, and no more is kept than a slice", () => {
     for (const text of ["aaa b", "<pad>"]) {
       const slices = encodeSlices(doubling, { special: false });
