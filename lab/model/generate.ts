@@ -3,7 +3,7 @@
  * Nothing is computed ahead of the reader: leaving the loop ends the work.
  */
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { checkOptions, LabError } from "../errors.js";
+import { checkOptions, countText, LabError } from "../errors.js";
 import type { HookPoint, ParsedHook } from "../hooks.js";
 import { largest } from "../tensor.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
@@ -60,11 +60,19 @@ export function generation<S extends HookPoint>(
   checkCount("maxTokens", maxTokens, 1);
   if (!Array.isArray(stop)) throw new LabError("invalid-option", `stop must be an array of texts, received ${typeof stop}`);
   const room = inside.context - prompt.length;
-  if (room < 1 || (maxTokens ?? 1) > room) {
+  const wanted = maxTokens ?? 1;
+  if (wanted > room) {
+    const shorter = wanted < inside.context ? `Shorten the prompt by ${countText(wanted - room, "token")}` : "";
+    const fewer = room > 0 ? `${shorter ? ", or set" : "Set"} maxTokens to at most ${room}` : "";
     throw new LabError(
       "context-full",
-      `the prompt has ${prompt.length} tokens and ${maxTokens ?? 1} are to follow; the context holds ${inside.context}. Shorten the prompt, or set maxTokens to at most ${Math.max(0, room)}`,
+      `the prompt has ${prompt.length} tokens and ${wanted} ${wanted === 1 ? "is" : "are"} to follow; the context holds ${inside.context}. ${shorter}${fewer}`,
     );
+  }
+  // What is generated is told as text: a vocabulary that cannot do it is an error now, not after the prompt's pass.
+  const fault = inside.weights.vocabularyFault;
+  if (fault) {
+    throw new LabError(fault.code, `generate writes text, and the file's vocabulary serves for none (run takes token ids): ${fault.message}`);
   }
   return new Writer<S>(inside, prompt, {
     captures: parseCaptures(capture, inside.weights.info.layers),

@@ -1,13 +1,13 @@
 /** `load`: from a file to a model, with the summary that says what is in force and why. */
-import { resolve } from "node:path";
 import { notebook } from "../display.js";
-import { bytesText, LabError } from "../errors.js";
+import { bytesText } from "../errors.js";
 import { calling, callingSync, type FileTable } from "../native.js";
 import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
 import { type ResolvedActivation, resolveActivation } from "./activation.js";
 import { modelName } from "./metadata.js";
 import { type Model, view } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, strategyOf, threadsOf } from "./options.js";
+import { missingFile, modelPath } from "./path.js";
 import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
 import { Weights } from "./weights.js";
@@ -28,8 +28,7 @@ export async function loadQuietly(
   path: string,
   options: LoadOptions = {},
 ): Promise<{ readonly model: Model; readonly summary: string }> {
-  if (typeof path !== "string" || path === "")
-    throw new LabError("invalid-option", `load needs the path of a model file, received ${JSON.stringify(path)}`);
+  const file = modelPath(path);
   checkLoadOptions(options);
   const threads = threadsOf(options.threads);
   const policy: Policy = options.policy === undefined ? { kind: "as-trained" } : checkPolicy(options.policy);
@@ -37,7 +36,7 @@ export async function loadQuietly(
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const table = await calling((addon) => addon.readHeader(resolve(path)));
+  const table = await readHeader(file);
   throwIfAborted(signal);
   const weights = await opened(table, signal);
   try {
@@ -49,6 +48,15 @@ export async function loadQuietly(
     return { model, summary: summaryOf(model, weights, setting) };
   } finally {
     weights.release();
+  }
+}
+
+/** A file's header; a file that is not there is told with the nearest that is. */
+export async function readHeader(path: string): Promise<FileTable> {
+  try {
+    return await calling((addon) => addon.readHeader(path));
+  } catch (error) {
+    throw (await missingFile(path)) ?? error;
   }
 }
 

@@ -14,7 +14,7 @@ import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
 import { type GenerateOptions, type Generation, generation } from "./generate.js";
 import type { Intervention } from "./interventions.js";
-import { modelName, text } from "./metadata.js";
+import { modelName } from "./metadata.js";
 import { modelHtml, modelText } from "./model-display.js";
 import { checkChoice, refuseLater, type Strategy, strategyOf } from "./options.js";
 import { checkPass, type LogitRows, pass, planOf } from "./pass.js";
@@ -209,7 +209,7 @@ class View implements Model {
 
   generate<const S extends HookPoint = never>(prompt: Prompt, options: GenerateOptions<S> = {}): Generation<S> {
     const inside = insideOf(this);
-    return generation(inside, promptTokens(prompt, this.#told()), options);
+    return generation(inside, promptTokens(prompt, this.#told(), 1), options);
   }
 
   async weight(name: string): Promise<Tensor<["row", "column"]>> {
@@ -242,8 +242,8 @@ class View implements Model {
       vocab: this.vocab,
       context: this.context,
       tokenizer: () => (table.metadata.has("tokenizer.ggml.model") ? this.tokenizer : undefined),
-      // Token ids go into a model of any vocabulary; only of the kind that is known its BOS is.
-      expectedBos: () => (text(table, "tokenizer.ggml.model") === "llama" && this.tokenizer.addsBos ? this.tokenizer.bos : null),
+      // Token ids go into a model of any vocabulary, also a broken one; only of one that can be read is its BOS known.
+      expectedBos: () => (this.#weights.vocabularyFault ? null : this.tokenizer.addsBos ? this.tokenizer.bos : null),
       warn: (message: string) => console.warn(`sparselab: ${message}`),
     };
   }

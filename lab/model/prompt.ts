@@ -2,7 +2,7 @@
  * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { LabError } from "../errors.js";
+import { countText, LabError } from "../errors.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
 export interface Message {
@@ -22,7 +22,12 @@ interface Told {
   readonly warn: (text: string) => void;
 }
 
-export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
+/** @param more tokens that are to follow the prompt, at least: the way out of a full context counts them, too */
+export function promptTokens(
+  prompt: Prompt,
+  { vocab, context, tokenizer, expectedBos, warn }: Told,
+  more = 0,
+): readonly Token[] {
   const tokens = toTokens(prompt, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
   tokens.forEach((token, i) => {
@@ -33,7 +38,7 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
   if (tokens.length > context) {
     throw new LabError(
       "context-full",
-      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${tokens.length - context} tokens`,
+      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${countText(tokens.length + more - context, "token")}`,
     );
   }
   if (typeof prompt !== "string" && typeof prompt[0] === "number") {
@@ -69,11 +74,13 @@ function toTokens(prompt: Prompt, tokenizer: () => Tokenizer | undefined): reado
       throw new LabError("invalid-option", `role of message ${i} must be system, user or assistant, received "${role}"`);
     }
   });
-  return encodeWhole(vocabulary, vocabulary.template(prompt as readonly Message[]));
+  // A template writes the ends of its turns, and an answer is to follow.
+  return encodeWhole(vocabulary, vocabulary.template(prompt as readonly Message[]), { eos: false });
 }
 
-/** BOS as the vocabulary asks, but not a second one where the text (a chat template, say) already begins with it. */
-function encodeWhole(tokenizer: Tokenizer, text: string): readonly Token[] {
-  const bos = tokenizer.bos === null ? undefined : tokenizer.pieces([tokenizer.bos])[0];
-  return tokenizer.encode(text, bos && text.startsWith(bos) ? { bos: false } : {});
+/** BOS and EOS as the vocabulary asks, but not a second BOS where the text (a chat template, say) already begins with it. */
+function encodeWhole(tokenizer: Tokenizer, text: string, options: { eos?: boolean } = {}): readonly Token[] {
+  const tokens = tokenizer.encode(text, options);
+  const twice = tokenizer.addsBos && tokens[0] === tokenizer.bos && tokens[1] === tokenizer.bos;
+  return twice ? tokens.slice(1) : tokens;
 }

@@ -15,6 +15,7 @@ export class Weights {
   #references = 0;
   #closed = false;
   #tokenizer: Tokenizer | undefined;
+  #vocabularyFault: LabError | undefined;
 
   private constructor(native: NativeModel, table: FileTable) {
     this.#native = native;
@@ -32,10 +33,23 @@ export class Weights {
     return this.#native;
   }
 
-  /** Made when it is first needed: a model without a vocabulary still runs on token ids. */
+  /** Made when it is first needed: a model without a vocabulary, or with a broken one, still runs on token ids. */
   get tokenizer(): Tokenizer {
-    this.#tokenizer ??= createTokenizer(this.table);
-    return this.#tokenizer;
+    const fault = this.vocabularyFault;
+    if (fault) throw new LabError(fault.code, fault.message);
+    return this.#tokenizer!;
+  }
+
+  /** Why the file's vocabulary serves for no text; undefined where it does. */
+  get vocabularyFault(): LabError | undefined {
+    if (this.#tokenizer || this.#vocabularyFault) return this.#vocabularyFault;
+    try {
+      this.#tokenizer = createTokenizer(this.table);
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      this.#vocabularyFault = error;
+    }
+    return this.#vocabularyFault;
   }
 
   retain(): void {

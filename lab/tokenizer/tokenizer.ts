@@ -18,14 +18,16 @@ export interface Tokenizer {
   readonly ends: ReadonlySet<Token>;
   /** Whether the vocabulary wants BOS in front of a text: SentencePiece does unless the file says no. */
   readonly addsBos: boolean;
+  /** Whether the vocabulary wants EOS behind a text: only where the file says so. */
+  readonly addsEos: boolean;
   /** Pieces in the vocabulary. */
   readonly size: number;
   /**
-   * bos: as the vocabulary asks. special (default true): texts of special tokens become those tokens.
+   * bos, eos: as the vocabulary asks; `bos: false` alone leaves out both. special (default true): texts of special tokens become those tokens.
    * Half a surrogate pair is no text and is read as U+FFFD. U+2581 is SentencePiece's own sign for a space and comes back as one.
    */
-  encode(text: string, options?: { bos?: boolean; special?: boolean }): readonly Token[];
-  /** `decode(encode(x))` is x. Special tokens are written out, but for the BOS that encode adds. Broken characters are U+FFFD. */
+  encode(text: string, options?: { bos?: boolean; eos?: boolean; special?: boolean }): readonly Token[];
+  /** `decode(encode(x))` is x. Special tokens are written out, but for the BOS and EOS that encode adds. Broken characters are U+FFFD. */
   decode(tokens: readonly Token[]): string;
   /** Each token to look at: its text with its spaces; bytes that are no text by themselves as `<0xE4>`. */
   pieces(text: string | readonly Token[]): readonly string[];
@@ -52,15 +54,18 @@ class SpmTokenizer implements Tokenizer {
   get addsBos(): boolean {
     return this.vocabulary.addBos;
   }
+  get addsEos(): boolean {
+    return this.vocabulary.addEos;
+  }
   get size(): number {
     return this.vocabulary.size;
   }
 
-  encode(text: string, options: { bos?: boolean; special?: boolean } = {}): readonly Token[] {
-    checkOptions("encode", options, ["bos", "special"]);
+  encode(text: string, options: { bos?: boolean; eos?: boolean; special?: boolean } = {}): readonly Token[] {
+    checkOptions("encode", options, ["bos", "eos", "special"]);
     if (typeof text !== "string") throw new LabError("invalid-option", `encode: expected a string, received ${typeof text}`);
     const { vocabulary } = this;
-    const { bos = vocabulary.addBos, special = true } = options;
+    const { bos = vocabulary.addBos, eos = vocabulary.addEos && options.bos !== false, special = true } = options;
     const out: Token[] = [];
     if (bos) {
       if (vocabulary.bos === null)
@@ -73,14 +78,21 @@ class SpmTokenizer implements Tokenizer {
       else this.merger.append(escapeSpaces(afterSpecial && vocabulary.addSpacePrefix ? ` ${part}` : part), out);
       afterSpecial = typeof part === "number";
     }
+    if (eos) {
+      if (vocabulary.eos === null)
+        throw new LabError("invalid-option", "encode: eos was asked for, and the vocabulary has no such token");
+      out.push(vocabulary.eos);
+    }
     return out;
   }
 
   decode(tokens: readonly Token[]): string {
     this.check("decode", tokens);
+    const { addEos, eos } = this.vocabulary;
     const stream = new VocabularyTextStream(this.vocabulary);
+    const shown = addEos && tokens.length > 0 && tokens.at(-1) === eos ? tokens.slice(0, -1) : tokens;
     let text = "";
-    for (const token of tokens) text += stream.push(token);
+    for (const token of shown) text += stream.push(token);
     return text + stream.flush();
   }
 

@@ -4,6 +4,7 @@
 //
 //   magic[4] "GGUF" | "PWRI", u32 version, u64 tensors, u64 keys                        (little endian)
 //   each key: string name, u32 type, value         string = u64 length + bytes; array = u32 element type, u64 count, elements
+//                                                  (elements that are arrays are stepped over: no key that is used holds any)
 //   each tensor: string name, u32 dims, u64 shape[dims] (shape[0] is the row length), u32 type, u64 offset from the data's start
 //   data, from the next multiple of general.alignment (32)
 #pragma once
@@ -28,6 +29,8 @@ struct Meta {
 
   // The number of a scalar or of element i of a numeric array, as float64.
   double number(uint64_t i = 0) const;
+  // The integer of a scalar or of element i, whatever its width; false where it is none (a float, a string, beyond 2^63 - 1).
+  bool integer(int64_t& value, uint64_t i = 0) const;
   // The bytes of a scalar string.
   std::string string() const;
 };
@@ -42,7 +45,8 @@ struct TensorInfo {
 };
 
 struct Table {
-  bool powerinfer;  // magic PWRI
+  const uint8_t* file;  // the file's bytes
+  bool powerinfer;      // magic PWRI
   uint32_t version;
   uint64_t alignment;
   uint64_t data_start;

@@ -34,8 +34,8 @@ Mapping::Mapping(const std::string& path) : path_(path) {
     why = std::strerror(errno);
   else if (!S_ISREG(s.st_mode))
     why = "it is not a regular file";
-  else if (s.st_size < 24)
-    why = text("it has %lld bytes; the shortest GGUF header has 24", static_cast<long long>(s.st_size));
+  else if (s.st_size < 1)
+    why = "it is empty; download it again";
   if (why.empty()) {
     identity_ = identify(s);
     void* p = mmap(nullptr, identity_.size, PROT_READ, MAP_SHARED, fd_, 0);
