@@ -24,7 +24,7 @@ export type MetaValue =
   /** Arrays of numbers in an array of their own element type; booleans as bytes 0 and 1. */
   | { readonly type: "numbers"; readonly element: string; readonly value: NumberArray }
   /** Arrays of arrays, and what is too large to be made into JavaScript values: what it is, its elements and bytes, nothing of it read. */
-  | { readonly type: "unread"; readonly element: string; readonly count: number; readonly bytes: number };
+  | { readonly type: "unread"; readonly what: string; readonly count: number; readonly bytes: number };
 export type NumberArray =
   | Uint8Array
   | Int8Array

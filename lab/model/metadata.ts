@@ -15,8 +15,8 @@ export function describeValue(value: MetaValue | undefined): string {
   if (value.type === "strings") return "an array of strings";
   if (value.type === "numbers") return `an array of ${value.element}`;
   if (value.type !== "unread") return `a value of type ${value.type}`;
-  if (value.element === "an array of arrays") return value.element;
-  return `${value.element.startsWith("an") ? value.element : `a ${value.element}`} of ${bytesText(value.bytes)}, more than is read`;
+  if (value.what === "an array of arrays") return value.what;
+  return `${value.what} of ${bytesText(value.bytes)}, more than is read`;
 }
 
 export function text(table: FileTable, key: string): string | undefined {

@@ -68,7 +68,7 @@ describe("readVocabulary", () => {
     [
       "more than is read",
       k("tokens"),
-      { type: "unread", element: "an array of strings", count: 7e7, bytes: 6e8 },
+      { type: "unread", what: "an array of strings", count: 7e7, bytes: 6e8 },
       "bad-file",
       /expected an array of strings, found an array of strings of 572 MiB, more than is read/,
     ],

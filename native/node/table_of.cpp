@@ -69,7 +69,7 @@ Napi::Value value_of(Napi::Env env, const Meta& m, uint64_t& all) {
   Napi::Object out = Napi::Object::New(env);
   if (m.bytes > kMostOfOne || m.bytes > kMostOfAll - all || (m.is_array && m.type == MetaType::array)) {
     out.Set("type", "unread");
-    out.Set("element", std::string(m.is_array ? "an array of " : "") + meta_type_name(m.type) + (m.is_array ? "s" : ""));
+    out.Set("what", std::string(m.is_array ? "an array of " : "a ") + meta_type_name(m.type) + (m.is_array ? "s" : ""));
     out.Set("count", static_cast<double>(m.count));
     out.Set("bytes", static_cast<double>(m.bytes));
     return out;
