@@ -66,9 +66,11 @@ export function cut(text: string, on: Corpus, tokenizer: Tokenizer, size: number
   const count = Math.floor(tokens.length / size);
   if (count === 0) {
     const limit = on.maxTokens !== undefined && all.length > on.maxTokens ? ` (maxTokens of ${all.length})` : "";
+    const longer = all.length >= size ? `{ maxTokens: ${size} } or more` : "a longer text";
+    const shorter = tokens.length >= 4 ? `, or { window: ${tokens.length} }` : "";
     throw new LabError(
       "invalid-option",
-      `corpus ${on.name} has ${tokens.length} tokens${limit}, a window needs ${size}; use a longer text, or { window: ${tokens.length} } or less`,
+      `corpus ${on.name} has ${tokens.length} tokens${limit}, a window needs ${size}; use ${longer}${shorter}`,
     );
   }
   const bos = tokenizer.addsBos && tokenizer.bos !== null;

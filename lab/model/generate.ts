@@ -50,6 +50,16 @@ export interface Generation<S extends HookPoint = never> extends AsyncIterable<S
 
 const known = ["capture", "maxTokens", "temperature", "topK", "topP", "minP", "repeatPenalty", "seed", "stop", "signal"];
 
+/** What is generated is told as text: a vocabulary that cannot do it is an error at once, not after the prompt's pass. */
+export function checkWrites({ weights }: Inside): void {
+  const fault = weights.vocabularyFault;
+  if (!fault) return;
+  throw new LabError(
+    fault.code,
+    `generate writes text, and the file's vocabulary serves for none (run takes token ids): ${fault.message}`,
+  );
+}
+
 export function generation<S extends HookPoint>(
   inside: Inside,
   prompt: readonly Token[],
@@ -68,11 +78,6 @@ export function generation<S extends HookPoint>(
       "context-full",
       `the prompt has ${prompt.length} tokens and ${wanted} ${wanted === 1 ? "is" : "are"} to follow; the context holds ${inside.context}. ${shorter}${fewer}`,
     );
-  }
-  // What is generated is told as text: a vocabulary that cannot do it is an error now, not after the prompt's pass.
-  const fault = inside.weights.vocabularyFault;
-  if (fault) {
-    throw new LabError(fault.code, `generate writes text, and the file's vocabulary serves for none (run takes token ids): ${fault.message}`);
   }
   return new Writer<S>(inside, prompt, {
     captures: parseCaptures(capture, inside.weights.info.layers),

@@ -12,7 +12,7 @@ import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
-import { type GenerateOptions, type Generation, generation } from "./generate.js";
+import { checkWrites, type GenerateOptions, type Generation, generation } from "./generate.js";
 import type { Intervention } from "./interventions.js";
 import { modelName } from "./metadata.js";
 import { modelHtml, modelText } from "./model-display.js";
@@ -209,6 +209,7 @@ class View implements Model {
 
   generate<const S extends HookPoint = never>(prompt: Prompt, options: GenerateOptions<S> = {}): Generation<S> {
     const inside = insideOf(this);
+    checkWrites(inside);
     return generation(inside, promptTokens(prompt, this.#told(), 1), options);
   }
 

@@ -102,12 +102,18 @@ class SpmTokenizer implements Tokenizer {
     return tokens.map((token) => showPiece(this.vocabulary, token));
   }
 
-  single(text: string): Token {
+  /** The tokens of a text alone: nothing in front, nothing behind. */
+  private bare(text: string): Token[] {
     const out: Token[] = [];
     for (const part of partition(byteString(text), this.vocabulary.specials)) {
       if (typeof part === "number") out.push(part);
       else this.merger.append(escapeSpaces(part), out);
     }
+    return out;
+  }
+
+  single(text: string): Token {
+    const out = this.bare(text);
     if (out.length === 1) return out[0]!;
     const found =
       out.length === 0
@@ -116,8 +122,8 @@ class SpmTokenizer implements Tokenizer {
             .map((piece) => JSON.stringify(piece))
             .join(" ")}`;
     const spaced = JSON.stringify(` ${text}`);
-    const hint =
-      text !== "" && this.vocabulary.ids.has(escapeSpaces(byteString(` ${text}`))) ? ` With its space, ${spaced}, it is one` : "";
+    const withSpace = text !== "" && this.vocabulary.ids.has(escapeSpaces(byteString(` ${text}`)));
+    const hint = withSpace && this.bare(` ${text}`).length === 1 ? ` With its space, ${spaced}, it is one` : "";
     throw new LabError("invalid-option", `single: expected ${JSON.stringify(text)} to be one token, found ${found}.${hint}`);
   }
 

@@ -127,7 +127,9 @@ class Tensors {
     if (computed) {
       if (!traits || !traits->readable)
         throw Error(Code::unsupported_type, "tensor \"" + name + "\" is stored as " + type_name(t->type) + "; supported are " +
-                                                readable_types() + ". Convert the file to one of these");
+                                                readable_types() +
+                                                ". Convert the model to one of these, best from its original (llama.cpp: llama-quantize "
+                                                "--allow-requantize FILE.gguf NEW.gguf Q8_0)");
       spec_.bytes_by_type[traits->name] += t->bytes;
       spec_.used_bytes += t->bytes;
       spec_.tensors.push_back(t);

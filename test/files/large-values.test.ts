@@ -3,7 +3,6 @@
  * costs no memory. A file in which nobody needs it runs; a key that is needed says what it found.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadQuietly } from "../../lab/model/load.js";
 import { calling, type MetaValue } from "../../lab/native.js";
