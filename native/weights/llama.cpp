@@ -235,7 +235,9 @@ void refuse_other_kinds(const Table& table) {
                 "the file holds a vocabulary and no tensors, so there is nothing to run: sparselab info and sparselab tokenize read it");
 }
 
-// A norm of zeros makes every logit 0, and no training gives one: such bytes were never written.
+// A norm, an embedding or an output matrix of zeros makes every logit the same, and no training gives one: such bytes were never
+// written. (Another matrix of zeros may be meant: its block then adds nothing.) A good file is read only up to the first byte that is not
+// 0.
 void refuse_zeros(const Table& table, const ModelSpec& spec) {
   auto zeros = [&](const TensorInfo& t, uint64_t from) {
     const uint8_t* p = table.file + t.offset;
@@ -248,10 +250,11 @@ void refuse_zeros(const Table& table, const ModelSpec& spec) {
   };
   const TensorInfo* last = nullptr;
   for (const TensorInfo* t : spec.tensors) {
-    if (t->name.ends_with("norm.weight") && zeros(*t, 0)) refuse(*t, "is all zeros");
+    const bool needed = t->name.ends_with("norm.weight") || t->name == "token_embd.weight" || t->name == "output.weight";
+    if (needed && zeros(*t, 0)) refuse(*t, "is all zeros");
     if (!last || t->offset > last->offset) last = t;
   }
-  // The tail of a file is what is missing first; a good file is read here only up to its first byte from the middle that is not 0.
+  // The tail of a file is what is missing first.
   if (last && zeros(*last, last->bytes / 2)) refuse(*last, "is the file's last, and its second half is all zeros");
 }
 

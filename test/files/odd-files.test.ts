@@ -114,7 +114,7 @@ describe("a download that is not complete", () => {
     change: (tensors: TensorSpec[]) =>
       tensors.map((tensor) => (which(tensor.name) ? { ...tensor, data: Float32Array.from(tensor.data!).fill(0, from) } : tensor)),
   });
-  it.each(["output_norm.weight", "blk.0.attn_norm.weight", "blk.1.ffn_norm.weight"])("%s all zeros", (name) =>
+  it.each(["output_norm.weight", "blk.0.attn_norm.weight", "blk.1.ffn_norm.weight", "token_embd.weight", "output.weight"])("%s all zeros", (name) =>
     expectFailure(small(zeroed((of) => of === name)), "bad-file", `tensor "${name}" is all zeros`, /did not finish/, /[Dd]ownload the file again/),
   );
   it("a tail of zeros, from within the last tensor or from before it", async () => {
