@@ -1,6 +1,6 @@
 /** Broken vocabularies: each is a LabError that names the key, what was expected and what was found. */
 import { describe, expect, it } from "vitest";
-import { numberArray } from "../../test/support/gguf.js";
+import { numberArray, stringTable } from "../../test/support/gguf.js";
 import { smallVocabulary } from "../../test/support/vocabularies.js";
 import { LabError } from "../errors.js";
 import type { FileTable, MetaValue } from "../native.js";
@@ -104,6 +104,25 @@ describe("readVocabulary", () => {
   });
   it("passes over a padding piece beyond the vocabulary, as many files have", () => {
     expect(createTokenizer(changed(k("padding_token_id"), { type: "u32", value: 32000 })).size).toBe(260);
+  });
+  it("EOS that defaults to an ordinary piece ends nothing; one that a key names, or whose piece is a control piece, does", () => {
+    const tokens = (second: string, type: number, keys: Record<string, MetaValue> = {}): FileTable => {
+      const texts = ["<unk>", "<s>", second, "a"];
+      const metadata = new Map<string, MetaValue>([
+        [k("model"), { type: "string", value: "llama" }],
+        [k("tokens"), { type: "strings", value: stringTable(texts) }],
+        [k("token_type"), numbers("i32", 2, 3, type, 1)],
+        ...Object.entries(keys),
+      ]);
+      return { ...good, metadata };
+    };
+    const ends = (file: FileTable) => [...createTokenizer(file).ends];
+    expect(createTokenizer(tokens("th", 1)).eos).toBe(2);
+    expect(ends(tokens("th", 1))).toEqual([]);
+    expect(ends(tokens("th", 3))).toEqual([2]);
+    expect(ends(tokens("</s>", 1))).toEqual([2]);
+    expect(ends(tokens("th", 1, { [k("eos_token_id")]: { type: "u8", value: 2 } }))).toEqual([2]);
+    expect(ends(tokens("th", 1, { [k("eos_token_id")]: { type: "u32", value: 2 ** 32 - 1 } }))).toEqual([]);
   });
   it("knows the ends of a turn", () => {
     const tokenizer = createTokenizer(smallVocabulary([["<|im_end|>", 0, 1]]));

@@ -100,6 +100,16 @@ describe("vocabularies that are right", () => {
     usual.model.dispose();
     other.model.dispose();
   });
+  it("a text that begins with BOS gets no second one, and one where BOS is spelled out gets the first", async () => {
+    const typed = await loadQuietly(write({}));
+    const untyped = await loadQuietly(write({ [k("token_type")]: null }));
+    expect((await typed.model.run("<s>abc")).tokens.slice(0, 2)).toEqual([1, typed.model.tokenizer.single("\u2581a")]);
+    const { tokens } = await untyped.model.run("<s>abc").catch((error: Error) => ({ tokens: error.message }));
+    // This vocabulary has no "<", so what is spelled out cannot be written; the BOS is not taken for it.
+    expect(tokens).toMatch(/cannot write the text/);
+    typed.model.dispose();
+    untyped.model.dispose();
+  });
   it("info tells llama.vocab_size where it is not the number of rows, and only there", async () => {
     expect(await infoOf(write({ "llama.vocab_size": { type: "u64", value: 32000n } }))).toMatchObject({ vocabSize: 32000 });
     expect(await infoOf(write({ "llama.vocab_size": { type: "u16", value: small.vocab } }))).not.toHaveProperty("vocabSize");
