@@ -167,7 +167,8 @@ function vocabSizeFact(table: FileTable, rows: number): Fact[] {
   const key = `${architecture(table)}.vocab_size`;
   const value = table.metadata.get(key);
   if (value === undefined) return [];
-  const said = value.type !== "unread" && ["number", "bigint"].includes(typeof value.value) ? Number(value.value) : describeValue(value);
+  const said =
+    value.type !== "unread" && ["number", "bigint"].includes(typeof value.value) ? Number(value.value) : describeValue(value);
   if (said === rows) return [];
   return [fact("vocabSize", said, `key ${key} says ${said}; the embedding has ${rows} rows, which is what counts`, "vocab_size")];
 }

@@ -40,7 +40,8 @@ export function number(table: FileTable, key: string): number | undefined {
 export function perLayerNumbers(table: FileTable, key: string, layers: number): number | readonly number[] | undefined {
   const found = table.metadata.get(key);
   if (found === undefined || found.type === "f32" || found.type === "f64") return found?.value;
-  if (found.type !== "numbers" || (found.element !== "f32" && found.element !== "f64")) throw wrongType(table, key, "a float32 or an array of float32", found);
+  if (found.type !== "numbers" || (found.element !== "f32" && found.element !== "f64"))
+    throw wrongType(table, key, "a float32 or an array of float32", found);
   if (found.value.length !== layers) {
     throw new LabError("bad-file", `key "${key}" of ${table.path} has ${found.value.length} values for ${layers} blocks`);
   }

@@ -16,7 +16,8 @@ const KINDS: readonly (readonly [RegExp, (path: string, rest: string) => string]
   [/\0/, () => "a path holds no NUL character; take it out"],
   [
     /^(?:https?|ftp|s3|gs):\/\//i,
-    (path) => `this is an address, and only files load: download it first (curl -L -O ${JSON.stringify(path)}), then load the file`,
+    (path) =>
+      `this is an address, and only files load: download it first (curl -L -O ${JSON.stringify(path)}), then load the file`,
   ],
   [
     /^(?:hf|huggingface|ollama|modelscope|ms):(?:\/\/)?/i,
@@ -33,10 +34,7 @@ const KINDS: readonly (readonly [RegExp, (path: string, rest: string) => string]
       }
     },
   ],
-  [
-    /^~(?:[/\\]|$)/,
-    (_, rest) => `~ is expanded by a shell and not here: write ${JSON.stringify(join(homedir(), rest))}`,
-  ],
+  [/^~(?:[/\\]|$)/, (_, rest) => `~ is expanded by a shell and not here: write ${JSON.stringify(join(homedir(), rest))}`],
 ];
 
 /**
@@ -64,12 +62,21 @@ export async function missingFile(path: string): Promise<LabError | undefined> {
   if (!(found instanceof Error)) {
     if (!found.isDirectory()) return undefined;
     const models = await modelsIn(path);
-    return bad(path, models.length === 0 ? "it is a folder, and no .gguf file is in it" : `it is a folder; load a file in it: ${listed(models.map((name) => join(path, name)))}`);
+    return bad(
+      path,
+      models.length === 0
+        ? "it is a folder, and no .gguf file is in it"
+        : `it is a folder; load a file in it: ${listed(models.map((name) => join(path, name)))}`,
+    );
   }
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") return undefined;
   const folder = dirname(path);
   const names = await readdir(folder).catch(() => undefined);
-  if (names === undefined) return bad(path, `No such file: the folder ${JSON.stringify(folder)} is not there. Paths count from ${JSON.stringify(process.cwd())}`);
+  if (names === undefined)
+    return bad(
+      path,
+      `No such file: the folder ${JSON.stringify(folder)} is not there. Paths count from ${JSON.stringify(process.cwd())}`,
+    );
   const models = names.filter(isModel);
   const near = nearest(basename(path), models) ?? nearest(basename(path), names);
   if (near !== undefined) return bad(path, `No such file. Did you mean ${JSON.stringify(shown(join(folder, near)))}?`);
@@ -85,4 +92,7 @@ const shown = (path: string): string => {
   return near.length < path.length ? near : path;
 };
 const listed = (names: readonly string[]): string =>
-  names.slice(0, 5).map((name) => JSON.stringify(shown(name))).join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");
+  names
+    .slice(0, 5)
+    .map((name) => JSON.stringify(shown(name)))
+    .join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");

@@ -23,11 +23,7 @@ interface Told {
 }
 
 /** @param more tokens that are to follow the prompt, at least: the way out of a full context counts them, too */
-export function promptTokens(
-  prompt: Prompt,
-  { vocab, context, tokenizer, expectedBos, warn }: Told,
-  more = 0,
-): readonly Token[] {
+export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expectedBos, warn }: Told, more = 0): readonly Token[] {
   const tokens = toTokens(prompt, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
   tokens.forEach((token, i) => {

@@ -45,7 +45,10 @@ describe("template", () => {
     );
   });
   it.each([
-    ["{{ messages[0].content | wordwrap }}", /uses the filter "wordwrap", which the template library .* lacks\. Pass the prompt as a string/],
+    [
+      "{{ messages[0].content | wordwrap }}",
+      /uses the filter "wordwrap", which the template library .* lacks\. Pass the prompt as a string/,
+    ],
     ["{{ messages[0].content | center(9) }}", /uses the filter "center"/],
     ["{{ messages | batch(2) }}", /uses the filter "batch"/],
     ["{{ messages[0] | xmlattr }}", /uses the filter "xmlattr"/],

@@ -59,7 +59,8 @@ function markRefusals(node: unknown): void {
 
 function failed(error: unknown): LabError {
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Refusal) return new LabError("invalid-option", `the model's chat template refuses these messages: ${message}`);
+  if (error instanceof Refusal)
+    return new LabError("invalid-option", `the model's chat template refuses these messages: ${message}`);
   const lacking = /^Unknown (?:\w+ )?(filter|test): (.+)$/.exec(message);
   const what = lacking
     ? `uses the ${lacking[1]} ${JSON.stringify(lacking[2])}, which the template library (@huggingface/jinja) lacks`

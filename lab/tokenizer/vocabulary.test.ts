@@ -64,7 +64,13 @@ describe("readVocabulary", () => {
       "bad-file",
       /expected an array of numbers, found an array of strings/,
     ],
-    ["types that are no integers", k("token_type"), numbers("f32", ...filled(260, 1)), "bad-file", /array of integers, found an array of f32/],
+    [
+      "types that are no integers",
+      k("token_type"),
+      numbers("f32", ...filled(260, 1)),
+      "bad-file",
+      /array of integers, found an array of f32/,
+    ],
     [
       "more than is read",
       k("tokens"),
@@ -76,7 +82,13 @@ describe("readVocabulary", () => {
     ["a BOS beyond the vocabulary", k("bos_token_id"), { type: "u32", value: 260 }, "bad-file", /a piece, 0 to 259, found 260/],
     ["an EOS that is text", k("eos_token_id"), { type: "string", value: "2" }, "bad-file", /a whole number/],
     ["a flag that is neither", k("add_bos_token"), { type: "u32", value: 2 }, "bad-file", /true or false, found 2/],
-    ["a flag that is a fraction", k("add_bos_token"), { type: "f32", value: 1 }, "bad-file", /true or false, found a value of type f32/],
+    [
+      "a flag that is a fraction",
+      k("add_bos_token"),
+      { type: "f32", value: 1 },
+      "bad-file",
+      /true or false, found a value of type f32/,
+    ],
     ["a prefix flag that is text", k("add_space_prefix"), { type: "string", value: "no" }, "bad-file", /true or false/],
     ["a template that is a number", "tokenizer.chat_template", { type: "u32", value: 1 }, "bad-file", /expected a string/],
   ])("%s", (_, key, value, code, message) => {

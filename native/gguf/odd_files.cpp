@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -11,10 +12,12 @@ namespace sparselab {
 namespace {
 
 constexpr const char* kConvert =
-    "convert the folder it came in to GGUF with llama.cpp (python convert_hf_to_gguf.py FOLDER --outfile model.gguf --outtype f16), "
+    "convert the folder it came in to GGUF with llama.cpp (python convert_hf_to_gguf.py FOLDER --outfile model.gguf --outtype "
+    "f16), "
     "then load that file";
 constexpr const char* kOldGgml =
-    "convert it with llama.cpp (python convert_llama_ggml_to_gguf.py --input OLD --output model.gguf), or download the model as GGUF";
+    "convert it with llama.cpp (python convert_llama_ggml_to_gguf.py --input OLD --output model.gguf), or download the model as "
+    "GGUF";
 constexpr const char* kUnpack = "unpack it first, then load the .gguf file in it";
 
 // Bytes at a fixed place that tell a kind of file, the kind, and the way out. The first match counts.
@@ -34,7 +37,8 @@ constexpr Sign kSigns[] = {
     {0, "ggjt"sv, "an old ggjt file (before GGUF)", kOldGgml},
     {0, "GGJT"sv, "an old ggjt file (before GGUF)", kOldGgml},
     {0, "algg"sv, "a LoRA adapter in the old ggla format (before GGUF)",
-     "load the model that it was made for, or merge the adapter into that model with the program that trained it and convert the result "
+     "load the model that it was made for, or merge the adapter into that model with the program that trained it and convert the "
+     "result "
      "to GGUF"},
     {0, "nsgg"sv, "a saved session of llama.cpp", "load the model itself, its .gguf file"},
     {0, "qsgg"sv, "a saved sequence of llama.cpp", "load the model itself, its .gguf file"},
@@ -54,16 +58,19 @@ constexpr Sign kSigns[] = {
     {0, "\n\x0e\n\x05<unk>"sv, "a SentencePiece vocabulary (tokenizer.model)", kConvert},
     {0, "\x1f\x8b"sv, "a gzip archive", kUnpack},
     {0, "\x28\xb5\x2f\xfd"sv, "a Zstandard archive", kUnpack},
-    {0, "\xfd"
-        "7zXZ\0"sv,
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
      "an xz archive", kUnpack},
     {0, "BZh"sv, "a bzip2 archive", kUnpack},
     {0, "7z\xbc\xaf\x27\x1c"sv, "a 7z archive", kUnpack},
     {0, "Rar!"sv, "a RAR archive", kUnpack},
     {257, "ustar"sv, "a tar archive", kUnpack},
-    {0, "MZ"sv, "a program (a llamafile is one)", "take the .gguf file that it holds or was made from (a llamafile: unzip FILE '*.gguf')"},
-    {0, "\x7f"
-        "ELF"sv,
+    {0, "MZ"sv, "a program (a llamafile is one)",
+     "take the .gguf file that it holds or was made from (a llamafile: unzip FILE '*.gguf')"},
+    {0,
+     "\x7f"
+     "ELF"sv,
      "a program or library", "load the model's .gguf file"},
     {0, "%PDF"sv, "a PDF document", "load the model's .gguf file"},
     {0, "SQLite format 3\0"sv, "an SQLite database", "load the model's .gguf file"},
@@ -75,9 +82,11 @@ constexpr Sign kTexts[] = {
      "fetch the file with: git lfs install && git lfs pull (in the repository's folder)"},
     {0, "# xet version"sv, "a Xet pointer, not the file itself", "download the file itself from where the repository came from"},
     {0, "<!doctype html"sv, "an HTML page, not a model",
-     "download the file itself: on Hugging Face the address has /resolve/ where that of the page has /blob/, and some models need a login"},
+     "download the file itself: on Hugging Face the address has /resolve/ where that of the page has /blob/, and some models "
+     "need a login"},
     {0, "<html"sv, "an HTML page, not a model",
-     "download the file itself: on Hugging Face the address has /resolve/ where that of the page has /blob/, and some models need a login"},
+     "download the file itself: on Hugging Face the address has /resolve/ where that of the page has /blob/, and some models "
+     "need a login"},
     {0, "<?xml"sv, "an XML answer of a server, not a model", "download the file again; the text says what went wrong"},
     {0, "<"sv, "a page or an answer of a server, not a model", "download the file again; the text says what went wrong"},
     {0, "{"sv, "JSON text: a server's error message, or a settings file beside a model",
@@ -87,9 +96,28 @@ constexpr Sign kTexts[] = {
     {0, "entry not found"sv, "a server's error message, not a model", "look up the file's name and download it again"},
     {0, "repository not found"sv, "a server's error message, not a model", "look up the model's name and download it again"},
     {0, "invalid username or password"sv, "a server's error message, not a model", "log in there, then download the file again"},
-    {0, "access to model"sv, "a server's error message, not a model", "accept the model's terms there, log in, and download the file again"},
+    {0, "access to model"sv, "a server's error message, not a model",
+     "accept the model's terms there, log in, and download the file again"},
     {0, "unauthorized"sv, "a server's error message, not a model", "log in there, then download the file again"},
     {0, "not found"sv, "a server's error message, not a model", "look up the file's name and download it again"},
+};
+
+// Values of general.type or general.architecture.
+struct Kind {
+  const char *type, *arch, *what;
+};
+constexpr Kind kKinds[] = {
+    {"adapter", nullptr,
+     "a LoRA adapter, not a model: merge it into the model that it was made for with llama.cpp (llama-export-lora -m MODEL.gguf "
+     "--lora "
+     "ADAPTER.gguf -o merged.gguf), then load the merged file"},
+    {"imatrix", nullptr,
+     "an importance matrix, not a model: load the model itself; llama-quantize --imatrix is what such a file is for"},
+    {"mmproj", "clip",
+     "the part of a model that reads pictures or sound, not a language model: load the model's other .gguf file"},
+    {nullptr, "controlvector",
+     "a control vector, not a model: load the model, and add the vector with the intervention steer(point, vector)"},
+    {nullptr, "generic.gpu_index", "PowerInfer's list of neurons for a GPU, not a model: load the .gguf file beside it"},
 };
 
 bool matches(const Sign& sign, std::string_view bytes) {
@@ -129,7 +157,7 @@ std::string first_text(std::string_view bytes) {
     if (out.size() < 60) out += space ? ' ' : static_cast<char>(c);
   }
   // A character cut in two is left out.
-  while (!out.empty() && (out.back() & 0x80)) out.pop_back();
+  while (!out.empty() && ((out.back() & 0x80) || out.back() == ' ')) out.pop_back();
   return out;
 }
 
@@ -142,7 +170,8 @@ std::string odd_file(const uint8_t* file, uint64_t size) {
     if (matches(sign, head)) return said(sign.what, sign.what_to_do);
   if (safetensors(file, size)) return said("a safetensors file", kConvert);
   if (importance_matrix(file, size))
-    return said("an importance matrix of llama.cpp", "load the model itself; llama-quantize --imatrix is what such a file is for");
+    return said("an importance matrix of llama.cpp",
+                "load the model itself; llama-quantize --imatrix is what such a file is for");
   if (std::all_of(head.begin(), head.end(), [](char c) { return c == 0; }))
     return said("a file that begins with zeros, as a download does that is not complete", "download it again");
 
@@ -152,15 +181,49 @@ std::string odd_file(const uint8_t* file, uint64_t size) {
   const std::string begins = first_text(start);
   if (begins.empty()) {
     char first[16] = "";
-    for (size_t i = 0; i < 4 && i < head.size(); i++) std::snprintf(first + 3 * i, 4, "%02x ", static_cast<unsigned char>(head[i]));
-    return said(text("no GGUF file (its first bytes are %.*s; expected \"GGUF\" or \"PWRI\")", static_cast<int>(std::strlen(first)) - 1, first),
+    for (size_t i = 0; i < 4 && i < head.size(); i++)
+      std::snprintf(first + 3 * i, 4, "%02x ", static_cast<unsigned char>(head[i]));
+    return said(text("no GGUF file (its first bytes are %.*s; expected \"GGUF\" or \"PWRI\")",
+                     static_cast<int>(std::strlen(first)) - 1, first),
                 "load a model's .gguf file");
   }
   std::string small;
   for (char c : start.substr(0, 64)) small += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (const Sign& sign : kTexts)
     if (matches(sign, small)) return said(text("%s (it begins \"%s\")", sign.what, begins.c_str()), sign.what_to_do);
-  return said(text("text (it begins \"%s\")", begins.c_str()), "load a model's .gguf file");
+  return said(text("text, no GGUF file (it begins \"%s\")", begins.c_str()), "load a model's .gguf file");
+}
+
+void refuse_other_kinds(const Table& table) {
+  auto string = [&](const char* key) {
+    const Meta* m = table.find(key);
+    return m && !m->is_array && m->type == MetaType::string ? m->string() : "";
+  };
+  const std::string kind = string("general.type"), arch = string("general.architecture");
+  if (const Meta* count = table.find("split.count")) {
+    int64_t parts = 0, part = 0;
+    if (!count->is_array && count->integer(parts) && parts > 1) {
+      const Meta* no = table.find("split.no");
+      const bool numbered = no && !no->is_array && no->integer(part) && part >= 0 && part < parts;
+      throw Error(
+          Code::unsupported_model,
+          text(
+              "this is %s %lld files that hold one model (key \"split.count\"), which do not load yet: merge them with llama.cpp "
+              "(llama-gguf-split --merge NAME-00001-of-%05lld.gguf NAME.gguf, given the first file), then load the merged file",
+              numbered ? text("part %lld of", (long long)part + 1).c_str() : "one of", (long long)parts, (long long)parts));
+    }
+  }
+  for (const Kind& k : kKinds) {
+    const bool by_type = k.type && kind == k.type;
+    if (by_type || (k.arch && arch == k.arch))
+      throw Error(Code::unsupported_model,
+                  text("key \"%s\" is \"%s\": this is %s", by_type ? "general.type" : "general.architecture",
+                       (by_type ? kind : arch).c_str(), k.what));
+  }
+  if (table.tensors.empty() && table.find("tokenizer.ggml.tokens"))
+    throw Error(
+        Code::bad_file,
+        "the file holds a vocabulary and no tensors, so there is nothing to run: sparselab info and sparselab tokenize read it");
 }
 
 }  // namespace sparselab

@@ -42,7 +42,8 @@ TEST("odd files: containers and old formats") {
 }
 
 TEST("odd files: what a download leaves in place of a model") {
-  CHECK(says("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4081004224\n", "Git LFS pointer", "git lfs pull"));
+  CHECK(
+      says("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4081004224\n", "Git LFS pointer", "git lfs pull"));
   CHECK(says("\xef\xbb\xbf\n <!DOCTYPE html>\n<html>", "HTML page", "/resolve/"));
   CHECK(says("{\"error\":\"Repository not found\"}", "JSON", "download the file again"));
   CHECK(says("Entry not found", "error message", "name"));
@@ -52,7 +53,7 @@ TEST("odd files: what a download leaves in place of a model") {
 }
 
 TEST("odd files: anything else is text or bytes, shown so that it can be printed") {
-  CHECK(says("Dear reader, \xc3\xa4", "it begins \"Dear reader, \"", ".gguf"));
+  CHECK(says("Dear reader, \xc3\xa4", "it begins \"Dear reader,\"", ".gguf"));
   CHECK(says("\x01\x02\x03\x04\x05", "01 02 03 04", "expected \"GGUF\" or \"PWRI\""));
   CHECK(says("\x01", "first bytes are 01;", ".gguf"));
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kMaxName = 65535;  // bytes of a key or tensor name
 constexpr uint32_t kMaxDims = 4;
-constexpr uint64_t kMaxEntries = 1 << 17;  // keys, and tensors, of a file: some hundred times what the largest models have
+constexpr uint64_t kMaxEntries = 1 << 16;  // keys, and tensors, of a file: some hundred times what the largest models have
 constexpr uint32_t kMaxNesting = 16;       // arrays in arrays
 
 uint64_t scalar_bytes(MetaType type) {
@@ -98,8 +98,7 @@ uint64_t skip_elements(Cursor& c, MetaType type, const std::string& what, uint32
     throw Error(Code::bad_file, text("%s says %llu elements, but only %llu bytes of the file are left", what.c_str(),
                                      (unsigned long long)count, (unsigned long long)c.left()));
   if (type == MetaType::array) {
-    if (depth >= kMaxNesting)
-      throw Error(Code::bad_file, text("%s nests arrays more than %u deep", what.c_str(), kMaxNesting));
+    if (depth >= kMaxNesting) throw Error(Code::bad_file, text("%s nests arrays more than %u deep", what.c_str(), kMaxNesting));
     for (uint64_t i = 0; i < count; i++) {
       const MetaType inner = meta_type(c.value<uint32_t>(what), what);
       skip_elements(c, inner, what, depth + 1);
@@ -277,8 +276,7 @@ Table read_table(const uint8_t* file, uint64_t size) {
   t.file = file;
   const uint64_t magic = size < 4 ? size : 4;  // a file cut within its magic is told as truncated, below
   t.powerinfer = std::memcmp(file, "PWRI", magic) == 0;
-  if (!t.powerinfer && std::memcmp(file, "GGUF", magic) != 0)
-    throw Error(Code::bad_file, "this is " + odd_file(file, size));
+  if (!t.powerinfer && std::memcmp(file, "GGUF", magic) != 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
   c.take(4, "the magic");
   t.version = c.value<uint32_t>("the version");
   if (t.version == 0x02000000 || t.version == 0x03000000)
@@ -294,8 +292,8 @@ Table read_table(const uint8_t* file, uint64_t size) {
     throw Error(Code::bad_file, text("the header says %llu tensors, but the file has only %llu bytes",
                                      (unsigned long long)tensors, (unsigned long long)size));
   if (keys > kMaxEntries || tensors > kMaxEntries)
-    throw Error(Code::bad_file, text("the header says %llu keys and %llu tensors; at most %llu of each are read", (unsigned long long)keys,
-                                     (unsigned long long)tensors, (unsigned long long)kMaxEntries));
+    throw Error(Code::bad_file, text("the header says %llu keys and %llu tensors; at most %llu of each are read",
+                                     (unsigned long long)keys, (unsigned long long)tensors, (unsigned long long)kMaxEntries));
   for (uint64_t i = 0; i < keys; i++) {
     std::string key = c.name(text("key %llu", (unsigned long long)i));
     std::string what = "key \"" + printable(key) + "\"";

@@ -103,10 +103,12 @@ TEST("reader: wrong keys") {
                 b.put(uint32_t{0}).put(uint64_t{0});
               }),
               "nests arrays more than 16 deep");
-  CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{13}).put(uint64_t{1}); }),
-              "value type 13");
-  CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{4}).put(~uint64_t{0}); }),
-              "key \"k\" says 18446744073709551615 elements");
+  CHECK_ERROR(
+      key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{13}).put(uint64_t{1}); }),
+      "value type 13");
+  CHECK_ERROR(
+      key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{4}).put(~uint64_t{0}); }),
+      "key \"k\" says 18446744073709551615 elements");
   CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{4}).put(uint64_t{1} << 62); }), "elements");
   CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{8}).put(uint64_t{9}); }), "key \"k\"");
   CHECK_ERROR(key([](Bytes& b) { b.put(uint64_t{70000}); }), "name of 70000 bytes");

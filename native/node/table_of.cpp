@@ -28,8 +28,8 @@ Napi::Object strings_of(Napi::Env env, const Meta& m) {
   return out;
 }
 
-// Bytes of one value, and of all values of a file, that become JavaScript values: a large vocabulary has some 4 MiB. What is beyond
-// is told as its type and size; nothing of it is read, so a key that nobody needs is no reason to refuse a file.
+// Bytes of one value, and of all values of a file, that become JavaScript values: a large vocabulary has some 4 MiB. What is
+// beyond is told as its type and size; nothing of it is read, so a key that nobody needs is no reason to refuse a file.
 constexpr uint64_t kMostOfOne = uint64_t{32} << 20, kMostOfAll = uint64_t{128} << 20;
 
 template <class T>

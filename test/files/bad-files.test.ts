@@ -256,12 +256,7 @@ describe("keys", () => {
     );
     for (const key of ["llama.rope.scaling.factor", "llama.attention.sliding_window", "llama.logit_scale"]) {
       await expectError(withKey(good, key, { type: "f32", value: 2 }), "unsupported-model", key, /changes the computation/);
-      await expectError(
-        withKey(good, key, { type: "string", value: "2" }),
-        "bad-file",
-        key,
-        /of type string; expected a number/,
-      );
+      await expectError(withKey(good, key, { type: "string", value: "2" }), "bad-file", key, /of type string; expected a number/);
       await expectError(
         withKey(good, key, { type: "numbers", element: "f32", value: [2, 2] }),
         "unsupported-model",

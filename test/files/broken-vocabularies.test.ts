@@ -15,7 +15,8 @@ beforeAll(async () => {
 afterAll(() => at.remove());
 
 const k = (name: string) => `tokenizer.ggml.${name}`;
-const pieces = (count: number, change: (i: number) => string = (i) => `p${i}`) => Array.from({ length: count }, (_, i) => change(i));
+const pieces = (count: number, change: (i: number) => string = (i) => `p${i}`) =>
+  Array.from({ length: count }, (_, i) => change(i));
 /** A vocabulary of `count` pieces in place of the file's. */
 const vocabularyOf = (texts: readonly string[]): Record<string, Meta> => ({
   [k("tokens")]: { type: "strings", value: texts },
@@ -23,15 +24,27 @@ const vocabularyOf = (texts: readonly string[]): Record<string, Meta> => ({
   [k("token_type")]: { type: "numbers", element: "i32", value: texts.map(() => 1) },
 });
 const faults: readonly (readonly [string, Readonly<Record<string, Meta>>, RegExp])[] = [
-  ["BOS out of range", { [k("bos_token_id")]: { type: "u32", value: small.vocab } }, /bos_token_id: expected a piece, 0 to 39, found 40/],
+  [
+    "BOS out of range",
+    { [k("bos_token_id")]: { type: "u32", value: small.vocab } },
+    /bos_token_id: expected a piece, 0 to 39, found 40/,
+  ],
   ["EOS below zero", { [k("eos_token_id")]: { type: "i32", value: -7 } }, /eos_token_id: expected a piece, 0 to 39, found -7/],
   ["unknown out of range", { [k("unknown_token_id")]: { type: "u64", value: 2n ** 60n } }, /unknown_token_id: expected a piece/],
   ["equal pieces", vocabularyOf(pieces(small.vocab, (i) => `p${i % 39}`)), /"p0" as pieces 0 and 39/],
   ["fewer pieces than rows", vocabularyOf(pieces(32)), /expected 40 pieces, one for each row of token_embd\.weight, found 32/],
   ["more pieces than rows", vocabularyOf(pieces(41)), /expected 40 pieces, one for each row of token_embd\.weight, found 41/],
-  ["types that are texts", { [k("token_type")]: { type: "strings", value: pieces(40) } }, /token_type: expected an array of integers/],
+  [
+    "types that are texts",
+    { [k("token_type")]: { type: "strings", value: pieces(40) } },
+    /token_type: expected an array of integers/,
+  ],
   ["a kind that is no text", { [k("model")]: { type: "u32", value: 1 } }, /tokenizer\.ggml\.model: expected a string/],
-  ["pieces that are arrays", { [k("tokens")]: { type: "arrays", value: [] } }, /tokens: expected an array of strings, found an array of arrays/],
+  [
+    "pieces that are arrays",
+    { [k("tokens")]: { type: "arrays", value: [] } },
+    /tokens: expected an array of strings, found an array of arrays/,
+  ],
 ];
 let files = 0;
 const write = (keys: Readonly<Record<string, Meta | null>>) => writeSmallLlama(at.path, { file: `${files++}.gguf`, keys });

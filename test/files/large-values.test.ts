@@ -25,7 +25,9 @@ function sparse(key: string, empty: Meta, count: number, bytes: number): string 
   const whole = writeSmallLlama(at.path, { file: `${files++}.gguf`, keys: { [key]: empty } });
   const good = new Uint8Array(readFileSync(whole));
   const { fields } = layout(good);
-  const name = fields.findIndex((field) => field.what === "text" && Buffer.from(good.subarray(field.at, field.at + field.bytes)).toString() === key);
+  const name = fields.findIndex(
+    (field) => field.what === "text" && Buffer.from(good.subarray(field.at, field.at + field.bytes)).toString() === key,
+  );
   // Of an array its element type and count follow, of a text its length: the last number before the value.
   const number = fields.slice(name + 1).find((field) => field.bytes === 8)!;
   const head = good.slice(0, number.at + 8);
@@ -57,8 +59,20 @@ describe("values that are too large", () => {
       5 * GIB,
       { type: "unread", what: "an array of f64s", count: (5 * GIB) / 8, bytes: 5 * GIB },
     ],
-    ["a text of 600 MiB", { type: "string", value: "" }, 600 * 2 ** 20, 600 * 2 ** 20, { type: "unread", what: "a string", count: 1, bytes: 600 * 2 ** 20 + 8 }],
-    ["5 million texts", { type: "strings", value: [] }, 5_000_000, 40_000_000, { type: "unread", what: "an array of strings", count: 5_000_000, bytes: 40_000_000 }],
+    [
+      "a text of 600 MiB",
+      { type: "string", value: "" },
+      600 * 2 ** 20,
+      600 * 2 ** 20,
+      { type: "unread", what: "a string", count: 1, bytes: 600 * 2 ** 20 + 8 },
+    ],
+    [
+      "5 million texts",
+      { type: "strings", value: [] },
+      5_000_000,
+      40_000_000,
+      { type: "unread", what: "an array of strings", count: 5_000_000, bytes: 40_000_000 },
+    ],
   ])("%s that nobody needs", async (_, empty, count, bytes, told) => {
     const path = sparse("x.large", empty, count, bytes);
     const before = bytesHeld();
@@ -70,10 +84,15 @@ describe("values that are too large", () => {
   });
   it("that are needed are told as such", async () => {
     const name = sparse("general.name", { type: "string", value: "" }, 600 * 2 ** 20, 600 * 2 ** 20);
-    await expect(loadQuietly(name)).rejects.toMatchObject({ code: "bad-file", message: expect.stringMatching(/"general\.name".*found a string of 600 MiB, more than is read/) });
+    await expect(loadQuietly(name)).rejects.toMatchObject({
+      code: "bad-file",
+      message: expect.stringMatching(/"general\.name".*found a string of 600 MiB, more than is read/),
+    });
     const scores = sparse("tokenizer.ggml.scores", { type: "numbers", element: "f32", value: [] }, 2 ** 24, 2 ** 26);
     const { model } = await loadQuietly(scores);
-    expect(() => model.tokenizer).toThrow(/scores: expected an array of numbers, found an array of f32s of 64 MiB, more than is read/);
+    expect(() => model.tokenizer).toThrow(
+      /scores: expected an array of numbers, found an array of f32s of 64 MiB, more than is read/,
+    );
     model.dispose();
   });
 });

@@ -28,7 +28,11 @@ const f32 = (value: number): Meta => ({ type: "f32", value });
 const u32 = (value: number): Meta => ({ type: "u32", value });
 const text = (value: string): Meta => ({ type: "string", value });
 const bool = (value: boolean): Meta => ({ type: "bool", value });
-const array = (element: "u32" | "i32" | "f32" | "u64", ...value: (number | bigint)[]): Meta => ({ type: "numbers", element, value });
+const array = (element: "u32" | "i32" | "f32" | "u64", ...value: (number | bigint)[]): Meta => ({
+  type: "numbers",
+  element,
+  value,
+});
 
 const frequencies = (...factors: number[]): SmallLlama => ({
   change: (tensors: TensorSpec[]) => [
@@ -94,7 +98,15 @@ describe("keys that change nothing", () => {
     ["integers beyond 2^53 that nobody needs", { "x.hashes": array("u64", 2n ** 64n - 1n, 2n ** 53n + 1n) }],
     [
       "arrays of arrays that nobody needs",
-      { "x.nested": { type: "arrays", value: [{ type: "strings", value: ["a", ""] }, { type: "arrays", value: [] }] } },
+      {
+        "x.nested": {
+          type: "arrays",
+          value: [
+            { type: "strings", value: ["a", ""] },
+            { type: "arrays", value: [] },
+          ],
+        },
+      },
     ],
     ["general.type of a model", { "general.type": text("model") }],
   ])("%s", async (_, keys) => {
@@ -143,7 +155,12 @@ describe("keys that change the computation", () => {
     ["llama.expert_count", u32(8)],
     ["llama.logit_scale", f32(Number.NaN)],
   ])("%s = %o", (key, value) =>
-    refused({ keys: { [key]: value } }, "unsupported-model", new RegExp(`key "${key.replaceAll(".", "\\.")}" is`), /changes the computation/),
+    refused(
+      { keys: { [key]: value } },
+      "unsupported-model",
+      new RegExp(`key "${key.replaceAll(".", "\\.")}" is`),
+      /changes the computation/,
+    ),
   );
   it("yarn by a factor", () =>
     refused(
@@ -159,7 +176,11 @@ describe("keys that change the computation", () => {
     ));
   it("an array without a value, and one of texts", async () => {
     await refused({ keys: { "llama.block_count": array("u32") } }, "bad-file", /array without a value/);
-    await refused({ keys: { "llama.block_count": { type: "strings", value: ["2"] } } }, "bad-file", /an array of string; expected an integer/);
+    await refused(
+      { keys: { "llama.block_count": { type: "strings", value: ["2"] } } },
+      "bad-file",
+      /an array of string; expected an integer/,
+    );
   });
   it("rope_freqs.weight that scales", async () => {
     await refused(frequencies(1, 1, 1, 0.5), "unsupported-model", /rope_freqs\.weight.*scales rotary frequencies/);

@@ -55,11 +55,26 @@ describe("files that are no GGUF file", () => {
     ["an HTML page", "\n<!DOCTYPE html>\n<html><head><title>Sign in</title>", /HTML page/, /\/resolve\//],
     ["an error as JSON", '{"error":"Invalid credentials"}', /JSON.*Invalid credentials/, /download the file again/],
     ["a short error", "Entry not found", /server's error message/, /download it again/],
-    ["safetensors", Uint8Array.from([24, 0, 0, 0, 0, 0, 0, 0, ...Buffer.from('{"a":{"dtype":"F16"}}   ')]), /safetensors/, /convert_hf_to_gguf\.py/],
+    [
+      "safetensors",
+      Uint8Array.from([24, 0, 0, 0, 0, 0, 0, 0, ...Buffer.from('{"a":{"dtype":"F16"}}   ')]),
+      /safetensors/,
+      /convert_hf_to_gguf\.py/,
+    ],
     ["a ZIP archive", Uint8Array.from([...Buffer.from("PK\x03\x04"), ...new Uint8Array(60)]), /ZIP archive/, /unpack it/],
-    ["ggjt", Uint8Array.from([...Buffer.from("tjgg"), 3, 0, 0, 0, ...new Uint8Array(60)]), /old ggjt file/, /convert_llama_ggml_to_gguf\.py/],
+    [
+      "ggjt",
+      Uint8Array.from([...Buffer.from("tjgg"), 3, 0, 0, 0, ...new Uint8Array(60)]),
+      /old ggjt file/,
+      /convert_llama_ggml_to_gguf\.py/,
+    ],
     ["ggml", Uint8Array.from([...Buffer.from("lmgg"), ...new Uint8Array(60)]), /old ggml file/, /convert_llama_ggml_to_gguf\.py/],
-    ["an old LoRA adapter", Uint8Array.from([...Buffer.from("algg"), 1, 0, 0, 0, ...new Uint8Array(60)]), /LoRA adapter/, /merge the adapter/],
+    [
+      "an old LoRA adapter",
+      Uint8Array.from([...Buffer.from("algg"), 1, 0, 0, 0, ...new Uint8Array(60)]),
+      /LoRA adapter/,
+      /merge the adapter/,
+    ],
     ["zeros", new Uint8Array(100_000), /begins with zeros/, /download it again/],
     ["nothing", "", /empty/, /download it again/],
   ])("%s", (_, bytes, what, wayOut) => expectFailure(written(bytes), "bad-file", what, wayOut));
@@ -70,10 +85,18 @@ describe("GGUF files that hold no model", () => {
   const string = (value: string): Meta => ({ type: "string", value });
   it("a part of a split file", async () => {
     const part = { "split.no": { type: "u16", value: 0 }, "split.count": { type: "u16", value: 3 } } as const;
-    await expectFailure(keys(part), "unsupported-model", /part 1 of 3 files/, /llama-gguf-split --merge NAME-00001-of-00003\.gguf NAME\.gguf/);
+    await expectFailure(
+      keys(part),
+      "unsupported-model",
+      /part 1 of 3 files/,
+      /llama-gguf-split --merge NAME-00001-of-00003\.gguf NAME\.gguf/,
+    );
     // A later part has neither an architecture nor a vocabulary, the first may have no tensors.
     const later = writeGguf({
-      metadata: new Map<string, Meta>([["split.no", { type: "u16", value: 2 }], ["split.count", { type: "u16", value: 3 }]]),
+      metadata: new Map<string, Meta>([
+        ["split.no", { type: "u16", value: 2 }],
+        ["split.count", { type: "u16", value: 3 }],
+      ]),
       tensors: [{ name: "blk.1.ffn_norm.weight", shape: [4], type: "F32", data: [1, 1, 1, 1] }],
     });
     await expectFailure(written(later), "unsupported-model", /part 3 of 3 files/);
@@ -81,7 +104,9 @@ describe("GGUF files that hold no model", () => {
     await expectFailure(written(writeGguf({ ...first, tensors: [] })), "unsupported-model", /part 1 of 3 files/);
   });
   it("a split file of one part is a whole model", async () => {
-    const { model } = await loadQuietly(keys({ "split.count": { type: "u16", value: 1 }, "split.no": { type: "u16", value: 0 } }));
+    const { model } = await loadQuietly(
+      keys({ "split.count": { type: "u16", value: 1 }, "split.no": { type: "u16", value: 0 } }),
+    );
     model.dispose();
   });
   it("a LoRA adapter", () =>
@@ -99,7 +124,12 @@ describe("GGUF files that hold no model", () => {
       /load the model itself/,
     ));
   it("a control vector, a picture reader, PowerInfer's list", async () => {
-    await expectFailure(keys({ "general.architecture": string("controlvector") }), "unsupported-model", /control vector/, /steer/);
+    await expectFailure(
+      keys({ "general.architecture": string("controlvector") }),
+      "unsupported-model",
+      /control vector/,
+      /steer/,
+    );
     await expectFailure(keys({ "general.type": string("mmproj") }), "unsupported-model", /reads pictures/);
     await expectFailure(keys({ "general.architecture": string("generic.gpu_index") }), "unsupported-model", /list of neurons/);
   });
@@ -114,8 +144,16 @@ describe("a download that is not complete", () => {
     change: (tensors: TensorSpec[]) =>
       tensors.map((tensor) => (which(tensor.name) ? { ...tensor, data: Float32Array.from(tensor.data!).fill(0, from) } : tensor)),
   });
-  it.each(["output_norm.weight", "blk.0.attn_norm.weight", "blk.1.ffn_norm.weight", "token_embd.weight", "output.weight"])("%s all zeros", (name) =>
-    expectFailure(small(zeroed((of) => of === name)), "bad-file", `tensor "${name}" is all zeros`, /did not finish/, /[Dd]ownload the file again/),
+  it.each(["output_norm.weight", "blk.0.attn_norm.weight", "blk.1.ffn_norm.weight", "token_embd.weight", "output.weight"])(
+    "%s all zeros",
+    (name) =>
+      expectFailure(
+        small(zeroed((of) => of === name)),
+        "bad-file",
+        `tensor "${name}" is all zeros`,
+        /did not finish/,
+        /[Dd]ownload the file again/,
+      ),
   );
   it("a tail of zeros, from within the last tensor or from before it", async () => {
     const whole = new Uint8Array(readFileSync(small()));
@@ -140,7 +178,12 @@ describe("a download that is not complete", () => {
 
 describe("paths that are none", () => {
   it("addresses and names on servers", async () => {
-    await expectFailure("https://example.org/a/model.gguf", "bad-file", /an address/, /curl -L -O "https:\/\/example\.org\/a\/model\.gguf"/);
+    await expectFailure(
+      "https://example.org/a/model.gguf",
+      "bad-file",
+      /an address/,
+      /curl -L -O "https:\/\/example\.org\/a\/model\.gguf"/,
+    );
     await expectFailure("hf:owner/model", "bad-file", /hf download owner\/model --include/);
     await expectFailure("hf://owner/model:Q8_0", "bad-file", /hf download owner\/model --include/);
   });

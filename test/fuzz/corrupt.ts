@@ -107,7 +107,13 @@ const BAD_VALUES: readonly Meta[] = [
   { type: "numbers", element: "u64", value: [2 ** 60, 2n ** 64n - 1n] },
   { type: "numbers", element: "u32", value: [2, 2] },
   { type: "arrays", value: [] },
-  { type: "arrays", value: [{ type: "strings", value: ["a"] }, { type: "arrays", value: [{ type: "arrays", value: [] }] }] },
+  {
+    type: "arrays",
+    value: [
+      { type: "strings", value: ["a"] },
+      { type: "arrays", value: [{ type: "arrays", value: [] }] },
+    ],
+  },
 ];
 /** Beginnings of files that are no GGUF file, and texts that stand where a model should. */
 const HEADS: readonly string[] = [

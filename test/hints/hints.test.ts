@@ -77,7 +77,9 @@ describe("a full context", () => {
   it("context beyond the file's own", async () => {
     const path = writeSmallLlama(at.path, { file: "context.gguf" });
     const error = await errorOf(() => loadQuietly(path, { context: 4096 }));
-    const { model: shorter } = await loadQuietly(path, { context: hinted(error, /made for (\d+) positions; give at most that/)! });
+    const { model: shorter } = await loadQuietly(path, {
+      context: hinted(error, /made for (\d+) positions; give at most that/)!,
+    });
     shorter.dispose();
   });
 });
@@ -111,13 +113,17 @@ describe("names and choices", () => {
     const near = /Did you mean "([^"]+)"/.exec(error.message)![1]!;
     const run = await model.run(ids(4), { capture: near as "blocks.0.ffn.mid" });
     const missing = await errorOf(() => (run.cache.get as (point: string) => unknown)("blocks.1.ffn.up"));
-    const { capture } = new Function(`return ${/Ask for it: (\{.*\})$/.exec(missing.message)![1]!}`)() as { capture: ["blocks.1.ffn.up"] };
+    const { capture } = new Function(`return ${/Ask for it: (\{.*\})$/.exec(missing.message)![1]!}`)() as {
+      capture: ["blocks.1.ffn.up"];
+    };
     (await model.run(ids(4), { capture })).cache.get("blocks.1.ffn.up");
   });
   it("blocks that are not there", async () => {
     const error = await errorOf(() => model.run(ids(4), { capture: "blocks.9.ffn.mid" }));
     const [, last, range] = /from 0 to (\d+), a range such as "([^"]+)"/.exec(error.message)!;
-    await model.run(ids(4), { capture: [`blocks.${Number(last)}.ffn.mid`, `blocks.${range as "0-1"}.ffn.mid`, "blocks.*.ffn.mid"] });
+    await model.run(ids(4), {
+      capture: [`blocks.${Number(last)}.ffn.mid`, `blocks.${range as "0-1"}.ffn.mid`, "blocks.*.ffn.mid"],
+    });
   });
   it("the activation of a file without a key, whose name says one", async () => {
     const path = writeSmallLlama(at.path, { file: "prosparse-tiny.gguf" });
@@ -139,18 +145,36 @@ describe("names and choices", () => {
     for (const name of choices) (await loadQuietly(path, { activation: name as Activation })).model.dispose();
   });
   it("a text that is one token with its space, and one that is none either way", async () => {
-    const pieces = [["▁ab", -1, 1], ["▁", -9, 1], ["a", -9, 1], ["b", -9, 1], ["ab", -2, 1], ["▁xyz", -1, 1]] as const;
+    const pieces = [
+      ["▁ab", -1, 1],
+      ["▁", -9, 1],
+      ["a", -9, 1],
+      ["b", -9, 1],
+      ["ab", -2, 1],
+      ["▁xyz", -1, 1],
+    ] as const;
     const tokenizer = createTokenizer(smallVocabulary(pieces));
     const spaced = createTokenizer(smallVocabulary(pieces.filter(([text]) => text !== "ab")));
     expect(tokenizer.single(" ab")).toBe(259);
     // No two neighbours of "▁ab" are a piece without "ab", so merging never gives it.
-    for (const [one, text] of [[spaced, "ab"], [tokenizer, "xyz"]] as const) {
+    for (const [one, text] of [
+      [spaced, "ab"],
+      [tokenizer, "xyz"],
+    ] as const) {
       const error = await errorOf(() => one.single(text));
       const hint = /With its space, (".*"), it is one/.exec(error.message)?.[1];
       if (hint !== undefined) one.single(JSON.parse(hint) as string);
       else await errorOf(() => one.single(` ${text}`));
     }
-    const reached = createTokenizer(smallVocabulary([["▁qr", -1, 1], ["▁q", -2, 1], ["▁", -9, 1], ["q", -9, 1], ["r", -9, 1]]));
+    const reached = createTokenizer(
+      smallVocabulary([
+        ["▁qr", -1, 1],
+        ["▁q", -2, 1],
+        ["▁", -9, 1],
+        ["q", -9, 1],
+        ["r", -9, 1],
+      ]),
+    );
     const error = await errorOf(() => reached.single("qr"));
     expect(reached.single(JSON.parse(/With its space, (".*"), it is one/.exec(error.message)![1]!) as string)).toBe(259);
   });

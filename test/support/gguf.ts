@@ -256,7 +256,15 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
       const element = TYPES[u32()]!;
       const length = u64();
       if (element === "string") metadata.set(key, { type: "strings", value: stringTable(Array.from({ length }, raw)) });
-      else metadata.set(key, { type: "numbers", element, value: numberArray(element, Array.from({ length }, () => number(element))) });
+      else
+        metadata.set(key, {
+          type: "numbers",
+          element,
+          value: numberArray(
+            element,
+            Array.from({ length }, () => number(element)),
+          ),
+        });
     } else metadata.set(key, { type, value: number(type) } as MetaValue);
   }
   const infos = Array.from({ length: tensorCount }, () => {
