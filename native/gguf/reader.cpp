@@ -271,6 +271,7 @@ const TensorInfo* Table::tensor(const std::string& name) const {
 }
 
 Table read_table(const uint8_t* file, uint64_t size) {
+  if (size == 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
   Cursor c(file, size);
   Table t{};
   t.file = file;
