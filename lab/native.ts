@@ -55,6 +55,11 @@ export interface FileTable {
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
 }
+/** A file that was opened, and its header. */
+export interface OpenedFile {
+  readonly file: NativeFile;
+  readonly table: FileTable;
+}
 
 // ── A model on the executor ───────────────────────────────────────────────────────
 export interface NativeModelInfo {
@@ -80,12 +85,19 @@ export interface NativeModelInfo {
   readonly mappedBytes: number;
   readonly ownedBytes: number;
 }
-/** Opaque handles; they belong to the native side and are closed by name. */
+/** Opaque handles; they belong to the native side and are closed by name. A file is what was opened, whatever lies at its path by now. */
+export interface NativeFile {
+  readonly __file: unique symbol;
+}
 export interface NativeModel {
   readonly __model: unique symbol;
 }
 export interface NativeProgram {
   readonly __program: unique symbol;
+}
+/** Values of an intervention, copied into native memory: shared by plans, out of reach of JavaScript, freed with the handle. */
+export interface NativeValues {
+  readonly __values: unique symbol;
 }
 
 export type NativeActivation = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
@@ -114,8 +126,8 @@ export interface NativeIntervention {
   /** scale: the factor; add: the factor of the vector. */
   readonly factor?: number;
   /** add: (width). replace: (layers of the range, positions, width), row p is for position p of the sequence; a position beyond it is left alone. */
-  readonly values?: Float32Array;
-  /** Positions in the whole sequence; absent: all. */
+  readonly values?: NativeValues;
+  /** Positions in the whole sequence; absent: all. Listed twice counts once, here as in channels. */
   readonly positions?: Int32Array;
   /** Channels (neurons, hidden channels, vocabulary entries) of the point; absent: all. */
   readonly channels?: Int32Array;
@@ -125,6 +137,7 @@ export interface NativeSetting {
   /** (L) thresholds of FATReLU; ignored by the other activations. */
   readonly t: Float32Array;
   readonly strategy: NativeStrategy;
+  /** Settings of one plan that have the same list share the array: it is read once. */
   readonly interventions: readonly NativeIntervention[];
 }
 export interface NativeCapture {
@@ -176,32 +189,61 @@ export interface NativeFfn {
   readonly mid: Float32Array; // (B, N)
 }
 
-/** What native/node/ exports. Every promise rejects with an Error that has a `code` of LabErrorCode. */
+/**
+ * What native/node/ exports. Every promise rejects with an Error that has a `code` of LabErrorCode. Calls run on threads of the addon's own,
+ * one for each open model and one for files, never on libuv's: those are for fs and the like. What is computed from a file that changed
+ * meanwhile rejects with bad-file.
+ */
 export interface NativeAddon {
   /** Version of the boundary; the wrapper refuses another. */
   readonly abi: number;
   /** Instruction set of the kernels in use, for provenance: "x86-64-v4", "x86-64-v3", "baseline". */
   readonly cpu: string;
+  /**
+   * Opens a file once: its header, weights, hash and bytes all come from this descriptor. Refuses what is no regular file, and never waits
+   * for one (a named pipe). The handle is closed with closeFile; a model that was opened from it stays.
+   */
+  openFile(path: string): Promise<OpenedFile>;
+  /** An `open` of it that is under way is stopped and rejects with "aborted". */
+  closeFile(file: NativeFile): void;
+  /** The header alone: openFile and closeFile in one. */
   readHeader(path: string): Promise<FileTable>;
-  /** Opening the same unchanged file again gives a handle that shares the weights of the first. */
-  open(path: string): Promise<NativeModel>;
+  /**
+   * Opening the same unchanged file again gives a handle that shares the weights of the first. `budget`: bytes that it may allocate (the
+   * regrouped ffn_down), checked before it does; absent or 0: no limit.
+   */
+  open(file: NativeFile, budget?: number): Promise<NativeModel>;
   modelInfo(model: NativeModel): NativeModelInfo;
   closeModel(model: NativeModel): void;
-  /** Bytes that compile would allocate for the KV cache, and forward as scratch for `rows` rows of which `logitRows` want logits. */
+  /**
+   * Which file this is, and in which state: two stamps are the same only while nothing has touched the file. Rejects with bad-file when
+   * its contents changed after they were loaded; a rename, a new link or a deletion gives a new stamp and no error.
+   */
+  stamp(model: NativeModel): Promise<string>;
+  /** Bytes of the file from `position` on; how many there were. */
+  read(model: NativeModel, into: Uint8Array, position: number): Promise<number>;
+  /**
+   * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
+   * want logits. Of the plan only sequences and length count.
+   */
   estimate(
     model: NativeModel,
     plan: NativePlan,
     rows: number,
     logitRows: number,
-  ): { readonly cacheBytes: number; readonly scratchBytes: number };
+  ): { readonly cacheBytes: number; readonly scratchBytes: number; readonly rotationBytes: number };
   compile(model: NativeModel, plan: NativePlan): NativeProgram;
   closeProgram(program: NativeProgram): void;
-  /** One at a time for each program; rows of one call see each other's keys and values as their positions say. */
+  /** One at a time for each program. The batch is copied before the call returns; the sinks are written until the promise settles. Rows of one call see each other's keys and values as their positions say. */
   forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;
   /** Share of the running forward that is done, 0 to 1. */
   progress(program: NativeProgram): number;
-  /** Asks a running forward to stop; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
+  /** Asks the forward to stop, running or waiting; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
   abort(program: NativeProgram): void;
+  /** Copies the values of an intervention; the handle goes into plans. */
+  keepValues(values: Float32Array): NativeValues;
+  /** A fresh copy of kept values. */
+  copyValues(values: NativeValues): Float32Array;
   /** A weight by its name in the file, dequantised: (rows, row length). */
   weight(
     model: NativeModel,
@@ -218,7 +260,7 @@ export interface NativeAddon {
   ): Promise<NativeFfn>;
 }
 
-const ABI = 1;
+const ABI = 3;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon; built by set-up into build/Release. */

@@ -7,10 +7,12 @@ import { dirname, extname, resolve } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { LabError } from "./errors.js";
 import { floatText } from "./policy/policy.js";
+import { received } from "./received.js";
 import type { Values } from "./tensor.js";
 
 /** Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder. */
 export async function save(path: `${string}.${"json" | "csv"}`, value: object): Promise<void> {
+  if (typeof path !== "string") throw new LabError("invalid-option", `save needs the path of a file, received ${received(path)}`);
   const kind = extname(path).toLowerCase();
   if (kind === ".npz" || kind === ".gguf")
     throw new LabError("invalid-option", `save to "${kind}" is not available yet; use .json or .csv`);
@@ -49,9 +51,10 @@ export function plain(value: unknown, where: string): unknown {
 }
 
 function csvText(value: object): string {
-  const rows = isTensor(value)
-    ? tensorRows(value)
-    : (Array.isArray(value) ? value : [value]).map((one, i) => flat(plain(one, `value[${i}]`)));
+  const rows =
+    typeof value === "object" && value !== null && isTensor(value)
+      ? tensorRows(value)
+      : (Array.isArray(value) ? value : [value]).map((one, i) => flat(plain(one, `value[${i}]`)));
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return stringify(
     rows.map((row) => columns.map((name) => row[name] ?? "")),

@@ -5,7 +5,8 @@
  */
 
 import { type Displayable, displaySymbol, type MimeBundle } from "./display.js";
-import { LabError, unknownName } from "./errors.js";
+import { checkOptions, LabError, unknownName } from "./errors.js";
+import { received } from "./received.js";
 import { shapeText, tensorHtml, tensorText } from "./tensor-display.js";
 
 /** All axes but the last. Of axes that are not known in the types, nothing more is known. */
@@ -58,7 +59,29 @@ export interface Tensor<D extends readonly string[] = readonly string[]> extends
 
 /** A tensor over `data` (not copied); the sizes' product must be its length. */
 export function tensor<D extends string[]>(data: Float32Array, dims: readonly [...D], sizes: readonly number[]): Tensor<D> {
-  return new Dense(data, dims, sizes) as unknown as Tensor<D>;
+  checkTensor(data, dims, sizes);
+  return new Dense(data, dims, [...sizes]) as unknown as Tensor<D>;
+}
+
+function checkTensor(data: unknown, dims: unknown, sizes: unknown): void {
+  if (!(data instanceof Float32Array))
+    throw new LabError("invalid-option", `the data of a tensor must be a Float32Array, received ${received(data)}`);
+  if (!Array.isArray(dims) || !Array.from(dims as unknown[]).every((name) => typeof name === "string"))
+    throw new LabError("invalid-option", `the axes of a tensor are an array of names, received ${received(dims)}`);
+  if (!Array.isArray(sizes) || !Array.from(sizes as unknown[]).every((n) => Number.isInteger(n) && (n as number) >= 0))
+    throw new LabError("invalid-option", `the sizes of a tensor are an array of whole numbers >= 0, received ${listText(sizes)}`);
+}
+const listText = (value: unknown) =>
+  Array.isArray(value) ? `[${Array.from(value, received).slice(0, 8).join(", ")}]` : received(value);
+/** Whether a value has what the operations need of another tensor. */
+function isValues(value: unknown): value is Values {
+  if (typeof value !== "object" || value === null) return false;
+  const { data, dims, size } = value as Partial<Values>;
+  if (!(data instanceof Float32Array) || !Array.isArray(dims) || typeof size !== "object" || size === null) return false;
+  const sizes = dims.map((name) => (typeof name === "string" ? (size as Record<string, unknown>)[name] : undefined));
+  return (
+    sizes.every((n) => typeof n === "number") && sizes.reduce((product: number, n) => product * (n as number), 1) === data.length
+  );
 }
 
 class Dense {
@@ -85,7 +108,7 @@ class Dense {
   }
 
   at(index: Readonly<Record<string, number | undefined>>): Dense {
-    for (const name of Object.keys(index)) this.#axis(name);
+    checkOptions("at", index ?? null, this.dims);
     let offset = 0;
     let stride = this.data.length;
     const dims: string[] = [];
@@ -145,7 +168,7 @@ class Dense {
 
   top(k: number): { index: Record<string, number>; value: number }[] {
     if (!Number.isInteger(k) || k < 0)
-      throw new LabError("invalid-option", `top(k): k must be a whole number >= 0, received ${k}`);
+      throw new LabError("invalid-option", `top(k): k must be a whole number >= 0, received ${received(k)}`);
     return largest(this.data, k).map((flat) => {
       const index: Record<string, number> = {};
       let rest = flat;
@@ -159,6 +182,7 @@ class Dense {
   }
 
   map(fn: (value: number) => number): Dense {
+    if (typeof fn !== "function") throw new LabError("invalid-option", `map takes a function, received ${received(fn)}`);
     return new Dense(
       this.data.map((value) => fn(value)),
       this.dims,
@@ -199,24 +223,26 @@ class Dense {
   }
 
   #axis(name: string): number {
+    if (typeof name !== "string")
+      throw new LabError("invalid-option", `an axis is one of ${this.dims.join(", ")}, received ${received(name)}`);
     const axis = this.dims.indexOf(name);
     if (axis < 0) throw unknownName("invalid-option", "axis", name, this.dims);
     return axis;
   }
   #position(name: string, at: number, n: number): number {
-    const position = at < 0 ? at + n : at;
+    const position = Number.isInteger(at) && at < 0 ? at + n : at;
     if (!Number.isInteger(at) || position < 0 || position >= n) {
       throw new LabError(
         "invalid-option",
-        `axis "${name}" has positions 0 to ${n - 1} (or -1 to -${n} from the end), received ${at}`,
+        `axis "${name}" has positions 0 to ${n - 1} (or -1 to -${n} from the end), received ${received(at)}`,
       );
     }
     return position;
   }
   #edge(name: string, at: number, n: number): number {
-    const edge = at < 0 ? at + n : at;
+    const edge = Number.isInteger(at) && at < 0 ? at + n : at;
     if (!Number.isInteger(at) || edge < 0 || edge > n) {
-      throw new LabError("invalid-option", `slice of "${name}" goes from 0 to ${n} (or from -${n} on), received ${at}`);
+      throw new LabError("invalid-option", `slice of "${name}" goes from 0 to ${n} (or from -${n} on), received ${received(at)}`);
     }
     return edge;
   }
@@ -249,6 +275,8 @@ class Dense {
   }
   #pair(other: Dense | number, fn: (a: number, b: number) => number): Dense {
     if (typeof other === "number") return this.map((value) => fn(value, other));
+    if (!isValues(other))
+      throw new LabError("invalid-option", `expected a number or a tensor of ${shapeText(this)}, received ${received(other)}`);
     const same =
       other.dims.length === this.dims.length && this.dims.every((d, i) => other.dims[i] === d && other.size[d] === this.size[d]);
     if (!same) throw new LabError("invalid-option", `the tensors differ: ${shapeText(this)} and ${shapeText(other)}`);
@@ -259,7 +287,9 @@ class Dense {
     );
   }
   #along(vector: Float32Array | { readonly data: Float32Array }, fn: (row: Float32Array, v: Float32Array) => number): Dense {
-    const v = vector instanceof Float32Array ? vector : vector.data;
+    const v = vector instanceof Float32Array ? vector : (vector as Partial<Values> | null | undefined)?.data;
+    if (!(v instanceof Float32Array))
+      throw new LabError("invalid-option", `expected a vector (Float32Array or tensor), received ${received(vector)}`);
     const width = this.#sizes.at(-1);
     if (width === undefined || width !== v.length) {
       throw new LabError("invalid-option", `the last axis of ${shapeText(this)} and a vector of ${v.length} values do not fit`);

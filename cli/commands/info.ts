@@ -1,13 +1,13 @@
 /** `sparselab info`: what a file is. Of a file that holds only a vocabulary it tells the vocabulary. */
 import { bytesText, LabError } from "../../lab/errors.js";
 import { type Activation, type ResolvedActivation, resolveActivation } from "../../lab/model/activation.js";
-import { activationText, readHeader } from "../../lab/model/load.js";
+import { activationText, openFile } from "../../lab/model/load.js";
 import { architecture, describeValue, modelName, number } from "../../lab/model/metadata.js";
 import { strategyOf } from "../../lab/model/options.js";
 import { planOf } from "../../lab/model/pass.js";
 import { modelPath } from "../../lab/model/path.js";
 import { Weights } from "../../lab/model/weights.js";
-import { callingSync, type FileTable } from "../../lab/native.js";
+import { callingSync, type FileTable, type OpenedFile } from "../../lab/native.js";
 import { perLayer } from "../../lab/policy/policy.js";
 import { createTokenizer, type Tokenizer } from "../../lab/tokenizer/index.js";
 import { type Command, parse } from "../arguments.js";
@@ -25,9 +25,15 @@ export const info: Command = {
   async run(args) {
     const { values, positionals } = parse(args, { activation: { type: "string" } }, ["FILE"]);
     const { activation } = loadOptions(values);
-    const table = await readHeader(modelPath(positionals[0]));
-    const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
-    const found = vocabularyOnly ? fileFacts(table) : await modelFacts(table, activation);
+    const opened = await openFile(modelPath(positionals[0]));
+    const { table } = opened;
+    let found: Fact[];
+    try {
+      const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
+      found = vocabularyOnly ? fileFacts(table) : await modelFacts(opened, activation);
+    } finally {
+      callingSync((addon) => addon.closeFile(opened.file));
+    }
     if (values.json) printJson(Object.fromEntries(found.map(({ key, value }) => [key, value])));
     else {
       const width = Math.max(...found.map(({ label }) => label.length));
@@ -59,8 +65,9 @@ function fileFacts(table: FileTable): Fact[] {
   return [...facts, tokenizerFact(table)];
 }
 
-async function modelFacts(table: FileTable, option: Activation | undefined): Promise<Fact[]> {
-  const weights = await Weights.open(table);
+async function modelFacts(opened: OpenedFile, option: Activation | undefined): Promise<Fact[]> {
+  const { table } = opened;
+  const weights = await Weights.open(opened);
   weights.retain();
   try {
     const { info: shape } = weights;

@@ -1,25 +1,80 @@
-/** SHA-256 of a file, read as a stream; remembered for as long as the file's size and time of change stay the same. */
+/**
+ * SHA-256 of files: of a model, from the descriptor that was opened and not from its path, where another file may lie by now; of a corpus,
+ * from its path. Read in pieces, so a stop is heard, and remembered for as long as nothing touches the file.
+ */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { aborted } from "../model/queue.js";
+import { LabError } from "../errors.js";
+import { aborted, untilAborted } from "../model/queue.js";
+import type { Weights } from "../model/weights.js";
+import { calling } from "../native.js";
 
-const known = new Map<string, { readonly stamp: string; readonly sha256: string }>();
+const PIECE = 2 ** 20;
+const known = new Map<string, string>();
 
+/**
+ * Of a model's file. A rename, a new link or a deletion changes its stamp: then it is read again, and must be what it was.
+ * @param onProgress share of the file that is read
+ * @throws LabError bad-file where the contents are not those that were loaded, aborted
+ */
+export async function sha256Of(
+  weights: Weights,
+  signal?: AbortSignal,
+  onProgress?: (fraction: number) => void,
+): Promise<string> {
+  for (let tries = 0; tries < 3; tries++) {
+    const stamp = await calling((addon) => addon.stamp(weights.native));
+    const digest = known.get(stamp) ?? (await digestOf(weights, signal, onProgress));
+    // Only a digest of a file that nobody touched meanwhile counts.
+    if (stamp !== (await calling((addon) => addon.stamp(weights.native)))) continue;
+    if (weights.sha256 !== undefined && weights.sha256 !== digest)
+      throw new LabError("bad-file", `"${weights.table.path}" was changed after it was loaded; load it again`);
+    weights.sha256 = digest;
+    known.set(stamp, digest);
+    return digest;
+  }
+  throw new LabError("bad-file", `"${weights.table.path}" is changed again and again while it is read`);
+}
+
+async function digestOf(
+  weights: Weights,
+  signal: AbortSignal | undefined,
+  onProgress: ((fraction: number) => void) | undefined,
+): Promise<string> {
+  const hash = createHash("sha256");
+  const size = weights.table.fileBytes;
+  const read = (into: Uint8Array, at: number) => calling((addon) => addon.read(weights.native, into, at));
+  // One piece is read while the one before is hashed.
+  let [piece, next] = [new Uint8Array(PIECE), new Uint8Array(PIECE)];
+  let pending = read(piece, 0);
+  for (let at = 0; at < size; ) {
+    const bytes = await untilAborted(pending, signal);
+    if (bytes === 0) break; // It was cut: its stamp says so, too.
+    at += bytes;
+    pending = at < size ? read(next, at) : Promise.resolve(0);
+    hash.update(piece.subarray(0, bytes));
+    [piece, next] = [next, piece];
+    onProgress?.(at / size);
+  }
+  return hash.digest("hex");
+}
+
+/** Of a text, by its path. */
 export async function sha256(path: string, signal?: AbortSignal): Promise<string> {
-  const { size, mtimeMs, ino } = await stat(path);
-  const stamp = `${size} ${mtimeMs} ${ino}`;
-  const found = known.get(path);
-  if (found?.stamp === stamp) return found.sha256;
+  const { size, mtimeNs, ctimeNs, ino, dev } = await stat(path, { bigint: true });
+  const stamp = `${path} ${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}`;
+  const found = known.get(stamp);
+  if (found !== undefined) return found;
   const hash = createHash("sha256");
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) }))
+    for await (const chunk of createReadStream(path, { highWaterMark: PIECE, ...(signal && { signal }) }))
       hash.update(chunk as Buffer);
   } catch (error) {
     if (signal?.aborted) throw aborted(signal);
     throw error;
   }
   const digest = hash.digest("hex");
-  known.set(path, { stamp, sha256: digest });
+  known.set(stamp, digest);
   return digest;
 }

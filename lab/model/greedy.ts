@@ -6,7 +6,7 @@ import { LabError } from "../errors.js";
 import { largest, type Tensor } from "../tensor.js";
 import { type Captured, cacheOf, parseCaptures } from "./cache.js";
 import { insideOf, type Model } from "./model.js";
-import { checkPass, decode, pass, planOf } from "./pass.js";
+import { decode, pass, passNeeds, planOf, reservePass } from "./pass.js";
 import { Program } from "./program.js";
 import { promptTokens } from "./prompt.js";
 
@@ -25,7 +25,7 @@ export async function greedyRows(
   point: string,
   signal?: AbortSignal,
 ): Promise<GreedyRows> {
-  const { weights, native, threads, context } = insideOf(model);
+  const { view, weights, native, threads, context } = insideOf(model);
   if (given.length + count > context) {
     throw new LabError(
       "context-full",
@@ -36,8 +36,8 @@ export async function greedyRows(
   const tokens = [...promptTokens(given, told)];
   const captures = parseCaptures(point, model.layers);
   const plan = planOf(native, captures, tokens.length + count, threads);
-  checkPass(weights, plan, captures, tokens.length + count, "last");
-  const program = new Program(weights, plan);
+  const memory = await reservePass(passNeeds(weights, plan, captures, tokens.length + count, "last"), true, signal);
+  const program = new Program(weights, plan, memory);
   try {
     const first = await pass(weights, program, captures, tokens, "last", signal);
     const parts: Captured[] = [first.captures[0]!];
@@ -48,7 +48,7 @@ export async function greedyRows(
       parts.push(row.captures[0]!);
       logits = row.logits;
     }
-    const { get } = cacheOf<never>([joined(parts)], tokens.length, model.layers);
+    const { get } = cacheOf<never>([joined(parts)], tokens.length, view.layers);
     return { tokens, rows: (get as (point: string) => Tensor)(point) };
   } finally {
     program.close();

@@ -1,9 +1,10 @@
 /** `load`: from a file to a model, with the summary that says what is in force and why. */
 import { notebook } from "../display.js";
 import { bytesText } from "../errors.js";
-import { calling, callingSync, type FileTable } from "../native.js";
+import { calling, callingSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
 import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
 import { type ResolvedActivation, resolveActivation } from "./activation.js";
+import { noInterventions } from "./interventions.js";
 import { modelName } from "./metadata.js";
 import { type Model, view } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, strategyOf, threadsOf } from "./options.js";
@@ -26,23 +27,22 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
 /** The same without printing, for programs that write their own output. */
 export async function loadQuietly(
   path: string,
-  options: LoadOptions = {},
+  given: LoadOptions = {},
 ): Promise<{ readonly model: Model; readonly summary: string }> {
   const file = modelPath(path);
-  checkLoadOptions(options);
+  const options = checkLoadOptions(given);
   const threads = threadsOf(options.threads);
   const policy: Policy = options.policy === undefined ? { kind: "as-trained" } : checkPolicy(options.policy);
   const signal = options.signal ?? notebook()?.signal();
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const table = await readHeader(file);
-  throwIfAborted(signal);
-  const weights = await opened(table, signal);
+  const weights = await opened(file, signal);
+  const { table } = weights;
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
-    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: Object.freeze([]) };
+    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
     const model = view(weights, setting, { context: contextOf(options.context, weights.info.context), threads });
     options.onProgress?.(1);
     return { model, summary: summaryOf(model, weights, setting) };
@@ -51,28 +51,44 @@ export async function loadQuietly(
   }
 }
 
-/** A file's header; a file that is not there is told with the nearest that is. */
-export async function readHeader(path: string): Promise<FileTable> {
+/** Opens a model file, which the caller closes; a file that is not there is told with the nearest that is. */
+export const openFile = (path: string): Promise<OpenedFile> => found(path, (addon) => addon.openFile(path));
+/** The header alone. */
+export const readHeader = (path: string): Promise<FileTable> => found(path, (addon) => addon.readHeader(path));
+
+async function found<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
   try {
-    return await calling((addon) => addon.readHeader(path));
+    return await calling(open);
   } catch (error) {
     throw (await missingFile(path)) ?? error;
   }
 }
 
-/** Opening may copy the down projections, the longest part; who stops does not wait for its end, and what was opened is closed then. */
-async function opened(table: FileTable, signal: AbortSignal | undefined): Promise<Weights> {
-  const opening = Weights.open(table).then((weights) => {
-    weights.retain();
-    return weights;
-  });
+/**
+ * Opens the file once; header and weights are those of this descriptor. Who stops waits for nothing: opening a file may take long where
+ * the disk is far away, and the weights may have to be copied. What comes too late is closed.
+ */
+async function opened(path: string, signal: AbortSignal | undefined): Promise<Weights> {
+  const opening = openFile(path);
+  const close = (late: OpenedFile) => callingSync((addon) => addon.closeFile(late.file));
+  const file = await orClosed(opening, close, signal);
   try {
-    return await untilAborted(opening, signal);
+    const weights = Weights.open(file).then((made) => {
+      made.retain();
+      return made;
+    });
+    return await orClosed(weights, (late) => late.release(), signal);
+  } finally {
+    close(file);
+  }
+}
+
+/** `promise`, or `aborted` as soon as the signal says so: then `close` gets what comes of the promise later. */
+async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await untilAborted(promise, signal);
   } catch (error) {
-    opening.then(
-      (weights) => weights.release(),
-      () => undefined,
-    );
+    promise.then(close, () => undefined);
     throw error;
   }
 }

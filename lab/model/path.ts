@@ -8,6 +8,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LabError, nearest } from "../errors.js";
+import { received } from "../received.js";
 
 const bad = (path: string, what: string): LabError => new LabError("bad-file", `cannot open ${JSON.stringify(path)}: ${what}`);
 
@@ -44,7 +45,7 @@ const KINDS: readonly (readonly [RegExp, (path: string, rest: string) => string]
 export function modelPath(path: unknown): string {
   if (path instanceof URL) return modelPath(path.href);
   if (typeof path !== "string" || path === "")
-    throw new LabError("invalid-option", `load needs the path of a model file, received ${JSON.stringify(path) ?? typeof path}`);
+    throw new LabError("invalid-option", `load needs the path of a model file, received ${received(path)}`);
   for (const [kind, told] of KINDS) {
     const match = kind.exec(path);
     // A file may be called so all the same.

@@ -9,6 +9,7 @@
  * - min-p: tokens with at least p times the probability of the most likely one.
  */
 import { checkOptions, LabError } from "../errors.js";
+import { received } from "../received.js";
 import { largest } from "../tensor.js";
 import { checkCount } from "./options.js";
 
@@ -35,7 +36,7 @@ export function checkSampling(options: SamplingOptions): void {
     if (value === undefined || (Number.isFinite(value) && (open ? value > least : value >= least) && value <= most)) return;
     const range =
       most === Number.MAX_VALUE ? `${open ? ">" : ">="} ${least}` : `from ${least} to ${most}${open ? `, and not ${least}` : ""}`;
-    throw new LabError("invalid-option", `${name} must be a number ${range}, received ${value}`);
+    throw new LabError("invalid-option", `${name} must be a number ${range}, received ${received(value)}`);
   };
   within("temperature", 0, Number.MAX_VALUE);
   within("topP", 0, 1, true);

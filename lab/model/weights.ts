@@ -3,9 +3,14 @@
  * the weights are closed with the last view, after the calls that still run.
  */
 import { LabError } from "../errors.js";
-import { calling, callingSync, type FileTable, type NativeModel, type NativeModelInfo } from "../native.js";
+import { calling, callingSync, type FileTable, type NativeModel, type NativeModelInfo, type OpenedFile } from "../native.js";
 import { createTokenizer, type Tokenizer } from "../tokenizer/index.js";
+import { availableBytes, hold } from "./memory.js";
 import { Queue } from "./queue.js";
+
+/** Bytes that regrouping `ffn_down` will copy. */
+const regroupedBytes = (table: FileTable) =>
+  table.tensors.reduce((sum, { name, bytes }) => sum + (/^blk\.\d+\.ffn_down\.weight$/.test(name) ? bytes : 0), 0);
 
 export class Weights {
   readonly queue = new Queue();
@@ -17,14 +22,25 @@ export class Weights {
   #tokenizer: Tokenizer | undefined;
   #vocabularyFault: LabError | undefined;
 
+  /** SHA-256 of the file, once somebody asked; it stays the same for as long as this is open (lab/measures/hash.ts). */
+  sha256: string | undefined;
+
   private constructor(native: NativeModel, table: FileTable) {
     this.#native = native;
     this.table = table;
     this.info = callingSync((addon) => addon.modelInfo(native));
   }
 
-  static async open(table: FileTable): Promise<Weights> {
-    return new Weights(await calling((addon) => addon.open(table.path)), table);
+  /** The weights of a file that was opened: the caller closes the file. */
+  static async open({ file, table }: OpenedFile): Promise<Weights> {
+    // The executor says itself what is too much: a file that is open already is shared, and then nothing is copied.
+    const budget = Math.max(1, availableBytes());
+    const memory = hold(regroupedBytes(table));
+    try {
+      return new Weights(await calling((addon) => addon.open(file, budget)), table);
+    } finally {
+      memory.release();
+    }
   }
 
   /** The handle; an error after the weights were freed. */

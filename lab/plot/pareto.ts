@@ -14,8 +14,8 @@ import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent,
 
 /** Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from. */
 export function pareto<M extends Quality>(points: readonly Point<M | "sparsity">[], y: M): Figure {
+  const quality = qualityAxis("plot.pareto", y);
   const where = `plot.pareto(points, "${y}")`;
-  const quality = qualityAxis(where, y);
   checkMeasured(where, points, ["sparsity", y]);
   const all = points as readonly AnyPoint[];
   const series = seriesOf(all);

@@ -1,7 +1,9 @@
 /** The measures of quality that a figure can put against sparsity: how each is read, named, drawn and said. */
 import { LabError, unknownName } from "../errors.js";
 import type { Measure, Point } from "../measures/report.js";
-import { policyText } from "../policy/policy.js";
+import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
+import { received } from "../received.js";
+import { checkForm } from "./form.js";
 
 export type Quality = "perplexity" | "kl" | "top1";
 /** What a figure needs of a point whose measures are only known when it runs. */
@@ -50,6 +52,12 @@ const axes: Readonly<Record<Quality, QualityAxis>> = {
 };
 
 export function qualityAxis(where: string, name: string): QualityAxis {
+  if (typeof name !== "string") {
+    throw new LabError(
+      "invalid-option",
+      `${where}: the measure of quality is one of ${Object.keys(axes).join(", ")}, received ${received(name)}`,
+    );
+  }
   if (!Object.hasOwn(axes, name)) throw unknownName("invalid-option", `measure of quality for ${where}`, name, Object.keys(axes));
   return axes[name as Quality];
 }
@@ -59,24 +67,30 @@ const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 /** Every point must have been measured for what the figure shows. */
 export function checkMeasured(where: string, results: readonly object[], wanted: readonly Measure[]): void {
   if (!Array.isArray(results)) {
-    throw new LabError(
-      "invalid-option",
-      `${where} takes an array of points, received ${results === null ? "null" : typeof results}`,
-    );
+    throw new LabError("invalid-option", `${where} takes an array of points, received ${received(results)}`);
   }
-  results.forEach((result: Partial<AnyPoint> | undefined, i) => {
+  Array.from(results as readonly unknown[]).forEach((given, i) => {
+    const result = (typeof given === "object" && given !== null ? given : {}) as Readonly<Record<string, unknown>>;
     for (const name of wanted) {
-      if (typeof result?.[name] === "object" && result[name] !== null) continue;
-      const has = measures.filter((known) => result?.[known] !== undefined);
-      const which = result?.setting ? ` (${policyText(result.setting)})` : "";
+      if (typeof result[name] === "object" && result[name] !== null) continue;
+      const has = measures.filter((known) => result[known] !== undefined);
+      const which = typeof result.setting === "object" && result.setting !== null ? ` (${settingText(result.setting)})` : "";
       throw new LabError(
         "invalid-option",
         `${where}: result ${i}${which} has no ${name}; it has ${has.length > 0 ? has.join(", ") : "no measure"}. ` +
           `Ask for it when measuring: measure: [${[...new Set([...has, ...wanted])].map((m) => `"${m}"`).join(", ")}]`,
       );
     }
+    checkForm(`${where}: result ${i}`, result, wanted);
   });
 }
+const settingText = (setting: object): string => {
+  try {
+    return policyText(checkPolicy(setting as Policy));
+  } catch {
+    return "of an unknown setting";
+  }
+};
 
 /** Four significant digits: 0.0001234 -> "0.0001234", 1.5e-7 -> "1.5e-7". */
 export function numberText(value: number): string {

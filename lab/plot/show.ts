@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Displayable, displaySymbol, type MimeBundle, type Notebook, notebook } from "../display.js";
 import { LabError } from "../errors.js";
+import { received } from "../received.js";
 import { type FigureData, figureBundle, figurePage } from "./bundle.js";
 import { sendLibrary } from "./figure.js";
 import { drawPicture } from "./picture/picture.js";
@@ -133,9 +134,18 @@ function paced(ms: number, work: () => void): { soon(): void; flush(): void; can
 }
 
 function checkFigure(where: string, figure: FigureData): void {
-  if (Array.isArray(figure?.data) && typeof figure.layout === "object" && figure.layout !== null) return;
+  if (Array.isArray(figure?.data) && typeof figure.layout === "object" && figure.layout !== null) {
+    try {
+      JSON.stringify([figure.data, figure.layout]);
+      return;
+    } catch (error) {
+      throw new LabError("invalid-option", `${where} takes a figure of plain data: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
   throw new LabError(
     "invalid-option",
-    `${where} takes a figure ({ data, layout }), such as plot.pareto(points, "kl") gives; received ${figure === null ? "null" : typeof figure}`,
+    `${where} takes a figure ({ data, layout }), such as plot.pareto(points, "kl") gives; received ${received(figure)}`,
   );
 }

@@ -14,8 +14,8 @@ import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./sty
 
 /** Points of a sweep over thresholds; a threshold of its own for each block stands at the mean over blocks. None draws the empty frame. */
 export function threshold<M extends Quality>(points: readonly Point<M | "sparsity">[], y: M): Figure {
+  const quality = qualityAxis("plot.threshold", y);
   const where = `plot.threshold(points, "${y}")`;
-  const quality = qualityAxis(where, y);
   checkMeasured(where, points, ["sparsity", y]);
   const all = points as readonly AnyPoint[];
   for (const point of all) thresholdOf(where, point);

@@ -1,5 +1,6 @@
 /** Token (x) by block (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
 import { LabError } from "../errors.js";
+import { received } from "../received.js";
 import type { Tensor } from "../tensor.js";
 import { type Figure, figure } from "./figure.js";
 import { axis, countText, emptyNote, escapeText, heatScale, layout, percent, percentText } from "./style.js";
@@ -84,15 +85,22 @@ function pieceText(piece: string): string {
 }
 
 function checkRun(run: TokenLayerInput): { pieces: readonly string[]; layers: number; values: Float32Array } {
-  const { pieces, sparsity } = run ?? {};
+  const { pieces, sparsity } = run ?? ({} as Partial<TokenLayerInput>);
   const dims = sparsity?.dims as readonly string[] | undefined;
-  if (!Array.isArray(pieces) || dims?.join() !== "layer,token") {
+  const named = Array.isArray(dims) && dims.every((name) => typeof name === "string");
+  const size = sparsity?.size;
+  if (!Array.isArray(pieces) || !named || dims.join() !== "layer,token" || typeof size !== "object" || size === null) {
     throw new LabError(
       "invalid-option",
-      `plot.tokenLayer takes a run with pieces and sparsity (layer, token); received ${dims ? `sparsity (${dims.join(", ")})` : "no sparsity"}`,
+      `plot.tokenLayer takes a run with pieces and sparsity (layer, token); received ${named ? `sparsity (${dims.join(", ")})` : "no sparsity"}`,
     );
   }
-  const { layer, token } = sparsity.size;
+  const odd = Array.from(pieces as readonly unknown[]).findIndex((piece) => typeof piece !== "string");
+  if (odd >= 0)
+    throw new LabError("invalid-option", `plot.tokenLayer: piece ${odd} must be a text, received ${received(pieces[odd])}`);
+  if (!(sparsity.data instanceof Float32Array) || sparsity.data.length !== size.layer * size.token)
+    throw new LabError("invalid-option", "plot.tokenLayer: the data of sparsity must be a Float32Array of layer × token values");
+  const { layer, token } = size;
   if (token !== pieces.length) {
     throw new LabError(
       "invalid-option",

@@ -4,6 +4,7 @@
  */
 import { Template } from "@huggingface/jinja";
 import { LabError, unknownName } from "../errors.js";
+import { received } from "../received.js";
 import { MINICPM_AI, MINICPM_USER } from "./specials.js";
 import { byteString, textOf, type Vocabulary } from "./vocabulary.js";
 
@@ -25,9 +26,18 @@ function isMiniCpm(vocabulary: Vocabulary): boolean {
  * is no valid template.
  */
 export function applyTemplate(vocabulary: Vocabulary, messages: readonly Message[]): string {
+  if (!Array.isArray(messages)) {
+    throw new LabError("invalid-option", `template: expected an array of messages, received ${received(messages)}`);
+  }
   if (messages.length === 0) throw new LabError("invalid-option", "template: expected at least one message, received none");
-  messages.forEach((message, i) => {
-    if (!ROLES.includes(message.role)) throw unknownName("invalid-option", `role of message ${i}`, String(message.role), ROLES);
+  Array.from(messages as readonly Message[]).forEach((message, i) => {
+    if (typeof message !== "object" || message === null || typeof message.role !== "string") {
+      throw new LabError(
+        "invalid-option",
+        `message ${i} must be { role: "user", content: "..." }, received ${received(message)}`,
+      );
+    }
+    if (!ROLES.includes(message.role)) throw unknownName("invalid-option", `role of message ${i}`, message.role, ROLES);
     if (typeof message.content !== "string") {
       throw new LabError("invalid-option", `message ${i}: expected its content as a string, received ${typeof message.content}`);
     }

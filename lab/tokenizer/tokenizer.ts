@@ -4,6 +4,7 @@
  */
 import { checkOptions, LabError } from "../errors.js";
 import type { FileTable } from "../native.js";
+import { received } from "../received.js";
 import { Merger } from "./merge.js";
 import { showPiece } from "./piece.js";
 import { partition, type SpecialVocabulary, withSpecials } from "./specials.js";
@@ -113,6 +114,7 @@ class SpmTokenizer implements Tokenizer {
   }
 
   single(text: string): Token {
+    if (typeof text !== "string") throw new LabError("invalid-option", `single: expected a string, received ${received(text)}`);
     const out = this.bare(text);
     if (out.length === 1) return out[0]!;
     const found =
@@ -133,9 +135,14 @@ class SpmTokenizer implements Tokenizer {
 
   check(where: string, tokens: readonly Token[]): void {
     const { size } = this.vocabulary;
-    tokens.forEach((token, i) => {
+    if (!Array.isArray(tokens))
+      throw new LabError("invalid-option", `${where}: expected an array of tokens, received ${received(tokens)}`);
+    Array.from(tokens as readonly Token[]).forEach((token, i) => {
       if (Number.isInteger(token) && token >= 0 && token < size) return;
-      throw new LabError("invalid-option", `${where}: expected tokens from 0 to ${size - 1}, received ${token} at ${i}`);
+      throw new LabError(
+        "invalid-option",
+        `${where}: expected tokens from 0 to ${size - 1}, received ${received(token)} at ${i}`,
+      );
     });
   }
 }

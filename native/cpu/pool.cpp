@@ -2,11 +2,16 @@
 
 #include <chrono>
 #include <map>
+#include <system_error>
+
+#include "error.h"
 
 namespace sparselab::cpu {
 namespace {
 
 constexpr auto kSpin = std::chrono::microseconds(50);
+// How often a caller that waits for its turn looks at its stop word, which is set without a signal.
+constexpr auto kLook = std::chrono::milliseconds(5);
 
 // Waits until ready() for at most kSpin; false when it did not become so.
 template <class Ready>
@@ -26,10 +31,25 @@ bool spin(Ready ready) {
 }  // namespace
 
 Pool::Pool(size_t threads) {
-  for (size_t i = 1; i < threads; i++) workers_.emplace_back([this] { work(); });
+  try {
+    workers_.reserve(threads);
+    for (size_t i = 1; i < threads; i++) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error& e) {
+    const size_t made = workers_.size();
+    end();
+    throw Error(Code::out_of_memory,
+                text("the system gave %zu of %zu threads: %s. Load with { threads: %zu } or less, or raise the limit on processes "
+                     "(ulimit -u, or that of the container)",
+                     made + 1, threads, std::generic_category().message(e.code().value()).c_str(), made + 1));
+  } catch (...) {
+    end();
+    throw;
+  }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { end(); }
+
+void Pool::end() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -37,6 +57,30 @@ Pool::~Pool() {
   }
   wake_.notify_all();
   for (std::thread& t : workers_) t.join();
+}
+
+bool Pool::take_turn(Stop stop) {
+  std::unique_lock lock(turns_);
+  const size_t mine = ++last_ticket_;
+  line_.push_back(mine);
+  while (line_.front() != mine || busy_) {
+    if (stop.asked()) {
+      const bool first = line_.front() == mine;
+      std::erase(line_, mine);
+      if (first) turn_.notify_all();
+      return false;
+    }
+    turn_.wait_for(lock, kLook);
+  }
+  line_.pop_front();
+  busy_ = true;
+  return true;
+}
+
+void Pool::end_turn() {
+  std::lock_guard lock(turns_);
+  busy_ = false;
+  if (!line_.empty()) turn_.notify_all();
 }
 
 void Pool::take_chunks(const Task& task) {
@@ -73,7 +117,11 @@ void Pool::work() {
 }
 
 bool Pool::run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn) {
-  std::lock_guard one(callers_);
+  if (!take_turn(stop)) return false;
+  struct Turn {
+    Pool& pool;
+    ~Turn() { pool.end_turn(); }
+  } turn{*this};
   const Task task{chunks, &stop, &fn};
   next_ = 0;  // no worker is inside: none was let in since the last task ended
   if (workers_.empty() || chunks < 2) {
@@ -100,8 +148,9 @@ bool Pool::run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn) 
 }
 
 std::shared_ptr<Pool> Pool::of(size_t threads) {
-  static std::mutex mutex;
-  static std::map<size_t, std::weak_ptr<Pool>> pools;
+  // Never destroyed: threads may outlive static objects at the end of the process.
+  static std::mutex& mutex = *new std::mutex;
+  static auto& pools = *new std::map<size_t, std::weak_ptr<Pool>>;
   std::lock_guard lock(mutex);
   std::shared_ptr<Pool> pool = pools[threads].lock();
   if (!pool) pools[threads] = pool = std::make_shared<Pool>(threads);

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,14 +28,16 @@ class Stop {
 
 class Pool {
  public:
-  explicit Pool(size_t threads);  // the caller of `run` is one of them
+  // The caller of `run` is one of the threads. Throws Error (out-of-memory) where the system does not give so many.
+  explicit Pool(size_t threads);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   size_t threads() const { return workers_.size() + 1; }
 
   // Calls fn(chunk) for 0 <= chunk < chunks and returns when all are done. When a stop is asked for, chunks not yet begun are
-  // left out; the return value is then false. fn must not throw. One caller at a time: others wait their turn.
+  // left out; the return value is then false. fn must not throw. One caller at a time: others wait their turn, in the order in
+  // which they came, and hear their stop while they wait.
   bool run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn);
 
   // A pool of that many threads, shared while anybody holds it.
@@ -48,8 +51,17 @@ class Pool {
   };
   void work();
   void take_chunks(const Task& task);
+  bool take_turn(Stop stop);  // false: stopped
+  void end_turn();
+  void end();
 
-  std::mutex callers_, mutex_;
+  std::mutex turns_;  // of the line of callers
+  std::condition_variable turn_;
+  std::deque<size_t> line_;  // tickets, in order
+  size_t last_ticket_ = 0;
+  bool busy_ = false;
+
+  std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<size_t> generation_{0}, next_{0}, inside_{0};  // inside: workers that are at the present task
   Task task_;

@@ -1,7 +1,14 @@
 // Every chunk once, by any number of threads; stops when asked; many callers take turns.
 #include "cpu/pool.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <numeric>
 
 #include "testing/testing.h"
@@ -56,3 +63,74 @@ TEST("pool: callers take turns") {
   for (auto& t : callers) t.join();
   CHECK(sum == 4 * 100 * 45);
 }
+
+TEST("pool: a caller that waits for its turn hears its stop, while the first is still at work") {
+  const uint32_t never = 0;
+  uint32_t stop = 0;
+  cpu::Pool pool(2);
+  std::atomic<bool> begun{false}, release{false}, ended{false};
+  std::thread first([&] {
+    pool.run(1, cpu::Stop(never), [&](size_t) {
+      begun = true;
+      while (!release) std::this_thread::yield();
+    });
+    ended = true;
+  });
+  while (!begun) std::this_thread::yield();
+  std::thread stops([&] { __atomic_store_n(&stop, 1u, __ATOMIC_RELAXED); });
+  std::atomic<int> chunks{0};
+  CHECK(!pool.run(10, cpu::Stop(stop), [&](size_t) { chunks++; }));
+  CHECK(!ended && chunks == 0);
+  // The line goes on behind the one that left it.
+  std::thread third([&] { CHECK(pool.run(10, cpu::Stop(never), [&](size_t) { chunks++; })); });
+  release = true;
+  stops.join();
+  first.join();
+  third.join();
+  CHECK(chunks == 10);
+}
+
+#if defined(__GLIBC__)
+TEST("pool: threads that the system does not give are an error that counts them") {
+  pthread_attr_t attributes;
+  CHECK(pthread_getattr_default_np(&attributes) == 0);
+  size_t usual = 0;
+  CHECK(pthread_attr_getstacksize(&attributes, &usual) == 0);
+  CHECK(pthread_attr_setstacksize(&attributes, size_t{1} << 46) == 0 && pthread_setattr_default_np(&attributes) == 0);
+  const std::string said = message_of([] { cpu::Pool pool(4); });
+  CHECK(pthread_attr_setstacksize(&attributes, usual) == 0 && pthread_setattr_default_np(&attributes) == 0);
+  pthread_attr_destroy(&attributes);
+  CHECK_MSG(said.find("out-of-memory: the system gave 1 of 4 threads") == 0, said);
+  cpu::Pool pool(4);
+  CHECK(pool.threads() == 4);
+}
+#endif
+
+#if defined(__linux__) && !defined(SPARSELAB_SANITIZE)
+TEST("pool: where some threads are given and then no more, those are ended and counted") {
+  // In a child, whose address space has room for the stacks of a few threads.
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::ifstream statm("/proc/self/statm");
+    uint64_t pages = 0;
+    statm >> pages;
+    const uint64_t now = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    const rlimit limit{now + (uint64_t{40} << 20), now + (uint64_t{40} << 20)};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(2);
+    try {
+      cpu::Pool pool(64);
+      _exit(3);
+    } catch (const Error& e) {
+      const std::string said = e.what();
+      const int made = said.find("the system gave ") == 0 ? std::atoi(said.c_str() + 16) : 0;
+      if (made < 2 || made > 10) _exit(4);
+      cpu::Pool pool(static_cast<size_t>(made));  // the way out that it names
+      _exit(pool.threads() == static_cast<size_t>(made) ? 0 : 5);
+    }
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, text("status %d", status));
+}
+#endif

@@ -42,14 +42,11 @@ int guarded(SlError* error, Fn fn) {
 }
 
 int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget,
-         SlBackendModel** out, SlOpened* opened, SlError* error) {
+         SlBackendModel** out, SlOpened* opened, const SlControl* control, SlError* error) {
   return guarded(error, [&] {
     if (placement && placement->blocks)
       throw Error(Code::invalid_option, "the CPU backend holds all neurons; a placement needs a second backend");
-    auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count));
-    if (budget && built->owned_bytes > budget)
-      throw Error(Code::out_of_memory, text("the regrouped down matrices need %llu bytes; the budget is %llu",
-                                            (unsigned long long)built->owned_bytes, (unsigned long long)budget));
+    auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count, budget, control));
     *opened = {built->owned_bytes, built->down_native};
     *out = new SlBackendModel{std::move(built)};
   });
@@ -59,6 +56,7 @@ int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t 
   return guarded(error, [&] {
     out->cache_bytes = KvCache::bytes(*model->model, plan->sequences, plan->length);
     out->scratch_bytes = Program::scratch_bytes(*model->model, rows, logit_rows);
+    out->rotation_bytes = Rotation::bytes(model->model->shape, plan->length);
   });
 }
 
@@ -71,7 +69,7 @@ int forward(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl*
 }
 
 int ffn(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count,
-        const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, SlError* error) {
+        const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, const SlControl* control, SlError* error) {
   return guarded(error, [&] {
     const CpuModel& m = *model->model;
     if (layer >= m.shape.layers) throw Error(Code::invalid_option, text("block %u; expected 0 to %u", layer, m.shape.layers - 1));
@@ -82,9 +80,9 @@ int ffn(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, co
                                                (unsigned long long)i, m.shape.neurons - 1));
     Setting own = copy_setting(m.shape, *setting);
     if (!own.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
-    SlControl never{};
+    const SlControl never{};
     std::shared_ptr<cpu::Pool> pool = cpu::Pool::of(threads);
-    Pass pass(m, nullptr, *pool, never);
+    Pass pass(m, nullptr, *pool, control ? *control : never);
     for (uint32_t b = 0; b < rows; b++) pass.rows.push_back({b, 0, &own, 0});
     FfnScratch scratch(rows, count);
     feed_forward(pass, layer, x, {neurons, count}, scratch, y);

@@ -19,7 +19,7 @@ struct Active {
 struct FfnScratch {
   FfnScratch(uint64_t B, uint64_t N) : gate(B * N), up(B * N), mid(B * N) {}
   static uint64_t bytes(uint64_t B, uint64_t N) { return B * N * (3 * sizeof(float) + sizeof(uint32_t)); }
-  std::vector<float> gate, up, mid;  // (B, N)
+  Floats gate, up, mid;  // (B, N)
   Active active;
 };
 

@@ -71,7 +71,7 @@ TEST("ffn: every activation against float64") {
           std::vector<float> t(shape.layers, threshold), y(D, NAN);
           SlSetting setting{static_cast<uint32_t>(a), static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
           SlError e{};
-          CHECK(sl_cpu_backend()->ffn(m.model, 1, 1, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, &e) == 0);
+          CHECK(sl_cpu_backend()->ffn(m.model, 1, 1, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr, &e) == 0);
           for (uint64_t d = 0; d < D; d++) {
             error += std::pow(y[d] - want[d], 2);
             size += want[d] * want[d];
@@ -98,7 +98,7 @@ TEST("ffn: what a single call refuses") {
   auto call = [&](uint32_t layer, std::vector<uint32_t> ids) {
     SlError e{};
     if (sl_cpu_backend()->ffn(m.model, layer, 1, x.data(), ids.empty() ? &none : ids.data(), ids.size(), &setting, 1, y.data(),
-                              nullptr, nullptr, &e))
+                              nullptr, nullptr, nullptr, &e))
       throw Error(Code::invalid_option, e.message);
   };
   CHECK_ERROR(call(2, {1}), "block 2; expected 0 to 1");

@@ -52,7 +52,7 @@ std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
 
 void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   const uint64_t D = pass.model.shape.hidden, V = pass.model.shape.vocab, B = pass.B();
-  std::vector<float> h(B * D);
+  Floats h(B * D);
   pass.normalise(x, pass.model.norm, h.data());
   pass.hook(SL_FINAL_NORM, 0, h.data());
   std::vector<uint32_t> everyone(B);
@@ -62,7 +62,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   const std::vector<uint32_t> rows = logit_rows(pass, batch);
   const uint64_t n = rows.size();
   if (n == 0) return;
-  std::vector<float> wanted(n * D), logits(n * V);
+  Floats wanted(n * D), logits(n * V);
   for (uint64_t i = 0; i < n; i++) std::memcpy(wanted.data() + i * D, h.data() + rows[i] * D, D * sizeof(float));
   pass.multiply(pass.model.output, wanted.data(), n, logits.data());
   pass.hook_rows(SL_LOGITS, 0, logits.data(), rows);
@@ -71,10 +71,12 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   std::vector<uint32_t> place(B, std::numeric_limits<uint32_t>::max());  // of a row among `rows`
   for (uint32_t i = 0; i < n; i++) place[rows[i]] = i;
   if (pass.sinks.logits) {
-    uint64_t i = 0;
-    for (uint64_t b = 0; b < B; b++)
-      if (batch.logits && batch.logits[b])
-        std::memcpy(pass.sinks.logits + i++ * V, logits.data() + place[b] * V, V * sizeof(float));
+    std::vector<uint32_t> asked;
+    for (uint32_t b = 0; b < B; b++)
+      if (batch.logits && batch.logits[b]) asked.push_back(b);
+    pass.parallel(asked.size(), V, [&](size_t i) {
+      std::memcpy(pass.sinks.logits + i * V, logits.data() + place[asked[i]] * V, V * sizeof(float));
+    });
   }
   pass.parallel(B, 20 * V, [&](size_t b) {
     const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;

@@ -191,11 +191,11 @@ TEST("invariant: the values count, not the type they are stored in") {
   SlBackendModel* f = nullptr;
   SlOpened opened{};
   SlError error{};
-  CHECK(sl_cpu_backend()->open(&q.shape, tensors.data(), tensors.size(), nullptr, 0, &f, &opened, &error) == 0);
+  CHECK(sl_cpu_backend()->open(&q.shape, tensors.data(), tensors.size(), nullptr, 0, &f, &opened, nullptr, &error) == 0);
   std::vector<float> t(q.shape.layers, 0.1f), x = random_floats(r, 3 * q.shape.hidden), y1(x.size(), NAN), y2(x.size(), NAN);
   SlSetting setting{SL_FATRELU, SL_EXACT, t.data(), nullptr, 0};
-  CHECK(sl_cpu_backend()->ffn(q.model, 1, 3, x.data(), nullptr, 0, &setting, 2, y1.data(), nullptr, nullptr, &error) == 0);
-  CHECK(sl_cpu_backend()->ffn(f, 1, 3, x.data(), nullptr, 0, &setting, 2, y2.data(), nullptr, nullptr, &error) == 0);
+  CHECK(sl_cpu_backend()->ffn(q.model, 1, 3, x.data(), nullptr, 0, &setting, 2, y1.data(), nullptr, nullptr, nullptr, &error) == 0);
+  CHECK(sl_cpu_backend()->ffn(f, 1, 3, x.data(), nullptr, 0, &setting, 2, y2.data(), nullptr, nullptr, nullptr, &error) == 0);
   CHECK_MSG(same_bits(y1, y2), text("seed %llu", (unsigned long long)seed));
   sl_cpu_backend()->close(f);
 }
@@ -215,7 +215,7 @@ TEST("invariant: two random neuron sets add up to the layer") {
         y.assign(B * D, NAN);
         mid.assign(B * n, NAN);
         int failed = sl_cpu_backend()->ffn(m.model, 1, B, x.data(), ids ? ids->data() : nullptr, n, &setting, 2, y.data(),
-                                           nullptr, mid.data(), &error);
+                                           nullptr, mid.data(), nullptr, &error);
         CHECK_MSG(!failed, error.message);
       };
       std::vector<uint32_t> hot, cold;

@@ -1,5 +1,6 @@
 #include "executor/program.h"
 
+#include <algorithm>
 #include <set>
 
 #include "cpu/kernels.h"
@@ -22,7 +23,7 @@ void embed(Pass& pass, float* x) {
   pass.hook(SL_EMBED, 0, x);
 }
 
-void add(std::vector<float>& x, const std::vector<float>& y) {
+void add(Floats& x, const Floats& y) {
   for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
 }
 
@@ -96,7 +97,10 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
     pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]),
                          &plan_.settings[static_cast<size_t>(batch.settings[b])], batch.tokens[b]});
 
-  std::vector<float> x(B * D), h(B * D), out(B * D);
+  uint32_t positions = 0;
+  for (const Row& row : pass.rows) positions = std::max(positions, row.position + 1);
+  rotation_.fill(pass, positions);
+  Floats x(B * D), h(B * D), out(B * D);
   AttentionScratch attention(*model_, B);
   FfnScratch ffn(B, shape.neurons);
   embed(pass, x.data());

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "error.h"
 #include "quant/types.h"
 
 namespace sparselab::node {
@@ -16,6 +17,7 @@ Napi::Object strings_of(Napi::Env env, const Meta& m) {
   for (uint64_t i = 0; i < m.count; i++) {
     uint64_t n;
     std::memcpy(&n, p, 8);
+    if (n > m.bytes - 8 * m.count - at) throw Error(Code::bad_file, "the file is being written while it is read");
     if (n) std::memcpy(bytes.Data() + at, p + 8, n);
     offsets[i] = static_cast<double>(at);
     at += n;

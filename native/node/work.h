@@ -1,5 +1,5 @@
-// A call that goes on off the JavaScript thread and ends in a promise. Values it uses are kept alive until then. What it throws
-// becomes a rejection with an Error that has a `code`.
+// Errors on their way to JavaScript, and a call that goes on off the JavaScript thread and ends in a promise. What it throws becomes a
+// rejection with an Error that has a `code`.
 #pragma once
 #include <napi.h>
 
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "error.h"
+#include "node/threads.h"
 
 namespace sparselab::node {
 
@@ -33,52 +34,23 @@ inline std::pair<std::string, std::string> current_error() {
   }
 }
 
-class Work : public Napi::AsyncWorker {
- public:
-  // run() off the JavaScript thread; result() on it. `held` are values whose memory run() uses. finally() on it, whatever
-  // happened.
-  static Napi::Promise start(Napi::Env env, std::function<void()> run, std::function<Napi::Value(Napi::Env)> result,
-                             const std::vector<Napi::Value>& held = {}, std::function<void()> finally = nullptr) {
-    auto* work = new Work(env, std::move(run), std::move(result), std::move(finally));
-    for (const Napi::Value& v : held)
-      if (v.IsObject()) work->held_.push_back(Napi::Persistent(v.As<Napi::Object>()));
-    work->Queue();
-    return work->deferred_.Promise();
-  }
-
- private:
-  Work(Napi::Env env, std::function<void()> run, std::function<Napi::Value(Napi::Env)> result, std::function<void()> finally)
-      : AsyncWorker(env), run_(std::move(run)), result_(std::move(result)), finally_(std::move(finally)), deferred_(env) {}
-  void Execute() override {
-    try {
-      run_();
-    } catch (...) {
-      auto [code, message] = current_error();
-      code_ = code;
-      SetError(message);
-    }
-  }
-  void OnOK() override {
-    if (finally_) finally_();
-    Napi::HandleScope scope(Env());
-    try {
-      deferred_.Resolve(result_(Env()));
-    } catch (const Napi::Error& e) {
-      deferred_.Reject(e.Value());
-    }
-  }
-  void OnError(const Napi::Error& e) override {
-    if (finally_) finally_();
-    Napi::HandleScope scope(Env());
-    deferred_.Reject(js_error(Env(), code_, e.Message()).Value());
-  }
-
-  std::function<void()> run_;
-  std::function<Napi::Value(Napi::Env)> result_;
-  std::function<void()> finally_;
-  Napi::Promise::Deferred deferred_;
-  std::vector<Napi::ObjectReference> held_;
-  std::string code_;
+struct Work {
+  std::function<void(SlControl&)> run;           // off the JavaScript thread
+  std::function<Napi::Value(Napi::Env)> result;  // on it
+  std::vector<Napi::Value> held = {};            // values whose memory run() uses: kept alive until then
+  std::function<void()> finally = nullptr;       // on the JavaScript thread, whatever happened
+  std::shared_ptr<SlControl> control = nullptr;  // where somebody else asks it to stop
 };
+
+inline Napi::Promise start(Napi::Env env, Thread& thread, Work work) {
+  auto call = std::make_unique<Call>();
+  call->run = std::move(work.run);
+  call->result = std::move(work.result);
+  call->finally = std::move(work.finally);
+  if (work.control) call->control = std::move(work.control);
+  for (const Napi::Value& v : work.held)
+    if (v.IsObject()) call->held.push_back(Napi::Persistent(v.As<Napi::Object>()));
+  return Environment::of(env).start(env, thread, std::move(call));
+}
 
 }  // namespace sparselab::node

@@ -115,7 +115,7 @@ RandomModel::RandomModel(uint64_t seed, SlModel of, std::vector<TensorType> type
   }
   SlOpened opened{};
   SlError error{};
-  check(sl_cpu_backend()->open(&shape, tensors.data(), tensors.size(), nullptr, 0, &model, &opened, &error), error);
+  check(sl_cpu_backend()->open(&shape, tensors.data(), tensors.size(), nullptr, 0, &model, &opened, nullptr, &error), error);
 }
 
 RandomModel::~RandomModel() { sl_cpu_backend()->close(model); }

@@ -11,6 +11,15 @@ export interface Outcome {
   readonly gatePre: Float32Array; // (L, T, F)
 }
 
+export async function openModel(path: string): Promise<NativeModel> {
+  const { file } = await calling((addon) => addon.openFile(path));
+  try {
+    return await calling((addon) => addon.open(file));
+  } finally {
+    callingSync((addon) => addon.closeFile(file));
+  }
+}
+
 export async function forward(native: NativeModel, model: GoldenModel, strategy: NativeStrategy, way: Way): Promise<Outcome> {
   const { tokens, layers, neurons, vocab } = model;
   const T = tokens.length;

@@ -4,9 +4,9 @@
  */
 import { afterAll, describe, expect, it } from "vitest";
 import { loadQuietly } from "../../lab/model/load.js";
-import { calling, callingSync } from "../../lab/native.js";
+import { callingSync } from "../../lab/native.js";
 import { type GoldenModel, goldenFile, goldenModels, goldenValues, relativeError, rowErrors } from "../support/golden.js";
-import { forward, nearT } from "./forward.js";
+import { forward, nearT, openModel } from "./forward.js";
 
 const models = goldenModels();
 const byName = (name: string): GoldenModel => models.find((model) => model.name === name)!;
@@ -48,7 +48,7 @@ describe("captures", () => {
 describe("the comparison itself", () => {
   it("tells another activation and another t apart from agreement", async () => {
     const golden = byName("fatrelu-q8_0");
-    const native = await calling((addon) => addon.open(goldenFile(golden)));
+    const native = await openModel(goldenFile(golden));
     for (const wrong of [{ activation: "relu" as const }, { activation: "silu" as const }, { t: 0.05 }]) {
       const { logits } = await forward(native, { ...golden, ...wrong }, "dense", "decode");
       expect(Math.max(...rowErrors(logits, goldenValues(golden), golden.vocab))).toBeGreaterThan(1e-4);

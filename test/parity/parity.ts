@@ -2,9 +2,9 @@
  * `npm run parity`: every golden model, with every strategy, in prefill and in decode, against the logits of transformers. The error
  * is ‖a − b‖₂ / ‖b‖₂ of each row of logits; the worst row counts, and must be at most 1e-4. Exit code 1 on a miss.
  */
-import { calling, callingSync } from "../../lab/native.js";
+import { callingSync } from "../../lab/native.js";
 import { goldenFile, goldenModels, goldenSource, goldenValues, rowErrors } from "../support/golden.js";
-import { forward, nearT, type Way } from "./forward.js";
+import { forward, nearT, openModel, type Way } from "./forward.js";
 
 const LIMIT = 1e-4;
 /** Distance from t below which rounding in float32 may decide. */
@@ -24,7 +24,7 @@ let worst = 0;
 console.log(`logits against ${goldenSource()}; limit ${LIMIT.toExponential(0)}, CPU ${callingSync((addon) => addon.cpu)}`);
 columns("model", "strategy", "way", "worst row", "left out", "");
 for (const model of goldenModels()) {
-  const native = await calling((addon) => addon.open(goldenFile(model)));
+  const native = await openModel(goldenFile(model));
   for (const strategy of ["dense", "exact"] as const) {
     for (const way of ["prefill", "decode"] satisfies Way[]) {
       rows++;

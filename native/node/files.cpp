@@ -1,0 +1,130 @@
+#include "node/files.h"
+
+#include "node/arrays.h"
+#include "node/edge.h"
+#include "node/handles.h"
+#include "node/table_of.h"
+
+namespace sparselab::node {
+namespace {
+
+// The header as JavaScript's values, which are made from the mapped file: it is looked at once more afterwards.
+Napi::Value table_of_file(Napi::Env env, const OpenFile& file) {
+  Napi::Value table = about_file(file.mapping.path(), [&] {
+    return table_of(env, file.table, file.mapping.path(), file.mapping.size());
+  });
+  file.mapping.check_unchanged();
+  return table;
+}
+
+Napi::Promise opening(Napi::Env env, const Napi::Value& path, std::function<Napi::Value(Napi::Env, std::shared_ptr<const OpenFile>)> result) {
+  struct Read {
+    std::string path;
+    std::shared_ptr<const OpenFile> file;
+  };
+  auto read = std::make_shared<Read>();
+  read->path = path_of(path);
+  Work work;
+  work.run = [read](SlControl&) { read->file = std::make_shared<const OpenFile>(read->path); };
+  work.result = [read, result](Napi::Env e) { return result(e, read->file); };
+  return start(env, Environment::of(env).files(), std::move(work));
+}
+
+std::shared_ptr<LoadedFile> loaded_of(const Napi::Value& v) {
+  auto file = unwrap<ModelHandle>(v, kModelTag, "model").file;
+  if (!file) throw Error(Code::disposed, "the model was disposed of; load it again");
+  return file;
+}
+
+}  // namespace
+
+Napi::Value open_file(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    return opening(info.Env(), info[0], [](Napi::Env env, std::shared_ptr<const OpenFile> file) -> Napi::Value {
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("table", table_of_file(env, *file));
+      auto* handle = new FileHandle;
+      handle->file = std::move(file);
+      out.Set("file", wrap(env, handle, kFileTag));
+      return out;
+    });
+  });
+}
+
+// An opening of weights that is under way is asked to stop.
+void close_file(const Napi::CallbackInfo& info) {
+  edge(info, [&] {
+    FileHandle& handle = unwrap<FileHandle>(info[0], kFileTag, "file");
+    handle.file.reset();
+    __atomic_store_n(&handle.opening->stop, 1u, __ATOMIC_RELAXED);
+    Environment::of(info.Env()).files().drop_stopped();
+  });
+}
+
+Napi::Value read_header(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    return opening(info.Env(), info[0],
+                   [](Napi::Env env, std::shared_ptr<const OpenFile> file) { return table_of_file(env, *file); });
+  });
+}
+
+Napi::Value open_model(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    FileHandle& handle = unwrap<FileHandle>(info[0], kFileTag, "file");
+    if (!handle.file) throw Error(Code::disposed, "the file was closed; open it again");
+    const uint64_t budget = absent(info[1]) ? 0 : count_of(info[1], "budget");
+    Environment& environment = Environment::of(info.Env());
+    auto model = std::make_shared<std::unique_ptr<ModelHandle>>(std::make_unique<ModelHandle>());
+    (*model)->thread = std::make_shared<ThreadLease>(environment);
+    Work work;
+    work.run = [file = handle.file, budget, model](SlControl& control) { (*model)->file = LoadedFile::of(file, budget, control); };
+    work.result = [model](Napi::Env env) { return wrap(env, model->release(), kModelTag); };
+    work.control = handle.opening;
+    return start(info.Env(), environment.files(), std::move(work));
+  });
+}
+
+// Which file this is, in which state, as one string: two are the same only while nothing has touched the file.
+Napi::Value stamp(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    struct Look {
+      std::shared_ptr<LoadedFile> file;
+      FileStamp stamp;
+    };
+    auto look = std::make_shared<Look>();
+    look->file = loaded_of(info[0]);
+    Work work;
+    work.run = [look](SlControl& control) {
+      look->file->check_unchanged(control);
+      look->stamp = look->file->file->mapping.check_unchanged();
+    };
+    work.result = [look](Napi::Env env) -> Napi::Value {
+      const auto& [id, changed] = look->stamp;
+      return Napi::String::New(env, text("%llu %llu %llu %llu %llu", (unsigned long long)id.device, (unsigned long long)id.inode,
+                                         (unsigned long long)id.size, (unsigned long long)id.modified_ns,
+                                         (unsigned long long)changed));
+    };
+    return start(info.Env(), Environment::of(info.Env()).files(), std::move(work));
+  });
+}
+
+Napi::Value read_bytes(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    struct Read {
+      std::shared_ptr<LoadedFile> file;
+      uint64_t at, n, got;
+      uint8_t* into;
+    };
+    auto read = std::make_shared<Read>();
+    read->file = loaded_of(info[0]);
+    read->into = array_data<uint8_t>(info[1], "into", kAnyLength, &read->n);
+    read->at = count_of(info[2], "position");
+    Work work;
+    work.run = [read](SlControl&) { read->got = read->file->file->mapping.read(read->at, read->into, read->n); };
+    work.result = [read](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, static_cast<double>(read->got)); };
+    work.held = {info[1]};
+    return start(info.Env(), Environment::of(info.Env()).files(), std::move(work));
+  });
+}
+
+}  // namespace sparselab::node
