@@ -19,6 +19,9 @@ namespace sparselab {
 enum class MetaType : uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
 const char* meta_type_name(MetaType type);
 
+// Bytes of a value beyond which it is not read: its type and size are told, and nothing depends on it.
+constexpr uint64_t kMostOfValue = uint64_t{32} << 20;
+
 // One metadata value, pointing into the file's bytes.
 struct Meta {
   MetaType type;  // of the value, or of the elements of an array

@@ -57,8 +57,8 @@ LoadedFile::~LoadedFile() {
 void LoadedFile::check_unchanged(const SlControl& control) {
   const uint64_t now = file->mapping.check_unchanged().changed_ns;
   if (now == changed_ns_.load()) return;
-  // A rename, a new link, a deletion, or a write that put the old time of modification back. All weights but those that were copied are
-  // read from the file each time; the copies are right if what they were made of is the same.
+  // A rename, a new link, a deletion, or a write that put the old time of modification back. All weights but those that were
+  // copied are read from the file each time; the copies are right if what they were made of is the same.
   if (checksum(control) != checksum_) throw_changed(file->mapping.path());
   changed_ns_.store(now);
 }
@@ -70,11 +70,20 @@ uint64_t LoadedFile::checksum(const SlControl& control) const {
   auto add = [&](uint64_t at, uint64_t bytes) {
     for (uint64_t done = 0; done < bytes; done += kSlice) {
       if (__atomic_load_n(&control.stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
-      const std::string_view slice(reinterpret_cast<const char*>(file->mapping.data()) + at + done, std::min(kSlice, bytes - done));
+      const std::string_view slice(reinterpret_cast<const char*>(file->mapping.data()) + at + done,
+                                   std::min(kSlice, bytes - done));
       sum = sum * 0x9E3779B97F4A7C15u + std::hash<std::string_view>{}(slice);
     }
   };
-  add(0, file->table.data_start);
+  // Values that are too large to be read may be longer than all weights, and nothing depends on them.
+  uint64_t at = 0;
+  for (const auto& [key, value] : file->table.metadata) {
+    if (value.bytes <= kMostOfValue) continue;
+    const auto from = static_cast<uint64_t>(value.data - file->mapping.data());
+    add(at, from - at);
+    at = from + value.bytes;
+  }
+  add(at, file->table.data_start - at);
   for (const TensorInfo* t : spec.tensors)
     if (t->rows() == 1 || t->name.ends_with(".ffn_down.weight")) add(t->offset, t->bytes);
   return sum;

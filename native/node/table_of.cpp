@@ -32,7 +32,7 @@ Napi::Object strings_of(Napi::Env env, const Meta& m) {
 
 // Bytes of one value, and of all values of a file, that become JavaScript values: a large vocabulary has some 4 MiB. What is
 // beyond is told as its type and size; nothing of it is read, so a key that nobody needs is no reason to refuse a file.
-constexpr uint64_t kMostOfOne = uint64_t{32} << 20, kMostOfAll = uint64_t{128} << 20;
+constexpr uint64_t kMostOfAll = uint64_t{128} << 20;
 
 template <class T>
 Napi::Value copied(Napi::Env env, const Meta& m) {
@@ -69,7 +69,7 @@ Napi::Value numbers_of(Napi::Env env, const Meta& m) {
 
 Napi::Value value_of(Napi::Env env, const Meta& m, uint64_t& all) {
   Napi::Object out = Napi::Object::New(env);
-  if (m.bytes > kMostOfOne || m.bytes > kMostOfAll - all || (m.is_array && m.type == MetaType::array)) {
+  if (m.bytes > kMostOfValue || m.bytes > kMostOfAll - all || (m.is_array && m.type == MetaType::array)) {
     out.Set("type", "unread");
     out.Set("what", std::string(m.is_array ? "an array of " : "a ") + meta_type_name(m.type) + (m.is_array ? "s" : ""));
     out.Set("count", static_cast<double>(m.count));
