@@ -71,6 +71,9 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   }
 }
 
+/** 1 -> "1 token", 2 -> "2 tokens" */
+export const countText = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
 /** 1536 -> "1.5 KiB" */
 export function bytesText(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];

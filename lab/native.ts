@@ -21,8 +21,21 @@ export type MetaValue =
   | { readonly type: "bool"; readonly value: boolean }
   | { readonly type: "string"; readonly value: string }
   | { readonly type: "strings"; readonly value: StringTable }
-  /** Arrays of numbers and booleans, each element as float64 (u64 and i64 beyond 2^53 are refused by the reader). */
-  | { readonly type: "numbers"; readonly element: string; readonly value: Float64Array };
+  /** Arrays of numbers in an array of their own element type; booleans as bytes 0 and 1. */
+  | { readonly type: "numbers"; readonly element: string; readonly value: NumberArray }
+  /** Arrays of arrays, and what is too large to be made into JavaScript values: what it is, its elements and bytes, nothing of it read. */
+  | { readonly type: "unread"; readonly what: string; readonly count: number; readonly bytes: number };
+export type NumberArray =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array
+  | BigUint64Array
+  | BigInt64Array;
 export interface FileTensor {
   readonly name: string;
   /** "F32", "F16", "Q8_0", ... or "type 99" where the number has no name. */

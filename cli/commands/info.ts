@@ -1,14 +1,15 @@
 /** `sparselab info`: what a file is. Of a file that holds only a vocabulary it tells the vocabulary. */
-import { resolve } from "node:path";
 import { bytesText, LabError } from "../../lab/errors.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "../../lab/model/activation.js";
-import { architecture, modelName, text } from "../../lab/model/metadata.js";
+import { openFile } from "../../lab/model/load.js";
+import { architecture, describeValue, modelName, number } from "../../lab/model/metadata.js";
 import { strategyOf } from "../../lab/model/options.js";
 import { planOf } from "../../lab/model/pass.js";
+import { modelPath } from "../../lab/model/path.js";
 import { Weights } from "../../lab/model/weights.js";
-import { calling, callingSync, type FileTable, type OpenedFile } from "../../lab/native.js";
+import { callingSync, type FileTable, type OpenedFile } from "../../lab/native.js";
 import { perLayer } from "../../lab/policy/policy.js";
-import { createTokenizer } from "../../lab/tokenizer/index.js";
+import { createTokenizer, type Tokenizer } from "../../lab/tokenizer/index.js";
 import { type Command, parse } from "../arguments.js";
 import { loadOptions, print, printJson } from "../model.js";
 
@@ -24,10 +25,12 @@ export const info: Command = {
   async run(args) {
     const { values, positionals } = parse(args, { activation: { type: "string" } }, ["FILE"]);
     const { activation } = loadOptions(values);
-    const opened = await calling((addon) => addon.openFile(resolve(positionals[0]!)));
+    const opened = await openFile(modelPath(positionals[0]));
+    const { table } = opened;
     let found: Fact[];
     try {
-      found = opened.table.tensors.length === 0 ? fileFacts(opened.table) : await modelFacts(opened, activation);
+      const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
+      found = vocabularyOnly ? fileFacts(table) : await modelFacts(opened, activation);
     } finally {
       callingSync((addon) => addon.closeFile(opened.file));
     }
@@ -136,6 +139,7 @@ async function modelFacts(opened: OpenedFile, option: Activation | undefined): P
         resolved ? `${strategyOf("auto", kind)} by the rule of auto` : "follows the activation",
       ),
       fact("predictors", shape.predictors, ranks ? `ranks by block ${ranks}; checked, not used yet` : "none"),
+      ...vocabSizeFact(table, shape.vocab),
       tokenizer,
       fact(
         "memory",
@@ -162,16 +166,42 @@ function activationOf(
   }
 }
 
+/** A part of a split file, of which the first may hold no tensors: opening it says what to do. */
+const isPart = (table: FileTable): boolean => (number(table, "split.count") ?? 1) > 1;
+
+/** The key that llama.cpp reads only where there is no vocabulary; the rows of the embedding are what counts. */
+function vocabSizeFact(table: FileTable, rows: number): Fact[] {
+  const key = `${architecture(table)}.vocab_size`;
+  const value = table.metadata.get(key);
+  if (value === undefined) return [];
+  const said =
+    value.type !== "unread" && ["number", "bigint"].includes(typeof value.value) ? Number(value.value) : describeValue(value);
+  if (said === rows) return [];
+  return [fact("vocabSize", said, `key ${key} says ${said}; the embedding has ${rows} rows, which is what counts`, "vocab_size")];
+}
+
 function tokenizerFact(table: FileTable): Fact {
-  const kind = text(table, "tokenizer.ggml.model");
-  if (kind === undefined) return fact("tokenizer", null, "none: the model takes token ids only");
+  const model = table.metadata.get("tokenizer.ggml.model");
+  if (model === undefined) return fact("tokenizer", null, "none: the model takes token ids only");
+  const kind = model.type === "string" ? model.value : describeValue(model);
   if (kind !== "llama")
     return fact("tokenizer", { kind, supported: false }, `"${kind}", which is not supported; the model takes token ids only`);
-  const { size, bos, eos, addsBos } = createTokenizer(table);
+  let tokenizer: Tokenizer;
+  try {
+    tokenizer = createTokenizer(table);
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    return fact(
+      "tokenizer",
+      { kind, supported: true, fault: error.message },
+      `SentencePiece, broken, so the model takes token ids only: ${error.message}`,
+    );
+  }
+  const { size, bos, eos, addsBos, addsEos } = tokenizer;
   const template = table.metadata.has("tokenizer.chat_template");
   return fact(
     "tokenizer",
-    { kind, supported: true, size, bos, eos, addsBos, chatTemplate: template },
-    `SentencePiece, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}, chat template ${template ? "yes" : "no"}`,
+    { kind, supported: true, size, bos, eos, addsBos, addsEos, chatTemplate: template },
+    `SentencePiece, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}${addsEos ? " (added)" : ""}, chat template ${template ? "yes" : "no"}`,
   );
 }

@@ -1,8 +1,8 @@
 /** `sparselab tokenize`: a text file as token ids. Needs only the vocabulary of the file. */
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { LabError } from "../../lab/errors.js";
-import { calling } from "../../lab/native.js";
+import { readHeader } from "../../lab/model/load.js";
+import { modelPath } from "../../lab/model/path.js";
 import { createTokenizer } from "../../lab/tokenizer/index.js";
 import { type Command, parse, required } from "../arguments.js";
 import { out, printJson } from "../model.js";
@@ -10,11 +10,11 @@ import { out, printJson } from "../model.js";
 const help = `usage: sparselab tokenize FILE --text-file TEXT [--lines] [--special] [--json]
 
 Prints token ids parted by single spaces: those of the whole text on one line.
-FILE may hold only a vocabulary. Plain: no BOS, and texts of special tokens are text.
+FILE may hold only a vocabulary. Plain: no BOS, no EOS, and texts of special tokens are text.
 
   --text-file TEXT  the text, UTF-8
   --lines           one line of ids for each line of the text; lines end at \\n only, their spaces are kept
-  --special         BOS as the vocabulary asks, and texts of special tokens become those tokens
+  --special         BOS and EOS as the vocabulary asks, and texts of special tokens become those tokens
   --json            an array of ids; with --lines an array of arrays`;
 
 export const tokenize: Command = {
@@ -27,7 +27,7 @@ export const tokenize: Command = {
       ["FILE"],
     );
     const textFile = required(values["text-file"], "--text-file");
-    const tokenizer = createTokenizer(await calling((addon) => addon.readHeader(resolve(positionals[0]!))));
+    const tokenizer = createTokenizer(await readHeader(modelPath(positionals[0])));
     const text = await readUtf8(textFile);
     const encode = (part: string) => tokenizer.encode(part, values.special ? { special: true } : { bos: false, special: false });
     const encoded = (values.lines ? linesOf(text) : [text]).map(encode);

@@ -127,7 +127,10 @@ export function resolveActivation(table: FileTable, layers: number, option?: Act
   if (chosen !== undefined && keys !== undefined && family(chosen.kind) !== family(keys.says.kind)) {
     throw new LabError(
       "invalid-option",
-      `activation "${option}" is of another family than ${said(keys.says)}, which ${fileName(table)} says in its key "${keys.key}"; the weights were trained for the latter. Leave the option away, or choose one of its family`,
+      `activation "${option}" is of another family than ${said(keys.says)}, which ${fileName(table)} says in its key "${keys.key}"; the weights were trained for the latter. Omit the option, or choose one of its family: ${names
+        .filter((name) => family(name) === family(keys.says.kind))
+        .map((name) => (name === "fatrelu" ? "fatrelu_0.01" : name))
+        .join(", ")}`,
     );
   }
 

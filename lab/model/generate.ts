@@ -3,7 +3,7 @@
  * Nothing is computed ahead of the reader: leaving the loop ends the work.
  */
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { checkOptions, LabError } from "../errors.js";
+import { checkOptions, countText, LabError } from "../errors.js";
 import type { HookPoint, ParsedHook } from "../hooks.js";
 import type { Checked } from "../literals.js";
 import { received } from "../received.js";
@@ -55,6 +55,16 @@ export interface Generation<S extends string = string> extends AsyncIterable<Ste
 
 const known = ["capture", "maxTokens", "temperature", "topK", "topP", "minP", "repeatPenalty", "seed", "stop", "signal"];
 
+/** What is generated is told as text: a vocabulary that cannot do it is an error at once, not after the prompt's pass. */
+export function checkWrites({ weights }: Inside): void {
+  const fault = weights.vocabularyFault;
+  if (!fault) return;
+  throw new LabError(
+    fault.code,
+    `generate writes text, and the file's vocabulary serves for none (run takes token ids): ${fault.message}`,
+  );
+}
+
 export function generation<S extends string>(
   inside: Inside,
   prompt: readonly Token[],
@@ -65,10 +75,13 @@ export function generation<S extends string>(
   checkCount("maxTokens", maxTokens, 1);
   if (!Array.isArray(stop)) throw new LabError("invalid-option", `stop must be an array of texts, received ${received(stop)}`);
   const room = inside.context - prompt.length;
-  if (room < 1 || (maxTokens ?? 1) > room) {
+  const wanted = maxTokens ?? 1;
+  if (wanted > room) {
+    const shorter = wanted < inside.context ? `Shorten the prompt by ${countText(wanted - room, "token")}` : "";
+    const fewer = room > 0 ? `${shorter ? ", or set" : "Set"} maxTokens to at most ${room}` : "";
     throw new LabError(
       "context-full",
-      `the prompt has ${prompt.length} tokens and ${maxTokens ?? 1} are to follow; the context holds ${inside.context}. Shorten the prompt, or set maxTokens to at most ${Math.max(0, room)}`,
+      `the prompt has ${prompt.length} tokens and ${wanted} ${wanted === 1 ? "is" : "are"} to follow; the context holds ${inside.context}. ${shorter}${fewer}`,
     );
   }
   return new Writer<S>(inside, prompt, {

@@ -1,16 +1,14 @@
 /** `load`: from a file to a model, with the summary that says what is in force and why. */
-import { resolve } from "node:path";
 import { notebook } from "../display.js";
-import { LabError } from "../errors.js";
 import type { Loose } from "../literals.js";
-import { calling, callingSync, type OpenedFile } from "../native.js";
+import { calling, callingSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
-import { received } from "../received.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
 import { noInterventions } from "./interventions.js";
 import { type Model, view } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
+import { missingFile, modelPath } from "./path.js";
 import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
 import { Weights } from "./weights.js";
@@ -46,8 +44,7 @@ export async function loadQuietly(
   given: LoadOptions = {},
 ): Promise<{ readonly model: Model; readonly summary: string }> {
   refusePromise("load", path);
-  if (typeof path !== "string" || path === "")
-    throw new LabError("invalid-option", `load needs the path of a model file, received ${received(path)}`);
+  const file = modelPath(path);
   const options = checkLoadOptions(given);
   const threads = threadsOf(options.threads);
   const policy: Policy = options.policy === undefined ? { kind: "as-trained" } : checkPolicy(options.policy);
@@ -55,7 +52,7 @@ export async function loadQuietly(
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const weights = await opened(path, signal);
+  const weights = await opened(file, signal);
   const { table } = weights;
   try {
     throwIfAborted(signal);
@@ -69,22 +66,35 @@ export async function loadQuietly(
   }
 }
 
+/** Opens a model file, which the caller closes; a file that is not there is told with the nearest that is. */
+export const openFile = (path: string): Promise<OpenedFile> => found(path, (addon) => addon.openFile(path));
+/** The header alone. */
+export const readHeader = (path: string): Promise<FileTable> => found(path, (addon) => addon.readHeader(path));
+
+async function found<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
+  try {
+    return await calling(open);
+  } catch (error) {
+    throw (await missingFile(path)) ?? error;
+  }
+}
+
 /**
  * Opens the file once; header and weights are those of this descriptor. Who stops waits for nothing: opening a file may take long where
  * the disk is far away, and the weights may have to be copied. What comes too late is closed.
  */
 async function opened(path: string, signal: AbortSignal | undefined): Promise<Weights> {
-  const opening = calling((addon) => addon.openFile(resolve(path)));
-  const close = ({ file }: OpenedFile) => callingSync((addon) => addon.closeFile(file));
-  const found = await orClosed(opening, close, signal);
+  const opening = openFile(path);
+  const close = (late: OpenedFile) => callingSync((addon) => addon.closeFile(late.file));
+  const file = await orClosed(opening, close, signal);
   try {
-    const weights = Weights.open(found).then((made) => {
+    const weights = Weights.open(file).then((made) => {
       made.retain();
       return made;
     });
     return await orClosed(weights, (late) => late.release(), signal);
   } finally {
-    close(found);
+    close(file);
   }
 }
 

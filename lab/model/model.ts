@@ -14,10 +14,10 @@ import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
-import { type GenerateOptions, type Generation, generation } from "./generate.js";
+import { checkWrites, type GenerateOptions, type Generation, generation } from "./generate.js";
 import { type CheckedIntervention, type Intervention, type LooseIntervention, takeInterventions } from "./interventions.js";
 import { reserve } from "./memory.js";
-import { modelName, text } from "./metadata.js";
+import { modelName } from "./metadata.js";
 import { modelHtml, modelText } from "./model-display.js";
 import { checkChoice, checkSignal, refuseLater, type Strategy, strategyOf } from "./options.js";
 import { type LogitRows, pass, passNeeds, planOf, reservePass } from "./pass.js";
@@ -265,7 +265,8 @@ class View implements Model {
 
   generate<S extends string, R extends string>(prompt: Prompt<R>, options: GenerateOptions<S> = {}): Generation<S> {
     const inside = insideOf(this);
-    return generation(inside, promptTokens(prompt, this.#told()), options);
+    checkWrites(inside);
+    return generation(inside, promptTokens(prompt, this.#told(), 1), options);
   }
 
   async weight(name: string): Promise<Tensor<["row", "column"]>> {
@@ -319,8 +320,8 @@ class View implements Model {
       vocab: this.vocab,
       context: this.context,
       tokenizer: () => (table.metadata.has("tokenizer.ggml.model") ? this.tokenizer : undefined),
-      // Token ids go into a model of any vocabulary; only of the kind that is known its BOS is.
-      expectedBos: () => (text(table, "tokenizer.ggml.model") === "llama" && this.tokenizer.addsBos ? this.tokenizer.bos : null),
+      // Token ids go into a model of any vocabulary, also a broken one; only of one that can be read is its BOS known.
+      expectedBos: () => (this.#weights.vocabularyFault ? null : this.tokenizer.addsBos ? this.tokenizer.bos : null),
       warn: (message: string) => warnOnce(this.#weights, message),
     };
   }

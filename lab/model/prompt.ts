@@ -2,7 +2,7 @@
  * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { LabError, nearest } from "../errors.js";
+import { countText, LabError, nearest } from "../errors.js";
 import type { Checked } from "../literals.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
@@ -27,10 +27,14 @@ interface Told {
   readonly warn: (text: string) => void;
 }
 
-/** The tokens of a prompt, in an array of their own: the caller may change the prompt while it is read. */
+/**
+ * The tokens of a prompt, in an array of their own: the caller may change the prompt while it is read.
+ * @param more tokens that are to follow the prompt, at least: the way out of a full context counts them, too
+ */
 export function promptTokens<R extends string>(
   prompt: Prompt<R>,
   { vocab, context, tokenizer, expectedBos, warn }: Told,
+  more = 0,
 ): readonly Token[] {
   const given: string | readonly unknown[] = itemsOf(prompt);
   const ids = typeof given !== "string" && given.some((item) => typeof item !== "object" || item === null);
@@ -39,7 +43,7 @@ export function promptTokens<R extends string>(
   if (tokens.length > context) {
     throw new LabError(
       "context-full",
-      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${tokens.length - context} tokens`,
+      `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${countText(tokens.length + more - context, "token")}`,
     );
   }
   tokens.forEach((token, i) => {
@@ -92,11 +96,13 @@ function textTokens(given: string | readonly unknown[], tokenizer: () => Tokeniz
     }
     return message;
   });
-  return encodeWhole(vocabulary, vocabulary.template(messages));
+  // A template writes the ends of its turns, and an answer is to follow.
+  return encodeWhole(vocabulary, vocabulary.template(messages), { eos: false });
 }
 
-/** BOS as the vocabulary asks, but not a second one where the text (a chat template, say) already begins with it. */
-function encodeWhole(tokenizer: Tokenizer, text: string): readonly Token[] {
-  const bos = tokenizer.bos === null ? undefined : tokenizer.pieces([tokenizer.bos])[0];
-  return tokenizer.encode(text, bos && text.startsWith(bos) ? { bos: false } : {});
+/** BOS and EOS as the vocabulary asks, but not a second BOS where the text (a chat template, say) already begins with it. */
+function encodeWhole(tokenizer: Tokenizer, text: string, options: { eos?: boolean } = {}): readonly Token[] {
+  const tokens = tokenizer.encode(text, options);
+  const twice = tokenizer.addsBos && tokens[0] === tokenizer.bos && tokens[1] === tokenizer.bos;
+  return twice ? tokens.slice(1) : tokens;
 }

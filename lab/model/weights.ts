@@ -20,6 +20,7 @@ export class Weights {
   #references = 0;
   #closed = false;
   #tokenizer: Tokenizer | undefined;
+  #vocabularyFault: LabError | undefined;
 
   /** SHA-256 of the file, once somebody asked; it stays the same for as long as this is open (lab/measures/hash.ts). */
   sha256: string | undefined;
@@ -48,10 +49,23 @@ export class Weights {
     return this.#native;
   }
 
-  /** Made when it is first needed: a model without a vocabulary still runs on token ids. */
+  /** Made when it is first needed: a model without a vocabulary, or with a broken one, still runs on token ids. */
   get tokenizer(): Tokenizer {
-    this.#tokenizer ??= createTokenizer(this.table);
-    return this.#tokenizer;
+    const fault = this.vocabularyFault;
+    if (fault) throw new LabError(fault.code, fault.message);
+    return this.#tokenizer!;
+  }
+
+  /** Why the file's vocabulary serves for no text; undefined where it does. */
+  get vocabularyFault(): LabError | undefined {
+    if (this.#tokenizer || this.#vocabularyFault) return this.#vocabularyFault;
+    try {
+      this.#tokenizer = createTokenizer(this.table);
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      this.#vocabularyFault = error;
+    }
+    return this.#vocabularyFault;
   }
 
   retain(): void {

@@ -2,11 +2,13 @@
  * Special texts: which pieces are matched whole before anything is merged, and the cutting of a text at them.
  *
  * As in llama.cpp, user-defined pieces are always matched, control and unknown pieces only when special tokens are asked for; longer
- * pieces go first, and each takes its matches from what the ones before it left. Where special tokens are asked for, these are
- * matched too, although the file calls them ordinary (llama.cpp would spell them out):
- *   - pieces that a key of the file names (bos, eos, padding, ...), and the markers that its chat template writes;
- *   - MiniCPM's <用户> and <AI>;
- *   - pieces <|...|> that no merge can build, so that no ordinary text could ever give them.
+ * pieces go first, and each takes its matches from what the ones before it left. A key that names a piece (as padding, say) does not
+ * make it special, nor does an id that defaults to it: its kind alone does.
+ *
+ * Where special tokens are asked for, some pieces are matched too that the file calls ordinary (llama.cpp would spell them out), but
+ * only those that no merge can build, so that no ordinary text could ever give them:
+ *   - the markers that the file's chat template writes, and MiniCPM's <用户> and <AI>;
+ *   - pieces <|...|>.
  */
 import { unitStarts } from "./merge.js";
 import { byteString, kind, type Token, textOf, type Vocabulary } from "./vocabulary.js";
@@ -31,10 +33,11 @@ export interface SpecialVocabulary extends Vocabulary {
 export const MINICPM_USER = "<用户>";
 export const MINICPM_AI = "<AI>";
 
-/** Whether merging could give the piece: some split leaves on each side a piece or a single character. */
+/** Whether merging could give the piece: it is one character, or some split leaves on each side a piece or a character. */
 function canMerge(text: string, ids: ReadonlyMap<string, Token>): boolean {
   const starts = unitStarts(text);
   const last = starts.length - 1;
+  if (last <= 1) return true;
   for (let i = 1; i < last; i++) {
     const leftFits = i === 1 || ids.has(text.slice(0, starts[i]));
     const rightFits = i === last - 1 || ids.has(text.slice(starts[i]));
@@ -45,7 +48,7 @@ function canMerge(text: string, ids: ReadonlyMap<string, Token>): boolean {
 
 /** Finds the special texts of a vocabulary. */
 export function withSpecials(vocabulary: Vocabulary): SpecialVocabulary {
-  const { texts, kinds, named, byteOf, chatTemplate, ids } = vocabulary;
+  const { texts, kinds, byteOf, chatTemplate, ids } = vocabulary;
   const markers = new Set((chatTemplate?.match(/<[^<>\s{}%'"]+>|\[\/?[A-Z_]+\]/g) ?? []).map(byteString));
   markers.add(byteString(MINICPM_USER)).add(MINICPM_AI);
   const phi = /phi-?3/i.test(vocabulary.name);
@@ -53,8 +56,8 @@ export function withSpecials(vocabulary: Vocabulary): SpecialVocabulary {
   for (let token = 0; token < texts.length; token++) {
     const text = texts[token]!;
     const typed = kinds[token]! & (kind.control | kind.userDefined | kind.unknown);
-    const shaped = () => text.length > 4 && text.startsWith("<|") && text.endsWith("|>") && !canMerge(text, ids);
-    if (!typed && (byteOf[token]! >= 0 || !(named.has(token) || markers.has(text) || shaped()))) continue;
+    const shaped = text.length > 4 && text.startsWith("<|") && text.endsWith("|>");
+    if (!typed && (byteOf[token]! >= 0 || !(shaped || markers.has(text)) || canMerge(text, ids))) continue;
     const always = (kinds[token]! & kind.userDefined) !== 0 && (kinds[token]! & (kind.control | kind.unknown)) === 0;
     specials.push({
       token,

@@ -40,7 +40,27 @@ describe("template", () => {
   it("is an error where there is none, where it is broken, and where it refuses", () => {
     expect(() => plain.template([user])).toThrow(/no tokenizer\.chat_template.*as a string/);
     expect(() => withTemplate("{% for %}").template([user])).toThrow(/tokenizer\.chat_template: expected a Jinja template/);
-    expect(() => withTemplate("{{ raise_exception('roles must alternate') }}").template([user])).toThrow(/roles must alternate/);
+    expect(() => withTemplate("{{ raise_exception('roles must alternate') }}").template([user])).toThrow(
+      /chat template refuses these messages: roles must alternate$/,
+    );
+  });
+  it.each([
+    [
+      "{{ messages[0].content | wordwrap }}",
+      /uses the filter "wordwrap", which the template library .* lacks\. Pass the prompt as a string/,
+    ],
+    ["{{ messages[0].content | center(9) }}", /uses the filter "center"/],
+    ["{{ messages | batch(2) }}", /uses the filter "batch"/],
+    ["{{ messages[0] | xmlattr }}", /uses the filter "xmlattr"/],
+    ["{% if messages[0].content is divisibleby %}a{% endif %}", /uses the test "divisibleby"/],
+    ["{{ messages | selectattr('role', 'sameas', 'user') | list }}", /uses the test "sameas"/],
+    ["{{ messages[0].content.removeprefix('a') }}", /could not be rendered: .*Pass the prompt as a string/],
+    ["{{ unheard_of() }}", /could not be rendered: /],
+    ["{% frobnicate %}", /does not parse: .*frobnicate.*Pass the prompt as a string/],
+  ])("tells what the library lacks from a refusal: %s", (source, says) => {
+    const attempt = () => withTemplate(source).template([user]);
+    expect(attempt).toThrow(says);
+    expect(attempt).not.toThrow(/refuses these messages/);
   });
   it("refuses messages that are none", () => {
     expect(() => plain.template([])).toThrow(/at least one message/);

@@ -54,14 +54,41 @@ export function applyTemplate<R extends string>(vocabulary: Vocabulary, messages
   );
 }
 
+const INSTEAD = "Pass the prompt as a string instead, written as the model expects it";
+
+/** A template refuses messages by calling raise_exception; anything else is the template's own, or what the library lacks. */
+class Refusal extends Error {}
+
+const REFUSE = "sparselab refuses";
+
+/** Calls of the library's own raise_exception, whose errors look like any other, become calls of ours. */
+function markRefusals(node: unknown): void {
+  if (typeof node !== "object" || node === null) return;
+  const { type, callee } = node as { type?: unknown; callee?: { type?: unknown; value?: unknown } };
+  if (type === "CallExpression" && callee?.type === "Identifier" && callee.value === "raise_exception") callee.value = REFUSE;
+  for (const inner of Object.values(node)) markRefusals(inner);
+}
+
+function failed(error: unknown): LabError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Refusal)
+    return new LabError("invalid-option", `the model's chat template refuses these messages: ${message}`);
+  const lacking = /^Unknown (?:\w+ )?(filter|test): (.+)$/.exec(message);
+  const what = lacking
+    ? `uses the ${lacking[1]} ${JSON.stringify(lacking[2])}, which the template library (@huggingface/jinja) lacks`
+    : `could not be rendered: ${message}`;
+  return new LabError("invalid-option", `the model's chat template ${what}. ${INSTEAD}`);
+}
+
 function render<R extends string>(vocabulary: Vocabulary, source: string, messages: readonly Message<R>[]): string {
   let template: Template;
   try {
     template = new Template(source);
+    markRefusals(template.parsed);
   } catch (error) {
     throw new LabError(
       "bad-file",
-      `tokenizer.chat_template: expected a Jinja template, found one that does not parse: ${(error as Error).message}`,
+      `tokenizer.chat_template: expected a Jinja template, found one that @huggingface/jinja does not parse: ${(error as Error).message}. ${INSTEAD}`,
     );
   }
   const piece = (token: number | null): string => (token === null ? "" : textOf(vocabulary.texts[token]!));
@@ -70,11 +97,14 @@ function render<R extends string>(vocabulary: Vocabulary, source: string, messag
     text = template.render({
       messages: messages.map((message) => ({ ...message })),
       add_generation_prompt: messages.at(-1)!.role !== "assistant",
+      [REFUSE]: (why: unknown) => {
+        throw new Refusal(String(why));
+      },
       bos_token: piece(vocabulary.bos),
       eos_token: piece(vocabulary.eos),
     });
   } catch (error) {
-    throw new LabError("invalid-option", `the model's chat template refuses these messages: ${(error as Error).message}`);
+    throw failed(error);
   }
   const bos = piece(vocabulary.bos);
   return vocabulary.addBos && bos !== "" && text.startsWith(bos) ? text.slice(bos.length) : text;

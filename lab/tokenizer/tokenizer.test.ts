@@ -97,15 +97,11 @@ describe("special texts that the file calls ordinary", () => {
     const tokenizer = createTokenizer(smallVocabulary(pieces));
     expect(tokenizer.pieces(tokenizer.encode("<用户>"))).toEqual(["<s>", " ", "<", "用", "户", ">"]);
   });
-  it("are also the markers of the chat template, pieces named by a key, and <|...|> that no merge can build", () => {
-    const meta = {
-      "tokenizer.chat_template": "{{ '<human>' + messages[0].content + '<bot>' }}",
-      "tokenizer.ggml.padding_token_id": 259,
-    };
+  it("are also the markers of the chat template and <|...|> that no merge can build", () => {
+    const meta = { "tokenizer.chat_template": "{{ '<human>' + messages[0].content + '<bot>' }}" };
     const tokenizer = createTokenizer(
       smallVocabulary(
         [
-          ["!pad", 0, 1],
           ["<human>", 0, 1],
           ["<|x|>", 0, 1],
           ["<other>", 0, 1],
@@ -113,8 +109,25 @@ describe("special texts that the file calls ordinary", () => {
         { meta },
       ),
     );
-    expect(tokenizer.encode("!pad<human><|x|>", { bos: false })).toEqual([259, 260, 261]);
-    expect(tokenizer.encode("<other>", { bos: false })).not.toContain(262);
+    expect(tokenizer.encode("<human><|x|>", { bos: false })).toEqual([259, 260]);
+    expect(tokenizer.encode("<other>", { bos: false })).not.toContain(261);
+  });
+  it("are none where merging gives the piece: a marker or a key makes no ordinary piece special", () => {
+    const pieces = ["[", "I", "]", "[I", "[I]", "a", "th", "t", "h", "▁"].map((text, i) => [text, -i, 1] as const);
+    const plain = createTokenizer(smallVocabulary(pieces));
+    const named = createTokenizer(
+      smallVocabulary(pieces, {
+        meta: {
+          "tokenizer.chat_template": "[I]{{ messages[0].content }}",
+          "tokenizer.ggml.padding_token_id": plain.single("a"),
+          "tokenizer.ggml.eot_token_id": plain.single("th"),
+        },
+      }),
+    );
+    for (const text of ["a b a", "x [I] th", " th  th", "[I][I]", "that a"]) {
+      expect(named.encode(text), text).toEqual(plain.encode(text));
+      expect(named.decode(named.encode(text))).toBe(text);
+    }
   });
   it("are never the bytes: the text <0x0A> is no newline", () => {
     expect(llama.encode("<0x0A>", { bos: false })).not.toContain(13);

@@ -22,14 +22,16 @@ export interface Tokenizer {
   readonly ends: ReadonlySet<Token>;
   /** Whether the vocabulary wants BOS in front of a text: SentencePiece does unless the file says no. */
   readonly addsBos: boolean;
+  /** Whether the vocabulary wants EOS behind a text: only where the file says so. */
+  readonly addsEos: boolean;
   /** Pieces in the vocabulary. */
   readonly size: number;
   /**
-   * bos: as the vocabulary asks. special (default true): texts of special tokens become those tokens.
+   * bos, eos: as the vocabulary asks; `bos: false` alone leaves out both. special (default true): texts of special tokens become those tokens.
    * Half a surrogate pair is no text and is read as U+FFFD. U+2581 is SentencePiece's own sign for a space and comes back as one.
    */
-  encode(text: string, options?: { bos?: boolean; special?: boolean }): readonly Token[];
-  /** `decode(encode(x))` is x. Special tokens are written out, but for the BOS that encode adds. Broken characters are U+FFFD. */
+  encode(text: string, options?: { bos?: boolean; eos?: boolean; special?: boolean }): readonly Token[];
+  /** `decode(encode(x))` is x. Special tokens are written out, but for the BOS and EOS that encode adds. Broken characters are U+FFFD. */
   decode(tokens: readonly Token[]): string;
   /** Each token to look at: its text with its spaces; bytes that are no text by themselves as `<0xE4>`. */
   pieces(text: string | readonly Token[]): readonly string[];
@@ -56,15 +58,18 @@ class SpmTokenizer implements Tokenizer {
   get addsBos(): boolean {
     return this.vocabulary.addBos;
   }
+  get addsEos(): boolean {
+    return this.vocabulary.addEos;
+  }
   get size(): number {
     return this.vocabulary.size;
   }
 
-  encode(text: string, options: { bos?: boolean; special?: boolean } = {}): readonly Token[] {
-    checkOptions("encode", options, ["bos", "special"]);
+  encode(text: string, options: { bos?: boolean; eos?: boolean; special?: boolean } = {}): readonly Token[] {
+    checkOptions("encode", options, ["bos", "eos", "special"]);
     if (typeof text !== "string") throw new LabError("invalid-option", `encode: expected a string, received ${typeof text}`);
     const { vocabulary } = this;
-    const { bos = vocabulary.addBos, special = true } = options;
+    const { bos = vocabulary.addBos, eos = vocabulary.addEos && options.bos !== false, special = true } = options;
     const out: Token[] = [];
     if (bos) {
       if (vocabulary.bos === null)
@@ -76,6 +81,11 @@ class SpmTokenizer implements Tokenizer {
       if (typeof part === "number") out.push(part);
       else this.merger.append(escapeSpaces(afterSpecial && vocabulary.addSpacePrefix ? ` ${part}` : part), out);
       afterSpecial = typeof part === "number";
+    }
+    if (eos) {
+      if (vocabulary.eos === null)
+        throw new LabError("invalid-option", "encode: eos was asked for, and the vocabulary has no such token");
+      out.push(vocabulary.eos);
     }
     return out;
   }
@@ -96,9 +106,11 @@ class SpmTokenizer implements Tokenizer {
 
   decode(tokens: readonly Token[]): string {
     this.check("decode", tokens);
+    const { addEos, eos } = this.vocabulary;
     const stream = new VocabularyTextStream(this.vocabulary);
+    const shown = addEos && tokens.length > 0 && tokens.at(-1) === eos ? tokens.slice(0, -1) : tokens;
     let text = "";
-    for (const token of tokens) text += stream.push(token);
+    for (const token of shown) text += stream.push(token);
     return text + stream.flush();
   }
 
@@ -108,13 +120,19 @@ class SpmTokenizer implements Tokenizer {
     return tokens.map((token) => showPiece(this.vocabulary, token));
   }
 
-  single(text: string): Token {
-    if (typeof text !== "string") throw new LabError("invalid-option", `single: expected a string, received ${received(text)}`);
+  /** The tokens of a text alone: nothing in front, nothing behind. */
+  private bare(text: string): Token[] {
     const out: Token[] = [];
     for (const part of partition(byteString(text), this.vocabulary.specials)) {
       if (typeof part === "number") out.push(part);
       else this.merger.append(escapeSpaces(part), out);
     }
+    return out;
+  }
+
+  single(text: string): Token {
+    if (typeof text !== "string") throw new LabError("invalid-option", `single: expected a string, received ${received(text)}`);
+    const out = this.bare(text);
     if (out.length === 1) return out[0]!;
     const found =
       out.length === 0
@@ -123,8 +141,8 @@ class SpmTokenizer implements Tokenizer {
             .map((piece) => JSON.stringify(piece))
             .join(" ")}`;
     const spaced = JSON.stringify(` ${text}`);
-    const hint =
-      text !== "" && this.vocabulary.ids.has(escapeSpaces(byteString(` ${text}`))) ? ` With its space, ${spaced}, it is one` : "";
+    const withSpace = text !== "" && this.vocabulary.ids.has(escapeSpaces(byteString(` ${text}`)));
+    const hint = withSpace && this.bare(` ${text}`).length === 1 ? ` With its space, ${spaced}, it is one` : "";
     throw new LabError("invalid-option", `single: expected ${JSON.stringify(text)} to be one token, found ${found}.${hint}`);
   }
 

@@ -5,7 +5,8 @@
  * the file gives them.
  */
 import { LabError } from "../errors.js";
-import type { FileTable, MetaValue, StringTable } from "../native.js";
+import { describeValue } from "../model/metadata.js";
+import type { FileTable, NumberArray, StringTable } from "../native.js";
 
 /** The number of a piece of the vocabulary. */
 export type Token = number;
@@ -78,11 +79,10 @@ export interface Vocabulary {
   readonly byteOf: Int16Array;
   readonly bos: Token | null;
   readonly eos: Token | null;
-  /** Pieces that some key of the file names: bos, eos, unknown, padding, ... */
-  readonly named: ReadonlySet<Token>;
   /** Pieces after which nothing follows: eos and the ends of a turn. */
   readonly ends: ReadonlySet<Token>;
   readonly addBos: boolean;
+  readonly addEos: boolean;
   /** A text fragment gets one space in front. */
   readonly addSpacePrefix: boolean;
   readonly name: string;
@@ -90,6 +90,9 @@ export interface Vocabulary {
 }
 
 const PREFIX = "tokenizer.ggml.";
+const INTEGERS: readonly string[] = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"];
+/** -1 as a token id: how llama.cpp writes that there is none. */
+const NO_TOKEN: readonly number[] = [2 ** 32 - 1, -1];
 
 /** Text as a byte string. */
 export const byteString = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
@@ -99,40 +102,48 @@ export const textOf = (bytes: string): string =>
 
 const bad = (key: string, expected: string, received: string): LabError =>
   new LabError("bad-file", `${key}: expected ${expected}, found ${received}`);
-const describe = (value: MetaValue | undefined): string =>
-  value === undefined ? "no such key" : `a value of type ${value.type}${value.type === "numbers" ? ` (${value.element})` : ""}`;
 
 /** Reads of optional keys that refuse a wrong type instead of passing over it. */
 class Keys {
   constructor(private readonly file: FileTable) {}
   text(key: string): string | undefined {
     const value = this.file.metadata.get(key);
-    if (value && value.type !== "string") throw bad(key, "a string", describe(value));
+    if (value && value.type !== "string") throw bad(key, "a string", describeValue(value));
     return value?.value;
   }
   flag(key: string): boolean | undefined {
     const value = this.file.metadata.get(key);
-    if (value && value.type !== "bool") throw bad(key, "true or false", describe(value));
-    return value?.value;
+    if (!value || value.type === "bool") return value?.value;
+    // Some converters write 0 and 1, in an integer of some width.
+    const number = this.whole(key);
+    if (number !== 0 && number !== 1) {
+      throw bad(key, "true or false", number === undefined ? describeValue(value) : `${number}`);
+    }
+    return number === 1;
   }
+  /** An integer of any width; undefined where the key is absent. */
   integer(key: string): number | undefined {
-    const value = this.file.metadata.get(key);
-    if (!value) return undefined;
-    const number = typeof value.value === "number" || typeof value.value === "bigint" ? Number(value.value) : Number.NaN;
-    if (!Number.isInteger(number)) throw bad(key, "a whole number", describe(value));
+    const number = this.whole(key);
+    if (number === undefined && this.file.metadata.has(key)) {
+      throw bad(key, "a whole number", describeValue(this.file.metadata.get(key)));
+    }
     return number;
+  }
+  private whole(key: string): number | undefined {
+    const value = this.file.metadata.get(key);
+    return value && INTEGERS.includes(value.type) ? Number((value as { readonly value: number | bigint }).value) : undefined;
   }
   strings(key: string): StringTable {
     const value = this.file.metadata.get(key);
-    if (value?.type !== "strings") throw bad(key, "an array of strings", describe(value));
+    if (value?.type !== "strings") throw bad(key, "an array of strings", describeValue(value));
     return value.value;
   }
   /** An array of exactly `count` numbers, or undefined where the key is absent. */
-  numbers(key: string, elements: readonly string[], count: number): Float64Array | undefined {
+  numbers(key: string, what: string, elements: readonly string[], count: number): NumberArray | undefined {
     const value = this.file.metadata.get(key);
     if (!value) return undefined;
     if (value.type !== "numbers" || !elements.includes(value.element)) {
-      throw bad(key, `an array of ${elements.join(" or ")}`, describe(value));
+      throw bad(key, `an array of ${what}`, describeValue(value));
     }
     if (value.value.length !== count) {
       throw bad(key, `${count} values, one for each of ${PREFIX}tokens`, `${value.value.length}`);
@@ -159,6 +170,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
   const table = keys.strings(`${PREFIX}tokens`);
   const size = table.offsets.length - 1;
   if (size < 1) throw bad(`${PREFIX}tokens`, "at least one piece", "an empty array");
+  checkRows(file, size);
   const bytes = Buffer.from(table.bytes.buffer, table.bytes.byteOffset, table.bytes.byteLength);
   const texts: string[] = new Array(size);
   const ids = new Map<string, Token>();
@@ -171,32 +183,32 @@ export function readVocabulary(file: FileTable): Vocabulary {
     ids.set(text, i);
   }
 
-  const scores = Float32Array.from(keys.numbers(`${PREFIX}scores`, ["f32", "i32"], size) ?? new Float32Array(size));
+  const scored = keys.numbers(`${PREFIX}scores`, "numbers", [...INTEGERS, "f32", "f64"], size);
+  const scores = Float32Array.from({ length: size }, (_, i) => Number(scored?.[i] ?? 0));
   const broken = scores.findIndex((score) => Number.isNaN(score));
   if (broken >= 0) throw bad(`${PREFIX}scores`, "numbers", `NaN for piece ${broken}`);
-  const types = keys.numbers(`${PREFIX}token_type`, ["i32"], size);
-  const kinds = Uint8Array.from({ length: size }, (_, i) => (types ? (KIND_OF_TYPE[types[i]!] ?? 0) : kind.normal));
+  const types = keys.numbers(`${PREFIX}token_type`, "integers", INTEGERS, size);
+  const kinds = Uint8Array.from({ length: size }, (_, i) => (types ? (KIND_OF_TYPE[Number(types[i]!)] ?? 0) : kind.normal));
 
-  const id = (name: string, usual: Token | null): Token | null => {
+  const id = (name: string): Token | undefined => {
     const key = `${PREFIX}${name}_token_id`;
     const value = keys.integer(key);
-    if (value === undefined) return usual !== null && usual < size ? usual : null;
+    if (value === undefined || NO_TOKEN.includes(value)) return undefined;
     if (value < 0 || value >= size) throw bad(key, `a piece, 0 to ${size - 1}`, `${value}`);
     return value;
   };
-  const bos = id("bos", 1);
-  const eos = id("eos", 2);
-  const unknown = id("unknown", 0);
-  const named = new Set([bos, eos, unknown].filter((token) => token !== null));
-  // Many files name a padding piece beyond their own vocabulary; nothing here pads, so those are passed over.
-  for (const name of ["eot", "eom", "padding", "seperator", "mask", "cls"]) {
-    const value = keys.integer(`${PREFIX}${name}_token_id`);
-    if (value !== undefined && value >= 0 && value < size) named.add(value);
-  }
+  const usual = (token: Token): Token | null => (token < size ? token : null);
+  const namedEos = id("eos");
+  const bos = id("bos") ?? usual(1);
+  const eos = namedEos ?? usual(2);
+  // Nothing here writes <unk>; a wrong id for it is a broken vocabulary all the same.
+  id("unknown");
   const ends = new Set<Token>();
-  for (const name of ["eos", "eot", "eom"]) {
-    const value = name === "eos" ? eos : keys.integer(`${PREFIX}${name}_token_id`);
-    if (value !== null && value !== undefined && value >= 0 && value < size) ends.add(value);
+  if (namedEos !== undefined) ends.add(namedEos);
+  for (const name of ["eot", "eom"]) {
+    // Files name turns' ends (as they name padding) beyond their own vocabulary; those never come.
+    const value = keys.integer(`${PREFIX}${name}_token_id`);
+    if (value !== undefined && value >= 0 && value < size) ends.add(value);
   }
   const control = (text: string): Token | undefined => {
     const token = ids.get(byteString(text));
@@ -217,6 +229,9 @@ export function readVocabulary(file: FileTable): Vocabulary {
     if (token !== undefined) kinds[token] = kind.userDefined;
   }
 
+  // Without a key EOS is piece 2, also where that is an ordinary piece: then it ends nothing.
+  if (namedEos === undefined && eos !== null && (kinds[eos]! & kind.control) !== 0) ends.add(eos);
+
   const byteTokens = new Int32Array(256).fill(-1);
   const byteOf = new Int16Array(size).fill(-1);
   for (let b = 0; b < 256; b++) {
@@ -229,6 +244,10 @@ export function readVocabulary(file: FileTable): Vocabulary {
   if (addBos && bos === null) {
     throw bad(`${PREFIX}bos_token_id`, `a piece, since ${PREFIX}add_bos_token asks for it`, `no such key, and ${size} pieces`);
   }
+  const addEos = keys.flag(`${PREFIX}add_eos_token`) ?? false;
+  if (addEos && eos === null) {
+    throw bad(`${PREFIX}eos_token_id`, `a piece, since ${PREFIX}add_eos_token asks for it`, `no such key, and ${size} pieces`);
+  }
   return {
     size,
     texts,
@@ -239,11 +258,19 @@ export function readVocabulary(file: FileTable): Vocabulary {
     byteOf,
     bos,
     eos,
-    named,
     ends,
     addBos,
+    addEos,
     addSpacePrefix: keys.flag(`${PREFIX}add_space_prefix`) ?? true,
     name: keys.text("general.name") ?? "",
     chatTemplate: keys.text("tokenizer.chat_template") ?? null,
   };
+}
+
+/** A row of the embedding for each piece: a token without a row, or a row without a piece, is one that text functions cannot name. */
+function checkRows(file: FileTable, size: number): void {
+  const rows = file.tensors.find((tensor) => tensor.name === "token_embd.weight")?.shape[1];
+  if (rows !== undefined && rows !== size) {
+    throw bad(`${PREFIX}tokens`, `${rows} pieces, one for each row of token_embd.weight`, `${size}`);
+  }
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "gguf/odd_files.h"
 #include "quant/types.h"
 
 namespace sparselab {
@@ -11,6 +12,8 @@ namespace {
 
 constexpr uint64_t kMaxName = 65535;  // bytes of a key or tensor name
 constexpr uint32_t kMaxDims = 4;
+constexpr uint64_t kMaxEntries = 1 << 16;  // keys, and tensors, of a file: some hundred times what the largest models have
+constexpr uint32_t kMaxNesting = 16;       // arrays in arrays
 
 uint64_t scalar_bytes(MetaType type) {
   switch (type) {
@@ -86,26 +89,45 @@ MetaType meta_type(uint32_t type, const std::string& what) {
 
 void skip_string(Cursor& c, const std::string& what) { c.take(c.value<uint64_t>(what), what); }
 
+// Steps over the elements of an array. The count is held against what is left of the file before anything is made of it.
+uint64_t skip_elements(Cursor& c, MetaType type, const std::string& what, uint32_t depth) {
+  const uint64_t count = c.value<uint64_t>(what);
+  // The least that an element takes: an array's type and count, a string's length.
+  const uint64_t least = type == MetaType::array ? 12 : type == MetaType::string ? 8 : scalar_bytes(type);
+  if (count > c.left() / least)
+    throw Error(Code::bad_file, text("%s says %llu elements, but only %llu bytes of the file are left", what.c_str(),
+                                     (unsigned long long)count, (unsigned long long)c.left()));
+  if (type == MetaType::array) {
+    if (depth >= kMaxNesting) throw Error(Code::bad_file, text("%s nests arrays more than %u deep", what.c_str(), kMaxNesting));
+    for (uint64_t i = 0; i < count; i++) {
+      const MetaType inner = meta_type(c.value<uint32_t>(what), what);
+      skip_elements(c, inner, what, depth + 1);
+    }
+  } else if (type == MetaType::string) {
+    for (uint64_t i = 0; i < count; i++) skip_string(c, what);
+  } else {
+    c.take(count * scalar_bytes(type), what);
+  }
+  return count;
+}
+
 Meta read_value(Cursor& c, const std::string& what) {
   Meta m{meta_type(c.value<uint32_t>(what), what), false, 1, nullptr, 0};
   if (m.type == MetaType::array) {
     m.is_array = true;
     m.type = meta_type(c.value<uint32_t>(what), what);
-    m.count = c.value<uint64_t>(what);
-    if (m.type == MetaType::array) throw Error(Code::bad_file, what + " is an array of arrays, which the format does not have");
-    // The least an element takes: a count that cannot fit is refused before anything is made of it.
-    uint64_t least = m.type == MetaType::string ? 8 : scalar_bytes(m.type);
-    if (m.count > c.left() / least)
-      throw Error(Code::bad_file, text("%s says %llu elements, but only %llu bytes of the file are left", what.c_str(),
-                                       (unsigned long long)m.count, (unsigned long long)c.left()));
+    const uint64_t begin = c.at() + 8;  // behind the count
+    m.data = c.here() + 8;
+    m.count = skip_elements(c, m.type, what, 1);
+    m.bytes = c.at() - begin;
+    return m;
   }
   m.data = c.here();
-  uint64_t begin = c.at();
-  if (m.type == MetaType::string) {
-    for (uint64_t i = 0; i < m.count; i++) skip_string(c, what);
-  } else {
-    c.take(m.count * scalar_bytes(m.type), what);
-  }
+  const uint64_t begin = c.at();
+  if (m.type == MetaType::string)
+    skip_string(c, what);
+  else
+    c.take(scalar_bytes(m.type), what);
   m.bytes = c.at() - begin;
   return m;
 }
@@ -207,6 +229,29 @@ double Meta::number(uint64_t i) const {
   }
 }
 
+bool Meta::integer(int64_t& value, uint64_t i) const {
+  switch (type) {
+    case MetaType::u64:
+      uint64_t wide;
+      std::memcpy(&wide, data + i * sizeof wide, sizeof wide);
+      value = static_cast<int64_t>(wide);
+      return value >= 0;
+    case MetaType::i64:
+      std::memcpy(&value, data + i * sizeof value, sizeof value);
+      return true;
+    case MetaType::u8:
+    case MetaType::i8:
+    case MetaType::u16:
+    case MetaType::i16:
+    case MetaType::u32:
+    case MetaType::i32:
+      value = static_cast<int64_t>(number(i));
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string Meta::string() const { return std::string(reinterpret_cast<const char*>(data) + 8, bytes - 8); }
 
 uint64_t TensorInfo::rows() const {
@@ -226,17 +271,18 @@ const TensorInfo* Table::tensor(const std::string& name) const {
 }
 
 Table read_table(const uint8_t* file, uint64_t size) {
+  if (size == 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
   Cursor c(file, size);
   Table t{};
-  const uint8_t* magic = c.take(4, "the magic");
-  t.powerinfer = std::memcmp(magic, "PWRI", 4) == 0;
-  if (!t.powerinfer && std::memcmp(magic, "GGUF", 4) != 0)
-    throw Error(Code::bad_file,
-                text("the first four bytes are %02x %02x %02x %02x; expected \"GGUF\" or \"PWRI\": this is no GGUF file",
-                     magic[0], magic[1], magic[2], magic[3]));
+  t.file = file;
+  const uint64_t magic = size < 4 ? size : 4;  // a file cut within its magic is told as truncated, below
+  t.powerinfer = std::memcmp(file, "PWRI", magic) == 0;
+  if (!t.powerinfer && std::memcmp(file, "GGUF", magic) != 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
+  c.take(4, "the magic");
   t.version = c.value<uint32_t>("the version");
   if (t.version == 0x02000000 || t.version == 0x03000000)
-    throw Error(Code::bad_file, "the file is big-endian; convert it to little-endian");
+    throw Error(Code::bad_file,
+                "the file is big-endian; convert it to little-endian with llama.cpp's gguf-py (gguf-convert-endian FILE little)");
   if (t.version != 2 && t.version != 3)
     throw Error(Code::bad_file, text("GGUF version %u; versions 2 and 3 are read", t.version));
   uint64_t tensors = c.value<uint64_t>("the number of tensors"), keys = c.value<uint64_t>("the number of keys");
@@ -246,6 +292,9 @@ Table read_table(const uint8_t* file, uint64_t size) {
   if (tensors > c.left() / 32)
     throw Error(Code::bad_file, text("the header says %llu tensors, but the file has only %llu bytes",
                                      (unsigned long long)tensors, (unsigned long long)size));
+  if (keys > kMaxEntries || tensors > kMaxEntries)
+    throw Error(Code::bad_file, text("the header says %llu keys and %llu tensors; at most %llu of each are read",
+                                     (unsigned long long)keys, (unsigned long long)tensors, (unsigned long long)kMaxEntries));
   for (uint64_t i = 0; i < keys; i++) {
     std::string key = c.name(text("key %llu", (unsigned long long)i));
     std::string what = "key \"" + printable(key) + "\"";

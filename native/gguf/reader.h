@@ -4,6 +4,7 @@
 //
 //   magic[4] "GGUF" | "PWRI", u32 version, u64 tensors, u64 keys                        (little endian)
 //   each key: string name, u32 type, value         string = u64 length + bytes; array = u32 element type, u64 count, elements
+//                                                  (elements that are arrays are stepped over: no key that is used holds any)
 //   each tensor: string name, u32 dims, u64 shape[dims] (shape[0] is the row length), u32 type, u64 offset from the data's start
 //   data, from the next multiple of general.alignment (32)
 #pragma once
@@ -18,6 +19,9 @@ namespace sparselab {
 enum class MetaType : uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
 const char* meta_type_name(MetaType type);
 
+// Bytes of a value beyond which it is not read: its type and size are told, and nothing depends on it.
+constexpr uint64_t kMostOfValue = uint64_t{32} << 20;
+
 // One metadata value, pointing into the file's bytes.
 struct Meta {
   MetaType type;  // of the value, or of the elements of an array
@@ -28,6 +32,8 @@ struct Meta {
 
   // The number of a scalar or of element i of a numeric array, as float64.
   double number(uint64_t i = 0) const;
+  // The integer of a scalar or of element i, whatever its width; false where it is none (a float, a string, beyond 2^63 - 1).
+  bool integer(int64_t& value, uint64_t i = 0) const;
   // The bytes of a scalar string.
   std::string string() const;
 };
@@ -42,7 +48,8 @@ struct TensorInfo {
 };
 
 struct Table {
-  bool powerinfer;  // magic PWRI
+  const uint8_t* file;  // the file's bytes
+  bool powerinfer;      // magic PWRI
   uint32_t version;
   uint64_t alignment;
   uint64_t data_start;

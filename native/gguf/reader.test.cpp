@@ -80,7 +80,7 @@ TEST("reader: every truncation is named, none reads beyond the end") {
 }
 
 TEST("reader: wrong headers") {
-  CHECK_ERROR(header("GGJT", 3, 0, 0).read(), "expected \"GGUF\" or \"PWRI\"");
+  CHECK_ERROR(header("GGJT", 3, 0, 0).read(), "this is an old ggjt file");
   CHECK_ERROR(header("GGUF", 1, 0, 0).read(), "version 1");
   CHECK_ERROR(header("GGUF", 0x03000000, 0, 0).read(), "big-endian");
   CHECK_ERROR(header("GGUF", 3, uint64_t{1} << 60, 0).read(), "tensors");
@@ -97,7 +97,18 @@ TEST("reader: wrong keys") {
   };
   CHECK_ERROR(key([](Bytes& b) { b.key("k", static_cast<MetaType>(13)); }), "key \"k\" has value type 13");
   CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::string).put(~uint64_t{0}); }), "key \"k\" needs");
-  CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}); }), "array of arrays");
+  CHECK_ERROR(key([](Bytes& b) {
+                b.key("k", MetaType::array);
+                for (int depth = 0; depth < 20; depth++) b.put(uint32_t{9}).put(uint64_t{1});
+                b.put(uint32_t{0}).put(uint64_t{0});
+              }),
+              "nests arrays more than 16 deep");
+  CHECK_ERROR(
+      key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{13}).put(uint64_t{1}); }),
+      "value type 13");
+  CHECK_ERROR(
+      key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{4}).put(~uint64_t{0}); }),
+      "key \"k\" says 18446744073709551615 elements");
   CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{4}).put(uint64_t{1} << 62); }), "elements");
   CHECK_ERROR(key([](Bytes& b) { b.key("k", MetaType::array).put(uint32_t{8}).put(uint64_t{9}); }), "key \"k\"");
   CHECK_ERROR(key([](Bytes& b) { b.put(uint64_t{70000}); }), "name of 70000 bytes");
@@ -106,6 +117,31 @@ TEST("reader: wrong keys") {
   Bytes twice = header("GGUF", 3, 0, 2);
   twice.key("k", MetaType::u8).put(uint8_t{1}).key("k", MetaType::u8).put(uint8_t{1});
   CHECK_ERROR(twice.read(), "stands twice");
+}
+
+TEST("reader: arrays of arrays are stepped over") {
+  Bytes b = header("GGUF", 3, 0, 2);
+  b.key("nested", MetaType::array).put(uint32_t{9}).put(uint64_t{2});
+  b.put(uint32_t{8}).put(uint64_t{2}).string("a").string("bc");
+  b.put(uint32_t{9}).put(uint64_t{1}).put(uint32_t{4}).put(uint64_t{1}).put(uint32_t{7});
+  b.key("after", MetaType::i8).put(int8_t{-3});
+  Table t = b.pad(32, 64).read();
+  CHECK(t.find("nested")->is_array && t.find("nested")->type == MetaType::array && t.find("nested")->count == 2);
+  CHECK(t.find("after")->number() == -3);
+}
+
+TEST("reader: integers of any width, and what is none") {
+  auto integer = [](MetaType type, auto value, int64_t& out) {
+    Bytes b = header("GGUF", 3, 0, 1);
+    b.key("k", type).put(value).pad(32, 64);
+    return b.read().find("k")->integer(out);
+  };
+  int64_t v = 0;
+  CHECK(integer(MetaType::u8, uint8_t{200}, v) && v == 200);
+  CHECK(integer(MetaType::i16, int16_t{-7}, v) && v == -7);
+  CHECK(integer(MetaType::u64, (uint64_t{1} << 60) + 1, v) && v == (int64_t{1} << 60) + 1);
+  CHECK(!integer(MetaType::u64, ~uint64_t{0}, v));
+  CHECK(!integer(MetaType::f32, 3.0f, v) && !integer(MetaType::boolean, uint8_t{1}, v));
 }
 
 TEST("reader: wrong tensors") {

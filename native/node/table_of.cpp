@@ -30,22 +30,60 @@ Napi::Object strings_of(Napi::Env env, const Meta& m) {
   return out;
 }
 
-Napi::Value value_of(Napi::Env env, const std::string& key, const Meta& m) {
+// Bytes of one value, and of all values of a file, that become JavaScript values: a large vocabulary has some 4 MiB. What is
+// beyond is told as its type and size; nothing of it is read, so a key that nobody needs is no reason to refuse a file.
+constexpr uint64_t kMostOfAll = uint64_t{128} << 20;
+
+template <class T>
+Napi::Value copied(Napi::Env env, const Meta& m) {
+  auto out = Napi::TypedArrayOf<T>::New(env, m.count);
+  if (m.bytes) std::memcpy(out.Data(), m.data, m.bytes);
+  return out;
+}
+
+// An array of numbers in an array of its own element type; booleans as bytes 0 and 1.
+Napi::Value numbers_of(Napi::Env env, const Meta& m) {
+  switch (m.type) {
+    case MetaType::i8:
+      return copied<int8_t>(env, m);
+    case MetaType::u16:
+      return copied<uint16_t>(env, m);
+    case MetaType::i16:
+      return copied<int16_t>(env, m);
+    case MetaType::u32:
+      return copied<uint32_t>(env, m);
+    case MetaType::i32:
+      return copied<int32_t>(env, m);
+    case MetaType::f32:
+      return copied<float>(env, m);
+    case MetaType::u64:
+      return copied<uint64_t>(env, m);
+    case MetaType::i64:
+      return copied<int64_t>(env, m);
+    case MetaType::f64:
+      return copied<double>(env, m);
+    default:
+      return copied<uint8_t>(env, m);
+  }
+}
+
+Napi::Value value_of(Napi::Env env, const Meta& m, uint64_t& all) {
   Napi::Object out = Napi::Object::New(env);
+  if (m.bytes > kMostOfValue || m.bytes > kMostOfAll - all || (m.is_array && m.type == MetaType::array)) {
+    out.Set("type", "unread");
+    out.Set("what", std::string(m.is_array ? "an array of " : "a ") + meta_type_name(m.type) + (m.is_array ? "s" : ""));
+    out.Set("count", static_cast<double>(m.count));
+    out.Set("bytes", static_cast<double>(m.bytes));
+    return out;
+  }
+  all += m.bytes;
   if (m.is_array && m.type == MetaType::string) {
     out.Set("type", "strings");
     out.Set("value", strings_of(env, m));
   } else if (m.is_array) {
-    auto numbers = Napi::Float64Array::New(env, m.count);
-    for (uint64_t i = 0; i < m.count; i++) {
-      numbers[i] = m.number(i);
-      if ((m.type == MetaType::u64 || m.type == MetaType::i64) &&
-          !(numbers[i] <= 9007199254740992.0 && numbers[i] >= -9007199254740992.0))
-        throw Error(Code::bad_file, "key \"" + key + "\" holds an integer beyond 2^53");
-    }
     out.Set("type", "numbers");
     out.Set("element", meta_type_name(m.type));
-    out.Set("value", numbers);
+    out.Set("value", numbers_of(env, m));
   } else {
     out.Set("type", meta_type_name(m.type));
     switch (m.type) {
@@ -85,11 +123,12 @@ Napi::Object table_of(Napi::Env env, const Table& table, const std::string& path
   out.Set("version", table.version);
   out.Set("fileBytes", static_cast<double>(file_bytes));
   auto entries = Napi::Array::New(env, table.metadata.size());
+  uint64_t bytes = 0;
   for (uint32_t i = 0; i < table.metadata.size(); i++) {
     const auto& [key, meta] = table.metadata[i];
     auto pair = Napi::Array::New(env, 2);
     pair.Set(0u, Napi::String::New(env, key.data(), key.size()));
-    pair.Set(1u, value_of(env, key, meta));
+    pair.Set(1u, value_of(env, meta, bytes));
     entries.Set(i, pair);
   }
   out.Set("metadata", env.Global().Get("Map").As<Napi::Function>().New({entries}));

@@ -1,80 +1,15 @@
 #include "weights/llama.h"
 
-#include <cmath>
 #include <set>
 
 #include "error.h"
+#include "gguf/odd_files.h"
 #include "quant/types.h"
+#include "weights/effects.h"
+#include "weights/keys.h"
 
 namespace sparselab {
 namespace {
-
-// Keys of the architecture, without its name, that change what is computed. Where they hold anything but the value given here,
-// the result would be silently wrong: they are refused.
-struct Neutral {
-  const char* key;
-  double value;
-};
-constexpr Neutral kNeutral[] = {{"expert_count", 0},
-                                {"expert_used_count", 0},
-                                {"rope.scale_linear", 1},
-                                {"rope.scaling.factor", 1},
-                                {"logit_scale", 1},
-                                {"residual_scale", 1},
-                                {"embedding_scale", 1},
-                                {"attention.scale", 0},
-                                {"attention.sliding_window", 0},
-                                {"attention.clamp_kqv", 0},
-                                {"attn_logit_softcapping", 0},
-                                {"final_logit_softcapping", 0},
-                                {"use_parallel_residual", 0}};
-
-class Keys {
- public:
-  explicit Keys(const Table& table) : table_(table) {}
-
-  std::string string(const std::string& key) const {
-    const Meta* m = table_.find(key);
-    if (!m) throw Error(Code::bad_file, "key \"" + key + "\" is missing; expected a string");
-    if (m->is_array || m->type != MetaType::string) wrong(key, *m, "a string");
-    return m->string();
-  }
-  // An integer from low to high.
-  uint32_t integer(const std::string& key, uint64_t low, uint64_t high, const uint32_t* otherwise = nullptr) const {
-    const Meta* m = table_.find(key);
-    if (!m) {
-      if (otherwise) return *otherwise;
-      throw Error(Code::bad_file, "key \"" + key + "\" is missing; expected an integer");
-    }
-    if (m->is_array || m->type == MetaType::string || m->type == MetaType::f32 || m->type == MetaType::f64 ||
-        m->type == MetaType::boolean)
-      wrong(key, *m, "an integer");
-    double v = m->number();
-    if (!(v >= static_cast<double>(low) && v <= static_cast<double>(high)))
-      throw Error(Code::bad_file, text("key \"%s\" is %g; expected %llu to %llu", key.c_str(), v, (unsigned long long)low,
-                                       (unsigned long long)high));
-    return static_cast<uint32_t>(v);
-  }
-  float real(const std::string& key, double low, double high, const float* otherwise = nullptr) const {
-    const Meta* m = table_.find(key);
-    if (!m) {
-      if (otherwise) return *otherwise;
-      throw Error(Code::bad_file, "key \"" + key + "\" is missing; expected a number");
-    }
-    if (m->is_array || m->type == MetaType::string || m->type == MetaType::boolean) wrong(key, *m, "a number");
-    double v = m->number();
-    if (!(v > low && v < high))
-      throw Error(Code::bad_file, text("key \"%s\" is %g; expected a number between %g and %g", key.c_str(), v, low, high));
-    return static_cast<float>(v);
-  }
-
- private:
-  [[noreturn]] static void wrong(const std::string& key, const Meta& m, const char* expected) {
-    throw Error(Code::bad_file, text("key \"%s\" is %s%s; expected %s", key.c_str(), m.is_array ? "an array of " : "of type ",
-                                     meta_type_name(m.type), expected));
-  }
-  const Table& table_;
-};
 
 std::string shape_text(const std::vector<uint64_t>& shape) {
   std::string out;
@@ -102,14 +37,18 @@ class Tensors {
     const TypeTraits* traits = type_traits(t->type);
     if (computed) {
       if (!traits || !traits->readable)
-        throw Error(Code::unsupported_type, "tensor \"" + name + "\" is stored as " + type_name(t->type) + "; supported are " +
-                                                readable_types() + ". Convert the file to one of these");
+        throw Error(Code::unsupported_type,
+                    "tensor \"" + name + "\" is stored as " + type_name(t->type) + "; supported are " + readable_types() +
+                        ". Convert the model to one of these, best from its original (llama.cpp: llama-quantize "
+                        "--allow-requantize FILE.gguf NEW.gguf Q8_0)");
       spec_.bytes_by_type[traits->name] += t->bytes;
       spec_.used_bytes += t->bytes;
       spec_.tensors.push_back(t);
     }
     return *t;
   }
+  // A tensor that is there and changes nothing.
+  void pass_over(const std::string& name) { left_.erase(name); }
   void finish() const {
     if (left_.empty()) return;
     const std::string& name = *left_.begin();
@@ -125,26 +64,6 @@ class Tensors {
   ModelSpec& spec_;
   std::set<std::string> left_;
 };
-
-void refuse_unbuilt(const Table& table, const std::string& arch) {
-  for (const Neutral& n : kNeutral) {
-    const Meta* m = table.find(arch + "." + n.key);
-    if (!m) continue;
-    if (m->is_array || m->type == MetaType::string)
-      throw Error(Code::unsupported_model, text("key \"%s.%s\" is %s%s; only the number %g is supported", arch.c_str(), n.key,
-                                                m->is_array ? "an array of " : "of type ", meta_type_name(m->type), n.value));
-    double v = m->number();
-    if (v != n.value && v != 0)
-      throw Error(Code::unsupported_model,
-                  text("key \"%s.%s\" is %g, which changes the computation and is not supported yet; only %g is", arch.c_str(),
-                       n.key, v, n.value));
-  }
-  const std::string scaling = arch + ".rope.scaling.type";
-  if (!table.find(scaling)) return;
-  if (std::string type = Keys(table).string(scaling); type != "none" && !type.empty())
-    throw Error(Code::unsupported_model,
-                "key \"" + scaling + "\" is \"" + type + "\"; scaled rotary positions are not supported yet");
-}
 
 SlModel read_hyperparameters(const Table& table, const std::string& arch) {
   Keys keys(table);
@@ -184,19 +103,18 @@ SlModel read_hyperparameters(const Table& table, const std::string& arch) {
 }  // namespace
 
 ModelSpec read_spec(const Table& table) {
+  refuse_other_kinds(table);
   ModelSpec spec{};
   spec.architecture = Keys(table).string("general.architecture");
   const std::string& arch = spec.architecture;
   if (arch != "llama") {
-    std::string hint = arch == "generic.gpu_index" ? ": this is PowerInfer's list of neurons for a GPU, not a model" : "";
     throw Error(Code::unsupported_model,
                 "architecture \"" + arch +
-                    "\" is not supported; supported is \"llama\" (ProSparse, ReluLLaMA, MiniCPM-S in llama format, Llama 2)" +
-                    hint);
+                    "\" is not supported; supported is \"llama\" (ProSparse, ReluLLaMA, MiniCPM-S in llama format, Llama 2)");
   }
-  refuse_unbuilt(table, arch);
   SlModel& m = spec.model;
   m = read_hyperparameters(table, arch);
+  refuse_effects(table, arch, m.context);
 
   const uint64_t D = m.hidden, F = m.neurons, Q = uint64_t{m.heads} * m.head_size, KV = uint64_t{m.kv_heads} * m.head_size;
   Tensors tensors(table, spec);
@@ -208,10 +126,6 @@ ModelSpec read_spec(const Table& table) {
   if (V > (1u << 24))
     throw Error(Code::bad_file,
                 text("tensor \"token_embd.weight\" has %llu rows; at most %u are supported", (unsigned long long)V, 1u << 24));
-  if (const Meta* tokens = table.find("tokenizer.ggml.tokens"); tokens && tokens->count != V)
-    throw Error(Code::bad_file,
-                text("tensor \"token_embd.weight\" has %llu rows, but key \"tokenizer.ggml.tokens\" has %llu pieces",
-                     (unsigned long long)V, (unsigned long long)tokens->count));
   m.vocab = static_cast<uint32_t>(V);
   tensors.need("token_embd.weight", {D, V});
   tensors.need("output_norm.weight", {D});
@@ -242,7 +156,9 @@ ModelSpec read_spec(const Table& table) {
       spec.predictors.push_back({l, rank});
     }
   }
+  if (neutral_frequencies(table, m.head_size)) tensors.pass_over("rope_freqs.weight");
   tensors.finish();
+  refuse_missing_data(table, spec.tensors);
   return spec;
 }
 

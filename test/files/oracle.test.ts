@@ -36,9 +36,12 @@ function asOracle(value: MetaValue): readonly [string, string | undefined, unkno
   if (value.type === "strings") return ["ARRAY", "string", strings(value.value).map((bytes) => lossy.decode(bytes))];
   if (value.type === "numbers") {
     const wide = value.element === "u64" || value.element === "i64";
-    const list = Array.from(value.value, (n) => (value.element === "bool" ? n !== 0 : wide ? BigInt(n) : n));
+    const list = Array.from<number | bigint, unknown>(value.value, (n) =>
+      value.element === "bool" ? n !== 0 : wide ? BigInt(n) : n,
+    );
     return ["ARRAY", value.element, list];
   }
+  if (value.type === "unread") return ["ARRAY", "array", undefined];
   return [value.type, undefined, value.value];
 }
 

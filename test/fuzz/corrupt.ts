@@ -104,8 +104,44 @@ const BAD_VALUES: readonly Meta[] = [
   { type: "strings", value: ["a", "a", ""] },
   { type: "numbers", element: "f32", value: [] },
   { type: "numbers", element: "f32", value: [Number.NaN, 1] },
-  { type: "numbers", element: "u64", value: [2 ** 60] },
+  { type: "numbers", element: "u64", value: [2 ** 60, 2n ** 64n - 1n] },
+  { type: "numbers", element: "u32", value: [2, 2] },
+  { type: "arrays", value: [] },
+  {
+    type: "arrays",
+    value: [
+      { type: "strings", value: ["a"] },
+      { type: "arrays", value: [{ type: "arrays", value: [] }] },
+    ],
+  },
 ];
+/** Beginnings of files that are no GGUF file, and texts that stand where a model should. */
+const HEADS: readonly string[] = [
+  "version https://git-lfs.github.com/spec/v1\n",
+  "\n <!DOCTYPE html>",
+  '{"error": "x"}',
+  "Entry not found",
+  "PK\x03\x04",
+  "lmgg",
+  "tjgg\x03\0\0\0",
+  "algg\x01\0\0\0",
+  "\x1f\x8b\x08",
+  "\x10\0\0\0\0\0\0\0{}",
+  "\x02\0\0\0\x05\0\0\0blk.0.attn_q.weight",
+  "\0\0\0\0\0\0\0\0",
+];
+/** Keys by which a file in the GGUF format says that it is another thing. */
+const KINDS: readonly (readonly [string, Meta])[] = [
+  ["general.type", { type: "string", value: "adapter" }],
+  ["general.type", { type: "string", value: "imatrix" }],
+  ["general.type", { type: "u32", value: 1 }],
+  ["general.architecture", { type: "string", value: "controlvector" }],
+  ["split.count", { type: "u16", value: 7 }],
+  ["split.count", { type: "numbers", element: "u16", value: [7] }],
+  ["split.count", { type: "i64", value: -(2n ** 63n) }],
+  ["split.no", { type: "u64", value: 2n ** 64n - 1n }],
+];
+const WIDTHS = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"] as const;
 
 export const corruptions: Readonly<Record<string, Corruption>> = {
   truncate: (file, random) => {
@@ -221,6 +257,41 @@ export const corruptions: Readonly<Record<string, Corruption>> = {
     metadata.set(key, value);
     return `${key} = ${value.type} ${String(value.value).slice(0, 30)}`;
   }),
+  head: (file, random) => {
+    const head = pick(HEADS, random);
+    const whole = random(2) === 0;
+    const rest = whole ? file.subarray(0, random(64)) : file.subarray(head.length);
+    return [Uint8Array.from([...Buffer.from(head, "latin1"), ...rest]), `head ${JSON.stringify(head)} and ${rest.length} bytes`];
+  },
+  kinds: rewritten(({ metadata, tensors }, random) => {
+    const some = Array.from({ length: 1 + random(2) }, () => pick(KINDS, random));
+    for (const [key, value] of some) metadata.set(key, value);
+    if (random(3) === 0) tensors.length = random(2);
+    return `${some.map(([key]) => key).join(" and ")}, ${tensors.length} tensors`;
+  }),
+  // A number as an integer of another width, or as an array of the same value.
+  widths: rewritten(({ metadata }, random) => {
+    const keys = [...metadata].filter(([, { type }]) => (WIDTHS as readonly string[]).includes(type));
+    const [key, { value }] = pick(keys, random) as [string, Extract<Meta, { value: number | bigint }>];
+    const type = pick(WIDTHS, random);
+    const bits = Number(type.slice(1));
+    const cut = type.startsWith("u") ? BigInt.asUintN(bits, BigInt(value)) : BigInt.asIntN(bits, BigInt(value));
+    const list = random(3) === 0;
+    metadata.set(
+      key,
+      list
+        ? { type: "numbers", element: type, value: new Array<bigint>(1 + random(3)).fill(cut) }
+        : ({ type, value: bits === 64 ? cut : Number(cut) } as Meta),
+    );
+    return `${key} as ${list ? "an array of " : ""}${type}: ${cut}`;
+  }),
+  // A download that is not complete: a tail or a hole of zeros.
+  zeros: (file, random) => {
+    const { end } = layout(file);
+    const from = end + random(file.length - end);
+    const to = random(2) ? file.length : Math.min(file.length, from + 1 + random(4096));
+    return [file.slice().fill(0, from, to), `zeros from ${from} to ${to} of ${file.length}`];
+  },
   vocabulary: rewritten(({ metadata }, random) => {
     const key = pick(["tokens", "scores", "token_type"], random);
     const meta = metadata.get(`tokenizer.ggml.${key}`) as Extract<Meta, { type: "strings" | "numbers" }>;

@@ -12,7 +12,7 @@ export interface Ending {
 const LIMIT_BYTES = 2 ** 30;
 const LIMIT_MESSAGE = 1500;
 /** What no message for people contains: C++ and JavaScript innards, placeholders, a second line. */
-const UNREADABLE = /std::|basic_string|bad_alloc|vector|undefined|\[object|NaN elements|\n/;
+const UNREADABLE = /std::|basic_string|bad_alloc|vector(?:::|<)|undefined|\[object|NaN elements|\n/;
 
 /** Why this ending is a miss, or "". */
 export function missOf({ how, message, maxBytes }: Ending): string {

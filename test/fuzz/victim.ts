@@ -9,10 +9,19 @@ import type { Ending } from "./ending.js";
 async function use(path: string): Promise<void> {
   const { model } = await loadQuietly(path, { threads: 1 });
   try {
-    const { tokenizer } = model; // read here, not at load
-    tokenizer.decode(tokenizer.encode("the cat </s> été 🦙"));
+    // Token ids run whatever the vocabulary is, which is read with the first text.
     const run = await model.run([1, 5, 2], { capture: "blocks.*.ffn.mid" });
     if (!run.logits.data.every(Number.isFinite)) throw new Error("logits that are not finite came back without an error");
+    if (run.logits.data.every((value) => value === 0)) throw new Error("logits of 0 came back without an error");
+    const { tokenizer } = model;
+    const text = "the cat </s> été 🦙";
+    tokenizer.decode(tokenizer.encode(text));
+    try {
+      tokenizer.template([{ role: "user", content: text }]);
+    } catch (error) {
+      // Most files have no template.
+      if (!(error instanceof LabError)) throw error;
+    }
     await model.generate("a b", { maxTokens: 3 }).text();
   } finally {
     model.dispose();

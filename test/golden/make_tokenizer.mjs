@@ -94,6 +94,7 @@ const texts = [
   "<|user|>\nHello<|end|>\n<|assistant|>\n", "<|system|> x <|end|>  y", "<|endoftext|>\n a", "<|placeholder1|><|placeholder2|>", "[PAD32011] [PAD32012]",
   "<tool>call</tool>", "use <tool> now <tool>", "abcab c ab", "<tool><tool>x", "<to<tool>ol>", "  <tool>  ", "x ab y", "a b", "ab", "  ", "a  b  c",
   "<用户>hello,tell me a story please.<AI>", "<用户>", "<AI>", "用户 AI",
+  "xq", " xq  xq zq", "a xqzq\n xq a", "zq<s>xq</s> zq", "that a the e",
   ...Object.values(ALPHABETS).flatMap((pick) =>
     [1, 3, 8, 20, 60, 200].flatMap((length) => [0, 1].map(() => String.fromCodePoint(...Array.from({ length }, pick)))),
   ),
@@ -120,6 +121,8 @@ function phiEdit() {
   }
   return { pieces, meta: { "general.name": "Phi3", "tokenizer.ggml.eos_token_id": 32000, "tokenizer.ggml.padding_token_id": 32000 } };
 }
+const pieceTexts = (({ bytes, offsets }) => Array.from({ length: offsets.length - 1 }, (_, i) => new TextDecoder().decode(bytes.subarray(offsets[i], offsets[i + 1]))))(base.metadata.get("tokenizer.ggml.tokens").value);
+const idOf = (text) => pieceTexts.indexOf(text);
 const edits = {
   "llama-spm": {},
   "phi-3": phiEdit(),
@@ -129,6 +132,18 @@ const edits = {
     pieces: [[32000, "<tool>", 0, 4], [32001, "</tool>", 0, 4], [32002, "  ", 0, 4], [32003, "xyzzy", 0, 5], [32004, "<tool><tool>", 0, 3]],
     types: [["ab", 4], ["▁▁", 4], ["▁x", 5]],
   },
+  // Ordinary pieces that keys name, and others to which ids default: none of them is special.
+  "named-ordinary": {
+    meta: {
+      "tokenizer.ggml.padding_token_id": idOf("a"), "tokenizer.ggml.eot_token_id": idOf("th"), "tokenizer.ggml.eos_token_id": idOf("e"),
+      "tokenizer.ggml.unknown_token_id": idOf("he"), "tokenizer.ggml.bos_token_id": idOf("▁a"),
+    },
+  },
+  "default-ordinary": {
+    pieces: [[0, "zq", -20, 1], [1, "zqx", -21, 1], [2, "xq", -22, 1]],
+    without: ["bos", "eos", "unknown", "padding"].map((name) => `tokenizer.ggml.${name}_token_id`),
+  },
+  "no-types": { without: ["tokenizer.ggml.token_type"] },
   // No scores at all: every pair counts the same, the leftmost goes first.
   "no-scores": { without: ["tokenizer.ggml.scores"] },
 };

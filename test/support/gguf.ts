@@ -4,7 +4,7 @@
  * with the project; strangers' files go through the checked reader in native/gguf/.
  */
 import { readFileSync } from "node:fs";
-import type { FileTable, FileTensor, MetaValue, StringTable } from "../../lab/native.js";
+import type { FileTable, FileTensor, MetaValue, NumberArray, StringTable } from "../../lab/native.js";
 import { encodeF16, encodeF32, encodeQ8_0 } from "./quant.js";
 
 const TYPES = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"] as const;
@@ -38,7 +38,13 @@ export type Meta =
   | { readonly type: "bool"; readonly value: boolean }
   | { readonly type: "string"; readonly value: Text }
   | { readonly type: "strings"; readonly value: readonly Text[] }
-  | { readonly type: "numbers"; readonly element: Exclude<ScalarName, "array" | "string">; readonly value: readonly number[] };
+  | {
+      readonly type: "numbers";
+      readonly element: Exclude<ScalarName, "array" | "string">;
+      readonly value: readonly (number | bigint)[];
+    }
+  /** Arrays in an array. */
+  | { readonly type: "arrays"; readonly value: readonly ArrayMeta[] };
 
 export interface TensorSpec {
   readonly name: string;
@@ -102,14 +108,22 @@ class Bytes {
   }
 }
 
+type ArrayMeta = Extract<Meta, { type: "strings" | "numbers" | "arrays" }>;
+
+/** An array's element type, count and elements. */
+function writeArray(out: Bytes, meta: ArrayMeta): void {
+  const element = meta.type === "strings" ? "string" : meta.type === "arrays" ? "array" : meta.element;
+  out.number("u32", TYPES.indexOf(element)).number("u64", meta.value.length);
+  if (meta.type === "strings") for (const text of meta.value) out.text(text);
+  else if (meta.type === "arrays") for (const inner of meta.value) writeArray(out, inner);
+  else for (const value of meta.value) out.number(meta.element, value);
+}
+
 function writeMeta(out: Bytes, key: string, meta: Meta): void {
   out.text(key);
-  if (meta.type === "strings") {
-    out.number("u32", TYPES.indexOf("array")).number("u32", TYPES.indexOf("string")).number("u64", meta.value.length);
-    for (const text of meta.value) out.text(text);
-  } else if (meta.type === "numbers") {
-    out.number("u32", TYPES.indexOf("array")).number("u32", TYPES.indexOf(meta.element)).number("u64", meta.value.length);
-    for (const value of meta.value) out.number(meta.element, value);
+  if (meta.type === "strings" || meta.type === "numbers" || meta.type === "arrays") {
+    out.number("u32", TYPES.indexOf("array"));
+    writeArray(out, meta);
   } else {
     out.number("u32", TYPES.indexOf(meta.type));
     if (meta.type === "string") out.text(meta.value);
@@ -152,8 +166,8 @@ export function specOf(bytes: Uint8Array): Required<Omit<GgufSpec, "alignment">>
   const metadata = new Map<string, Meta>();
   for (const [key, value] of table.metadata) {
     if (value.type === "strings") metadata.set(key, { type: "strings", value: strings(value.value) });
-    else if (value.type === "numbers") metadata.set(key, { ...value, value: Array.from(value.value) } as Meta);
-    else metadata.set(key, value);
+    else if (value.type === "numbers") metadata.set(key, { ...value, value: Array.from<number | bigint>(value.value) } as Meta);
+    else if (value.type !== "unread") metadata.set(key, value);
   }
   const tensors = table.tensors.map(({ name, shape, type, offset, bytes: size }) => ({
     name,
@@ -162,6 +176,24 @@ export function specOf(bytes: Uint8Array): Required<Omit<GgufSpec, "alignment">>
     raw: bytes.subarray(offset, offset + size),
   }));
   return { magic: table.magic, version: table.version as 2 | 3, metadata, tensors };
+}
+
+/** Numbers in an array of their own element type, as the native reader hands them over. */
+export function numberArray(element: string, values: readonly (number | bigint)[]): NumberArray {
+  if (element === "u64") return BigUint64Array.from(values, BigInt);
+  if (element === "i64") return BigInt64Array.from(values, BigInt);
+  const kinds: Readonly<Record<string, { from(values: Iterable<number>): NumberArray }>> = {
+    u8: Uint8Array,
+    bool: Uint8Array,
+    i8: Int8Array,
+    u16: Uint16Array,
+    i16: Int16Array,
+    u32: Uint32Array,
+    i32: Int32Array,
+    f32: Float32Array,
+    f64: Float64Array,
+  };
+  return kinds[element]!.from(values.map(Number));
 }
 
 /** The strings one by one. */
@@ -224,7 +256,15 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
       const element = TYPES[u32()]!;
       const length = u64();
       if (element === "string") metadata.set(key, { type: "strings", value: stringTable(Array.from({ length }, raw)) });
-      else metadata.set(key, { type: "numbers", element, value: Float64Array.from({ length }, () => Number(number(element))) });
+      else
+        metadata.set(key, {
+          type: "numbers",
+          element,
+          value: numberArray(
+            element,
+            Array.from({ length }, () => number(element)),
+          ),
+        });
     } else metadata.set(key, { type, value: number(type) } as MetaValue);
   }
   const infos = Array.from({ length: tensorCount }, () => {

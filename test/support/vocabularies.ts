@@ -24,8 +24,8 @@ export function editVocabulary(file: FileTable, edit: VocabularyEdit): Uint8Arra
   const metadata = new Map<string, Meta>();
   for (const [key, value] of file.metadata) {
     if (value.type === "strings") metadata.set(key, { type: "strings", value: strings(value.value) });
-    else if (value.type === "numbers") metadata.set(key, { ...value, value: Array.from(value.value) } as Meta);
-    else metadata.set(key, value);
+    else if (value.type === "numbers") metadata.set(key, { ...value, value: Array.from<number | bigint>(value.value) } as Meta);
+    else if (value.type !== "unread") metadata.set(key, value);
   }
   const array = <T>(key: string): T[] => (metadata.get(`tokenizer.ggml.${key}`) as unknown as { value: T[] }).value;
   const tokens = array<Uint8Array>("tokens");

@@ -1,0 +1,17 @@
+// What a file is that holds no model, and what to do about it: told by its first bytes, or in the GGUF format by its keys.
+// (What a path tells is in lab/model/path.ts.)
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "gguf/reader.h"
+
+namespace sparselab {
+
+// "a ZIP archive, ...: unpack it ..." for the bytes of a whole file that does not begin with GGUF or PWRI; never empty.
+std::string odd_file(const uint8_t* file, uint64_t size);
+
+// Throws Error (unsupported-model, bad-file) for a GGUF file that is a part of a model, an adapter, an importance matrix, ...
+void refuse_other_kinds(const Table& table);
+
+}  // namespace sparselab

@@ -1,0 +1,105 @@
+#include "weights/effects.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "error.h"
+#include "quant/types.h"
+#include "weights/keys.h"
+
+namespace sparselab {
+namespace {
+
+// Keys of the architecture, without its name, that change what is computed: with any other value than these two the result would
+// be silently wrong, so it is refused. The first is what the key is worth where it is absent; the second says the same in another
+// way. (Logit soft caps stand in files that llama.cpp saved, with any value: no program computes them for "llama".)
+struct Neutral {
+  const char* key;
+  double value, also;
+};
+constexpr Neutral kNeutral[] = {{"expert_count", 0, 0},
+                                {"rope.scaling.attn_factor", 1, 1},
+                                {"logit_scale", 1, 0},
+                                {"residual_scale", 1, 0},
+                                {"embedding_scale", 1, 0},
+                                {"attention.causal", 1, 1},
+                                {"attention.scale", 0, 0},
+                                {"attention.clamp_kqv", 0, 0},
+                                {"attention.max_alibi_bias", 0, 0},
+                                {"attention.temperature_scale", 0, 0},
+                                {"use_parallel_residual", 0, 0}};
+
+[[noreturn]] void unbuilt(const std::string& key, double value, double neutral) {
+  throw Error(
+      Code::unsupported_model,
+      text("key \"%s\" is %g, which changes the computation and is not supported yet; only %g is", key.c_str(), value, neutral));
+}
+
+// Rotary positions divided by a factor. Files name it in several ways; 0 and 1 say nothing, as does type "none".
+void refuse_scaled_positions(const Table& table, const std::string& arch) {
+  const Keys keys(table);
+  const std::string type_key = arch + ".rope.scaling.type";
+  const std::string type = table.find(type_key) ? keys.string(type_key) : "";
+  constexpr const char* known[] = {"", "none", "linear", "yarn", "longrope"};
+  if (std::none_of(std::begin(known), std::end(known), [&](const char* k) { return type == k; }))
+    throw Error(Code::unsupported_model,
+                "key \"" + type_key + "\" is \"" + type + "\"; scaled rotary positions are not supported yet, only \"none\"");
+  if (type == "none") return;
+  // The older key counts only where the newer is absent.
+  std::string key = arch + ".rope.scaling.factor";
+  if (!table.find(key)) key = arch + ".rope.scale_linear";
+  if (const double v = keys.number_or(key, 1); v != 1 && v != 0) unbuilt(key, v, 1);
+}
+
+}  // namespace
+
+void refuse_effects(const Table& table, const std::string& arch, uint32_t context) {
+  const Keys keys(table);
+  for (const Neutral& n : kNeutral) {
+    const std::string key = arch + "." + n.key;
+    if (const double v = keys.number_or(key, n.value); v != n.value && v != n.also) unbuilt(key, v, n.value);
+  }
+  const std::string window = arch + ".attention.sliding_window";
+  if (const double v = keys.number_or(window, 0); v != 0 && !(v >= context))
+    throw Error(Code::unsupported_model,
+                text("key \"%s\" is %g, less than the context of %u, which changes the computation and is not supported yet",
+                     window.c_str(), v, context));
+  refuse_scaled_positions(table, arch);
+}
+
+bool neutral_frequencies(const Table& table, uint32_t head_size) {
+  const TensorInfo* t = table.tensor("rope_freqs.weight");
+  if (!t || t->type != F32 || t->shape[0] != head_size / 2 || t->rows() != 1) return false;
+  for (uint64_t i = 0; i < t->shape[0]; i++) {
+    float factor;
+    std::memcpy(&factor, table.file + t->offset + i * sizeof factor, sizeof factor);
+    if (factor != 1) return false;
+  }
+  return true;
+}
+
+// A norm, an embedding or an output matrix of zeros makes every logit the same, and no training gives one: such bytes were never
+// written. (Another matrix of zeros may be meant: its block then adds nothing.) A good file is read only up to the first byte
+// that is not 0.
+void refuse_missing_data(const Table& table, const std::vector<const TensorInfo*>& tensors) {
+  auto zeros = [&](const TensorInfo& t, uint64_t from) {
+    const uint8_t* p = table.file + t.offset;
+    return std::all_of(p + from, p + t.bytes, [](uint8_t byte) { return byte == 0; });
+  };
+  auto refuse = [](const TensorInfo& t, const char* what) {
+    throw Error(Code::bad_file,
+                text("tensor \"%s\" %s, at offset %llu of the file: its data is probably missing, as after a download "
+                     "that did not finish. Download the file again (or compare its SHA-256)",
+                     t.name.c_str(), what, (unsigned long long)t.offset));
+  };
+  const TensorInfo* last = nullptr;
+  for (const TensorInfo* t : tensors) {
+    const bool needed = t->name.ends_with("norm.weight") || t->name == "token_embd.weight" || t->name == "output.weight";
+    if (needed && zeros(*t, 0)) refuse(*t, "is all zeros");
+    if (!last || t->offset > last->offset) last = t;
+  }
+  // The tail of a file is what is missing first.
+  if (last && zeros(*last, last->bytes / 2)) refuse(*last, "is the file's last, and its second half is all zeros");
+}
+
+}  // namespace sparselab
