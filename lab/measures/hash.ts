@@ -18,11 +18,7 @@ const known = new Map<string, string>();
  * @param onProgress share of the file that is read
  * @throws LabError bad-file where the contents are not those that were loaded, aborted
  */
-export async function sha256Of(
-  weights: Weights,
-  signal?: AbortSignal,
-  onProgress?: (fraction: number) => void,
-): Promise<string> {
+export async function sha256Of(weights: Weights, signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<string> {
   for (let tries = 0; tries < 3; tries++) {
     const stamp = await calling((addon) => addon.stamp(weights.native));
     const digest = known.get(stamp) ?? (await digestOf(weights, signal, onProgress));

@@ -250,7 +250,10 @@ describe("what a call needs, it holds", () => {
 
   it("a generation holds its model", async () => {
     const text = await (await load()).generate([1, 5, 6], { maxTokens: 4 }).text();
-    const generations = [(await load()).generate([1, 5, 6], { maxTokens: 4 }), (await load()).generate([1, 5, 6], { maxTokens: 4 })];
+    const generations = [
+      (await load()).generate([1, 5, 6], { maxTokens: 4 }),
+      (await load()).generate([1, 5, 6], { maxTokens: 4 }),
+    ];
     await collected();
     expect(await generations[0]!.text()).toBe(text);
     await generations[1]!.prompt;

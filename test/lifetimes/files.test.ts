@@ -52,23 +52,26 @@ function overwrite(path: string, bytes: Uint8Array, at: number): void {
 }
 
 describe("another file at the path", () => {
-  it.each(["GGUF", "PWRI"] as const)("%s renamed over it: the model stays what was opened, a second load is another model", async (magic) => {
-    const one = magic === "PWRI" ? fresh(11, "PWRI") : fresh(11);
-    const two = magic === "PWRI" ? fresh(12, "PWRI") : fresh(12);
-    const [first, second] = [hashOf(one), hashOf(two)];
-    const old = await load(one);
-    const before = (await old.run([1, 5, 6, 7])).logits.data;
-    renameSync(two, one);
-    const now = await load(one);
-    expect([...(await old.run([1, 5, 6, 7])).logits.data]).toEqual([...before]);
-    expect([...(await now.run([1, 5, 6, 7])).logits.data]).not.toEqual([...before]);
-    const report = await kl(now, old);
-    expect(report.kl.mean).toBeGreaterThan(0.001);
-    expect(report.provenance.sha256).toBe(second);
-    expect(report.provenance.reference).toContain(first.slice(0, 16));
-    expect((await kl(old, now)).provenance.sha256).toBe(first);
-    for (const model of [old, now]) model.dispose();
-  });
+  it.each(["GGUF", "PWRI"] as const)(
+    "%s renamed over it: the model stays what was opened, a second load is another model",
+    async (magic) => {
+      const one = magic === "PWRI" ? fresh(11, "PWRI") : fresh(11);
+      const two = magic === "PWRI" ? fresh(12, "PWRI") : fresh(12);
+      const [first, second] = [hashOf(one), hashOf(two)];
+      const old = await load(one);
+      const before = (await old.run([1, 5, 6, 7])).logits.data;
+      renameSync(two, one);
+      const now = await load(one);
+      expect([...(await old.run([1, 5, 6, 7])).logits.data]).toEqual([...before]);
+      expect([...(await now.run([1, 5, 6, 7])).logits.data]).not.toEqual([...before]);
+      const report = await kl(now, old);
+      expect(report.kl.mean).toBeGreaterThan(0.001);
+      expect(report.provenance.sha256).toBe(second);
+      expect(report.provenance.reference).toContain(first.slice(0, 16));
+      expect((await kl(old, now)).provenance.sha256).toBe(first);
+      for (const model of [old, now]) model.dispose();
+    },
+  );
 
   it("deleted: it is still measured, by its own hash", async () => {
     const path = fresh(13);
@@ -126,7 +129,12 @@ describe("the file written over in place", () => {
     const native = await openModel(path);
     const { done, underWay } = longForward(native, 8);
     const weight = calling((addon) => addon.weight(native, "token_embd.weight"));
-    const setting = { activation: "silu" as const, t: new Float32Array(shape.layers), strategy: "dense" as const, interventions: [] };
+    const setting = {
+      activation: "silu" as const,
+      t: new Float32Array(shape.layers),
+      strategy: "dense" as const,
+      interventions: [],
+    };
     const ffn = calling((addon) => addon.ffn(native, 0, new Float32Array(shape.hidden), null, setting, 1));
     await underWay();
     overwrite(path, readFileSync(path).subarray(0, 4), 0);
@@ -194,7 +202,8 @@ describe("the file cut while it is mapped", () => {
   });
 
   it("in a worker, too; the main thread goes on", async () => {
-    const main = 'startWorker().on("exit", (code) => say("worker " + code)).on("error", (error) => say("error " + error.message));';
+    const main =
+      'startWorker().on("exit", (code) => say("worker " + code)).on("error", (error) => say("error " + error.message));';
     const ended = await program({ main, worker: cut }, fresh(32));
     expect(ended, ended.err).toMatchObject({ code: 0, signal: null });
     const told = expect.stringMatching(/^bad-file: /);
@@ -206,9 +215,13 @@ describe("the command line", () => {
   it("ends with 1 and names the file that was cut while it generated", async () => {
     const path = fresh(33);
     const main = join(packageInfo().root, "dist", "cli", "main.js");
-    const child = spawn(process.execPath, [main, "generate", path, "-p", "a bad cab", "-n", "500", "--activation", "silu", "--json"], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      [main, "generate", path, "-p", "a bad cab", "-n", "500", "--activation", "silu", "--json"],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said += text;
@@ -235,7 +248,10 @@ describe("what is no regular file", () => {
       await expect(one).rejects.toMatchObject({ code: "bad-file", message: expect.stringContaining("it is a named pipe") });
     (await load(path)).dispose();
     await expect(load(dir.path)).rejects.toMatchObject({ code: "bad-file", message: expect.stringContaining("it is a folder") });
-    await expect(load("/dev/zero")).rejects.toMatchObject({ code: "bad-file", message: expect.stringContaining("it is a device") });
+    await expect(load("/dev/zero")).rejects.toMatchObject({
+      code: "bad-file",
+      message: expect.stringContaining("it is a device"),
+    });
     for (const pipe of pipes) rmSync(pipe);
   });
 });

@@ -29,7 +29,11 @@ export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1,
     type: "F32",
     data: Float32Array.from({ length: hidden }, () => 1 + random() / 10),
   });
-  const tensors = [matrix("token_embd.weight", hidden, vocab), norm("output_norm.weight"), matrix("output.weight", hidden, vocab)];
+  const tensors = [
+    matrix("token_embd.weight", hidden, vocab),
+    norm("output_norm.weight"),
+    matrix("output.weight", hidden, vocab),
+  ];
   for (let l = 0; l < layers; l++) {
     const block = `blk.${l}`;
     tensors.push(
@@ -48,7 +52,14 @@ export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1,
     if (magic === "PWRI") tensors.push(matrix(`${block}.fc1.weight`, hidden, 8), matrix(`${block}.fc2.weight`, 8, neurons));
   }
   const u32 = (value: number) => ({ type: "u32", value }) as const;
-  const pieces = ["<unk>", "<s>", "</s>", "\u2581", ..."abcdefghijklmnopqrstuvwxyz", ...Array.from({ length: 34 }, (_, i) => `x${i}`)];
+  const pieces = [
+    "<unk>",
+    "<s>",
+    "</s>",
+    "\u2581",
+    ..."abcdefghijklmnopqrstuvwxyz",
+    ...Array.from({ length: 34 }, (_, i) => `x${i}`),
+  ];
   const metadata = new Map<string, Meta>([
     ["general.architecture", { type: "string", value: "llama" }],
     ["general.name", { type: "string", value: "medium" }],
@@ -61,7 +72,10 @@ export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1,
     ["tokenizer.ggml.model", { type: "string", value: "llama" }],
     ["tokenizer.ggml.tokens", { type: "strings", value: pieces }],
     ["tokenizer.ggml.scores", { type: "numbers", element: "f32", value: pieces.map((_, i) => -i) }],
-    ["tokenizer.ggml.token_type", { type: "numbers", element: "i32", value: pieces.map((_, i) => (i === 0 ? 2 : i < 3 ? 3 : 1)) }],
+    [
+      "tokenizer.ggml.token_type",
+      { type: "numbers", element: "i32", value: pieces.map((_, i) => (i === 0 ? 2 : i < 3 ? 3 : 1)) },
+    ],
   ]);
   const path = join(folder, file);
   writeFileSync(path, writeGguf({ magic, metadata, tensors }));
