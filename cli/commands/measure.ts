@@ -86,6 +86,7 @@ export const measure: Command = {
 };
 
 function sameSetting(a: Model, b: Model): boolean {
-  const of = ({ path, activation, policy }: Model) => JSON.stringify([path, activation.name, activation.t, policy]);
+  const of = ({ path, activation, policy }: Model) =>
+    JSON.stringify([path, activation.name, policy.kind === "fatrelu" ? policy.t : activation.t]);
   return of(a) === of(b);
 }
