@@ -62,7 +62,7 @@ export const slotName = (slot: number): string => `${CELL}${slot}`;
 export class Compiler {
   readonly #cwd: string;
   #options: ts.CompilerOptions;
-  #references = "";
+  #references: string | undefined;
   readonly #virtual = new Map<string, { text: string; version: number }>();
   readonly #disk = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   #version = 0;
@@ -112,9 +112,10 @@ export class Compiler {
 
   /** `/// <reference lib="dom" />` and the like, a line each. */
   get references(): string {
-    return this.#references;
+    return this.#references ?? "";
   }
   set references(lines: string) {
+    if (lines === this.#references) return;
     this.#references = lines;
     const own = /lib="(?:dom|webworker)"/.test(lines) ? "" : webAssemblyTypes();
     this.write(this.path("globals.d.ts"), `${lines}${GLOBAL_TYPES}${own}`);
