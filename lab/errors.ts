@@ -3,6 +3,7 @@
  * what was expected, what was received, and a way out. Nothing asked for is silently not done.
  */
 import { distance } from "fastest-levenshtein";
+import { received } from "./received.js";
 
 export type LabErrorCode =
   | "bad-file"
@@ -48,8 +49,13 @@ export function unknownName(code: LabErrorCode, what: string, name: string, know
   return new LabError(code, `unknown ${what} "${name}".${hint} Known: ${known.join(", ")}`);
 }
 
-/** Throws when `options` has a key that is not in `known`: an ignored option is a wrong result that nobody sees. */
-export function checkOptions(where: string, options: object | undefined, known: readonly string[]): void {
+/**
+ * Throws when `options` is no record, or has a key that is not in `known`: an ignored option is a wrong result that nobody sees. Undefined
+ * stands for no options.
+ */
+export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
+  if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options)))
+    throw new LabError("invalid-option", `the options of ${where} must be a record, received ${received(options)}`);
   for (const key of Object.keys(options ?? {})) {
     if (!known.includes(key)) throw unknownName("invalid-option", `option of ${where}`, key, known);
   }

@@ -4,6 +4,7 @@
  */
 import { LabError, nearest } from "./errors.js";
 import type { NativePoint } from "./native.js";
+import { received } from "./received.js";
 
 /** Residual stream before attention, between attention and FFN, after FFN. (T, D) */
 export type ResidHook = "resid_pre" | "resid_mid" | "resid_post";
@@ -69,6 +70,12 @@ export interface ParsedHook {
 
 /** A hook point's name, checked against a model of `layers` blocks. Throws `unknown-hook-point` with the nearest name. */
 export function parseHook(name: string, layers: number): ParsedHook {
+  if (typeof name !== "string") {
+    throw new LabError(
+      "unknown-hook-point",
+      `a hook point is a name such as "blocks.3.ffn.mid", received ${received(name)}. Known: ${hookPoints().join(", ")}`,
+    );
+  }
   if ((wholeHooks as readonly string[]).includes(name)) {
     return { name, point: name as NativePoint, from: 0, to: 1, ranged: false, width: name === "logits" ? "vocab" : "hidden" };
   }

@@ -74,6 +74,10 @@ export interface NativeModel {
 export interface NativeProgram {
   readonly __program: unique symbol;
 }
+/** Values of an intervention, copied into native memory: shared by plans, out of reach of JavaScript, freed with the handle. */
+export interface NativeValues {
+  readonly __values: unique symbol;
+}
 
 export type NativeActivation = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
 export type NativeStrategy = "dense" | "exact";
@@ -101,8 +105,8 @@ export interface NativeIntervention {
   /** scale: the factor; add: the factor of the vector. */
   readonly factor?: number;
   /** add: (width). replace: (layers of the range, positions, width), row p is for position p of the sequence; a position beyond it is left alone. */
-  readonly values?: Float32Array;
-  /** Positions in the whole sequence; absent: all. */
+  readonly values?: NativeValues;
+  /** Positions in the whole sequence; absent: all. Listed twice counts once, here as in channels. */
   readonly positions?: Int32Array;
   /** Channels (neurons, hidden channels, vocabulary entries) of the point; absent: all. */
   readonly channels?: Int32Array;
@@ -112,6 +116,7 @@ export interface NativeSetting {
   /** (L) thresholds of FATReLU; ignored by the other activations. */
   readonly t: Float32Array;
   readonly strategy: NativeStrategy;
+  /** Settings of one plan that have the same list share the array: it is read once. */
   readonly interventions: readonly NativeIntervention[];
 }
 export interface NativeCapture {
@@ -170,25 +175,35 @@ export interface NativeAddon {
   /** Instruction set of the kernels in use, for provenance: "x86-64-v4", "x86-64-v3", "baseline". */
   readonly cpu: string;
   readHeader(path: string): Promise<FileTable>;
-  /** Opening the same unchanged file again gives a handle that shares the weights of the first. */
-  open(path: string): Promise<NativeModel>;
+  /**
+   * Opening the same unchanged file again gives a handle that shares the weights of the first. `budget`: bytes that it may allocate (the
+   * regrouped ffn_down), checked before it does; absent or 0: no limit.
+   */
+  open(path: string, budget?: number): Promise<NativeModel>;
   modelInfo(model: NativeModel): NativeModelInfo;
   closeModel(model: NativeModel): void;
-  /** Bytes that compile would allocate for the KV cache, and forward as scratch for `rows` rows of which `logitRows` want logits. */
+  /**
+   * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
+   * want logits. Of the plan only sequences and length count.
+   */
   estimate(
     model: NativeModel,
     plan: NativePlan,
     rows: number,
     logitRows: number,
-  ): { readonly cacheBytes: number; readonly scratchBytes: number };
+  ): { readonly cacheBytes: number; readonly scratchBytes: number; readonly rotationBytes: number };
   compile(model: NativeModel, plan: NativePlan): NativeProgram;
   closeProgram(program: NativeProgram): void;
-  /** One at a time for each program; rows of one call see each other's keys and values as their positions say. */
+  /** One at a time for each program. The batch is copied before the call returns; the sinks are written until the promise settles. Rows of one call see each other's keys and values as their positions say. */
   forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;
   /** Share of the running forward that is done, 0 to 1. */
   progress(program: NativeProgram): number;
   /** Asks a running forward to stop; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
   abort(program: NativeProgram): void;
+  /** Copies the values of an intervention; the handle goes into plans. */
+  keepValues(values: Float32Array): NativeValues;
+  /** A fresh copy of kept values. */
+  copyValues(values: NativeValues): Float32Array;
   /** A weight by its name in the file, dequantised: (rows, row length). */
   weight(
     model: NativeModel,
@@ -205,7 +220,7 @@ export interface NativeAddon {
   ): Promise<NativeFfn>;
 }
 
-const ABI = 1;
+const ABI = 2;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon; built by set-up into build/Release. */

@@ -1,5 +1,5 @@
 /** How many settings go side by side: each has a KV cache and scratch of its own, and all of it is stated before it is allocated. */
-import { checkMemory, freeBytes } from "../model/memory.js";
+import { availableBytes, checkMemory, type Need } from "../model/memory.js";
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
 import { compares, type Job } from "./job.js";
 import type { Measure } from "./report.js";
@@ -14,7 +14,12 @@ export function walkPlan(settings: readonly NativeSetting[], length: number, thr
   return { settings, captures: [], sequences: settings.length, length, threads };
 }
 
-function bytesOf({ inside, windows, other }: Job, settings: readonly NativeSetting[], measure: readonly Measure[]) {
+/** What the walk over these settings takes, part by part. */
+export function walkNeeds(
+  { inside, windows, other }: Job,
+  settings: readonly NativeSetting[],
+  measure: readonly Measure[],
+): readonly Need[] {
   const { weights, threads } = inside;
   const tokens = Math.min(CHUNK, windows.size);
   const logitRows = scoring(measure) ? tokens : 0;
@@ -26,14 +31,28 @@ function bytesOf({ inside, windows, other }: Job, settings: readonly NativeSetti
       logitRows * settings.length,
     ),
   );
-  if (!other || !compares(measure)) return { cache: own.cacheBytes, scratch: own.scratchBytes };
+  const needs: Need[] = [
+    { what: "KV cache", bytes: own.cacheBytes },
+    { what: "rotation table", bytes: own.rotationBytes },
+    { what: "scratch", bytes: own.scratchBytes },
+  ];
+  if (!other || !compares(measure)) return needs;
   // The other model's program, and the logits of both sides.
   const its = callingSync((addon) =>
     addon.estimate(other.weights.native, walkPlan([other.native], windows.size, other.threads), tokens, logitRows),
   );
-  const logits = (settings.length + 1) * logitRows * weights.info.vocab * 4;
-  return { cache: own.cacheBytes + its.cacheBytes, scratch: own.scratchBytes + its.scratchBytes + logits };
+  const logits = logitRows * weights.info.vocab * 4;
+  return [
+    ...needs,
+    { what: "KV cache of the reference", bytes: its.cacheBytes },
+    { what: "rotation table of the reference", bytes: its.rotationBytes },
+    { what: "scratch of the reference", bytes: its.scratchBytes },
+    { what: "logits of a chunk", bytes: settings.length * logits, array: true },
+    { what: "logits of the reference", bytes: logits, array: true },
+  ];
 }
+/** What to do where a walk does not fit. */
+export const WALK_HINT = "Use a smaller window";
 
 /** How many settings (beside `extra`, the reference) go into one batch within half of the free memory; at least one. */
 export function groupSize(
@@ -41,19 +60,12 @@ export function groupSize(
   settings: readonly NativeSetting[],
   extra: readonly NativeSetting[],
   measure: readonly Measure[],
-  free = freeBytes(),
+  free = availableBytes(),
 ): { readonly size: number; readonly bytes: number } {
-  const need = (size: number) => bytesOf(job, [...settings.slice(0, size), ...extra], measure);
+  const need = (size: number) => walkNeeds(job, [...settings.slice(0, size), ...extra], measure);
+  const sum = (size: number) => need(size).reduce((total, { bytes }) => total + bytes, 0);
   let size = settings.length;
-  while (size > 1 && need(size).cache + need(size).scratch > free / 2) size--;
-  const { cache, scratch } = need(size);
-  checkMemory(
-    [
-      { what: "KV cache", bytes: cache },
-      { what: "scratch", bytes: scratch },
-    ],
-    "Use a smaller window",
-    free,
-  );
-  return { size, bytes: cache + scratch };
+  while (size > 1 && sum(size) > free / 2) size--;
+  checkMemory(need(size), WALK_HINT, free);
+  return { size, bytes: sum(size) };
 }

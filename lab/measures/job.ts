@@ -5,9 +5,11 @@
 import { LabError, unknownName } from "../errors.js";
 import { modelName } from "../model/metadata.js";
 import { type Inside, insideOf, type Model } from "../model/model.js";
+import { checkCount } from "../model/options.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";
 import { type Policy, policyText } from "../policy/policy.js";
+import { received } from "../received.js";
 import { type Corpus, cut, readText, type Windows, windowSize } from "./corpus.js";
 import { sha256 } from "./hash.js";
 import type { Measure, Provenance } from "./report.js";
@@ -17,20 +19,32 @@ const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
 export const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
-export function checkMeasures(list: readonly Measure[]): void {
-  if (!Array.isArray(list) || list.length === 0) {
-    throw new LabError("invalid-option", `measure must be an array of at least one of ${measures.join(", ")}`);
+/** The measures, checked, in an array of their own. */
+export function checkMeasures<M extends Measure>(given: readonly M[]): readonly M[] {
+  const list = Array.isArray(given) ? Array.from(given as readonly M[]) : [];
+  if (list.length === 0) {
+    throw new LabError(
+      "invalid-option",
+      `measure must be an array of at least one of ${measures.join(", ")}, received ${received(given)}`,
+    );
   }
-  for (const name of list as readonly string[]) {
+  for (const name of list as readonly unknown[]) {
+    if (typeof name !== "string")
+      throw new LabError("invalid-option", `a measure is one of ${measures.join(", ")}, received ${received(name)}`);
     if (later.includes(name))
       throw new LabError("invalid-option", `measure "${name}" is not available yet. Known: ${measures.join(", ")}`);
-    if (!(measures as readonly string[]).includes(name)) throw unknownName("invalid-option", "measure", String(name), measures);
+    if (!(measures as readonly string[]).includes(name)) throw unknownName("invalid-option", "measure", name, measures);
   }
+  return list;
 }
-export function checkCorpus(on: Corpus): void {
-  if (typeof on !== "object" || on === null || typeof on.path !== "string") {
-    throw new LabError("invalid-option", `a text is given as corpus("file.txt"), received ${JSON.stringify(on)}`);
+/** The corpus as it is now: it is read later. */
+export function checkCorpus(on: Corpus): Corpus {
+  if (typeof on !== "object" || on === null || typeof on.path !== "string" || typeof on.name !== "string") {
+    throw new LabError("invalid-option", `a text is given as corpus("file.txt"), received ${received(on)}`);
   }
+  const copy = Object.freeze({ ...on });
+  checkCount("maxTokens", copy.maxTokens, 2);
+  return copy;
 }
 
 export interface Job {
@@ -73,7 +87,7 @@ export async function prepare(
         .join(", "),
       activation: model.activation.name,
       strategy: model.strategy,
-      interventions: model.interventions.length,
+      interventions: inside.setting.interventions.count,
       reference: reference ? referenceText(options.reference!, reference.same ? undefined : reference.digest) : null,
       arithmetic: "float",
       kv: "f32",
@@ -91,7 +105,8 @@ export async function prepare(
 
 /** A model of other weights is named with the beginning of its file's hash. */
 const referenceText = (model: Model, digest: string | undefined) => {
-  const changed = model.interventions.length > 0 ? `, ${model.interventions.length} interventions` : "";
+  const { count } = insideOf(model).setting.interventions;
+  const changed = count > 0 ? `, ${count} interventions` : "";
   const file = digest === undefined ? "" : ` (sha256 ${digest.slice(0, 16)}…)`;
   return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${model.strategy}${changed}`;
 };
@@ -102,7 +117,8 @@ async function referenceOf(
   digest: string,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly inside: Inside; readonly same: boolean; readonly digest: string }> {
-  if (!reference) throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
+  if (reference === undefined)
+    throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
   const other = insideOf(reference);
   if (other.weights === inside.weights) return { inside: other, same: true, digest };
   const its = await sha256(other.weights.table.path, signal);

@@ -4,6 +4,7 @@ import { notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import { insideOf } from "../model/model.js";
+import { checkFunction, checkSignal } from "../model/options.js";
 import { Progress } from "../progress.js";
 import type { Corpus } from "./corpus.js";
 import { groupSize } from "./groups.js";
@@ -32,21 +33,24 @@ export async function measure<const M extends Measure>(model: Model, on: Corpus,
   if (typeof options !== "object" || options === null)
     throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
   checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress"]);
-  checkMeasures(options.measure);
-  checkCorpus(on);
-  const signal = options.signal ?? notebook()?.signal();
-  const job = await prepare(model, on, options, signal);
+  // Copied before the first wait: what the caller changes afterwards changes nothing here.
+  const text = checkCorpus(on);
+  const wanted = { ...options, measure: checkMeasures(options.measure) };
+  const signal = checkSignal(options.signal) ?? notebook()?.signal();
+  if (options.reference !== undefined) insideOf(options.reference);
+  checkFunction("onProgress", options.onProgress);
+  const job = await prepare(model, text, wanted, signal);
   const { windows, reference, provenance } = job;
   const { weights, native } = inside;
   const side = withReference([native], reference);
-  groupSize(job, [native], side.settings.slice(1), options.measure);
+  groupSize(job, [native], side.settings.slice(1), wanted.measure);
   const scores = new Scores(weights.info.layers, weights.info.neurons);
   const total = windows.list.length * windows.size;
-  const progress = options.onProgress ? undefined : new Progress(`measure ${on.name}`);
+  const progress = wanted.onProgress ? undefined : new Progress(`measure ${text.name}`);
   try {
-    for await (const { tokens } of walk({ job, ...side, scores: [scores], measure: options.measure, signal })) {
+    for await (const { tokens } of walk({ job, ...side, scores: [scores], measure: wanted.measure, signal })) {
       progress?.tick(tokens / total);
-      options.onProgress?.(tokens / total);
+      wanted.onProgress?.(tokens / total);
     }
   } catch (error) {
     progress?.end(signal?.aborted ? "stopped" : "failed");
@@ -54,8 +58,8 @@ export async function measure<const M extends Measure>(model: Model, on: Corpus,
   }
   progress?.end();
   return shown({
-    ...scores.measures(options.measure),
+    ...scores.measures(wanted.measure),
     tokens: scores.tokens,
-    provenance: policyOf(provenance, model.policy, scores.tokens),
+    provenance: policyOf(provenance, inside.setting.policy, scores.tokens),
   }) as Report<M>;
 }

@@ -3,11 +3,12 @@
  * for all settings; each setting is a sequence with its own residual stream and KV cache, and the reference of KL is one more. Rows lie
  * token by token, the settings of a token next to each other.
  */
+import { type Reservation, reserve } from "../model/memory.js";
 import { notFinite } from "../model/pass.js";
 import { countSinks, Program } from "../model/program.js";
 import type { NativeBatch, NativeSetting, NativeSinks } from "../native.js";
 import { compareRows, OtherModel } from "./compare.js";
-import { CHUNK, scoring, walkPlan } from "./groups.js";
+import { CHUNK, scoring, WALK_HINT, walkNeeds, walkPlan } from "./groups.js";
 import { compares, type Job } from "./job.js";
 import type { Measure } from "./report.js";
 import type { Scores } from "./scores.js";
@@ -34,7 +35,9 @@ export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
   const { weights, threads } = inside;
   const held = [weights, ...(other ? [other.weights] : [])];
   for (const one of held) one.retain();
+  let memory: Reservation | undefined;
   try {
+    memory = await reserve(walkNeeds(on.job, on.settings, on.measure), WALK_HINT, { endsByItself: true, signal: on.signal });
     let tokens = 0;
     for (let w = 0; w < windows.list.length; w++) {
       const program = new Program(weights, walkPlan(on.settings, windows.size, threads));
@@ -44,6 +47,7 @@ export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
           const count = Math.min(CHUNK, windows.size - start);
           const weightBytesRead = await step(on, program, twin, w, start, count);
           tokens += count;
+          memory.settle((start + count) / windows.size);
           for (const score of on.scores) score.tokens = tokens;
           if (start + count === windows.size) for (const score of on.scores) score.endWindow();
           yield { tokens, weightBytesRead };
@@ -54,6 +58,7 @@ export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
       }
     }
   } finally {
+    memory?.release();
     for (const one of held) one.release();
   }
 }

@@ -148,7 +148,7 @@ export function resolveActivation(table: FileTable, layers: number, option?: Act
   return {
     name: spelled(inForce),
     kind: inForce.kind,
-    t,
+    t: typeof t === "number" ? t : Object.freeze([...t]),
     from: chosen !== undefined ? "option" : keys ? "file" : "architecture",
     source: chosen !== undefined ? "your option" : keys ? `the file's key ${keys.key}` : ruleText,
     ...(overruled === undefined ? {} : { overrules: overruled }),

@@ -4,6 +4,7 @@
  */
 import { LabError } from "../errors.js";
 import { type Gettable, type HookDims, type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
+import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 
 export interface Cache<S extends HookPoint> {
@@ -50,5 +51,8 @@ function find(captures: readonly Captured[], point: string, rows: number, layers
 /** The capture option as checked points, each once. */
 export function parseCaptures(capture: string | readonly string[] | undefined, layers: number): ParsedHook[] {
   const list = capture === undefined ? [] : typeof capture === "string" ? [capture] : capture;
+  if (!Array.isArray(list)) {
+    throw new LabError("invalid-option", `capture must be a hook point or an array of them, received ${received(capture)}`);
+  }
   return [...new Set(list)].map((name) => parseHook(name, layers));
 }

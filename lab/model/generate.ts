@@ -5,12 +5,13 @@
 import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { HookPoint, ParsedHook } from "../hooks.js";
+import { received } from "../received.js";
 import { largest } from "../tensor.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
 import { type Cache, cacheOf, parseCaptures } from "./cache.js";
 import type { Inside } from "./model.js";
-import { checkCount } from "./options.js";
-import { checkPass, decode, type PassResult, pass, planOf, type Row } from "./pass.js";
+import { checkCount, checkSignal } from "./options.js";
+import { decode, type PassResult, pass, passNeeds, planOf, type Row, reservePass } from "./pass.js";
 import { Program } from "./program.js";
 import { type Run, runOf } from "./run.js";
 import { logSumExp, Sampler, type SamplingOptions } from "./sampler.js";
@@ -58,7 +59,7 @@ export function generation<S extends HookPoint>(
   checkOptions("generate", options, known);
   const { capture, maxTokens, stop = [], signal, ...sampling } = options;
   checkCount("maxTokens", maxTokens, 1);
-  if (!Array.isArray(stop)) throw new LabError("invalid-option", `stop must be an array of texts, received ${typeof stop}`);
+  if (!Array.isArray(stop)) throw new LabError("invalid-option", `stop must be an array of texts, received ${received(stop)}`);
   const room = inside.context - prompt.length;
   if (room < 1 || (maxTokens ?? 1) > room) {
     throw new LabError(
@@ -71,7 +72,7 @@ export function generation<S extends HookPoint>(
     limit: maxTokens ?? room,
     sampler: new Sampler(sampling),
     stop: new StopText(stop),
-    signal: signal ?? notebook()?.signal(),
+    signal: checkSignal(signal) ?? notebook()?.signal(),
   });
 }
 
@@ -85,6 +86,8 @@ interface Work {
 interface Started {
   readonly program: Program;
   readonly result: PassResult;
+  /** What the prompt's last row left. */
+  readonly row: Row;
 }
 // A generation of which only the prompt was read still holds its cache: it goes when the generation is collected.
 const collected = new FinalizationRegistry<Program>((program) => program.close());
@@ -121,9 +124,10 @@ class Writer<S extends HookPoint> implements Generation<S> {
     if (this.#state !== "new") throw new LabError("invalid-option", "a generation is read once; call generate again");
     this.#state = "running";
     try {
-      const { program, result } = await this.#start();
+      const started = await this.#start();
+      const { program } = started;
       try {
-        yield* this.#steps(program, result);
+        yield* this.#steps(started);
       } finally {
         collected.unregister(this);
         program.close();
@@ -133,12 +137,12 @@ class Writer<S extends HookPoint> implements Generation<S> {
     }
   }
 
-  async *#steps(program: Program, result: PassResult): AsyncGenerator<Step<S>, void, void> {
+  async *#steps({ program, row: first }: Started): AsyncGenerator<Step<S>, void, void> {
     const { captures, limit, sampler, stop, signal } = this.#work;
     const { tokenizer } = this.#inside.weights;
     const stream = createTextStream(tokenizer, this.#prompt);
     const tokens = [...this.#prompt];
-    let row = lastRow(result, this.#prompt.length, this.#inside);
+    let row = first;
     for (let count = 1; ; count++) {
       const token = sampler.choose(row.logits, tokens);
       const ends = tokenizer.ends.has(token);
@@ -176,12 +180,19 @@ class Writer<S extends HookPoint> implements Generation<S> {
     const { weights, native, threads } = this.#inside;
     const { captures, limit, signal } = this.#work;
     const plan = planOf(native, captures, this.#prompt.length + limit, threads);
-    checkPass(weights, plan, captures, this.#prompt.length, "last");
-    const program = new Program(weights, plan);
+    const needs = passNeeds(weights, plan, captures, this.#prompt.length, "last");
+    const memory = await reservePass(
+      needs,
+      false,
+      signal,
+      'Give a smaller maxTokens, capture fewer blocks ("blocks.0-7.…"), or shorten the prompt',
+    );
+    const program = new Program(weights, plan, memory);
     try {
       const result = await pass(weights, program, captures, this.#prompt, "last", signal);
       collected.register(this, program, this);
-      return { program, result };
+      // Copied before the prompt's run is handed out: its reader may change what it was given.
+      return { program, result, row: lastRow(result, this.#prompt.length, this.#inside) };
     } catch (error) {
       program.close();
       throw error;
@@ -209,5 +220,5 @@ function lastRow(result: PassResult, tokens: number, { weights }: Inside): Row {
     { length: weights.info.layers },
     (_, layer) => result.sparsity[layer * tokens + tokens - 1]!,
   );
-  return { logits: result.logits!, captures, sparsity };
+  return { logits: result.logits!.slice(), captures, sparsity };
 }

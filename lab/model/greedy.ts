@@ -6,7 +6,7 @@ import { LabError } from "../errors.js";
 import { largest, type Tensor } from "../tensor.js";
 import { type Captured, cacheOf, parseCaptures } from "./cache.js";
 import { insideOf, type Model } from "./model.js";
-import { checkPass, decode, pass, planOf } from "./pass.js";
+import { decode, pass, passNeeds, planOf, reservePass } from "./pass.js";
 import { Program } from "./program.js";
 import { promptTokens } from "./prompt.js";
 
@@ -36,8 +36,8 @@ export async function greedyRows(
   const tokens = [...promptTokens(given, told)];
   const captures = parseCaptures(point, model.layers);
   const plan = planOf(native, captures, tokens.length + count, threads);
-  checkPass(weights, plan, captures, tokens.length + count, "last");
-  const program = new Program(weights, plan);
+  const memory = await reservePass(passNeeds(weights, plan, captures, tokens.length + count, "last"), true, signal);
+  const program = new Program(weights, plan, memory);
   try {
     const first = await pass(weights, program, captures, tokens, "last", signal);
     const parts: Captured[] = [first.captures[0]!];

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { NativeModelInfo } from "../native.js";
+import { type NativeModelInfo, native } from "../native.js";
 import { tensor } from "../tensor.js";
-import { ablate, compileInterventions, type Intervention, patch, steer } from "./interventions.js";
+import { ablate, type Intervention, patch, steer, takeInterventions } from "./interventions.js";
 
-const info = { layers: 4, hidden: 3, neurons: 5, vocab: 7 } as NativeModelInfo;
-const one = (intervention: Intervention) => compileInterventions([intervention], info)[0];
+const info = { layers: 4, hidden: 3, neurons: 5, vocab: 7, context: 16 } as NativeModelInfo;
+/** What the executor is told, its values as an array. */
+const one = (intervention: Intervention) => {
+  const [told] = takeInterventions([intervention], info).native;
+  return told && { ...told, ...(told.values && { values: native().copyValues(told.values) }) };
+};
 const bad = (intervention: object) => () => one(intervention as Intervention);
 
 describe("interventions", () => {
@@ -32,15 +36,15 @@ describe("interventions", () => {
 
   it("that name no place change nothing", () => {
     expect(
-      compileInterventions([ablate("blocks.0.ffn.mid", { neurons: [] }), ablate("blocks.0.ffn.mid", { tokens: [] })], info),
+      takeInterventions([ablate("blocks.0.ffn.mid", { neurons: [] }), ablate("blocks.0.ffn.mid", { tokens: [] })], info).native,
     ).toEqual([]);
   });
 
   it("are checked with the model's own numbers", () => {
     expect(bad(ablate("blocks.4.ffn.mid"))).toThrow(/0 to 3/);
-    expect(bad(ablate("blocks.0.ffn.mid", { neurons: [5] }))).toThrow(/neurons 0 to 4, received 5/);
+    expect(bad(ablate("blocks.0.ffn.mid", { neurons: [5] }))).toThrow(/whole numbers from 0 to 4, received 5/);
     expect(bad(ablate("blocks.0.resid_post", { neurons: [0] }))).toThrow(/has no neurons/);
-    expect(bad(ablate("blocks.0.ffn.mid", { tokens: [-1] }))).toThrow(/whole numbers from 0/);
+    expect(bad(ablate("blocks.0.ffn.mid", { tokens: [-1] }))).toThrow(/whole numbers from 0 to 15, received -1/);
     expect(bad({ at: "blocks.0.ffn.mid", do: "zero", where: { heads: [0] } })).toThrow(/"heads"/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(3)))).toThrow(/Float32Array of 5 values, received 3/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(5), Number.NaN))).toThrow(/finite/);

@@ -2,14 +2,18 @@
  * Interventions: what is changed while the model runs, as data, and their translation into what the executor knows. Shapes, positions and
  * neurons are checked here, with the model's own numbers in the message. Applied in order; the active list of a block is built after
  * those at its gate.
+ *
+ * They are copied where they enter, once: vectors and tensors into native memory, where nobody can change them, and every view, sweep and
+ * program shares that copy. What `model.interventions` gives is a fresh copy again.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
-import type { NativeIntervention, NativeModelInfo } from "../native.js";
-import type { Tensor } from "../tensor.js";
-import { shapeText } from "../tensor-display.js";
+import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
+import { received } from "../received.js";
+import { type Tensor, tensor } from "../tensor.js";
+import { checkMemory } from "./memory.js";
 
-/** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all. */
+/** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all; listed twice counts once. */
 export interface Where {
   readonly tokens?: readonly number[];
   readonly neurons?: readonly number[];
@@ -40,58 +44,127 @@ export function patch(at: HookPoint, from: Tensor, where?: Where): Intervention 
   return { at, do: "replace", with: from, ...(where === undefined ? {} : { where }) };
 }
 
+/** A list of interventions as a view holds it. */
+export interface Interventions {
+  /** How many were given. */
+  readonly count: number;
+  /** What the executor is told: without those that name no place at all. */
+  readonly native: readonly NativeIntervention[];
+  /** `zero at blocks.3.ffn.mid`, one for each. */
+  readonly names: readonly string[];
+  /** As they were given, with fresh copies of their vectors and tensors. */
+  list(): readonly Intervention[];
+}
+export const noInterventions: Interventions = { count: 0, native: [], names: [], list: () => Object.freeze([]) };
+
 const kinds = ["zero", "scale", "replace", "add"];
 
-export function compileInterventions(list: readonly Intervention[], info: NativeModelInfo): NativeIntervention[] {
-  if (!Array.isArray(list))
-    throw new LabError("invalid-option", 'interventions must be an array, as in [ablate("blocks.3.ffn.mid")]');
-  return list.flatMap((one) => compile(one, info) ?? []);
+/** One of them, checked. `source` and `axes` of the values of a vector or a tensor. */
+interface Checked {
+  readonly given: Omit<Intervention, "vector" | "with">;
+  readonly source?: Float32Array;
+  readonly axes?: { readonly dims: readonly string[]; readonly sizes: readonly number[] };
+  /** Absent where `where` names no place: nothing is changed then. */
+  readonly native?: Omit<NativeIntervention, "values">;
 }
 
-/** Undefined where `where` names no place at all: nothing is changed then. */
-function compile(one: Intervention, info: NativeModelInfo): NativeIntervention | undefined {
-  const kind = (one as { readonly do?: unknown }).do;
+/** Checks and copies a list. @throws LabError invalid-option, unknown-hook-point, out-of-memory (before anything is copied) */
+export function takeInterventions(list: unknown, info: NativeModelInfo): Interventions {
+  if (!Array.isArray(list)) {
+    throw new LabError(
+      "invalid-option",
+      `interventions must be an array, as in [ablate("blocks.3.ffn.mid")], received ${received(list)}`,
+    );
+  }
+  const checked = Array.from(list as readonly unknown[], (one, i) => check(one, i, info));
+  // One array given twice (a vector at several points) is kept once.
+  const sources = new Set(checked.flatMap(({ source }) => source ?? []));
+  checkMemory(
+    [{ what: "copies of the interventions' values", bytes: [...sources].reduce((sum, { byteLength }) => sum + byteLength, 0) }],
+    "Patch fewer blocks or fewer tokens",
+  );
+  const kept = new Map([...sources].map((source) => [source, callingSync((addon) => addon.keepValues(source))]));
+  const entries = checked.map(({ source, ...one }) => ({ ...one, values: source && kept.get(source)! }));
+  return {
+    count: entries.length,
+    native: entries.flatMap(({ native, values }) => (native ? [{ ...native, ...(values && { values }) }] : [])),
+    names: entries.map(({ given }) => `${given.do} at ${given.at}`),
+    list: () => Object.freeze(entries.map(({ given, axes, values }) => listed(given, axes, values))),
+  };
+}
+
+function listed(given: Checked["given"], axes: Checked["axes"], values: NativeValues | undefined): Intervention {
+  if (!values) return given as Intervention;
+  const copy = callingSync((addon) => addon.copyValues(values));
+  return Object.freeze({
+    ...given,
+    ...(axes ? { with: tensor(copy, axes.dims, axes.sizes) } : { vector: copy }),
+  }) as Intervention;
+}
+
+function check(one: unknown, i: number, info: NativeModelInfo): Checked {
+  if (typeof one !== "object" || one === null || Array.isArray(one)) {
+    throw new LabError(
+      "invalid-option",
+      `intervention ${i} must be a record such as ablate("blocks.3.ffn.mid") gives, received ${received(one)}`,
+    );
+  }
+  // Each property is read once: what was checked is what is used.
+  const { at, do: kind, by, scale, vector, with: from, where } = one as Record<string, unknown>;
   if (kind === "call")
     throw new LabError("invalid-option", `intervention "call" is not available yet; known: ${kinds.join(", ")}`);
-  if (typeof kind !== "string" || !kinds.includes(kind)) throw unknownName("invalid-option", "intervention", String(kind), kinds);
-  const hook = parseHook(one.at, info.layers);
+  if (typeof kind !== "string")
+    throw new LabError(
+      "invalid-option",
+      `"do" of intervention ${i} must be one of ${kinds.join(", ")}, received ${received(kind)}`,
+    );
+  if (!kinds.includes(kind)) throw unknownName("invalid-option", "intervention", kind, kinds);
+  const hook = parseHook(at as string, info.layers);
   const width = widthOf(hook, info);
-  const positions = positionsOf(one, hook);
-  const channels = channelsOf(one, hook, width);
-  if (positions?.length === 0 || channels?.length === 0) return undefined;
-  const place = {
+  const place = placeOf(where, hook, info);
+  const touches = place.tokens?.length !== 0 && place.neurons?.length !== 0;
+  const given = { at: hook.name as HookPoint, ...(place.where && { where: place.where }) };
+  const native = {
     point: hook.point,
     from: hook.from,
     to: hook.to,
-    ...(positions && { positions }),
-    ...(channels && { channels }),
+    ...(place.tokens && { positions: Int32Array.from(place.tokens) }),
+    ...(place.neurons && { channels: Int32Array.from(place.neurons) }),
   };
-  switch (one.do) {
+  const made = (
+    record: object,
+    what: Pick<NativeIntervention, "kind"> & Partial<Pick<NativeIntervention, "factor">>,
+    rest: Pick<Checked, "source" | "axes"> = {},
+  ): Checked => ({
+    given: Object.freeze({ ...given, ...record }) as Checked["given"],
+    ...rest,
+    ...(touches && { native: { ...native, ...what } }),
+  });
+  switch (kind) {
     case "zero":
       checkOptions('intervention "zero"', one, ["at", "do", "where"]);
-      return { ...place, kind: "zero" };
-    case "scale":
+      return made({ do: kind }, { kind });
+    case "scale": {
       checkOptions('intervention "scale"', one, ["at", "do", "by", "where"]);
-      return { ...place, kind: "scale", factor: finite(`"by" of a scale at ${one.at}`, one.by) };
+      const factor = finite(`"by" of a scale at ${hook.name}`, by);
+      return made({ do: kind, by: factor }, { kind, factor });
+    }
     case "add": {
       checkOptions('intervention "add"', one, ["at", "do", "vector", "scale", "where"]);
-      if (!(one.vector instanceof Float32Array) || one.vector.length !== width) {
-        const found = one.vector instanceof Float32Array ? `${one.vector.length} values` : typeof one.vector;
+      if (!(vector instanceof Float32Array) || vector.length !== width) {
+        const found = vector instanceof Float32Array ? `${vector.length} values` : received(vector);
         throw new LabError(
           "invalid-option",
-          `a vector added at ${one.at} must be a Float32Array of ${width} values, received ${found}`,
+          `a vector added at ${hook.name} must be a Float32Array of ${width} values, received ${found}`,
         );
       }
-      return {
-        ...place,
-        kind: "add",
-        factor: finite(`"scale" of an add at ${one.at}`, one.scale ?? 1),
-        values: one.vector.slice(),
-      };
+      const factor = finite(`"scale" of an add at ${hook.name}`, scale ?? 1);
+      return made({ do: kind, scale: factor }, { kind, factor }, { source: vector });
     }
-    case "replace":
+    default: {
       checkOptions('intervention "replace"', one, ["at", "do", "with", "where"]);
-      return { ...place, kind: "replace", values: replacement(one.at, one.with, hook, width, positions) };
+      return made({ do: kind }, { kind: "replace" }, replacement(from, hook, width, place.tokens));
+    }
   }
 }
 
@@ -99,64 +172,79 @@ export function widthOf(hook: ParsedHook, info: NativeModelInfo): number {
   return hook.width === "neuron" ? info.neurons : hook.width === "vocab" ? info.vocab : info.hidden;
 }
 
-function finite(what: string, value: number): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new LabError("invalid-option", `${what} must be a finite number, received ${value}`);
+function finite(what: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(Math.fround(value))) return value;
+  const beyond = typeof value === "number" && Number.isFinite(value) ? " (the executor computes in float32)" : "";
+  throw new LabError("invalid-option", `${what} must be a finite number${beyond}, received ${received(value)}`);
 }
 
-function positionsOf(one: Intervention, hook: ParsedHook): Int32Array | undefined {
-  checkOptions(`where of an intervention at ${hook.name}`, one.where, ["tokens", "neurons"]);
-  const tokens = one.where?.tokens;
-  for (const token of tokens ?? []) {
-    if (!Number.isInteger(token) || token < 0) {
-      throw new LabError(
-        "invalid-option",
-        `where.tokens at ${hook.name} are positions in the whole sequence, whole numbers from 0; received ${token}`,
-      );
-    }
-  }
-  return tokens && Int32Array.from(tokens);
+interface Place {
+  readonly where?: Where;
+  readonly tokens?: readonly number[];
+  readonly neurons?: readonly number[];
 }
 
-function channelsOf(one: Intervention, hook: ParsedHook, width: number): Int32Array | undefined {
-  const neurons = one.where?.neurons;
-  if (neurons === undefined) return undefined;
-  if (hook.width !== "neuron") {
+function placeOf(given: unknown, hook: ParsedHook, info: NativeModelInfo): Place {
+  if (given === undefined) return {};
+  checkOptions(`where of an intervention at ${hook.name}`, given, ["tokens", "neurons"]);
+  const { tokens: positions, neurons: channels } = given as Where;
+  const tokens = numbers(positions, info.context, `where.tokens at ${hook.name}`, "positions in the whole sequence");
+  if (channels !== undefined && hook.width !== "neuron") {
     throw new LabError(
       "invalid-option",
       `${hook.name} has no neurons; where.neurons goes with ffn.gate_pre, ffn.gate, ffn.up_pre, ffn.up and ffn.mid`,
     );
   }
-  for (const neuron of neurons) {
-    if (!Number.isInteger(neuron) || neuron < 0 || neuron >= width) {
-      throw new LabError(
-        "invalid-option",
-        `where.neurons at ${hook.name}: a block has neurons 0 to ${width - 1}, received ${neuron}`,
-      );
-    }
-  }
-  return Int32Array.from(neurons);
+  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a block");
+  const place = { ...(tokens && { tokens }), ...(neurons && { neurons }) };
+  return { ...place, where: Object.freeze(place) };
 }
 
-function replacement(at: string, from: Tensor, hook: ParsedHook, width: number, positions: Int32Array | undefined): Float32Array {
-  const dims = [...(hook.ranged ? ["layer"] : []), "token", hook.width];
-  const layers = hook.to - hook.from;
-  const sizes = dims.map((name) => from.size?.[name]);
-  const fits = from.dims?.length === dims.length && dims.every((name, i) => from.dims[i] === name);
-  if (!fits || sizes.at(-1) !== width || (hook.ranged && sizes[0] !== layers)) {
-    const wanted = `${hook.ranged ? `layer ${layers} × ` : ""}token × ${hook.width} ${width}`;
+/** A copy of a list of whole numbers from 0 to `count` - 1, each once. */
+function numbers(list: unknown, count: number, where: string, what: string): readonly number[] | undefined {
+  if (list === undefined) return undefined;
+  const typed = ArrayBuffer.isView(list) && !(list instanceof DataView);
+  if (!Array.isArray(list) && !typed) {
+    throw new LabError("invalid-option", `${where} must be an array of ${what}, received ${received(list)}`);
+  }
+  const copy = Array.from(list as ArrayLike<unknown>);
+  for (const value of copy) {
+    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < count) continue;
     throw new LabError(
       "invalid-option",
-      `a tensor put in place of ${at} must be ${wanted}, received ${from.dims ? shapeText(from) : typeof from}`,
+      `${where}: ${what} are whole numbers from 0 to ${count - 1}, received ${received(value)}`,
     );
   }
-  const rows = from.size.token ?? 0;
-  for (const position of positions ?? []) {
+  return Object.freeze([...new Set(copy as number[])]);
+}
+
+function replacement(
+  given: unknown,
+  hook: ParsedHook,
+  width: number,
+  tokens: readonly number[] | undefined,
+): Required<Pick<Checked, "source" | "axes">> {
+  const dims = [...(hook.ranged ? ["layer"] : []), "token", hook.width];
+  const { data, dims: its, size } = (given ?? {}) as Partial<Tensor>;
+  const layers = hook.to - hook.from;
+  const named = Array.isArray(its) && its.every((name) => typeof name === "string") && typeof size === "object" && size !== null;
+  const sizes = dims.map((name) => (named ? Number((size as Record<string, unknown>)[name]) : Number.NaN));
+  const fits = named && its.length === dims.length && dims.every((name, i) => its[i] === name);
+  const whole = data instanceof Float32Array && sizes.reduce((product, n) => product * n, 1) === data.length;
+  if (!fits || !whole || sizes.at(-1) !== width || (hook.ranged && sizes[0] !== layers) || !(sizes.at(-2)! >= 1)) {
+    const wanted = `${hook.ranged ? `layer ${layers} × ` : ""}token × ${hook.width} ${width}`;
+    const found = named
+      ? its.map((name) => `${name} ${received((size as Record<string, unknown>)[name])}`).join(" × ")
+      : received(given);
+    throw new LabError("invalid-option", `a tensor put in place of ${hook.name} must be ${wanted}, received ${found}`);
+  }
+  const rows = sizes.at(-2)!;
+  for (const position of tokens ?? []) {
     if (position >= rows)
       throw new LabError(
         "invalid-option",
-        `where.tokens at ${at}: the tensor has rows for positions 0 to ${rows - 1}, received ${position}`,
+        `where.tokens at ${hook.name}: the tensor has rows for positions 0 to ${rows - 1}, received ${position}`,
       );
   }
-  return from.data.slice();
+  return { source: data, axes: { dims, sizes } };
 }

@@ -4,7 +4,9 @@ import { notebook } from "../display.js";
 import { bytesText, LabError } from "../errors.js";
 import { calling, callingSync, type FileTable } from "../native.js";
 import { checkPolicy, type Policy, policyText } from "../policy/policy.js";
+import { received } from "../received.js";
 import { type ResolvedActivation, resolveActivation } from "./activation.js";
+import { noInterventions } from "./interventions.js";
 import { modelName } from "./metadata.js";
 import { type Model, view } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, strategyOf, threadsOf } from "./options.js";
@@ -26,11 +28,11 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
 /** The same without printing, for programs that write their own output. */
 export async function loadQuietly(
   path: string,
-  options: LoadOptions = {},
+  given: LoadOptions = {},
 ): Promise<{ readonly model: Model; readonly summary: string }> {
   if (typeof path !== "string" || path === "")
-    throw new LabError("invalid-option", `load needs the path of a model file, received ${JSON.stringify(path)}`);
-  checkLoadOptions(options);
+    throw new LabError("invalid-option", `load needs the path of a model file, received ${received(path)}`);
+  const options = checkLoadOptions(given);
   const threads = threadsOf(options.threads);
   const policy: Policy = options.policy === undefined ? { kind: "as-trained" } : checkPolicy(options.policy);
   const signal = options.signal ?? notebook()?.signal();
@@ -43,7 +45,7 @@ export async function loadQuietly(
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
-    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: Object.freeze([]) };
+    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
     const model = view(weights, setting, { context: contextOf(options.context, weights.info.context), threads });
     options.onProgress?.(1);
     return { model, summary: summaryOf(model, weights, setting) };

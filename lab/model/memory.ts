@@ -1,10 +1,14 @@
 /**
  * Refuses what does not fit before it starts: captures, logits, the KV cache and scratch are added up and held against the memory that
  * is free. An allocation that fails halfway through a corpus, or a machine that swaps, is worse than an error with numbers.
+ *
+ * Calls run at the same time, and the system counts a page only once it is written: of two calls that begin together, each would see the
+ * memory that the other is about to take. So a call reserves what it needs, and gives back what it has written and what it has freed.
+ * One that does not fit beside calls that end by themselves waits for them.
  */
-import { constants } from "node:buffer";
 import { freemem } from "node:os";
 import { bytesText, LabError } from "../errors.js";
+import { throwIfAborted, untilAborted } from "./queue.js";
 
 /** Bytes that may still be allocated: what the system says is available, within the limit of the process's control group. */
 export function freeBytes(): number {
@@ -16,27 +20,113 @@ export function freeBytes(): number {
 export interface Need {
   readonly what: string;
   readonly bytes: number;
+  /** One JavaScript array, which has a limit of its own. What the executor allocates has none but the memory. */
+  readonly array?: true;
+}
+/** A Float32Array holds at most 2^32 values. */
+const LONGEST_ARRAY = 2 ** 34;
+
+/** Memory that a call needs, from before it is allocated until the call ends. */
+export interface Reservation {
+  /** Says that this share of it (0 to 1) has been written, so that the system counts it. It never goes down. */
+  settle(share: number): void;
+  release(): void;
+}
+
+class Held implements Reservation {
+  #settled = 0;
+  constructor(
+    readonly bytes: number,
+    readonly endsByItself: boolean,
+  ) {}
+  get pending(): number {
+    return this.bytes * (1 - this.#settled);
+  }
+  settle(share: number): void {
+    this.#settled = Math.min(1, Math.max(this.#settled, share));
+  }
+  release(): void {
+    if (!held.delete(this)) return;
+    const woken = waiting;
+    waiting = [];
+    for (const wake of woken) wake();
+  }
+}
+const held = new Set<Held>();
+let waiting: (() => void)[] = [];
+const pendingBytes = () => [...held].reduce((sum, { pending }) => sum + pending, 0);
+
+/** Bytes that are free and that no call which runs has reserved. */
+export function availableBytes(): number {
+  return Math.max(0, freeBytes() - pendingBytes());
+}
+
+/** Notes what is about to be allocated, whether it fits or not, for those who ask meanwhile. It must be released soon. */
+export function hold(bytes: number): Reservation {
+  return taken(bytes, true);
+}
+
+function taken(bytes: number, endsByItself: boolean): Held {
+  const reservation = new Held(bytes, endsByItself);
+  held.add(reservation);
+  return reservation;
 }
 
 /**
- * Throws `out-of-memory` when one array is beyond what JavaScript can hold, or the sum beyond what is free.
+ * Reserves the sum of `needs`, after waiting where it will fit once other calls have ended.
+ * @param out what the caller can do about it
+ * @param endsByItself whether the call ends without its caller: a generation does not, it waits for its reader
+ * @throws LabError out-of-memory, aborted
+ */
+export async function reserve(
+  needs: readonly Need[],
+  out: string,
+  { endsByItself, signal }: { readonly endsByItself: boolean; readonly signal: AbortSignal | undefined },
+): Promise<Reservation> {
+  const sum = sumOf(needs);
+  for (;;) {
+    throwIfAborted(signal);
+    if (sum <= availableBytes()) break;
+    const ending = [...held].filter((one) => one.endsByItself);
+    const later = availableBytes() + ending.reduce((total, { bytes }) => total + bytes, 0);
+    if (ending.length === 0 || sum > later) break;
+    await untilAborted(new Promise<void>((resolve) => waiting.push(resolve)), signal);
+  }
+  checkMemory(needs, out);
+  return taken(sum, endsByItself);
+}
+
+const sumOf = (needs: readonly Need[]) => needs.reduce((total, { bytes }) => total + bytes, 0);
+
+/**
+ * Throws `out-of-memory` when one array is beyond what JavaScript can hold, or the sum beyond what is available.
  * @param out what the caller can do about it
  */
-export function checkMemory(needs: readonly Need[], out: string, free = freeBytes(), longest = constants.MAX_LENGTH): void {
+export function checkMemory(needs: readonly Need[], out: string, free = availableBytes(), longest = LONGEST_ARRAY): void {
   const parts = needs.filter(({ bytes }) => bytes > 0).map(({ what, bytes }) => `${what} ${bytesText(bytes)} (${bytes} bytes)`);
-  for (const { what, bytes } of needs) {
-    if (bytes > longest) {
+  for (const { what, bytes, array } of needs) {
+    if (array && bytes > longest) {
       throw new LabError(
         "out-of-memory",
         `${what} takes ${bytesText(bytes)} (${bytes} bytes); one array holds at most ${bytesText(longest)}. ${out}`,
       );
     }
   }
-  const sum = needs.reduce((total, { bytes }) => total + bytes, 0);
+  const sum = sumOf(needs);
   if (sum > free) {
+    const others = held.size > 0 ? `, beside ${bytesText(pendingBytes())} reserved by ${callsText()}` : "";
     throw new LabError(
       "out-of-memory",
-      `this needs ${bytesText(sum)} (${sum} bytes), ${bytesText(free)} are free: ${parts.join(", ")}. ${out}`,
+      `this needs ${bytesText(sum)} (${sum} bytes), ${bytesText(free)} are free${others}: ${parts.join(", ")}. ${out}`,
     );
   }
+}
+
+function callsText(): string {
+  const open = [...held].filter(({ endsByItself }) => !endsByItself).length;
+  const running = held.size - open;
+  return [
+    ...(running > 0 ? [`${running} ${running === 1 ? "call" : "calls"} that run`] : []),
+    ...(open > 0 ? [`${open} ${open === 1 ? "generation" : "generations"} not read to the end`] : []),
+  ].join(" and ");
 }

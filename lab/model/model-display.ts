@@ -1,7 +1,7 @@
 /** How a model shows itself as a cell's last value: its shape and what is in force, in a line of text or a small table. */
 import { bytesText } from "../errors.js";
 import { policyText } from "../policy/policy.js";
-import type { Model } from "./model.js";
+import { insideOf, type Model } from "./model.js";
 
 function facts(model: Model): [string, string][] {
   const { weights, cache } = model.memory;
@@ -15,8 +15,8 @@ function facts(model: Model): [string, string][] {
     ["strategy", model.strategy],
     ["memory", `weights ${bytesText(weights)}, KV cache of a full context ${bytesText(cache)}`],
   ];
-  if (model.interventions.length > 0)
-    rows.splice(4, 0, ["interventions", model.interventions.map((one) => `${one.do} at ${one.at}`).join(", ")]);
+  const { names } = insideOf(model).setting.interventions;
+  if (names.length > 0) rows.splice(4, 0, ["interventions", names.join(", ")]);
   return rows;
 }
 

@@ -8,16 +8,18 @@ import { checkOptions, LabError } from "../errors.js";
 import { type HookPoint, hookPoints } from "../hooks.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
 import { checkPolicy, type PerLayer, type Policy } from "../policy/policy.js";
+import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
 import { type GenerateOptions, type Generation, generation } from "./generate.js";
-import type { Intervention } from "./interventions.js";
+import { type Intervention, takeInterventions } from "./interventions.js";
+import { reserve } from "./memory.js";
 import { modelName, text } from "./metadata.js";
 import { modelHtml, modelText } from "./model-display.js";
-import { checkChoice, refuseLater, type Strategy, strategyOf } from "./options.js";
-import { checkPass, type LogitRows, pass, planOf } from "./pass.js";
+import { checkChoice, checkSignal, refuseLater, type Strategy, strategyOf } from "./options.js";
+import { type LogitRows, pass, passNeeds, planOf, reservePass } from "./pass.js";
 import { Program } from "./program.js";
 import { type Prompt, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
@@ -154,10 +156,10 @@ class View implements Model {
     return strategyOf(this.#setting.strategy, this.#setting.activation.kind);
   }
   get interventions() {
-    return this.#setting.interventions;
+    return this.#setting.interventions.list();
   }
   get predictors() {
-    return this.#weights.info.predictors;
+    return this.#weights.info.predictors.map((one) => Object.freeze({ ...one }));
   }
   get memory() {
     insideOf(this);
@@ -175,14 +177,17 @@ class View implements Model {
 
   with(change: Change): Model {
     insideOf(this);
+    checkOptions("with", change ?? null, ["policy", "strategy", "interventions", "vram", "cutoff"]);
     refuseLater(change);
-    checkOptions("with", change, ["policy", "strategy", "interventions"]);
     checkChoice("strategy", change.strategy);
     const setting: Setting = {
       activation: this.#setting.activation,
       policy: change.policy === undefined ? this.#setting.policy : checkPolicy(change.policy),
       strategy: change.strategy ?? this.#setting.strategy,
-      interventions: Object.freeze([...(change.interventions ?? this.#setting.interventions)]),
+      interventions:
+        change.interventions === undefined
+          ? this.#setting.interventions
+          : takeInterventions(change.interventions, this.#weights.info),
     };
     return view(this.#weights, setting, { context: this.context, threads: this.threads });
   }
@@ -192,18 +197,26 @@ class View implements Model {
     checkOptions("run", options, ["capture", "logits", "signal"]);
     const wanted = options.logits ?? "all";
     if (!["all", "last", "none"].includes(wanted)) {
-      throw new LabError("invalid-option", `logits must be "all", "last" or "none", received "${wanted}"`);
+      throw new LabError("invalid-option", `logits must be "all", "last" or "none", received ${received(wanted)}`);
     }
     const captures = parseCaptures(options.capture, this.layers);
     const tokens = promptTokens(prompt, this.#told());
+    const signal = checkSignal(options.signal) ?? notebook()?.signal();
+    // From here on nothing of the caller's is read: the prompt was copied, and the options are not looked at again.
+    const weights = this.#weights;
     const plan = planOf(this.#native, captures, tokens.length, this.threads);
-    checkPass(this.#weights, plan, captures, tokens.length, wanted);
-    const program = new Program(this.#weights, plan);
+    weights.retain();
     try {
-      const result = await pass(this.#weights, program, captures, tokens, wanted, options.signal ?? notebook()?.signal());
-      return runOf<S>(this.#weights, tokens, result);
+      const memory = await reservePass(passNeeds(weights, plan, captures, tokens.length, wanted), true, signal);
+      const program = new Program(weights, plan, memory);
+      try {
+        const result = await pass(weights, program, captures, tokens, wanted, signal);
+        return runOf<S>(weights, tokens, result);
+      } finally {
+        program.close();
+      }
     } finally {
-      program.close();
+      weights.release();
     }
   }
 
@@ -214,8 +227,30 @@ class View implements Model {
 
   async weight(name: string): Promise<Tensor<["row", "column"]>> {
     insideOf(this);
-    const { data, rows, columns } = await calling((addon) => addon.weight(this.#weights.native, name));
-    return tensor(data, ["row", "column"], [rows, columns]);
+    const weights = this.#weights;
+    if (typeof name !== "string")
+      throw new LabError("invalid-option", `weight needs the name of a weight, received ${received(name)}`);
+    const shape = weights.table.tensors.find((one) => one.name === name)?.shape ?? [];
+    const bytes = 4 * shape.reduce((product, n) => product * n, 1);
+    weights.retain();
+    const memory = await reserve(
+      [{ what: `${name} as float32`, bytes, array: true }],
+      "Free some memory, or use a machine with more",
+      {
+        endsByItself: true,
+        signal: undefined,
+      },
+    ).catch((error: unknown) => {
+      weights.release();
+      throw error;
+    });
+    try {
+      const { data, rows, columns } = await calling((addon) => addon.weight(weights.native, name));
+      return tensor(data, ["row", "column"], [rows, columns]);
+    } finally {
+      memory.release();
+      weights.release();
+    }
   }
 
   dispose(): void {

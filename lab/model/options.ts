@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { NativeActivation, NativeStrategy } from "../native.js";
 import type { Policy } from "../policy/policy.js";
+import { received } from "../received.js";
 import { type Activation, isReluFamily } from "./activation.js";
 
 /** How the rows are walked. `exact` gives the bits of `dense`. `auto` is a rule on file and activation, printed by `load`: exact for a ReLU-family activation, else dense. */
@@ -51,7 +52,13 @@ export function checkChoice(option: keyof typeof later, value: unknown): void {
   if (value === undefined) return;
   const { now, later: coming } = later[option]!;
   if (typeof value === "string" && now.includes(value)) return;
-  const name = String(value);
+  if (typeof value !== "string") {
+    throw new LabError(
+      "invalid-option",
+      `${option} must be one of ${now.map((name) => `"${name}"`).join(", ")}, received ${received(value)}`,
+    );
+  }
+  const name = value;
   const instead = coming[name] ?? (option === "device" && name.startsWith("cuda:") ? coming.cuda : undefined);
   if (instead !== undefined) throw new LabError("invalid-option", `${option} "${name}" is not available yet; ${instead}`);
   throw unknownName("invalid-option", option, name, now);
@@ -70,9 +77,11 @@ export function refuseLater(options: object): void {
   }
 }
 
-export function checkLoadOptions(options: LoadOptions): void {
-  refuseLater(options);
-  checkOptions("load", options, [
+/** The options, checked and copied: `load` uses them after it has waited for the file. */
+export function checkLoadOptions(options: LoadOptions): LoadOptions {
+  checkOptions("load", options ?? null, [
+    "vram",
+    "cutoff",
     "activation",
     "policy",
     "strategy",
@@ -85,20 +94,42 @@ export function checkLoadOptions(options: LoadOptions): void {
     "onProgress",
     "signal",
   ]);
+  refuseLater(options);
   for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
   if (options.activation !== undefined && typeof options.activation !== "string") {
     throw new LabError(
       "invalid-option",
-      `activation must be a name such as "relu" or "fatrelu_0.03", received ${typeof options.activation}`,
+      `activation must be a name such as "relu" or "fatrelu_0.03", received ${received(options.activation)}`,
     );
   }
+  checkFunction("onProgress", options.onProgress);
+  checkSignal(options.signal);
+  return { ...options };
+}
+
+/** An AbortSignal or nothing; an AbortController in its place is told what to give. */
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === "boolean" && typeof addEventListener === "function" && typeof removeEventListener === "function")
+    return signal as AbortSignal;
+  throw new LabError(
+    "invalid-option",
+    `signal must be an AbortSignal, such as AbortSignal.timeout(60_000) or the signal of an AbortController, received ${received(signal)}`,
+  );
+}
+
+/** A function or nothing. */
+export function checkFunction(what: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function")
+    throw new LabError("invalid-option", `${what} must be a function, received ${received(value)}`);
 }
 
 /** A whole number from `least` on, or an error with what was received. */
 export function checkCount(what: string, value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
   const upto = most === Number.MAX_SAFE_INTEGER ? "" : ` and <= ${most}`;
-  throw new LabError("invalid-option", `${what} must be a whole number >= ${least}${upto}, received ${value}`);
+  throw new LabError("invalid-option", `${what} must be a whole number >= ${least}${upto}, received ${received(value)}`);
 }
 
 export function threadsOf(option: number | undefined): number {

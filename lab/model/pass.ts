@@ -7,7 +7,7 @@ import type { ParsedHook } from "../hooks.js";
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
 import type { Captured } from "./cache.js";
 import { widthOf } from "./interventions.js";
-import { checkMemory, type Need } from "./memory.js";
+import { type Need, type Reservation, reserve } from "./memory.js";
 import { countSinks, type Program, sequenceBatch } from "./program.js";
 import type { Weights } from "./weights.js";
 
@@ -47,29 +47,48 @@ export function chunkRows(weights: Weights, captures: readonly ParsedHook[], tok
   return Math.min(tokens, Math.max(16, Math.min(ROWS, Math.floor(CHUNK_BYTES / Math.max(1, row)))));
 }
 
-/** Throws `out-of-memory` with byte counts where this pass cannot fit. */
-export function checkPass(
+/** What a pass over `tokens` rows takes, part by part. */
+export function passNeeds(
   weights: Weights,
   plan: NativePlan,
   captures: readonly ParsedHook[],
   tokens: number,
   logits: LogitRows,
-): void {
+): Need[] {
   const rows = chunkRows(weights, captures, tokens, logits);
-  const { cacheBytes, scratchBytes } = callingSync((addon) =>
+  const { cacheBytes, scratchBytes, rotationBytes } = callingSync((addon) =>
     addon.estimate(weights.native, plan, rows, logits === "none" ? 0 : rows),
   );
   const perToken = captureBytes(captures, weights);
-  const needs: Need[] = captures.map((hook, i) => ({ what: `${hook.name} of ${tokens} tokens`, bytes: perToken[i]! * tokens }));
   const logitRows = logits === "all" ? tokens : logits === "last" ? 1 : 0;
-  needs.push({ what: `logits of ${logitRows} tokens`, bytes: logitRows * weights.info.vocab * 4 });
-  if (rows < tokens)
-    needs.push({
-      what: "buffers of one chunk",
-      bytes: rows * (perToken.reduce((sum, bytes) => sum + bytes, 0) + weights.info.vocab * 4),
-    });
-  needs.push({ what: "KV cache", bytes: cacheBytes }, { what: "scratch", bytes: scratchBytes });
-  checkMemory(needs, 'Capture fewer blocks ("blocks.0-7.…"), ask for logits: "last" or "none", or shorten the prompt');
+  // Chunks are put together from buffers of their own, and the last row's logits are taken out of a whole chunk's.
+  const buffers =
+    (rows < tokens ? perToken.reduce((sum, bytes) => sum + bytes, 0) : 0) + (logits === "last" ? weights.info.vocab * 4 : 0);
+  return [
+    ...captures.map((hook, i) => ({
+      what: `${hook.name} of ${tokens} tokens`,
+      bytes: perToken[i]! * tokens,
+      array: true as const,
+    })),
+    { what: `logits of ${logitRows} tokens`, bytes: logitRows * weights.info.vocab * 4, array: true },
+    { what: "buffers of one chunk", bytes: rows * buffers },
+    { what: "KV cache", bytes: cacheBytes },
+    { what: "rotation table", bytes: rotationBytes },
+    { what: "scratch", bytes: scratchBytes },
+  ];
+}
+
+/**
+ * Reserves the memory of a pass, for its program to give back. Throws `out-of-memory` with byte counts where it cannot fit.
+ * @param endsByItself as in `reserve`
+ */
+export function reservePass(
+  needs: readonly Need[],
+  endsByItself: boolean,
+  signal: AbortSignal | undefined,
+  out = 'Capture fewer blocks ("blocks.0-7.…"), ask for logits: "last" or "none", or shorten the prompt',
+): Promise<Reservation> {
+  return reserve(needs, out, { endsByItself, signal });
 }
 
 export async function pass(

@@ -11,6 +11,7 @@ import {
   type NativeProgram,
   type NativeSinks,
 } from "../native.js";
+import type { Reservation } from "./memory.js";
 import { aborted, throwIfAborted } from "./queue.js";
 import type { Weights } from "./weights.js";
 
@@ -18,13 +19,22 @@ export class Program {
   readonly plan: NativePlan;
   readonly #weights: Weights;
   readonly #native: NativeProgram;
+  readonly #memory: Reservation | undefined;
   #running: Promise<unknown> = Promise.resolve();
+  #rows = 0;
   #closed = false;
 
-  constructor(weights: Weights, plan: NativePlan) {
+  /** `memory`: what was reserved for it; the program gives it back when it closes, also where it cannot be made. */
+  constructor(weights: Weights, plan: NativePlan, memory?: Reservation) {
     this.plan = plan;
     this.#weights = weights;
-    this.#native = callingSync((addon) => addon.compile(weights.native, plan));
+    this.#memory = memory;
+    try {
+      this.#native = callingSync((addon) => addon.compile(weights.native, plan));
+    } catch (error) {
+      memory?.release();
+      throw error;
+    }
     weights.retain();
   }
 
@@ -35,7 +45,10 @@ export class Program {
       const stop = () => callingSync((addon) => addon.abort(this.#native));
       signal?.addEventListener("abort", stop, { once: true });
       try {
-        return await calling((addon) => addon.forward(this.#native, batch, sinks));
+        const done = await calling((addon) => addon.forward(this.#native, batch, sinks));
+        this.#rows += batch.tokens.length;
+        this.#memory?.settle(this.#rows / (this.plan.sequences * this.plan.length));
+        return done;
       } catch (error) {
         if (signal?.aborted) throw aborted(signal);
         throw error;
@@ -53,6 +66,7 @@ export class Program {
     void this.#running.then(() => {
       callingSync((addon) => addon.closeProgram(this.#native));
       this.#weights.release();
+      this.#memory?.release();
     });
   }
 }

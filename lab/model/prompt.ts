@@ -3,6 +3,7 @@
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
 import { LabError } from "../errors.js";
+import { received } from "../received.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
 export interface Message {
@@ -22,12 +23,18 @@ interface Told {
   readonly warn: (text: string) => void;
 }
 
+/** The tokens of a prompt, in an array of their own: the caller may change the prompt while it is read. */
 export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expectedBos, warn }: Told): readonly Token[] {
-  const tokens = toTokens(prompt, tokenizer);
+  const given: string | readonly unknown[] = itemsOf(prompt);
+  const ids = typeof given !== "string" && given.some((item) => typeof item !== "object" || item === null);
+  const tokens = typeof given !== "string" && (ids || given.length === 0) ? given : textTokens(given, tokenizer);
   if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
   tokens.forEach((token, i) => {
-    if (!Number.isInteger(token) || token < 0 || token >= vocab) {
-      throw new LabError("invalid-option", `token ${i} of the prompt is ${token}; the vocabulary has tokens 0 to ${vocab - 1}`);
+    if (!Number.isInteger(token) || (token as Token) < 0 || (token as Token) >= vocab) {
+      throw new LabError(
+        "invalid-option",
+        `token ${i} of the prompt is ${received(token)}; the vocabulary has tokens 0 to ${vocab - 1}`,
+      );
     }
   });
   if (tokens.length > context) {
@@ -36,40 +43,43 @@ export function promptTokens(prompt: Prompt, { vocab, context, tokenizer, expect
       `the prompt has ${tokens.length} tokens, the context holds ${context}; shorten it by ${tokens.length - context} tokens`,
     );
   }
-  if (typeof prompt !== "string" && typeof prompt[0] === "number") {
+  if (ids) {
     const bos = expectedBos();
     if (bos !== null && tokens[0] !== bos) {
       warn(`the prompt does not begin with BOS (token ${bos}), which this model expects first`);
     }
   }
-  return tokens;
+  return tokens as readonly Token[];
 }
 
-function toTokens(prompt: Prompt, tokenizer: () => Tokenizer | undefined): readonly Token[] {
-  if (typeof prompt !== "string" && !Array.isArray(prompt)) {
-    throw new LabError(
-      "invalid-option",
-      `a prompt is a text, an array of token ids or an array of messages, received ${typeof prompt}`,
-    );
-  }
-  const items = prompt as readonly unknown[];
-  if (typeof prompt !== "string" && items.every((item) => typeof item === "number")) return prompt as readonly Token[];
+function itemsOf(prompt: unknown): string | readonly unknown[] {
+  if (typeof prompt === "string") return prompt;
+  if (Array.isArray(prompt)) return Array.from(prompt as readonly unknown[]);
+  const hint = ArrayBuffer.isView(prompt) ? "; write Array.from(ids)" : "";
+  throw new LabError(
+    "invalid-option",
+    `a prompt is a text, an array of token ids or an array of messages, received ${received(prompt)}${hint}`,
+  );
+}
+
+function textTokens(given: string | readonly unknown[], tokenizer: () => Tokenizer | undefined): readonly Token[] {
   const vocabulary = tokenizer();
   if (!vocabulary) throw new LabError("invalid-option", "the file has no vocabulary, so it takes no text; give token ids");
-  if (typeof prompt === "string") return encodeWhole(vocabulary, prompt);
-  items.forEach((item, i) => {
-    const { role, content } = (item ?? {}) as Partial<Message>;
-    if (typeof role !== "string" || typeof content !== "string") {
+  if (typeof given === "string") return encodeWhole(vocabulary, given);
+  const messages = given.map((item, i) => {
+    const message = { ...(item as Message) };
+    if (typeof message.role !== "string" || typeof message.content !== "string") {
+      throw new LabError("invalid-option", `message ${i} must be { role: "user", content: "..." }, received ${received(item)}`);
+    }
+    if (!["system", "user", "assistant"].includes(message.role)) {
       throw new LabError(
         "invalid-option",
-        `message ${i} must be { role: "user", content: "..." }, received ${JSON.stringify(item)}`,
+        `role of message ${i} must be system, user or assistant, received ${received(message.role)}`,
       );
     }
-    if (!["system", "user", "assistant"].includes(role)) {
-      throw new LabError("invalid-option", `role of message ${i} must be system, user or assistant, received "${role}"`);
-    }
+    return message;
   });
-  return encodeWhole(vocabulary, vocabulary.template(prompt as readonly Message[]));
+  return encodeWhole(vocabulary, vocabulary.template(messages));
 }
 
 /** BOS as the vocabulary asks, but not a second one where the text (a chat template, say) already begins with it. */

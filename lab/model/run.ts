@@ -26,6 +26,10 @@ export interface Run<S extends HookPoint = never> extends Displayable {
 
 export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
   const { layers, vocab } = weights.info;
+  // Worked out now: the arrays below are the reader's, who may change them.
+  const perplexity =
+    result.logprobs && Math.exp(-result.logprobs.subarray(1).reduce((sum, value) => sum + value, 0) / (tokens.length - 1));
+  const zeros = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
   const absent = (what: string) => new LabError("not-captured", `this run has no ${what}: it was asked for logits: "none"`);
   const run: Run<S> = {
     tokens: Object.freeze([...tokens]),
@@ -41,23 +45,22 @@ export function runOf<S extends HookPoint>(weights: Weights, tokens: readonly To
       return result.logprobs;
     },
     get perplexity() {
-      if (!result.logprobs) throw absent("perplexity");
-      return Math.exp(-result.logprobs.subarray(1).reduce((sum, value) => sum + value, 0) / (tokens.length - 1));
+      if (perplexity === undefined) throw absent("perplexity");
+      return perplexity;
     },
     cache: cacheOf<S>(result.captures, tokens.length, layers),
     sparsity: tensor(result.sparsity, ["layer", "token"], [layers, tokens.length]),
     [displaySymbol](): MimeBundle {
-      return { "text/plain": runText(run, result) };
+      return { "text/plain": runText(run, zeros, perplexity) };
     },
   };
-  Object.defineProperty(run, Symbol.for("nodejs.util.inspect.custom"), { value: () => runText(run, result) });
+  Object.defineProperty(run, Symbol.for("nodejs.util.inspect.custom"), { value: () => runText(run, zeros, perplexity) });
   return run;
 }
 
-function runText<S extends HookPoint>(run: Run<S>, result: PassResult): string {
-  const sparsity = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
-  const parts = [`${run.tokens.length} tokens`, `${(100 * sparsity).toFixed(1)} % zeros in x₁`];
-  if (result.logprobs && run.tokens.length > 1) parts.push(`perplexity ${valueText(run.perplexity)}`);
+function runText<S extends HookPoint>(run: Run<S>, zeros: number, perplexity: number | undefined): string {
+  const parts = [`${run.tokens.length} tokens`, `${(100 * zeros).toFixed(1)} % zeros in x₁`];
+  if (perplexity !== undefined && run.tokens.length > 1) parts.push(`perplexity ${valueText(perplexity)}`);
   if (run.cache.hookPoints.length > 0) parts.push(`captured ${run.cache.hookPoints.join(", ")}`);
   return `Run: ${parts.join(", ")}`;
 }

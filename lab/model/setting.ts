@@ -6,21 +6,21 @@ import { LabError } from "../errors.js";
 import type { NativeModelInfo, NativeSetting } from "../native.js";
 import { type Policy, perLayer } from "../policy/policy.js";
 import { isReluFamily, type ResolvedActivation } from "./activation.js";
-import { compileInterventions, type Intervention } from "./interventions.js";
+import type { Interventions } from "./interventions.js";
 import { type Strategy, strategyOf } from "./options.js";
 
 export interface Setting {
   readonly activation: ResolvedActivation;
   readonly policy: Policy;
   readonly strategy: Strategy;
-  readonly interventions: readonly Intervention[];
+  readonly interventions: Interventions;
 }
 
 /** @throws invalid-option where the policy does not go with the activation. */
 export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSetting {
   const { activation, policy } = setting;
   const strategy = strategyOf(setting.strategy, activation.kind);
-  const interventions = compileInterventions(setting.interventions, info);
+  const interventions = setting.interventions.native;
   if (policy.kind === "as-trained") {
     return { activation: activation.kind, t: perLayer(activation.t, info.layers), strategy, interventions };
   }

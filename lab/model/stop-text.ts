@@ -3,6 +3,7 @@
  * generation.
  */
 import { LabError } from "../errors.js";
+import { received } from "../received.js";
 
 export class StopText {
   readonly #stops: readonly string[];
@@ -14,10 +15,10 @@ export class StopText {
       if (typeof stop !== "string" || stop === "")
         throw new LabError(
           "invalid-option",
-          `a stop string must be a text of at least one character, received ${JSON.stringify(stop)}`,
+          `a stop string must be a text of at least one character, received ${received(stop)}`,
         );
     }
-    this.#stops = stops;
+    this.#stops = [...stops];
   }
 
   /** What may be shown now. Sets `stopped` when a stop string came; the text before it is the last. */

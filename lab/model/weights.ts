@@ -5,7 +5,12 @@
 import { LabError } from "../errors.js";
 import { calling, callingSync, type FileTable, type NativeModel, type NativeModelInfo } from "../native.js";
 import { createTokenizer, type Tokenizer } from "../tokenizer/index.js";
+import { availableBytes, hold } from "./memory.js";
 import { Queue } from "./queue.js";
+
+/** Bytes that regrouping `ffn_down` will copy. */
+const regroupedBytes = (table: FileTable) =>
+  table.tensors.reduce((sum, { name, bytes }) => sum + (/^blk\.\d+\.ffn_down\.weight$/.test(name) ? bytes : 0), 0);
 
 export class Weights {
   readonly queue = new Queue();
@@ -23,7 +28,14 @@ export class Weights {
   }
 
   static async open(table: FileTable): Promise<Weights> {
-    return new Weights(await calling((addon) => addon.open(table.path)), table);
+    // The executor says itself what is too much: a file that is open already is shared, and then nothing is copied.
+    const budget = Math.max(1, availableBytes());
+    const memory = hold(regroupedBytes(table));
+    try {
+      return new Weights(await calling((addon) => addon.open(table.path, budget)), table);
+    } finally {
+      memory.release();
+    }
   }
 
   /** The handle; an error after the weights were freed. */

@@ -3,6 +3,7 @@
  * (one threshold for each block) is worked out here and nowhere else.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
+import { received } from "../received.js";
 
 /** One number for all blocks, or one for each. */
 export type PerLayer = number | readonly number[];
@@ -22,7 +23,7 @@ export function checkPolicy(policy: Policy): Policy {
   if (typeof given !== "object" || given === null || typeof given.kind !== "string") {
     throw new LabError(
       "invalid-option",
-      `a policy is a record such as { kind: "fatrelu", t: 0.01 }, received ${JSON.stringify(policy)}`,
+      `a policy is a record such as { kind: "fatrelu", t: 0.01 }, received ${received(policy)}`,
     );
   }
   if (later.includes(given.kind)) {
@@ -34,7 +35,8 @@ export function checkPolicy(policy: Policy): Policy {
     return Object.freeze({ kind: "as-trained" });
   }
   checkOptions('policy "fatrelu"', policy, ["kind", "t"]);
-  const t: PerLayer = Array.isArray(policy.t) ? Object.freeze([...policy.t]) : policy.t;
+  const { t: values } = policy; // read once
+  const t: PerLayer = Array.isArray(values) ? Object.freeze(Array.from(values as readonly number[])) : values;
   for (const value of Array.isArray(t) ? t : [t]) checkThreshold(value);
   return Object.freeze({ kind: "fatrelu", t });
 }
@@ -42,10 +44,7 @@ export function checkPolicy(policy: Policy): Policy {
 /** FATReLU's t: a finite number >= 0. */
 export function checkThreshold(t: unknown): void {
   if (typeof t !== "number" || !Number.isFinite(t) || t < 0) {
-    throw new LabError(
-      "invalid-option",
-      `FATReLU's t must be a finite number >= 0, received ${typeof t === "string" ? `"${t}"` : t}`,
-    );
+    throw new LabError("invalid-option", `FATReLU's t must be a finite number >= 0, received ${received(t)}`);
   }
 }
 

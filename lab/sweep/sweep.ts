@@ -12,6 +12,7 @@ import { shown } from "../measures/report-display.js";
 import { Scores } from "../measures/scores.js";
 import { walk } from "../measures/walk.js";
 import { insideOf, type Model } from "../model/model.js";
+import { checkFunction, checkSignal } from "../model/options.js";
 import { nativeSetting } from "../model/setting.js";
 import type { NativeSetting } from "../native.js";
 import { checkPolicy, type Policy } from "../policy/policy.js";
@@ -54,14 +55,17 @@ export function sweepWithin<const M extends Measure>(model: Model, options: Swee
   if ("tasks" in options)
     throw new LabError("invalid-option", "option tasks of sweep is not available yet; measure perplexity or kl instead");
   checkOptions("sweep", options, ["over", "on", "measure", "reference", "window", "onUpdate", "signal"]);
-  checkMeasures(options.measure);
-  checkCorpus(options.on);
+  checkSignal(options.signal);
+  checkFunction("onUpdate", options.onUpdate);
+  if (options.reference !== undefined) insideOf(options.reference);
+  // Copied here: the sweep reads them long after the call.
+  const wanted = { ...options, measure: checkMeasures(options.measure), on: checkCorpus(options.on) };
   if (!Array.isArray(options.over) || options.over.length === 0) {
     throw new LabError("invalid-option", "over must be an array of at least one policy, such as fatrelu(0, 0.01, 0.02)");
   }
-  const policies = options.over.map(checkPolicy);
+  const policies = Array.from(options.over, checkPolicy);
   const settings = policies.map((policy) => nativeSetting({ ...inside.setting, policy }, inside.weights.info));
-  return new Sweeping(model, options, policies, settings, free);
+  return new Sweeping(model, wanted, policies, settings, free);
 }
 
 class Sweeping<M extends Measure> implements Sweep<M> {

@@ -85,6 +85,12 @@ SPARSELAB_CLONES float dot(const float* w, const float* x, size_t n) {
   return out[0][0];
 }
 
+double wide_dot(const float* w, const float* x, size_t n) {
+  double sum = 0;
+  for (size_t j = 0; j < n; j++) sum += static_cast<double>(w[j]) * static_cast<double>(x[j]);
+  return sum;
+}
+
 SPARSELAB_CLONES void dots(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride_r,
                            size_t out_stride_b) {
   size_t r = 0;

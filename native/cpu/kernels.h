@@ -20,6 +20,10 @@ void dequantise(TensorType type, const uint8_t* row, size_t n, float* out);
 // The dot product of the definition above. w, x (n)
 float dot(const float* w, const float* x, size_t n);
 
+// The same sum in float64, in order: for sums of float32 that are not finite. No product of two floats and no sum of them
+// overflows.
+double wide_dot(const float* w, const float* x, size_t n);
+
 // out[r * out_stride_r + b * out_stride_b] = dot(w row r, x row b)   w (R, n), x (B, n), both row-major.
 void dots(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride_r, size_t out_stride_b);
 

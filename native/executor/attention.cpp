@@ -34,6 +34,19 @@ void softmax(float* p, uint64_t count) {
   for (uint64_t j = 0; j < count; j++) p[j] *= scale;
 }
 
+// Scores and softmax of one head in float64, for scores that overflow float32. q (K), keys: K rows of positions `stride` apart.
+void wide_softmax(const float* q, const float* keys, uint64_t stride, uint64_t count, uint32_t K, double scale, float* p) {
+  std::vector<double> s(count);
+  for (uint64_t j = 0; j < count; j++) {
+    for (uint32_t c = 0; c < K; c++) s[j] += static_cast<double>(q[c]) * static_cast<double>(keys[c * stride + j]);
+    s[j] *= scale;
+  }
+  const double most = *std::max_element(s.begin(), s.end());
+  double sum = 0;
+  for (double& v : s) sum += v = std::exp(v - most);
+  for (uint64_t j = 0; j < count; j++) p[j] = static_cast<float>(s[j] / sum);
+}
+
 }  // namespace
 
 uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t length) {
@@ -51,17 +64,32 @@ KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
                      length, (unsigned long long)(2 * n * sizeof(float))));
 }
 
-Rotation::Rotation(const SlModel& shape, uint32_t length) {
-  const uint32_t half = shape.head_size / 2;
-  cos.resize(uint64_t{length} * half);
-  sin.resize(uint64_t{length} * half);
-  for (uint32_t i = 0; i < half; i++) {
-    double rate = std::pow(static_cast<double>(shape.rope_base), -2.0 * i / shape.head_size);
-    for (uint32_t p = 0; p < length; p++) {
-      cos[uint64_t{p} * half + i] = static_cast<float>(std::cos(p * rate));
-      sin[uint64_t{p} * half + i] = static_cast<float>(std::sin(p * rate));
-    }
-  }
+uint64_t Rotation::bytes(const SlModel& shape, uint64_t length) { return 2 * sizeof(float) * length * (shape.head_size / 2); }
+
+Rotation::Rotation(const SlModel& shape, uint32_t length) : half_(shape.head_size / 2) {
+  for (uint32_t i = 0; i < half_; i++)
+    rates_.push_back(std::pow(static_cast<double>(shape.rope_base), -2.0 * i / shape.head_size));
+  const uint64_t n = uint64_t{length} * half_;
+  cos_.reset(new (std::nothrow) float[n]);
+  sin_.reset(new (std::nothrow) float[n]);
+  if (!cos_ || !sin_)
+    throw Error(Code::out_of_memory, text("the rotation table of %u positions needs %llu bytes, which the system does not give",
+                                          length, (unsigned long long)bytes(shape, length)));
+}
+
+void Rotation::fill(const Pass& pass, uint32_t positions) {
+  if (positions <= filled_) return;
+  constexpr uint32_t kPositions = 16, kCost = 40;  // of one chunk; a cosine and a sine, in multiplications
+  const uint32_t from = filled_;
+  pass.parallel((positions - from + kPositions - 1) / kPositions, uint64_t{kPositions} * half_ * kCost, [&](size_t chunk) {
+    const uint32_t first = from + static_cast<uint32_t>(chunk) * kPositions;
+    for (uint32_t p = first; p < positions && p < first + kPositions; p++)
+      for (uint32_t i = 0; i < half_; i++) {
+        cos_[uint64_t{p} * half_ + i] = static_cast<float>(std::cos(p * rates_[i]));
+        sin_[uint64_t{p} * half_ + i] = static_cast<float>(std::sin(p * rates_[i]));
+      }
+  });
+  filled_ = positions;
 }
 
 AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B)
@@ -81,8 +109,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
   // All keys and values of the batch stand in the cache before any row looks at it.
   pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
-    const float *cos = rotation.cos.data() + uint64_t{row.position} * (K / 2),
-                *sin = rotation.sin.data() + uint64_t{row.position} * (K / 2);
+    const float *cos = rotation.cos(row.position), *sin = rotation.sin(row.position);
     rotate(s.q.data() + b * qw, H, K, cos, sin);
     rotate(s.k.data() + b * kvw, shape.kv_heads, K, cos, sin);
     float* keys = cache.keys(layer, row.sequence) + row.position;
@@ -96,9 +123,12 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     const uint64_t count = row.position + 1;
     thread_local std::vector<float> p;  // (count)
     p.resize(count);
-    cpu::scores(s.q.data() + b * qw + head * K, cache.keys(layer, row.sequence) + kv * K * cache.length(), cache.length(), count,
-                K, scale, p.data());
-    softmax(p.data(), count);
+    const float *q = s.q.data() + b * qw + head * K, *keys = cache.keys(layer, row.sequence) + kv * K * cache.length();
+    cpu::scores(q, keys, cache.length(), count, K, scale, p.data());
+    if (all_finite(p.data(), count))
+      softmax(p.data(), count);
+    else
+      wide_softmax(q, keys, cache.length(), count, K, scale, p.data());
     cpu::weighted_sum(p.data(), cache.values(layer, row.sequence) + kv * K, kvw, count, K, s.z.data() + b * qw + head * K);
   });
   pass.multiply(block.o, s.z.data(), B, out);

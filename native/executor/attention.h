@@ -24,10 +24,21 @@ class KvCache {
   std::unique_ptr<float[]> k_, v_;
 };
 
-// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each
-struct Rotation {
-  Rotation(const SlModel& shape, uint32_t length);
-  std::vector<float> cos, sin;
+// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each. A long context has millions of
+// them: they are computed by the forward that first needs them, on all threads, and not by compile.
+class Rotation {
+ public:
+  Rotation(const SlModel& shape, uint32_t length);  // throws Error (out-of-memory)
+  static uint64_t bytes(const SlModel& shape, uint64_t length);
+  // Computes what is missing of the first `positions`. Throws Error (aborted) when asked to stop.
+  void fill(const Pass& pass, uint32_t positions);
+  const float* cos(uint32_t position) const { return cos_.get() + uint64_t{position} * half_; }  // (K/2), filled before
+  const float* sin(uint32_t position) const { return sin_.get() + uint64_t{position} * half_; }
+
+ private:
+  uint32_t half_, filled_ = 0;
+  std::vector<double> rates_;  // (K/2)
+  std::unique_ptr<float[]> cos_, sin_;
 };
 
 struct AttentionScratch {

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#define SL_BACKEND_VERSION 1
+#define SL_BACKEND_VERSION 2
 
 typedef struct {
   char code[32]; /* a LabErrorCode: "bad-file", "aborted", ... */
@@ -80,9 +80,9 @@ typedef struct {
   uint32_t point, kind;      /* SlPoint, SlIntervene */
   uint32_t from, to;         /* blocks from <= l < to */
   float factor;              /* scale: the factor; add: the factor of the vector */
-  const float* values;       /* add: (width). replace: (to - from, value_rows, width) */
+  const float* values;       /* add: (width). replace: (to - from, value_rows, width). Not copied: valid until close_program */
   uint64_t value_rows;       /* replace: row p is for position p; positions beyond are left alone */
-  const uint32_t* positions; /* ascending; count 0 with a null pointer: all */
+  const uint32_t* positions; /* count 0 with a null pointer: all; listed twice counts once, as in channels */
   uint64_t position_count;
   const uint32_t* channels; /* count 0 with a null pointer: all */
   uint64_t channel_count;
@@ -143,17 +143,20 @@ typedef struct {
 } SlOpened;
 
 typedef struct {
-  uint64_t cache_bytes, scratch_bytes;
+  uint64_t cache_bytes, scratch_bytes, rotation_bytes;
 } SlBytes;
 
 typedef struct {
   uint32_t version;
   const char* name; /* "cpu" */
+  /* budget_bytes: what it may allocate for copied or regrouped weights, checked before it does; 0: no limit. */
   int (*open)(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget_bytes,
               SlBackendModel** out, SlOpened* opened, SlError* error);
-  /* Bytes that compile and a forward of `rows` rows (`logit_rows` with logits) would allocate. Allocates nothing. */
+  /* Bytes that compile and a forward of `rows` rows (`logit_rows` with logits) would allocate. Allocates nothing, and reads only
+   * sequences and length of the plan. */
   int (*estimate)(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error);
-  int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError* error); /* copies the plan */
+  int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out,
+                 SlError* error); /* copies the plan, but for values of interventions */
   int (*forward)(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error);
   /* Some neurons (ascending; null: all N = F) of one block for x (B, D): the partial y (B, D) of those, gate and mid (B, N) or
    * null. */

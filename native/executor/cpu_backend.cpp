@@ -46,10 +46,7 @@ int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const Sl
   return guarded(error, [&] {
     if (placement && placement->blocks)
       throw Error(Code::invalid_option, "the CPU backend holds all neurons; a placement needs a second backend");
-    auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count));
-    if (budget && built->owned_bytes > budget)
-      throw Error(Code::out_of_memory, text("the regrouped down matrices need %llu bytes; the budget is %llu",
-                                            (unsigned long long)built->owned_bytes, (unsigned long long)budget));
+    auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count, budget));
     *opened = {built->owned_bytes, built->down_native};
     *out = new SlBackendModel{std::move(built)};
   });
@@ -59,6 +56,7 @@ int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t 
   return guarded(error, [&] {
     out->cache_bytes = KvCache::bytes(*model->model, plan->sequences, plan->length);
     out->scratch_bytes = Program::scratch_bytes(*model->model, rows, logit_rows);
+    out->rotation_bytes = Rotation::bytes(model->model->shape, plan->length);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "executor/ffn.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cpu/kernels.h"
 #include "executor/activation.h"
@@ -52,11 +53,33 @@ void multiply_active(Pass& pass, const Matrix& w, const float* h, NeuronSet set,
                     const uint32_t* rows = active.rows.data() + active.begin[k];
                     cpu::dequantise(w.type, w.row(set.ids ? set.ids[k] : k), cols, weights.data());
                     cpu::dots_of_rows(weights.data(), h, cols, rows, count, products.data());
-                    for (uint64_t i = 0; i < count; i++) y[rows[i] * N + k] = products[i];
+                    for (uint64_t i = 0; i < count; i++) {
+                      mend_dots(weights.data(), 1, h + rows[i] * cols, cols, &products[i]);
+                      y[rows[i] * N + k] = products[i];
+                    }
                     used++;
                   }
                   pass.bytes_read += used * w.stride;
                 });
+}
+
+// Sums of one row (n channels from d0 on) that are not finite, once more. A silent neuron's weights never matter, infinite ones
+// too: 0 · inf is left out first, which gives the bits of `exact`. What still overflows is summed in float64.
+void mend_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet set, uint64_t d0, uint64_t n, float* out) {
+  if (all_finite(out, n)) return;
+  float weights[kChannels], sum[kChannels] = {};
+  double wide[kChannels] = {};
+  for (uint64_t k = 0; k < set.count; k++) {
+    if (mid[k] == 0) continue;
+    if (pass.stop.asked()) return;
+    down.load(set.ids ? set.ids[k] : k, d0, n, weights);
+    for (uint64_t d = 0; d < n; d++) {
+      sum[d] = std::fma(mid[k], weights[d], sum[d]);
+      wide[d] += static_cast<double>(mid[k]) * static_cast<double>(weights[d]);
+    }
+  }
+  for (uint64_t d = 0; d < n; d++)
+    if (!std::isfinite(out[d])) out[d] = std::isfinite(sum[d]) ? sum[d] : static_cast<float>(wide[d]);
 }
 
 // out (B, D) = sum over neurons, ascending, of mid · down row. Split by channels: each output has one order of addition.
@@ -73,6 +96,7 @@ void project_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSe
       down.load(set.ids ? set.ids[k] : k, d0, n, weights);
       cpu::add_to_rows(weights, n, mid + k, N, active.rows.data() + active.begin[k], count, out + d0, D);
     }
+    for (uint64_t b = 0; b < pass.B(); b++) mend_down(pass, down, mid + b * N, set, d0, n, out + b * D + d0);
     // A sum that underflowed to -0 becomes +0, as it would where a zero had been added to it.
     for (uint64_t b = 0; b < pass.B(); b++)
       for (uint64_t d = d0; d < d0 + n; d++) out[b * D + d] += 0.0f;

@@ -42,8 +42,29 @@ class Named {
 
 }  // namespace
 
-CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count) {
+namespace {
+
+// What regrouping will allocate.
+uint64_t bytes_to_regroup(const SlModel& shape, const Named& named) {
+  uint64_t bytes = 0;
+  for (uint32_t l = 0; l < shape.layers; l++) {
+    std::string b = "blk." + std::to_string(l) + ".";
+    if (!named.has(b + "ffn_down_t.weight"))
+      bytes += regrouped_bytes(named.matrix(b + "ffn_down.weight", shape.hidden, shape.neurons));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count, uint64_t budget) {
   Named named(tensors, count);
+  const uint64_t copies = bytes_to_regroup(shape, named);
+  if (budget && copies > budget)
+    throw Error(Code::out_of_memory, text("ffn_down is copied into rows by neuron when the model is loaded: %llu bytes, and %llu "
+                                          "are free. Free some memory, or "
+                                          "use a file with ffn_down_t (PowerInfer's), which needs no copy",
+                                          (unsigned long long)copies, (unsigned long long)budget));
   CpuModel m;
   m.shape = shape;
   const uint64_t D = shape.hidden, F = shape.neurons;

@@ -27,7 +27,9 @@ struct CpuModel {
 
 // Finds the tensors by name and builds the layout. The tensors were checked before (weights/llama.h); what is missing throws all
 // the same.
-CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count);
+// Regrouping copies ffn_down: more than `budget` bytes of it (0: no limit) are an Error (out-of-memory) before anything is
+// copied.
+CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count, uint64_t budget = 0);
 
 // Channels of a hook point.
 uint64_t point_width(const SlModel& shape, SlPoint point);

@@ -19,6 +19,13 @@ struct Row {
   int32_t token;
 };
 
+bool all_finite(const float* x, uint64_t n);
+
+// y (R) = x (n) · w (R, n), computed before: those of its sums that are not finite are taken again in float64. A partial sum may
+// overflow where the whole does not, and the infinity that is left has the sign of the partial sum: ReLU would make it a silent
+// zero. Finite sums stay as they are, and so does everything where x itself is not finite.
+void mend_dots(const float* w, uint64_t R, const float* x, uint64_t n, float* y);
+
 class Pass {
  public:
   Pass(const CpuModel& of, const Plan* by, cpu::Pool& on, const SlControl& control)
@@ -36,9 +43,10 @@ class Pass {
   // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk,
   // about). Throws Error (aborted) when asked to stop.
   void parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const;
-  // y (n, N) = x (n, cols of w) · wᵀ, for the N rows of w named by `ids` (null: all). Each of those rows is read once.
+  // y (n, N) = x (n, cols of w) · wᵀ, for the N rows of w named by `ids` (null: all). Each of those rows is read once. A sum that
+  // overflows float32 on the way is taken again in float64.
   void multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids = nullptr, uint64_t N = 0);
-  // h (B, D) = RMSNorm(x) · weight
+  // h (B, D) = RMSNorm(x) · weight. The sum of squares cannot overflow: it is taken again in float64 where it does.
   void normalise(const float* x, const std::vector<float>& weight, float* h) const;
   // Applies the interventions at a point to x (B, width), then writes its captures.
   void hook(SlPoint point, uint32_t layer, float* x) const;
@@ -46,6 +54,7 @@ class Pass {
   void hook_rows(SlPoint point, uint32_t layer, float* x, const std::vector<uint32_t>& which) const;
 
  private:
+  void intervene_rows(SlPoint point, uint32_t layer, float* x, uint64_t count, const uint32_t* which) const;
   void intervene_all(SlPoint point, uint32_t layer, float* x, const Row& row) const;
   void intervene(const Intervention& i, const Row& row, uint32_t layer, uint64_t width, float* x) const;
 };

@@ -21,6 +21,14 @@ void check_range(const SlModel& shape, uint32_t point, uint32_t from, uint32_t t
                 text("%s at %s: blocks %u to %u; expected within 0 to %u", what, point_name(p), from, to, blocks));
 }
 
+// What is listed twice counts once: a neuron is not scaled twice because its number was.
+std::vector<uint32_t> each_once(const uint32_t* numbers, uint64_t count) {
+  std::vector<uint32_t> out(numbers, numbers + count);
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
 Intervention copy_intervention(const SlModel& shape, const SlIntervention& i) {
   check_range(shape, i.point, i.from, i.to, "intervention");
   if (i.kind > SL_ADD) throw Error(Code::invalid_option, text("intervention number %u does not exist", i.kind));
@@ -29,7 +37,7 @@ Intervention copy_intervention(const SlModel& shape, const SlIntervention& i) {
                    i.from,
                    i.to,
                    i.factor,
-                   {},
+                   nullptr,
                    i.value_rows,
                    !i.positions,
                    !i.channels,
@@ -38,14 +46,10 @@ Intervention copy_intervention(const SlModel& shape, const SlIntervention& i) {
   const uint64_t width = point_width(shape, out.point);
   if (out.kind == SL_ADD || out.kind == SL_REPLACE) {
     if (!i.values) throw Error(Code::invalid_option, text("intervention at %s has no values", point_name(out.point)));
-    uint64_t n = out.kind == SL_ADD ? width : uint64_t{i.to - i.from} * i.value_rows * width;
-    out.values.assign(i.values, i.values + n);
+    out.values = i.values;
   }
-  if (i.positions) {
-    out.positions.assign(i.positions, i.positions + i.position_count);
-    std::sort(out.positions.begin(), out.positions.end());
-  }
-  if (i.channels) out.channels.assign(i.channels, i.channels + i.channel_count);
+  if (i.positions) out.positions = each_once(i.positions, i.position_count);
+  if (i.channels) out.channels = each_once(i.channels, i.channel_count);
   for (uint32_t c : out.channels)
     if (c >= width)
       throw Error(Code::invalid_option, text("intervention at %s: channel %u; expected 0 to %llu", point_name(out.point), c,
@@ -81,6 +85,15 @@ Plan copy_plan(const SlModel& shape, const SlPlan& p) {
     out.captures.push_back(p.captures[i]);
   }
   return out;
+}
+
+uint64_t Plan::interventions_at(SlPoint point, uint32_t layer) const {
+  uint64_t most = 0;
+  for (const Setting& s : settings) {
+    auto here = [&](const Intervention& i) { return i.point == point && i.from <= layer && layer < i.to; };
+    most = std::max<uint64_t>(most, static_cast<uint64_t>(std::count_if(s.interventions.begin(), s.interventions.end(), here)));
+  }
+  return most;
 }
 
 bool Plan::captures_at(SlPoint point, uint32_t layer) const {

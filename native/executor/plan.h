@@ -1,4 +1,5 @@
-// A plan, checked and copied: nothing of the caller's memory is used after compile.
+// A plan, checked and copied. The values of interventions alone are used where they lie: a patch may hold hundreds of megabytes,
+// and twenty settings of a sweep share it.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -12,10 +13,10 @@ struct Intervention {
   SlIntervene kind;
   uint32_t from, to;
   float factor;
-  std::vector<float> values;
+  const float* values;  // the caller's, until the program is closed; null where the kind has none
   uint64_t value_rows;
   bool all_positions, all_channels;
-  std::vector<uint32_t> positions, channels;
+  std::vector<uint32_t> positions, channels;  // ascending, each once
 };
 
 struct Setting {
@@ -31,6 +32,8 @@ struct Plan {
   uint32_t sequences, length, threads;
 
   bool captures_at(SlPoint point, uint32_t layer) const;
+  // How many interventions at a point a row may get: the most of any setting.
+  uint64_t interventions_at(SlPoint point, uint32_t layer) const;
 };
 
 // Throws Error (invalid-option, unknown-hook-point) with what was expected.

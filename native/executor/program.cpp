@@ -1,5 +1,6 @@
 #include "executor/program.h"
 
+#include <algorithm>
 #include <set>
 
 #include "cpu/kernels.h"
@@ -96,6 +97,9 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
     pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]),
                          &plan_.settings[static_cast<size_t>(batch.settings[b])], batch.tokens[b]});
 
+  uint32_t positions = 0;
+  for (const Row& row : pass.rows) positions = std::max(positions, row.position + 1);
+  rotation_.fill(pass, positions);
   std::vector<float> x(B * D), h(B * D), out(B * D);
   AttentionScratch attention(*model_, B);
   FfnScratch ffn(B, shape.neurons);

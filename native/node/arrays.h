@@ -62,6 +62,11 @@ T* array(const Napi::Object& o, const char* key, uint64_t n, uint64_t* length = 
   return array_data<T>(o.Get(key), key, n, length);
 }
 
+inline Napi::Object object_of(const Napi::Value& v, const char* what) {
+  if (!v.IsObject()) throw Error(Code::invalid_option, text("%s: expected an object", what));
+  return v.As<Napi::Object>();
+}
+
 inline uint32_t unsigned_of(const Napi::Object& o, const char* key) {
   Napi::Value v = o.Get(key);
   double d = v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : -1;

@@ -2,6 +2,7 @@
 // with plain data. No exception leaves: what is thrown becomes a JavaScript Error with a code.
 #include <napi.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "cpu/kernels.h"
@@ -10,12 +11,13 @@
 #include "node/handles.h"
 #include "node/plan_of.h"
 #include "node/table_of.h"
+#include "node/values.h"
 #include "node/work.h"
 
 namespace sparselab::node {
 namespace {
 
-constexpr uint32_t kAbi = 1;
+constexpr uint32_t kAbi = 2;
 // A stranger's object in place of a handle is refused, not dereferenced.
 constexpr napi_type_tag kModelTag = {0x73706172736c6162, 0x6d6f64656c000001};
 constexpr napi_type_tag kProgramTag = {0x73706172736c6162, 0x70726f6772616d01};
@@ -59,6 +61,14 @@ auto edge(const Napi::CallbackInfo& info, Fn fn) -> decltype(fn()) {
   }
 }
 
+// A count that JavaScript gives: a whole number, checked before anything is computed with it.
+uint64_t count_of(const Napi::Value& v, const char* what) {
+  const double d = v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : -1;
+  if (!(d >= 0 && d <= 9007199254740991.0) || d != std::floor(d))
+    throw Error(Code::invalid_option, text("%s: expected a whole number >= 0", what));
+  return static_cast<uint64_t>(d);
+}
+
 std::string path_of(const Napi::Value& v) {
   if (!v.IsString()) throw Error(Code::invalid_option, "path: expected a string");
   return v.As<Napi::String>().Utf8Value();
@@ -92,9 +102,10 @@ Napi::Value read_header(const Napi::CallbackInfo& info) {
 Napi::Value open_model(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     std::string path = path_of(info[0]);
+    const uint64_t budget = absent(info[1]) ? 0 : count_of(info[1], "budget");
     auto handle = std::make_shared<std::unique_ptr<ModelHandle>>(std::make_unique<ModelHandle>());
     return Work::start(
-        info.Env(), [path, handle] { (*handle)->file = LoadedFile::open(path); },
+        info.Env(), [path, budget, handle] { (*handle)->file = LoadedFile::open(path, budget); },
         [handle](Napi::Env env) { return wrap(env, handle->release(), kModelTag); });
   });
 }
@@ -142,16 +153,18 @@ void close_model(const Napi::CallbackInfo& info) {
 Napi::Value estimate(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     auto file = file_of(info[0]);
-    PlanStorage storage;
-    plan_of(info[1].As<Napi::Object>(), file->spec.model, storage);
+    auto o1 = object_of(info[1], "plan");
+    SlPlan plan{};  // settings and captures cost nothing that depends on what they are
+    plan.sequences = unsigned_of(o1, "sequences");
+    plan.length = unsigned_of(o1, "length");
     SlBytes bytes{};
     SlError error{};
-    check(file->backend.estimate(file->model, &storage.plan, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(),
-                                 &bytes, &error),
+    check(file->backend.estimate(file->model, &plan, count_of(info[2], "rows"), count_of(info[3], "logitRows"), &bytes, &error),
           error);
     Napi::Object o = Napi::Object::New(info.Env());
     o.Set("cacheBytes", static_cast<double>(bytes.cache_bytes));
     o.Set("scratchBytes", static_cast<double>(bytes.scratch_bytes));
+    o.Set("rotationBytes", static_cast<double>(bytes.rotation_bytes));
     return o;
   });
 }
@@ -161,10 +174,11 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     auto file = file_of(info[0]);
     const SlModel& shape = file->spec.model;
     PlanStorage storage;
-    plan_of(info[1].As<Napi::Object>(), shape, storage);
+    plan_of(object_of(info[1], "plan"), shape, storage);
     auto state = std::make_shared<ProgramState>(file);
     state->vocab = shape.vocab;
     state->layers = shape.layers;
+    state->values = std::move(storage.values);
     SlError error{};
     check(file->backend.compile(file->model, &storage.plan, &state->program, &error), error);
     for (const SlCapture& c : storage.captures)
@@ -178,24 +192,41 @@ void close_program(const Napi::CallbackInfo& info) {
   edge(info, [&] { unwrap<ProgramHandle>(info[0], kProgramTag, "program").state.reset(); });
 }
 
+// One forward. The batch is copied: it is small, it was checked, and JavaScript runs on while it is used. The sinks are the
+// caller's arrays, which are written, never read.
 struct Call {
   std::shared_ptr<ProgramState> state;
   SlBatch batch{};
+  std::vector<int32_t> tokens, positions, sequences, settings, targets, references;
+  std::vector<uint8_t> logits;
   SlSinks sinks{};
   std::vector<float*> captures;
 };
 
+template <class T>
+const T* copied(const Napi::Object& o, const char* key, uint64_t n, std::vector<T>& into) {
+  const T* data = array<T>(o, key, n);
+  into.assign(data, data + n);
+  return into.data();
+}
+template <class T>
+const T* copied_if_there(const Napi::Object& o, const char* key, uint64_t n, std::vector<T>& into) {
+  return absent(o.Get(key)) ? nullptr : copied(o, key, n, into);
+}
+
 void read_batch(const Napi::Object& o, Call& call) {
   uint64_t B = 0;
   SlBatch& b = call.batch;
-  b.tokens = array<int32_t>(o, "tokens", kAnyLength, &B);
+  array<int32_t>(o, "tokens", kAnyLength, &B);
+  if (B > UINT32_MAX) throw Error(Code::invalid_option, text("a batch of %llu rows is too large", (unsigned long long)B));
   b.rows = static_cast<uint32_t>(B);
-  b.positions = array<int32_t>(o, "positions", B);
-  b.sequences = array<int32_t>(o, "sequences", B);
-  b.settings = array<int32_t>(o, "settings", B);
-  b.logits = optional_array<uint8_t>(o, "logits", B);
-  b.targets = optional_array<int32_t>(o, "targets", B);
-  b.references = optional_array<int32_t>(o, "references", B);
+  b.tokens = copied(o, "tokens", B, call.tokens);
+  b.positions = copied(o, "positions", B, call.positions);
+  b.sequences = copied(o, "sequences", B, call.sequences);
+  b.settings = copied(o, "settings", B, call.settings);
+  b.logits = copied_if_there(o, "logits", B, call.logits);
+  b.targets = copied_if_there(o, "targets", B, call.targets);
+  b.references = copied_if_there(o, "references", B, call.references);
 }
 
 void read_sinks(const Napi::Object& o, Call& call) {
@@ -225,7 +256,7 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     auto call = std::make_shared<Call>();
     call->state = state_of(info[0]);
-    auto batch = info[1].As<Napi::Object>(), sinks = info[2].As<Napi::Object>();
+    auto batch = object_of(info[1], "batch"), sinks = object_of(info[2], "sinks");
     read_batch(batch, *call);
     read_sinks(sinks, *call);
     if (call->state->running.exchange(true))
@@ -233,10 +264,8 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const auto& [o, keys] : {std::pair<Napi::Object, std::vector<const char*>>{
-                                      batch, {"tokens", "positions", "sequences", "settings", "logits", "targets", "references"}},
-                                  {sinks, {"zerosInMid", "zerosInGate", "rowsRead", "logits", "nll", "kl", "top1"}}})
-      for (const char* key : keys) held.push_back(o.Get(key));
+    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "nll", "kl", "top1"})
+      held.push_back(sinks.Get(key));
     if (!absent(sinks.Get("captures"))) {
       auto captures = sinks.Get("captures").As<Napi::Array>();
       for (uint32_t c = 0; c < captures.Length(); c++) held.push_back(captures.Get(c));
@@ -274,7 +303,8 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     struct Read {
       std::shared_ptr<LoadedFile> file;
       const TensorInfo* tensor;
-      std::unique_ptr<std::vector<float>> data;
+      Napi::Reference<Napi::Float32Array> array;  // filled where it lies: a copy of it would be another array of that size
+      float* data;
     };
     auto read = std::make_shared<Read>();
     read->file = file_of(info[0]);
@@ -285,26 +315,28 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     if (!traits || !traits->readable)
       throw Error(Code::unsupported_type, "weight \"" + name + "\" is stored as " + type_name(read->tensor->type) +
                                               "; supported are " + readable_types());
+    const uint64_t values = read->tensor->rows() * read->tensor->shape[0];
+    auto array = Napi::Float32Array::New(info.Env(), values);
+    read->array = Napi::Persistent(array);
+    read->data = array.Data();
     return Work::start(
         info.Env(),
         [read, traits] {
           const TensorInfo& t = *read->tensor;
           read->file->mapping->check_unchanged();
-          read->data = std::make_unique<std::vector<float>>(t.rows() * t.shape[0]);
           const uint8_t* p = read->file->mapping->data() + t.offset;
           for (uint64_t r = 0; r < t.rows(); r++)
             cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0],
-                            read->data->data() + r * t.shape[0]);
+                            read->data + r * t.shape[0]);
         },
         [read](Napi::Env env) -> Napi::Value {
-          auto data = Napi::Float32Array::New(env, read->data->size());
-          std::memcpy(data.Data(), read->data->data(), read->data->size() * sizeof(float));
           Napi::Object o = Napi::Object::New(env);
-          o.Set("data", data);
+          o.Set("data", read->array.Value());
           o.Set("rows", static_cast<double>(read->tensor->rows()));
           o.Set("columns", static_cast<double>(read->tensor->shape[0]));
           return o;
-        });
+        },
+        {}, [read] {});  // the reference is given up on the JavaScript thread, as in ffn
   });
 }
 
@@ -312,24 +344,36 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     auto file = file_of(info[0]);
     const SlModel& shape = file->spec.model;
-    uint32_t layer = info[1].ToNumber().Uint32Value();
+    struct Given {  // copied: JavaScript runs on meanwhile
+      std::vector<float> x, t;
+      std::vector<uint32_t> neurons;
+      SlSetting setting;
+    };
+    auto given = std::make_shared<Given>();
+    const uint64_t layer = count_of(info[1], "layer");
+    if (layer >= shape.layers)
+      throw Error(Code::invalid_option, text("block %llu; expected 0 to %u", (unsigned long long)layer, shape.layers - 1));
     uint64_t floats = 0, count = 0;
     const float* x = array_data<float>(info[2], "x", kAnyLength, &floats);
     if (floats == 0 || floats % shape.hidden)
       throw Error(Code::invalid_option,
                   text("x has %llu numbers; expected rows of %u", (unsigned long long)floats, shape.hidden));
     const bool all = absent(info[3]);
-    const auto* ids =
-        all ? nullptr : reinterpret_cast<const uint32_t*>(array_data<int32_t>(info[3], "neurons", kAnyLength, &count));
+    given->x.assign(x, x + floats);
+    if (!all) {
+      const int32_t* neurons = array_data<int32_t>(info[3], "neurons", kAnyLength, &count);
+      given->neurons.assign(neurons, neurons + count);
+    }
     static const uint32_t none = 0;
     if (all) count = shape.neurons;
-    if (!all && count == 0) ids = &none;  // an empty set is not all of them
+    const uint32_t* ids = all ? nullptr : count ? given->neurons.data() : &none;  // an empty set is not all of them
     const auto rows = static_cast<uint32_t>(floats / shape.hidden);
-    auto storage = std::make_shared<std::vector<SlIntervention>>();
-    auto setting_object = info[4].As<Napi::Object>();
-    auto setting = std::make_shared<SlSetting>(setting_of(setting_object, shape, *storage));
-    uint32_t threads = info[5].ToNumber().Uint32Value();
-    if (threads < 1 || threads > 1024) throw Error(Code::invalid_option, text("threads is %u; expected 1 to 1024", threads));
+    given->setting = setting_of(object_of(info[4], "setting"), shape);
+    given->t.assign(given->setting.t, given->setting.t + shape.layers);
+    given->setting.t = given->t.data();
+    const uint64_t threads = count_of(info[5], "threads");
+    if (threads < 1 || threads > 1024)
+      throw Error(Code::invalid_option, text("threads is %llu; expected 1 to 1024", (unsigned long long)threads));
     Napi::Env env = info.Env();
     auto y = Napi::Float32Array::New(env, floats), gate = Napi::Float32Array::New(env, rows * count),
          mid = Napi::Float32Array::New(env, rows * count);
@@ -344,11 +388,13 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
         [=] {
           file->mapping->check_unchanged();
           SlError error{};
-          check(file->backend.ffn(file->model, layer, rows, x, ids, count, setting.get(), threads, yp, gp, mp, &error), error);
+          check(file->backend.ffn(file->model, static_cast<uint32_t>(layer), rows, given->x.data(), ids, count, &given->setting,
+                                  static_cast<uint32_t>(threads), yp, gp, mp, &error),
+                error);
         },
-        [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {info[2], info[3], setting_object.Get("t")},
+        [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {},
         // The reference must be given up on the JavaScript thread, before the last copy of this closure goes.
-        [kept, storage] {});
+        [kept] {});
   });
 }
 
@@ -366,6 +412,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("progress", Napi::Function::New(env, progress));
   exports.Set("abort", Napi::Function::New(env, abort_forward));
   exports.Set("weight", Napi::Function::New(env, weight));
+  exports.Set("keepValues", Napi::Function::New(env, keep_values));
+  exports.Set("copyValues", Napi::Function::New(env, copy_values));
   exports.Set("ffn", Napi::Function::New(env, ffn));
   return exports;
 }

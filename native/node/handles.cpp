@@ -18,7 +18,7 @@ void check(int failed, const SlError& error) {
   if (failed) throw Error(code_of(error.code), error.message);
 }
 
-LoadedFile::LoadedFile(std::unique_ptr<Mapping> of) : backend(*sl_cpu_backend()), mapping(std::move(of)) {
+LoadedFile::LoadedFile(std::unique_ptr<Mapping> of, uint64_t budget) : backend(*sl_cpu_backend()), mapping(std::move(of)) {
   about_file(mapping->path(), [&] {
     table = read_table(mapping->data(), mapping->size());
     spec = read_spec(table);
@@ -31,14 +31,14 @@ LoadedFile::LoadedFile(std::unique_ptr<Mapping> of) : backend(*sl_cpu_backend())
     tensors.push_back(s);
   }
   SlError error{};
-  check(backend.open(&spec.model, tensors.data(), tensors.size(), nullptr, 0, &model, &opened, &error), error);
+  check(backend.open(&spec.model, tensors.data(), tensors.size(), nullptr, budget, &model, &opened, &error), error);
 }
 
 LoadedFile::~LoadedFile() {
   if (model) backend.close(model);
 }
 
-std::shared_ptr<LoadedFile> LoadedFile::open(const std::string& path) {
+std::shared_ptr<LoadedFile> LoadedFile::open(const std::string& path, uint64_t budget) {
   static std::mutex mutex;
   static std::map<FileIdentity, std::weak_ptr<LoadedFile>> loaded;
   auto mapping = std::make_unique<Mapping>(path);
@@ -46,7 +46,7 @@ std::shared_ptr<LoadedFile> LoadedFile::open(const std::string& path) {
   std::lock_guard lock(mutex);  // two loads of one file at once: the second waits and shares
   std::erase_if(loaded, [](const auto& entry) { return entry.second.expired(); });
   std::shared_ptr<LoadedFile> file = loaded[identity].lock();
-  if (!file) loaded[identity] = file = std::make_shared<LoadedFile>(std::move(mapping));
+  if (!file) loaded[identity] = file = std::make_shared<LoadedFile>(std::move(mapping), budget);
   return file;
 }
 

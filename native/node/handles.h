@@ -8,6 +8,7 @@
 #include "error.h"
 #include "executor/backend.h"
 #include "gguf/reader.h"
+#include "node/values.h"
 #include "weights/llama.h"
 #include "weights/mapping.h"
 
@@ -30,8 +31,9 @@ auto about_file(const std::string& path, Fn fn) {
 class LoadedFile {
  public:
   // The file that is already loaded, if it is unchanged, else a new one.
-  static std::shared_ptr<LoadedFile> open(const std::string& path);
-  explicit LoadedFile(std::unique_ptr<Mapping> mapping);
+  // `budget`: bytes that it may allocate; 0: no limit.
+  static std::shared_ptr<LoadedFile> open(const std::string& path, uint64_t budget = 0);
+  LoadedFile(std::unique_ptr<Mapping> mapping, uint64_t budget);
   ~LoadedFile();
   LoadedFile(const LoadedFile&) = delete;
   LoadedFile& operator=(const LoadedFile&) = delete;
@@ -63,6 +65,7 @@ struct ProgramState {
   std::atomic<bool> running{false};
   uint32_t vocab = 0, layers = 0;
   std::vector<uint64_t> capture_width;  // floats of one row, over the layers of its range
+  std::vector<Values> values;           // of the plan's interventions; the program points into them
 };
 struct ProgramHandle {
   std::shared_ptr<ProgramState> state;  // null once closed

@@ -33,7 +33,19 @@ uint32_t point_of(const Napi::Object& o) {
   throw Error(Code::unknown_hook_point, "the executor has no hook point \"" + name + "\"");
 }
 
-SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape) {
+Napi::Array list_of(const Napi::Object& o, const char* key) {
+  Napi::Value v = o.Get(key);
+  if (!v.IsArray()) throw Error(Code::invalid_option, text("%s: expected an array", key));
+  return v.As<Napi::Array>();
+}
+
+Napi::Object item_of(const Napi::Array& list, uint32_t i, const char* what) {
+  Napi::Value v = list.Get(i);
+  if (!v.IsObject()) throw Error(Code::invalid_option, text("%s: expected objects", what));
+  return v.As<Napi::Object>();
+}
+
+SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std::vector<Values>& kept) {
   SlIntervention i{};
   i.point = point_of(o);
   i.kind = named(o, "kind", kKinds);
@@ -41,11 +53,16 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape) {
   i.to = unsigned_of(o, "to");
   i.factor = absent(o.Get("factor")) ? 1.0f : o.Get("factor").ToNumber().FloatValue();
   const uint64_t width = point_width(shape, static_cast<SlPoint>(i.point));
-  if (i.kind == SL_ADD) {
-    i.values = array<float>(o, "values", width);
-  } else if (i.kind == SL_REPLACE) {
-    uint64_t n = 0;
-    i.values = array<float>(o, "values", kAnyLength, &n);
+  if (i.kind == SL_ADD || i.kind == SL_REPLACE) {
+    kept.push_back(values_of(o.Get("values"), "values"));
+    i.values = kept.back()->data();
+  }
+  if (i.kind == SL_ADD && kept.back()->size() != width)
+    throw Error(Code::invalid_option,
+                text("values to add at %s: %zu numbers; expected %llu", point_name(static_cast<SlPoint>(i.point)),
+                     kept.back()->size(), (unsigned long long)width));
+  if (i.kind == SL_REPLACE) {
+    const uint64_t n = kept.back()->size();
     uint64_t row = i.to > i.from ? width * (i.to - i.from) : 0;
     if (row == 0 || n == 0 || n % row)
       throw Error(Code::invalid_option,
@@ -64,30 +81,33 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape) {
 
 }  // namespace
 
-SlSetting setting_of(const Napi::Object& o, const SlModel& shape, std::vector<SlIntervention>& storage) {
+SlSetting setting_of(const Napi::Object& o, const SlModel& shape) {
   SlSetting s{};
   s.activation = named(o, "activation", kActivations);
   s.strategy = named(o, "strategy", kStrategies);
   s.t = array<float>(o, "t", shape.layers);
-  Napi::Value list = o.Get("interventions");
-  if (!absent(list)) {
-    auto items = list.As<Napi::Array>();
-    for (uint32_t i = 0; i < items.Length(); i++) storage.push_back(intervention_of(items.Get(i).As<Napi::Object>(), shape));
-  }
-  s.interventions = storage.data();
-  s.intervention_count = storage.size();
   return s;
 }
 
 void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
-  auto settings = o.Get("settings").As<Napi::Array>();
+  auto settings = list_of(o, "settings");
+  Napi::Value last;  // the settings of a sweep share one list of interventions, which may be long: it is read once
   for (uint32_t i = 0; i < settings.Length(); i++) {
-    out.interventions.emplace_back();
-    out.settings.push_back(setting_of(settings.Get(i).As<Napi::Object>(), shape, out.interventions.back()));
+    Napi::Object setting = item_of(settings, i, "settings");
+    Napi::Array list = list_of(setting, "interventions");
+    if (last.IsEmpty() || !last.StrictEquals(list)) {
+      auto& read = out.interventions.emplace_back();
+      for (uint32_t k = 0; k < list.Length(); k++)
+        read.push_back(intervention_of(item_of(list, k, "interventions"), shape, out.values));
+      last = list;
+    }
+    out.settings.push_back(setting_of(setting, shape));
+    out.settings.back().interventions = out.interventions.back().data();
+    out.settings.back().intervention_count = out.interventions.back().size();
   }
-  auto captures = o.Get("captures").As<Napi::Array>();
+  auto captures = list_of(o, "captures");
   for (uint32_t i = 0; i < captures.Length(); i++) {
-    auto c = captures.Get(i).As<Napi::Object>();
+    auto c = item_of(captures, i, "captures");
     out.captures.push_back({point_of(c), unsigned_of(c, "from"), unsigned_of(c, "to")});
   }
   out.plan = {out.settings.data(),         static_cast<uint32_t>(out.settings.size()),

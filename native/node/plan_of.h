@@ -1,5 +1,6 @@
 // JavaScript plans and settings as the C structs of the backend boundary. Arrays stay JavaScript's: the structs point into them,
-// and compile copies them before the call returns.
+// and compile copies them before the call returns. The values of interventions are kept ones (values.h): whoever uses the structs
+// later holds `values` too.
 #pragma once
 #include <napi.h>
 
@@ -7,18 +8,21 @@
 #include <vector>
 
 #include "executor/backend.h"
+#include "node/values.h"
 
 namespace sparselab::node {
 
 // Owns what an SlPlan points to, apart from JavaScript's arrays.
 struct PlanStorage {
   SlPlan plan{};
-  std::deque<std::vector<SlIntervention>> interventions;
+  std::deque<std::vector<SlIntervention>> interventions;  // one list for all settings that share its JavaScript array
+  std::vector<Values> values;
   std::vector<SlSetting> settings;
   std::vector<SlCapture> captures;
 };
 
-SlSetting setting_of(const Napi::Object& o, const SlModel& shape, std::vector<SlIntervention>& storage);
+// Without its interventions.
+SlSetting setting_of(const Napi::Object& o, const SlModel& shape);
 void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
 
 }  // namespace sparselab::node
