@@ -52,6 +52,21 @@ std::string runnable_names() {
   return names;
 }
 
+const TypeKernels& kernels_of(TensorType type) {
+  const Kernels& k = kernels();
+  switch (type) {
+    case F32:
+      return k.f32;
+    case F16:
+      return k.f16;
+    case BF16:
+      return k.bf16;
+    case Q8_0:
+      return k.q8_0;
+  }
+  throw Error(Code::unsupported_type, "no kernels for tensors of " + type_name(type) + "; supported are " + readable_types());
+}
+
 const Kernels& kernels() {
   static const Kernels* chosen = choose();
   if (!chosen)

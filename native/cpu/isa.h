@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "quant/types.h"
+
 namespace sparselab::cpu {
 
 // Rows of a matrix in memory: row i begins at data + i * stride bytes.
@@ -85,6 +87,8 @@ inline size_t product_scratch(size_t R, size_t B) { return R * B * 16; }
 const std::vector<const Kernels*>& runnable_kernels();
 // The table in use. Throws Error (invalid-option) where SPARSELAB_ISA names one that is not there.
 const Kernels& kernels();
+// The kernels in use for one weight type.
+const TypeKernels& kernels_of(TensorType type);
 // What SPARSELAB_ISA may name here: "avx512, avx2, plain"
 std::string runnable_names();
 

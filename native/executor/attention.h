@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/aligned.h"
 #include "executor/pass.h"
 
 namespace sparselab {
@@ -44,7 +45,7 @@ class Rotation {
 struct AttentionScratch {
   AttentionScratch(const CpuModel& model, uint64_t B);
   static uint64_t bytes(const CpuModel& model, uint64_t B);
-  std::vector<float> q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
+  Floats q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
 };
 
 // out (B, D) = attention of block `layer` for h (B, D), the normed input

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "cpu/kernels.h"
+#include "cpu/aligned.h"
+#include "cpu/isa.h"
 #include "error.h"
 #include "executor/ffn.h"
 #include "executor/head.h"
@@ -16,14 +17,14 @@ void embed(Pass& pass, float* x) {
   const Matrix& w = pass.model.embed;
   std::set<int32_t> tokens;
   for (uint64_t b = 0; b < pass.B(); b++) {
-    cpu::dequantise(w.type, w.row(static_cast<uint64_t>(pass.rows[b].token)), w.cols, x + b * w.cols);
+    cpu::kernels_of(w.type).dequantise(w.row(static_cast<uint64_t>(pass.rows[b].token)), w.cols, x + b * w.cols);
     tokens.insert(pass.rows[b].token);
   }
   pass.bytes_read += tokens.size() * w.stride;
   pass.hook(SL_EMBED, 0, x);
 }
 
-void add(std::vector<float>& x, const std::vector<float>& y) {
+void add(Floats& x, const Floats& y) {
   for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
 }
 
@@ -100,7 +101,7 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   uint32_t positions = 0;
   for (const Row& row : pass.rows) positions = std::max(positions, row.position + 1);
   rotation_.fill(pass, positions);
-  std::vector<float> x(B * D), h(B * D), out(B * D);
+  Floats x(B * D), h(B * D), out(B * D);
   AttentionScratch attention(*model_, B);
   FfnScratch ffn(B, shape.neurons);
   embed(pass, x.data());

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpu/kernels.h"
+#include "cpu/isa.h"
 #include "executor/model.h"
 #include "node/arrays.h"
 #include "node/handles.h"
@@ -326,8 +326,8 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
           read->file->mapping->check_unchanged();
           const uint8_t* p = read->file->mapping->data() + t.offset;
           for (uint64_t r = 0; r < t.rows(); r++)
-            cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0],
-                            read->data + r * t.shape[0]);
+            cpu::kernels_of(static_cast<TensorType>(t.type))
+                .dequantise(p + r * row_bytes(*traits, t.shape[0]), t.shape[0], read->data + r * t.shape[0]);
         },
         [read](Napi::Env env) -> Napi::Value {
           Napi::Object o = Napi::Object::New(env);
@@ -400,7 +400,12 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
-  exports.Set("cpu", cpu::level());
+  // A wrong SPARSELAB_ISA is an error of `open`, not of loading the addon.
+  try {
+    exports.Set("cpu", cpu::kernels().isa);
+  } catch (const Error&) {
+    exports.Set("cpu", "none");
+  }
   exports.Set("readHeader", Napi::Function::New(env, read_header));
   exports.Set("open", Napi::Function::New(env, open_model));
   exports.Set("modelInfo", Napi::Function::New(env, model_info));
