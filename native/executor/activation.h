@@ -1,28 +1,32 @@
 // The activations of the gate. FATReLU (Kurtz et al. 2020; ProSparse Eq. 3): s = g where g >= t, else 0 (not g - t).
 // The test is written `!(g < t || g <= 0)`, so that NaN counts as active and is seen.
 #pragma once
-#include <cmath>
+#include <cstdint>
 
+#include "cpu/isa.h"
 #include "executor/backend.h"
 
 namespace sparselab {
 
-inline float activate(SlActivation activation, float g, float t) {
+// y (n) = activation(x); x and y may be the same.
+inline void activate(SlActivation activation, const float* x, uint64_t n, float t, float* y) {
   switch (activation) {
     case SL_SILU:
-      return g / (1.0f + std::exp(-g));
+      return cpu::kernels().silu(x, n, y);
     case SL_GELU:
-      return 0.5f * g * (1.0f + std::erf(g * 0.70710678118654752f));
+      return cpu::kernels().gelu(x, n, y);
     case SL_GELU_TANH:
-      return 0.5f * g * (1.0f + std::tanh(0.79788456080286536f * (g + 0.044715f * g * g * g)));
+      return cpu::kernels().gelu_tanh(x, n, y);
     case SL_RELU:
-      return g <= 0 ? 0.0f : g;
+      for (uint64_t i = 0; i < n; i++) y[i] = x[i] <= 0 ? 0.0f : x[i];
+      return;
     case SL_RELU2:
-      return g <= 0 ? 0.0f : g * g;
+      for (uint64_t i = 0; i < n; i++) y[i] = x[i] <= 0 ? 0.0f : x[i] * x[i];
+      return;
     case SL_FATRELU:
-      return g < t || g <= 0 ? 0.0f : g;
+      for (uint64_t i = 0; i < n; i++) y[i] = x[i] < t || x[i] <= 0 ? 0.0f : x[i];
+      return;
   }
-  return NAN;
 }
 
 }  // namespace sparselab

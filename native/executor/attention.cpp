@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "cpu/kernels.h"
+#include "cpu/isa.h"
 #include "error.h"
 
 namespace sparselab {
@@ -22,18 +22,6 @@ void rotate(float* heads, uint32_t count, uint32_t K, const float* cos, const fl
     }
 }
 
-// p (count) = softmax(p), in place; the sum is taken in order, in float64
-void softmax(float* p, uint64_t count) {
-  float most = *std::max_element(p, p + count);
-  double sum = 0;
-  for (uint64_t j = 0; j < count; j++) {
-    p[j] = std::exp(p[j] - most);
-    sum += p[j];
-  }
-  float scale = static_cast<float>(1.0 / sum);
-  for (uint64_t j = 0; j < count; j++) p[j] *= scale;
-}
-
 // Scores and softmax of one head in float64, for scores that overflow float32. q (K), keys: K rows of positions `stride` apart.
 void wide_softmax(const float* q, const float* keys, uint64_t stride, uint64_t count, uint32_t K, double scale, float* p) {
   std::vector<double> s(count);
@@ -43,7 +31,9 @@ void wide_softmax(const float* q, const float* keys, uint64_t stride, uint64_t c
   }
   const double most = *std::max_element(s.begin(), s.end());
   double sum = 0;
-  for (double& v : s) sum += v = std::exp(v - most);
+  for (double& v : s) v -= most;
+  cpu::kernels().exp64(s.data(), count, s.data());
+  for (double v : s) sum += v;
   for (uint64_t j = 0; j < count; j++) p[j] = static_cast<float>(s[j] / sum);
 }
 
@@ -68,7 +58,7 @@ uint64_t Rotation::bytes(const SlModel& shape, uint64_t length) { return 2 * siz
 
 Rotation::Rotation(const SlModel& shape, uint32_t length) : half_(shape.head_size / 2) {
   for (uint32_t i = 0; i < half_; i++)
-    rates_.push_back(std::pow(static_cast<double>(shape.rope_base), -2.0 * i / shape.head_size));
+    rates_.push_back(cpu::kernels().pow64(static_cast<double>(shape.rope_base), -2.0 * i / shape.head_size));
   const uint64_t n = uint64_t{length} * half_;
   cos_.reset(new (std::nothrow) float[n]);
   sin_.reset(new (std::nothrow) float[n]);
@@ -85,8 +75,10 @@ void Rotation::fill(const Pass& pass, uint32_t positions) {
     const uint32_t first = from + static_cast<uint32_t>(chunk) * kPositions;
     for (uint32_t p = first; p < positions && p < first + kPositions; p++)
       for (uint32_t i = 0; i < half_; i++) {
-        cos_[uint64_t{p} * half_ + i] = static_cast<float>(std::cos(p * rates_[i]));
-        sin_[uint64_t{p} * half_ + i] = static_cast<float>(std::sin(p * rates_[i]));
+        double sine, cosine;
+        cpu::kernels().sincos64(p * rates_[i], &sine, &cosine);
+        cos_[uint64_t{p} * half_ + i] = static_cast<float>(cosine);
+        sin_[uint64_t{p} * half_ + i] = static_cast<float>(sine);
       }
   });
   filled_ = positions;
@@ -103,9 +95,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
   const Block& block = pass.model.blocks[layer];
   const uint32_t K = shape.head_size, H = shape.heads, share = shape.heads / shape.kv_heads;
   const uint64_t B = pass.B(), qw = pass.model.q_width(), kvw = pass.model.kv_width();
-  pass.multiply(block.q, h, B, s.q.data());
-  pass.multiply(block.k, h, B, s.k.data());
-  pass.multiply(block.v, h, B, s.v.data());
+  pass.multiply({{&block.q, s.q.data()}, {&block.k, s.k.data()}, {&block.v, s.v.data()}}, h, B);
   // All keys and values of the batch stand in the cache before any row looks at it.
   pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
@@ -117,21 +107,26 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     std::memcpy(cache.values(layer, row.sequence) + row.position * kvw, s.v.data() + b * kvw, kvw * sizeof(float));
   });
   const float scale = 1.0f / std::sqrt(static_cast<float>(K));
-  pass.parallel(B * H, uint64_t{K} * 2 * (pass.rows.back().position + 1), [&](size_t chunk) {
-    const uint64_t b = chunk / H, head = chunk % H, kv = head / share;
+  // The query heads of a kv head go together: its keys and values are read once for all of them.
+  pass.parallel(B * shape.kv_heads, uint64_t{share} * K * 2 * (pass.rows.back().position + 1), [&](size_t chunk) {
+    const uint64_t b = chunk / shape.kv_heads, kv = chunk % shape.kv_heads;
     const Row& row = pass.rows[b];
     const uint64_t count = row.position + 1;
-    thread_local std::vector<float> p;  // (count)
-    p.resize(count);
-    const float *q = s.q.data() + b * qw + head * K, *keys = cache.keys(layer, row.sequence) + kv * K * cache.length();
-    cpu::scores(q, keys, cache.length(), count, K, scale, p.data());
-    if (all_finite(p.data(), count))
-      softmax(p.data(), count);
-    else
-      wide_softmax(q, keys, cache.length(), count, K, scale, p.data());
-    cpu::weighted_sum(p.data(), cache.values(layer, row.sequence) + kv * K, kvw, count, K, s.z.data() + b * qw + head * K);
+    const float *q = s.q.data() + b * qw + kv * share * K, *keys = cache.keys(layer, row.sequence) + kv * K * cache.length();
+    thread_local Floats p;  // (share, count)
+    p.resize(share * count);
+    cpu::kernels().scores(q, share, keys, cache.length(), count, K, scale, p.data(), count);
+    for (uint64_t head = 0; head < share; head++) {
+      float* own = p.data() + head * count;
+      if (all_finite(own, count))
+        cpu::kernels().softmax(own, count);
+      else
+        wide_softmax(q + head * K, keys, cache.length(), count, K, scale, own);
+    }
+    cpu::kernels().weighted_sum(p.data(), count, share, cache.values(layer, row.sequence) + kv * K, kvw, count, K,
+                                s.z.data() + b * qw + kv * share * K);
   });
-  pass.multiply(block.o, s.z.data(), B, out);
+  pass.multiply({{&block.o, out}}, s.z.data(), B);
 }
 
 }  // namespace sparselab

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/aligned.h"
 #include "executor/pass.h"
 
 namespace sparselab {

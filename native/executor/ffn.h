@@ -1,11 +1,15 @@
 // The FFN of one block, over all neurons or over a set of them: gate, up, mid, down, with hooks, and what was counted.
 //   gate_pre = h·W_gate, gate = s = act(gate_pre), up_pre = h·W_up, mid = x1 = s * up, out = mid·W_down
 // Strategy `exact` computes gate wholly and then only the rows of up and down whose neuron is active; `dense` computes all. Both
-// give the same bits: mid is +0 where s is 0 in either, and the down projection adds neurons in ascending order for each output
-// channel, so that leaving out a zero changes nothing. A captured point is always computed.
+// give the same bits: mid is +0 where s is 0 in either, and a neuron of value 0 adds nothing to a sum. A captured point is always
+// computed.
+//
+// The sum of down has one definition: 16 lanes over neurons, lane i % 16 adds neuron i's row in ascending order; at the end one tree
+// over lanes 8, 4, 2, 1 apart, and + 0.0f.
 #pragma once
 #include <vector>
 
+#include "cpu/aligned.h"
 #include "executor/pass.h"
 
 namespace sparselab {
@@ -16,17 +20,27 @@ struct Active {
   std::vector<uint32_t> rows;
 };
 
+// For each row of the batch the neurons that it adds up, lane by lane: entries begin[17 * b + l] to begin[17 * b + l + 1] of
+// row b, which has room for N entries.
+struct Lanes {
+  std::vector<uint32_t> begin;  // (B, 17)
+  Scratch<uint32_t> neuron;     // (B, N) its number in the block
+  Floats value;                 // (B, N) its mid
+};
+
 struct FfnScratch {
   FfnScratch(uint64_t B, uint64_t N) : gate(B * N), up(B * N), mid(B * N) {}
-  static uint64_t bytes(uint64_t B, uint64_t N) { return B * N * (3 * sizeof(float) + sizeof(uint32_t)); }
+  static uint64_t bytes(uint64_t B, uint64_t N) { return B * N * (4 * sizeof(float) + 2 * sizeof(uint32_t)); }
   Floats gate, up, mid;  // (B, N)
   Active active;
+  Lanes lanes;
 };
 
 // Neurons of a block, ascending; ids null: all F.
 struct NeuronSet {
   const uint32_t* ids;
   uint64_t count;
+  uint32_t id(uint64_t k) const { return ids ? ids[k] : static_cast<uint32_t>(k); }
 };
 
 // out (B, D): the part of the FFN's output that these neurons write. h (B, D) is the normed input. Hooks and counts only where

@@ -83,12 +83,17 @@ TEST("ffn: every activation against float64") {
 }
 
 TEST("ffn: NaN is never inactive") {
+  auto one = [](SlActivation a, float g, float t) {
+    float s = INFINITY;
+    activate(a, &g, 1, t, &s);
+    return s;
+  };
   for (SlActivation a : {SL_SILU, SL_GELU, SL_GELU_TANH, SL_RELU, SL_RELU2, SL_FATRELU})
-    CHECK(std::isnan(activate(a, NAN, 0.1f)));
-  CHECK(activate(SL_FATRELU, 0.1f, 0.1f) == 0.1f);
-  CHECK(activate(SL_FATRELU, std::nextafter(0.1f, 0.0f), 0.1f) == 0);
-  CHECK(activate(SL_FATRELU, -0.0f, 0.0f) == 0 && !std::signbit(activate(SL_FATRELU, -0.0f, 0.0f)));
-  CHECK(activate(SL_FATRELU, 1e-30f, 0.0f) == 1e-30f);
+    CHECK(std::isnan(one(a, NAN, 0.1f)));
+  CHECK(one(SL_FATRELU, 0.1f, 0.1f) == 0.1f);
+  CHECK(one(SL_FATRELU, std::nextafter(0.1f, 0.0f), 0.1f) == 0);
+  CHECK(one(SL_FATRELU, -0.0f, 0.0f) == 0 && !std::signbit(one(SL_FATRELU, -0.0f, 0.0f)));
+  CHECK(one(SL_FATRELU, 1e-30f, 0.0f) == 1e-30f);
 }
 
 TEST("ffn: what a single call refuses") {

@@ -5,27 +5,28 @@
 #include <cstring>
 #include <limits>
 
+#include "cpu/aligned.h"
+#include "cpu/isa.h"
 #include "error.h"
 
 namespace sparselab {
 namespace {
 
-// ln of the sum of exp, in float64 and in the order of the vocabulary
-double log_sum_exp(const float* logits, uint64_t V) {
-  double most = *std::max_element(logits, logits + V), sum = 0;
-  for (uint64_t v = 0; v < V; v++) sum += std::exp(logits[v] - most);
-  return most + std::log(sum);
-}
-
-// KL(p || q) = sum of p (ln p - ln q) in nats, p and q given as logits
+// KL(p || q) = sum of p (ln p - ln q) in nats, p and q given as logits; the sum in float64, in 16 lanes and a tree as everywhere
 double divergence(const float* p, const float* q, uint64_t V) {
-  const double lp = log_sum_exp(p, V), lq = log_sum_exp(q, V);
-  double sum = 0;
-  for (uint64_t v = 0; v < V; v++) {
-    double a = p[v] - lp, b = q[v] - lq;
-    sum += std::exp(a) * (a - b);
+  const cpu::Kernels& kernels = cpu::kernels();
+  const double lp = kernels.log_sum_exp(p, V), lq = kernels.log_sum_exp(q, V);
+  constexpr uint64_t kBlock = 256;
+  double lane[16] = {}, log_p[kBlock], share[kBlock];
+  for (uint64_t v0 = 0; v0 < V; v0 += kBlock) {
+    const uint64_t n = std::min(kBlock, V - v0);
+    for (uint64_t i = 0; i < n; i++) log_p[i] = p[v0 + i] - lp;
+    kernels.exp64(log_p, n, share);
+    for (uint64_t i = 0; i < n; i++) lane[i % 16] += share[i] * (log_p[i] - (q[v0 + i] - lq));
   }
-  return sum;
+  for (uint64_t width = 8; width; width /= 2)
+    for (uint64_t l = 0; l < width; l++) lane[l] += lane[l + width];
+  return lane[0];
 }
 
 void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<uint32_t>& rows, const char* what) {
@@ -64,7 +65,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   if (n == 0) return;
   Floats wanted(n * D), logits(n * V);
   for (uint64_t i = 0; i < n; i++) std::memcpy(wanted.data() + i * D, h.data() + rows[i] * D, D * sizeof(float));
-  pass.multiply(pass.model.output, wanted.data(), n, logits.data());
+  pass.multiply({{&pass.model.output, logits.data()}}, wanted.data(), n);
   pass.hook_rows(SL_LOGITS, 0, logits.data(), rows);
   check_finite(pass, logits.data(), V, rows, "the logits");
 
@@ -81,7 +82,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   pass.parallel(B, 20 * V, [&](size_t b) {
     const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;
     const bool scored = q && batch.targets && batch.targets[b] >= 0;
-    if (pass.sinks.nll) pass.sinks.nll[b] = scored ? log_sum_exp(q, V) - q[batch.targets[b]] : NAN;
+    if (pass.sinks.nll) pass.sinks.nll[b] = scored ? cpu::kernels().log_sum_exp(q, V) - q[batch.targets[b]] : NAN;
     const float* p = q && batch.references && batch.references[b] >= 0 ? logits.data() + place[batch.references[b]] * V : nullptr;
     if (pass.sinks.kl) pass.sinks.kl[b] = p ? divergence(p, q, V) : NAN;
     // The first of equal ones, in both.

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "cpu/kernels.h"
+#include "cpu/isa.h"
 #include "error.h"
 #include "weights/regroup.h"
 
@@ -32,7 +32,7 @@ class Named {
   std::vector<float> vector(const std::string& name, uint64_t n) const {
     Matrix m = matrix(name, 1, n);
     std::vector<float> out(n);
-    cpu::dequantise(m.type, m.data, n, out.data());
+    cpu::kernels_of(m.type).dequantise(m.data, n, out.data());
     return out;
   }
 

@@ -4,15 +4,21 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpu/kernels.h"
+#include "cpu/aligned.h"
+#include "cpu/isa.h"
 #include "error.h"
 
 namespace sparselab {
 namespace {
 
-constexpr uint64_t kWeightRows = 16;        // weight rows of one chunk
 constexpr uint64_t kWorthSharing = 100000;  // multiplications: some microseconds, about what it takes to wake a thread
-constexpr uint64_t kBatchRows = 16;         // batch rows that stay in the cache while the weight rows of a chunk pass
+constexpr uint64_t kFusedRows = 4;          // up to this many rows of a batch, stored weights are multiplied as they are
+constexpr uint64_t kChunkRows = 16;         // weight rows of one chunk then
+constexpr uint64_t kPanelRows = 40;         // and of a panel of float32 rows, at most; the tiles' heights divide it or nearly
+constexpr uint64_t kPanelFloats = 65536;    // of a panel, which shares the second-level cache with
+constexpr uint64_t kBatchRows = 60;         // batch rows and the lanes of their sums
+
+uint64_t panel_rows(uint64_t cols) { return std::clamp<uint64_t>(kPanelFloats / cols / 10 * 10, 10, kPanelRows); }
 
 }  // namespace
 
@@ -20,10 +26,16 @@ bool all_finite(const float* x, uint64_t n) {
   return std::all_of(x, x + n, [](float v) { return std::isfinite(v); });
 }
 
-void mend_dots(const float* w, uint64_t R, const float* x, uint64_t n, float* y) {
-  if (all_finite(y, R) || !all_finite(x, n)) return;
-  for (uint64_t r = 0; r < R; r++)
-    if (!std::isfinite(y[r])) y[r] = static_cast<float>(cpu::wide_dot(w + r * n, x, n));
+void mend_dots(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, float* y) {
+  if (all_finite(y, count) || !all_finite(x, w.cols)) return;
+  std::vector<float> row(w.cols);
+  for (uint64_t r = 0; r < count; r++) {
+    if (std::isfinite(y[r])) continue;
+    cpu::kernels_of(w.type).dequantise(w.row(ids ? ids[r0 + r] : r0 + r), w.cols, row.data());
+    double sum = 0;
+    for (uint64_t c = 0; c < w.cols; c++) sum += static_cast<double>(row[c]) * static_cast<double>(x[c]);
+    y[r] = static_cast<float>(sum);
+  }
 }
 
 void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const {
@@ -34,23 +46,40 @@ void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(siz
   if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
 }
 
-void Pass::multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids, uint64_t N) {
-  if (!ids) N = w.rows;
-  const uint64_t cols = w.cols;
-  parallel((N + kWeightRows - 1) / kWeightRows, kWeightRows * cols * n, [&](size_t chunk) {
-    thread_local std::vector<float> weights;  // (kWeightRows, cols)
-    const uint64_t r0 = chunk * kWeightRows, count = std::min(kWeightRows, N - r0);
-    weights.resize(kWeightRows * cols);
-    for (uint64_t r = 0; r < count; r++)
-      cpu::dequantise(w.type, w.row(ids ? ids[r0 + r] : r0 + r), cols, weights.data() + r * cols);
+void Pass::multiply(std::initializer_list<Product> products, const float* x, uint64_t n) {
+  const uint64_t cols = products.begin()->w->cols;
+  const bool fused = n <= kFusedRows;
+  const uint64_t step = fused ? kChunkRows : panel_rows(cols);
+  auto rows_of = [](const Product& p) { return p.ids ? p.N : p.w->rows; };
+  auto chunks_of = [&](const Product& p) { return (rows_of(p) + step - 1) / step; };
+  uint64_t chunks = 0;
+  for (const Product& p : products) chunks += chunks_of(p);
+  parallel(chunks, step * cols * n, [&](size_t chunk) {
+    const Product* p = products.begin();
+    for (; chunk >= chunks_of(*p); p++) chunk -= chunks_of(*p);
+    const uint64_t N = rows_of(*p), r0 = chunk * step, count = std::min(step, N - r0);
+    const Matrix& w = *p->w;
+    const cpu::TypeKernels& kernels = cpu::kernels_of(w.type);
+    if (fused) {
+      const cpu::Rows stored = p->ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride};
+      for (uint64_t b = 0; b < n; b++) {
+        kernels.dot_rows(stored, p->ids ? p->ids + r0 : nullptr, count, x + b * cols, cols, p->y + b * N + r0, 1);
+        mend_dots(w, p->ids, r0, count, x + b * cols, p->y + b * N + r0);
+      }
+      return;
+    }
+    thread_local Floats panel, lanes;  // (count, cols), (kPanelRows, kBatchRows, 16)
+    panel.resize(step * cols);
+    lanes.resize(cpu::product_scratch(kPanelRows, kBatchRows));
+    for (uint64_t r = 0; r < count; r++) kernels.dequantise(w.row(p->ids ? p->ids[r0 + r] : r0 + r), cols, panel.data() + r * cols);
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
       if (stop.asked()) return;
       const uint64_t rows_now = std::min(kBatchRows, n - b0);
-      cpu::dots(weights.data(), count, x + b0 * cols, rows_now, cols, y + b0 * N + r0, 1, N);
-      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(weights.data(), count, x + b * cols, cols, y + b * N + r0);
+      cpu::kernels().product(panel.data(), count, x + b0 * cols, rows_now, cols, p->y + b0 * N + r0, N, lanes.data());
+      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, p->ids, r0, count, x + b * cols, p->y + b * N + r0);
     }
   });
-  bytes_read += N * w.stride;
+  for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
 }
 
 void Pass::normalise(const float* x, const std::vector<float>& weight, float* h) const {
@@ -59,16 +88,10 @@ void Pass::normalise(const float* x, const std::vector<float>& weight, float* h)
     const float* in = x + b * D;
     float* out = h + b * D;
     // x / sqrt(mean(x^2) + eps) * w
-    const float squares = cpu::dot(in, in, D);
-    if (std::isfinite(squares)) {
-      float scale = 1.0f / std::sqrt(squares / static_cast<float>(D) + model.shape.norm_epsilon);
-      for (uint64_t d = 0; d < D; d++) out[d] = in[d] * scale * weight[d];
-      return;
-    }
-    const double wide = cpu::wide_dot(in, in, D);
+    const double squares = cpu::kernels().sum_of_squares(in, D);
     // An infinity of the row itself makes the sum infinite and its own place inf * 0 = NaN, which is seen further on.
-    const double scale = 1.0 / std::sqrt(wide / static_cast<double>(D) + static_cast<double>(model.shape.norm_epsilon));
-    for (uint64_t d = 0; d < D; d++) out[d] = static_cast<float>(in[d] * scale * weight[d]);
+    const double scale = 1.0 / std::sqrt(squares / static_cast<double>(D) + static_cast<double>(model.shape.norm_epsilon));
+    for (uint64_t d = 0; d < D; d++) out[d] = static_cast<float>(in[d] * scale) * weight[d];
   });
 }
 

@@ -3,8 +3,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
-#include <memory>
-#include <new>
+#include <initializer_list>
 #include <vector>
 
 #include "cpu/pool.h"
@@ -13,21 +12,6 @@
 #include "executor/plan.h"
 
 namespace sparselab {
-
-// Leaves new elements as the memory is: zeroing hundreds of megabytes of scratch on one thread would hold a stop up, and every
-// value is written before it is read.
-template <class T>
-struct Unset : std::allocator<T> {
-  template <class U>
-  struct rebind {
-    using other = Unset<U>;
-  };
-  template <class U>
-  void construct(U* p) {
-    ::new (static_cast<void*>(p)) U;
-  }
-};
-using Floats = std::vector<float, Unset<float>>;
 
 // One row of a batch.
 struct Row {
@@ -38,10 +22,19 @@ struct Row {
 
 bool all_finite(const float* x, uint64_t n);
 
-// y (R) = x (n) · w (R, n), computed before: those of its sums that are not finite are taken again in float64. A partial sum may
-// overflow where the whole does not, and the infinity that is left has the sign of the partial sum: ReLU would make it a silent
-// zero. Finite sums stay as they are, and so does everything where x itself is not finite.
-void mend_dots(const float* w, uint64_t R, const float* x, uint64_t n, float* y);
+// y[r] = x (cols) · row r of w, for `count` rows from r0 on (of those that `ids` names, where it is not null), computed before: those of
+// its sums that are not finite are taken again in float64. A partial sum may overflow where the whole does not, and the infinity that is
+// left has the sign of the partial sum: ReLU would make it a silent zero. Finite sums stay as they are, and so does everything where x
+// itself is not finite.
+void mend_dots(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, float* y);
+
+// One of several matrix products that are computed as one task. y (n, N) = x · wᵀ, for the N rows of w named by `ids` (null: all).
+struct Product {
+  const Matrix* w;
+  float* y;
+  const uint32_t* ids = nullptr;
+  uint64_t N = 0;
+};
 
 class Pass {
  public:
@@ -60,10 +53,10 @@ class Pass {
   // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk,
   // about). Throws Error (aborted) when asked to stop.
   void parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const;
-  // y (n, N) = x (n, cols of w) · wᵀ, for the N rows of w named by `ids` (null: all). Each of those rows is read once. A sum that
-  // overflows float32 on the way is taken again in float64.
-  void multiply(const Matrix& w, const float* x, uint64_t n, float* y, const uint32_t* ids = nullptr, uint64_t N = 0);
-  // h (B, D) = RMSNorm(x) · weight. The sum of squares cannot overflow: it is taken again in float64 where it does.
+  // All products of x (n, cols). Each row of each matrix is read once. A sum that overflows float32 on the way is taken again in
+  // float64. A few rows of x go through the stored weights as they are; for more of them weights become float32 first.
+  void multiply(std::initializer_list<Product> products, const float* x, uint64_t n);
+  // h (B, D) = RMSNorm(x) · weight. The sum of squares and the scale are float64: they cannot overflow.
   void normalise(const float* x, const std::vector<float>& weight, float* h) const;
   // Applies the interventions at a point to x (B, width), then writes its captures.
   void hook(SlPoint point, uint32_t layer, float* x) const;

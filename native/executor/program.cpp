@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "cpu/kernels.h"
+#include "cpu/aligned.h"
+#include "cpu/isa.h"
 #include "error.h"
 #include "executor/ffn.h"
 #include "executor/head.h"
@@ -16,7 +17,7 @@ void embed(Pass& pass, float* x) {
   const Matrix& w = pass.model.embed;
   std::set<int32_t> tokens;
   for (uint64_t b = 0; b < pass.B(); b++) {
-    cpu::dequantise(w.type, w.row(static_cast<uint64_t>(pass.rows[b].token)), w.cols, x + b * w.cols);
+    cpu::kernels_of(w.type).dequantise(w.row(static_cast<uint64_t>(pass.rows[b].token)), w.cols, x + b * w.cols);
     tokens.insert(pass.rows[b].token);
   }
   pass.bytes_read += tokens.size() * w.stride;

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpu/kernels.h"
+#include "cpu/isa.h"
 #include "executor/model.h"
 #include "node/arrays.h"
 #include "node/edge.h"
@@ -257,8 +257,8 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
       const uint8_t* p = read->file->file->mapping.data() + t.offset;
       for (uint64_t r = 0; r < t.rows(); r++) {
         if (__atomic_load_n(&control.stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
-        cpu::dequantise(static_cast<TensorType>(t.type), p + r * row_bytes(*traits, t.shape[0]), t.shape[0],
-                        read->data + r * t.shape[0]);
+        cpu::kernels_of(static_cast<TensorType>(t.type))
+            .dequantise(p + r * row_bytes(*traits, t.shape[0]), t.shape[0], read->data + r * t.shape[0]);
       }
       read->file->check_unchanged(control);
     };
@@ -332,7 +332,12 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", kAbi);
-  exports.Set("cpu", cpu::level());
+  // A wrong SPARSELAB_ISA is an error of `open`, not of loading the addon.
+  try {
+    exports.Set("cpu", cpu::kernels().isa);
+  } catch (const Error&) {
+    exports.Set("cpu", "none");
+  }
   exports.Set("openFile", Napi::Function::New(env, open_file));
   exports.Set("closeFile", Napi::Function::New(env, close_file));
   exports.Set("readHeader", Napi::Function::New(env, read_header));

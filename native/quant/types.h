@@ -6,7 +6,7 @@
 
 namespace sparselab {
 
-enum TensorType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8 };
+enum TensorType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
 
 struct TypeTraits {
   const char* name;
@@ -19,7 +19,7 @@ struct TypeTraits {
 const TypeTraits* type_traits(uint32_t type);
 // "Q8_0", or "type 99"
 std::string type_name(uint32_t type);
-// "F32, F16, Q8_0"
+// "F32, F16, Q8_0, BF16"
 std::string readable_types();
 // Bytes of a row of n elements; n must be a multiple of the block.
 inline uint64_t row_bytes(const TypeTraits& traits, uint64_t n) { return n / traits.block * traits.block_bytes; }

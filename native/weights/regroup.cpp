@@ -1,8 +1,9 @@
 #include "weights/regroup.h"
 
+#include <algorithm>
 #include <cstring>
 
-#include "cpu/kernels.h"
+#include "cpu/isa.h"
 
 namespace sparselab {
 namespace {
@@ -20,13 +21,19 @@ void transpose(const uint8_t* src, uint64_t rows, uint64_t cols, uint8_t* dst) {
 
 }  // namespace
 
-void DownMatrix::load(uint64_t i, uint64_t from, uint64_t n, float* out) const {
-  if (quants) {
-    cpu::dequantise_scaled(quants + i * hidden + from, scales + i / 32 * hidden + from, n, out);
-    return;
-  }
-  const TypeTraits& traits = *type_traits(by_neuron.type);
-  cpu::dequantise(by_neuron.type, by_neuron.row(i) + row_bytes(traits, from), n, out);
+void DownMatrix::add(const uint32_t* ids, const float* a, uint64_t count, uint64_t from, uint64_t n, float* y) const {
+  if (quants)
+    cpu::kernels().add_regrouped(reinterpret_cast<const uint8_t*>(quants), reinterpret_cast<const uint8_t*>(scales), hidden, ids, a,
+                                 count, from, n, y);
+  else
+    cpu::kernels_of(by_neuron.type).add_rows({by_neuron.data, by_neuron.stride}, ids, a, count, from, n, y);
+}
+
+void DownMatrix::load(uint64_t i, float* out) const {
+  const uint32_t id = static_cast<uint32_t>(i);
+  const float one = 1;
+  std::fill_n(out, hidden, 0.0f);
+  add(&id, &one, 1, 0, hidden, out);
 }
 
 DownMatrix as_stored(const Matrix& down_t) {

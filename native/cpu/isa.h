@@ -1,0 +1,95 @@
+// The kernels of one instruction set as a table. The same source (cpu/isa/kernels.inl) is compiled once for each set with flags of
+// its own; `kernels()` is the best that this machine runs, or what SPARSELAB_ISA names. Every table gives the same bits.
+//
+// Definitions that hold for every weight type, tile and table:
+//   dot         16 lanes along the row, lane[j % 16] = fma(w[j], x[j], lane), restarted every 256 elements; each segment's lanes are
+//               added to the row's 16 lanes, which begin at +0, in order; at the end one tree over lanes 8, 4, 2, 1 apart.
+//   add_rows    y[c] = fma(a[k], w[ids[k]][c], y[c]) for k = 0, 1, ... in order.
+//   float64 sums of 16 lanes: lane[j % 16], then the tree; used by norms, softmax and log-sum-exp.
+// Weights count as the float32 value of the stored ones, which is exact in every type here.
+// Letters: n elements of a row, R weight rows, B activation rows.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "quant/types.h"
+
+namespace sparselab::cpu {
+
+// Rows of a matrix in memory: row i begins at data + i * stride bytes.
+struct Rows {
+  const uint8_t* data;
+  uint64_t stride;
+};
+
+// The kernels of one weight type.
+struct TypeKernels {
+  // row (n) -> out (n) float32
+  void (*dequantise)(const uint8_t* row, size_t n, float* out);
+  // y[k * y_stride] = dot(row ids[k] of w, x) for k < count; ids null: rows 0, 1, ...   x (n)
+  void (*dot_rows)(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride);
+  // y[c] = fma(a[k], row ids[k] of w [c], y[c]), k in order, for the channels from <= c < from + n; y (n) begins at `from`.
+  // from and n are multiples of the type's block.
+  void (*add_rows)(Rows w, const uint32_t* ids, const float* a, size_t count, size_t from, size_t n, float* y);
+};
+
+struct Kernels {
+  const char* isa;
+  TypeKernels f32, f16, bf16, q8_0;
+
+  // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n), x (B, n), row-major; acc: scratch of product_scratch(R, B) floats
+  void (*product)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc);
+  // out[k] = dot(w, x row rows[k])   w (n), x (B, n), rows (count)
+  void (*dots_of_rows)(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out);
+  // As add_rows for a Q8_0 whose quants lie by neuron and whose scales belong to 32 neurons of a channel:
+  // w[i][c] = scales[i / 32][c] * quants[i][c]   quants (N, D) int8, scales (N / 32, D) half
+  void (*add_regrouped)(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const float* a, size_t count,
+                        size_t from, size_t n, float* y);
+  // y[c] = tree of the 16 partial sums p[l][c], then + 0.0f, so that a sum of no terms and of zeros is the same +0   p (16, n)
+  void (*join_partials)(const float* p, size_t n, float* y);
+
+  // Sums in float64
+  double (*sum_of_squares)(const float* x, size_t n);
+  // p = softmax(p), in place: exp in float32, the sum in float64
+  void (*softmax)(float* p, size_t n);
+  // ln of the sum of e^x
+  double (*log_sum_exp)(const float* x, size_t n);
+
+  // Attention of the query heads that share a kv head. q (heads, K), k: K rows of positions k_stride apart, out (heads, out_stride):
+  // out[h][j] = (sum over channels c, in order, of fma(q[h][c], k[c][j])) * scale
+  void (*scores)(const float* q, size_t heads, const float* k, size_t k_stride, size_t count, size_t K, float scale, float* out,
+                 size_t out_stride);
+  // out[h][c] = sum over positions j, in order, of fma(p[h][j], v[j][c])   p (heads, p_stride), v rows v_stride apart, out (heads, K)
+  void (*weighted_sum)(const float* p, size_t p_stride, size_t heads, const float* v, size_t v_stride, size_t count, size_t K,
+                       float* out);
+
+  // Activations, y (n) = f(x); x and y may be the same.
+  void (*silu)(const float* x, size_t n, float* y);
+  void (*gelu)(const float* x, size_t n, float* y);
+  void (*gelu_tanh)(const float* x, size_t n, float* y);
+
+  // Elementary functions (math.inl), y (n) = f(x)
+  void (*exp32)(const float* x, size_t n, float* y);
+  void (*tanh32)(const float* x, size_t n, float* y);
+  void (*erf32)(const float* x, size_t n, float* y);
+  void (*exp64)(const double* x, size_t n, double* y);
+  void (*log64)(const double* x, size_t n, double* y);
+  double (*pow64)(double x, double y);
+  void (*sincos64)(double x, double* sine, double* cosine);
+};
+
+// Floats that `product` needs as scratch.
+inline size_t product_scratch(size_t R, size_t B) { return R * B * 16; }
+
+// The tables that this machine can run, best first; "plain" is always the last.
+const std::vector<const Kernels*>& runnable_kernels();
+// The table in use. Throws Error (invalid-option) where SPARSELAB_ISA names one that is not there.
+const Kernels& kernels();
+// The kernels in use for one weight type.
+const TypeKernels& kernels_of(TensorType type);
+// What SPARSELAB_ISA may name here: "avx512, avx2, plain"
+std::string runnable_names();
+
+}  // namespace sparselab::cpu

@@ -1,0 +1,322 @@
+// The kernels of every instruction set that this machine runs, against plain twins of a few lines: equal bit for bit. And the twins
+// against float64 to a stated tolerance. Fresh numbers, awkward lengths, results poisoned with NaN beforehand.
+#include "cpu/isa.h"
+
+#include <bit>
+#include <cmath>
+
+#include "quant/half.h"
+#include "testing/random_model.h"
+#include "testing/testing.h"
+
+using namespace sparselab;
+using namespace sparselab::testing;
+
+namespace {
+
+// ── The definitions, word for word ──────────────────────────────────────────────────────────────
+float tree(float* lane) {
+  for (size_t width = 8; width; width /= 2)
+    for (size_t l = 0; l < width; l++) lane[l] += lane[l + width];
+  return lane[0];
+}
+double tree(double* lane) {
+  for (size_t width = 8; width; width /= 2)
+    for (size_t l = 0; l < width; l++) lane[l] += lane[l + width];
+  return lane[0];
+}
+float plain_dot(const float* w, const float* x, size_t n) {
+  float row[16] = {};
+  for (size_t from = 0; from < n; from += 256) {
+    float lane[16] = {};
+    for (size_t j = from; j < n && j < from + 256; j++) lane[j % 16] = std::fma(w[j], x[j], lane[j % 16]);
+    for (size_t l = 0; l < 16; l++) row[l] += lane[l];
+  }
+  return tree(row);
+}
+
+// ── Random weights of each type, stored and as float32 ──────────────────────────────────────────
+struct Type {
+  const char* name;
+  cpu::TypeKernels cpu::Kernels::* kernels;
+  size_t block;
+};
+const Type kTypes[] = {{"F32", &cpu::Kernels::f32, 1},
+                       {"F16", &cpu::Kernels::f16, 1},
+                       {"BF16", &cpu::Kernels::bf16, 1},
+                       {"Q8_0", &cpu::Kernels::q8_0, 32}};
+
+struct Weights {
+  std::vector<uint8_t> stored;
+  std::vector<float> values;  // (R, n)
+  uint64_t stride;
+};
+Weights random_weights(std::mt19937_64& r, const Type& type, size_t R, size_t n) {
+  Weights w;
+  const std::string name = type.name;
+  for (size_t i = 0; i < R; i++) {
+    std::vector<float> given = random_floats(r, n);
+    std::vector<uint8_t> row;
+    if (name == "BF16") {
+      for (float v : given) {
+        const uint16_t h = static_cast<uint16_t>(std::bit_cast<uint32_t>(v) >> 16);
+        row.push_back(static_cast<uint8_t>(h));
+        row.push_back(static_cast<uint8_t>(h >> 8));
+        w.values.push_back(std::bit_cast<float>(static_cast<uint32_t>(h) << 16));
+      }
+    } else {
+      row = encode(name == "F32" ? F32 : name == "F16" ? F16 : Q8_0, given);
+      for (size_t j = 0; j < n; j++) {
+        uint16_t h;
+        if (name == "F32") {
+          w.values.push_back(given[j]);
+        } else if (name == "F16") {
+          std::memcpy(&h, row.data() + 2 * j, 2);
+          w.values.push_back(half_to_float(h));
+        } else {
+          std::memcpy(&h, row.data() + j / 32 * 34, 2);
+          w.values.push_back(half_to_float(h) * static_cast<float>(static_cast<int8_t>(row[j / 32 * 34 + 2 + j % 32])));
+        }
+      }
+    }
+    w.stride = row.size();
+    w.stored.insert(w.stored.end(), row.begin(), row.end());
+  }
+  return w;
+}
+
+bool same(float a, float b) { return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b); }
+std::string where(const cpu::Kernels& k, const char* what, size_t n, uint64_t seed) {
+  return text("%s on %s, n %zu, seed %llu", what, k.isa, n, (unsigned long long)seed);
+}
+std::vector<size_t> lengths(size_t block) {
+  std::vector<size_t> all;
+  for (size_t n : {1, 2, 15, 16, 17, 31, 32, 64, 96, 100, 255, 256, 257, 288, 512, 1000, 1536, 1537})
+    if (n % block == 0) all.push_back(n);
+  return all;
+}
+
+}  // namespace
+
+TEST("isa: the sets this machine runs end with plain, which SPARSELAB_ISA may always name") {
+  CHECK(std::string(cpu::runnable_kernels().back()->isa) == "plain");
+  CHECK(cpu::runnable_names().ends_with("plain"));
+}
+
+TEST("isa: dot products of stored rows are their definition, and near float64") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const Type& type : kTypes)
+    for (size_t n : lengths(type.block)) {
+      const size_t R = 5;
+      const Weights w = random_weights(r, type, R, n);
+      const auto x = random_floats(r, n);
+      const uint32_t ids[] = {4, 0, 3};
+      for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+        std::vector<float> y(2 * R, NAN), some(3, NAN), values(n, NAN);
+        const cpu::TypeKernels& kernels = k->*type.kernels;
+        kernels.dot_rows({w.stored.data(), w.stride}, nullptr, R, x.data(), n, y.data(), 2);
+        kernels.dot_rows({w.stored.data(), w.stride}, ids, 3, x.data(), n, some.data(), 1);
+        for (size_t i = 0; i < R; i++) {
+          const float* row = w.values.data() + i * n;
+          CHECK_MSG(same(y[2 * i], plain_dot(row, x.data(), n)), where(*k, type.name, n, seed));
+          double exact = 0, size = 0;
+          for (size_t j = 0; j < n; j++) {
+            exact += static_cast<double>(row[j]) * x[j];
+            size += std::fabs(static_cast<double>(row[j]) * x[j]);
+          }
+          CHECK_MSG(std::fabs(y[2 * i] - exact) <= 1e-6 * size, where(*k, type.name, n, seed));
+        }
+        for (size_t i = 0; i < 3; i++) CHECK_MSG(same(some[i], y[2 * ids[i]]), where(*k, type.name, n, seed));
+        kernels.dequantise(w.stored.data() + w.stride, n, values.data());
+        for (size_t j = 0; j < n; j++) CHECK_MSG(same(values[j], w.values[n + j]), where(*k, type.name, n, seed));
+      }
+    }
+}
+
+TEST("isa: every tile of a product gives the bits of one dot") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (size_t n : {1, 16, 31, 256, 300, 768})
+    for (size_t R : {1, 4, 5, 11})
+      for (size_t B : {1, 2, 5, 13}) {
+        const auto w = random_floats(r, R * n), x = random_floats(r, B * n);
+        std::vector<uint32_t> rows;
+        for (uint32_t b = 0; b < B; b++)
+          if (r() % 3) rows.push_back(b);
+        for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+          std::vector<float> out(R * B, NAN), acc(cpu::product_scratch(R, B), NAN), some(B, NAN);
+          k->product(w.data(), R, x.data(), B, n, out.data(), R, acc.data());
+          for (size_t b = 0; b < B; b++)
+            for (size_t i = 0; i < R; i++)
+              CHECK_MSG(same(out[b * R + i], plain_dot(w.data() + i * n, x.data() + b * n, n)), where(*k, "product", n, seed));
+          k->dots_of_rows(w.data(), x.data(), n, rows.data(), rows.size(), some.data());
+          for (size_t i = 0; i < rows.size(); i++)
+            CHECK_MSG(same(some[i], plain_dot(w.data(), x.data() + rows[i] * n, n)), where(*k, "dots_of_rows", n, seed));
+        }
+      }
+}
+
+TEST("isa: rows added up keep their order, stored or regrouped") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const Type& type : kTypes)
+    for (size_t n : lengths(type.block)) {
+      const size_t R = 70;
+      const Weights w = random_weights(r, type, R, n);
+      for (size_t count : {0, 1, 3, 4, 7, 9}) {
+        std::vector<uint32_t> ids;
+        for (size_t i = 0; i < count; i++) ids.push_back(static_cast<uint32_t>(r() % R));
+        const auto a = random_floats(r, count), start = random_floats(r, n);
+        std::vector<float> want = start;
+        for (size_t i = 0; i < count; i++)
+          for (size_t c = 0; c < n; c++) want[c] = std::fma(a[i], w.values[ids[i] * n + c], want[c]);
+        for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+          std::vector<float> y = start;
+          (k->*type.kernels).add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, 0, n, y.data());
+          CHECK_MSG(same_bits(y, want), where(*k, type.name, n, seed));
+          if (n < 64) continue;
+          const size_t from = 32, part = (n - from) / type.block * type.block;
+          std::vector<float> some(start.begin() + from, start.begin() + static_cast<long>(from + part));
+          (k->*type.kernels).add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, from, part, some.data());
+          CHECK_MSG(same_bits(some, {want.begin() + from, want.begin() + static_cast<long>(from + part)}), where(*k, type.name, n, seed));
+        }
+      }
+    }
+  const size_t N = 96, D = 80;
+  std::vector<uint8_t> quants(N * D);
+  std::vector<uint16_t> scales(N / 32 * D);
+  for (uint8_t& q : quants) q = static_cast<uint8_t>(r());
+  for (uint16_t& s : scales) s = half_of(random_floats(r, 1)[0]);
+  const std::vector<uint32_t> ids = {0, 31, 32, 33, 70, 95, 1};
+  const auto a = random_floats(r, ids.size());
+  for (size_t from : {size_t{0}, size_t{16}, size_t{23}}) {
+    std::vector<float> want(D - from, 0.5f);
+    for (size_t i = 0; i < ids.size(); i++)
+      for (size_t c = from; c < D; c++)
+        want[c - from] = std::fma(a[i], half_to_float(scales[ids[i] / 32 * D + c]) * static_cast<float>(static_cast<int8_t>(quants[ids[i] * D + c])),
+                                  want[c - from]);
+    for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+      std::vector<float> y(D - from, 0.5f);
+      k->add_regrouped(quants.data(), reinterpret_cast<const uint8_t*>(scales.data()), D, ids.data(), a.data(), ids.size(), from, D - from,
+                       y.data());
+      CHECK_MSG(same_bits(y, want), where(*k, "add_regrouped", D, seed));
+    }
+  }
+}
+
+TEST("isa: sixteen partial sums join by the tree, and -0 becomes +0") {
+  std::mt19937_64 r(fresh_seed());
+  for (size_t n : {1, 16, 37, 64}) {
+    auto p = random_floats(r, 16 * n);
+    for (size_t l = 0; l < 16; l++) p[l * n] = -0.0f;
+    for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+      std::vector<float> y(n, NAN);
+      k->join_partials(p.data(), n, y.data());
+      for (size_t c = 0; c < n; c++) {
+        float lane[16];
+        for (size_t l = 0; l < 16; l++) lane[l] = p[l * n + c];
+        CHECK(same(y[c], tree(lane) + 0.0f));
+      }
+      CHECK(same(y[0], 0.0f));
+    }
+  }
+}
+
+TEST("isa: sums in float64 are their definition, whatever the size of the numbers") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (size_t n : {1, 15, 16, 17, 100, 1536})
+    for (float scale : {1e-20f, 1.0f, 1e20f}) {
+      const auto x = random_floats(r, n, scale);
+      double lane[16] = {};
+      for (size_t j = 0; j < n; j++) lane[j % 16] = std::fma(static_cast<double>(x[j]), static_cast<double>(x[j]), lane[j % 16]);
+      const double want = tree(lane);
+      for (const cpu::Kernels* k : cpu::runnable_kernels())
+        CHECK_MSG(k->sum_of_squares(x.data(), n) == want, where(*k, "sum_of_squares", n, seed));
+    }
+  const cpu::Kernels& plain = *cpu::runnable_kernels().back();
+  for (size_t n : {1, 15, 16, 17, 100, 5000}) {
+    const auto x = random_floats(r, n, 4);
+    std::vector<float> e(n), p = x;
+    float most = x[0];
+    for (float v : x) most = std::max(most, v);
+    for (size_t j = 0; j < n; j++) e[j] = x[j] - most;
+    plain.exp32(e.data(), n, e.data());
+    double lane[16] = {}, exact = 0;
+    for (size_t j = 0; j < n; j++) {
+      lane[j % 16] += static_cast<double>(e[j]);
+      exact += std::exp(static_cast<double>(x[j]) - most);
+    }
+    const float scale = static_cast<float>(1.0 / tree(lane));
+    for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+      p = x;
+      k->softmax(p.data(), n);
+      for (size_t j = 0; j < n; j++) {
+        CHECK_MSG(same(p[j], e[j] * scale), where(*k, "softmax", n, seed));
+        CHECK(std::fabs(p[j] - std::exp(static_cast<double>(x[j]) - most) / exact) <= 1e-6);
+      }
+      const double got = k->log_sum_exp(x.data(), n);
+      CHECK_MSG(got == plain.log_sum_exp(x.data(), n), where(*k, "log_sum_exp", n, seed));
+      CHECK_MSG(std::fabs(got - (most + std::log(exact))) <= 1e-13 * (1 + std::fabs(got)), where(*k, "log_sum_exp", n, seed));
+    }
+  }
+}
+
+TEST("isa: attention's sums keep the order of channels and of positions, for any number of heads") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (size_t heads : {1, 3, 4, 6})
+    for (size_t count : {1, 16, 33, 100})
+      for (size_t K : {8, 16, 64, 72}) {
+        const size_t stride = count + 3, kv = 2 * K, out_stride = count + 5;
+        const auto q = random_floats(r, heads * K), k = random_floats(r, K * stride), p = random_floats(r, heads * out_stride),
+                   v = random_floats(r, count * kv);
+        for (const cpu::Kernels* kernels : cpu::runnable_kernels()) {
+          std::vector<float> out(heads * out_stride, NAN), z(heads * K, NAN);
+          kernels->scores(q.data(), heads, k.data(), stride, count, K, 0.125f, out.data(), out_stride);
+          kernels->weighted_sum(p.data(), out_stride, heads, v.data(), kv, count, K, z.data());
+          for (size_t h = 0; h < heads; h++) {
+            for (size_t j = 0; j < count; j++) {
+              float sum = 0;
+              for (size_t c = 0; c < K; c++) sum = std::fma(q[h * K + c], k[c * stride + j], sum);
+              CHECK_MSG(same(out[h * out_stride + j], sum * 0.125f), where(*kernels, "scores", count, seed));
+            }
+            for (size_t c = 0; c < K; c++) {
+              float sum = 0;
+              for (size_t j = 0; j < count; j++) sum = std::fma(p[h * out_stride + j], v[j * kv + c], sum);
+              CHECK_MSG(same(z[h * K + c], sum), where(*kernels, "weighted_sum", count, seed));
+            }
+            CHECK(std::isnan(out[h * out_stride + count]));
+          }
+        }
+      }
+}
+
+TEST("isa: activations have the same bits everywhere and are near float64") {
+  std::mt19937_64 r(fresh_seed());
+  auto x = random_floats(r, 1003, 6);
+  x[0] = 0, x[1] = -0.0f, x[2] = 100, x[3] = -100, x[4] = NAN, x[5] = INFINITY;
+  const size_t n = x.size();
+  struct Activation {
+    void (*cpu::Kernels::* kernel)(const float*, size_t, float*);
+    double (*exact)(double);
+  };
+  const Activation all[] = {
+      {&cpu::Kernels::silu, [](double g) { return g / (1 + std::exp(-g)); }},
+      {&cpu::Kernels::gelu, [](double g) { return 0.5 * g * std::erfc(-g / std::sqrt(2.0)); }},
+      {&cpu::Kernels::gelu_tanh, [](double g) { return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g))); }},
+  };
+  for (const Activation& a : all) {
+    std::vector<float> first(n, NAN), y(n);
+    (cpu::runnable_kernels().front()->*a.kernel)(x.data(), n, first.data());
+    for (size_t j = 6; j < n; j++)
+      CHECK_MSG(std::fabs(first[j] - a.exact(x[j])) <= 1e-6 * (1 + std::fabs(x[j])), text("%g gives %g", x[j], first[j]));
+    CHECK(std::isnan(first[4]));
+    for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+      y.assign(n, NAN);
+      (k->*a.kernel)(x.data(), n, y.data());
+      for (size_t j = 0; j < n; j++) CHECK_MSG(same(y[j], first[j]) || (std::isnan(y[j]) && std::isnan(first[j])), text("%s: %g", k->isa, x[j]));
+    }
+  }
+}

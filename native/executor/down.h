@@ -1,0 +1,13 @@
+// The down projection: the sum over neurons of mid times a row of W_down, by its definition (ffn.h).
+#pragma once
+#include "executor/ffn.h"
+
+namespace sparselab {
+
+// For each row of the batch its neurons whose mid (B, N) is not zero, or all of them where it is marked in `all` (B), by lane.
+void find_lanes(Pass& pass, const float* mid, const std::vector<uint8_t>& all, NeuronSet set, Lanes& lanes);
+
+// out (B, D) = mid (B, N) · rows of down. A silent neuron's weights never matter, infinite ones too.
+void project_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet set, const Lanes& lanes, float* out);
+
+}  // namespace sparselab
