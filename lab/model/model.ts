@@ -10,6 +10,7 @@ import type { Checked, Loose } from "../literals.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
 import { checkPolicy, type LoosePolicy, type PerLayer, type Policy, type PolicyOption } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
+import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
@@ -94,9 +95,9 @@ const rows: readonly LogitRows[] = ["all", "last", "none"];
 function logitRows(given: string | undefined): LogitRows {
   if (given === undefined) return "all";
   if ((rows as readonly string[]).includes(given)) return given as LogitRows;
-  const near = nearest(String(given), rows);
+  const near = typeof given === "string" ? nearest(given, rows) : undefined;
   const hint = near ? `. Did you mean "${near}"?` : "";
-  throw new LabError("invalid-option", `logits must be "all", "last" or "none", received "${given}"${hint}`);
+  throw new LabError("invalid-option", `logits must be "all", "last" or "none", received ${received(given)}${hint}`);
 }
 
 /** What measures and sweeps need of a view beside its public face. */

@@ -26,8 +26,8 @@ import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent,
  * show(plot.pareto(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "kl"] }), "kl"));
  */
 export function pareto<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
-  const where = `plot.pareto(points, "${y}")`;
-  const quality = qualityAxis(where, y);
+  const quality = qualityAxis("plot.pareto", y);
+  const where = `plot.pareto(points, "${quality.name}")`;
   checkMeasured(where, points, ["sparsity", quality.name]);
   const all = points as unknown as readonly AnyPoint[];
   const series = seriesOf(all);

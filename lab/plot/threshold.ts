@@ -18,8 +18,8 @@ import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./sty
  * show(plot.threshold(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "perplexity"] }), "perplexity"));
  */
 export function threshold<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
-  const where = `plot.threshold(points, "${y}")`;
-  const quality = qualityAxis(where, y);
+  const quality = qualityAxis("plot.threshold", y);
+  const where = `plot.threshold(points, "${quality.name}")`;
   checkMeasured(where, points, ["sparsity", quality.name]);
   const all = points as unknown as readonly AnyPoint[];
   for (const point of all) thresholdOf(where, point);

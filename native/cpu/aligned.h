@@ -1,6 +1,6 @@
 // Arrays that begin at a cache line: a vector register's load then never crosses two, which costs a matrix product a third of its
-// speed. New elements stay as the memory is: zeroing hundreds of megabytes of scratch on one thread would hold a stop up, and every
-// value is written before it is read.
+// speed. New elements stay as the memory is: zeroing hundreds of megabytes of scratch on one thread would hold a stop up, and
+// every value is written before it is read.
 #pragma once
 #include <cstddef>
 #include <new>

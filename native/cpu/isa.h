@@ -1,8 +1,9 @@
-// The kernels of one instruction set as a table. The same source (cpu/isa/kernels.inl) is compiled once for each set with flags of
-// its own; `kernels()` is the best that this machine runs, or what SPARSELAB_ISA names. Every table gives the same bits.
+// The kernels of one instruction set as a table. The same source (cpu/isa/kernels.inl) is compiled once for each set with flags
+// of its own; `kernels()` is the best that this machine runs, or what SPARSELAB_ISA names. Every table gives the same bits.
 //
 // Definitions that hold for every weight type, tile and table:
-//   dot         16 lanes along the row, lane[j % 16] = fma(w[j], x[j], lane), restarted every 256 elements; each segment's lanes are
+//   dot         16 lanes along the row, lane[j % 16] = fma(w[j], x[j], lane), restarted every 256 elements; each segment's lanes
+//   are
 //               added to the row's 16 lanes, which begin at +0, in order; at the end one tree over lanes 8, 4, 2, 1 apart.
 //   add_rows    y[c] = fma(a[k], w[ids[k]][c], y[c]) for k = 0, 1, ... in order.
 //   float64 sums of 16 lanes: lane[j % 16], then the tree; used by norms, softmax and log-sum-exp.
@@ -57,11 +58,12 @@ struct Kernels {
   // ln of the sum of e^x
   double (*log_sum_exp)(const float* x, size_t n);
 
-  // Attention of the query heads that share a kv head. q (heads, K), k: K rows of positions k_stride apart, out (heads, out_stride):
-  // out[h][j] = (sum over channels c, in order, of fma(q[h][c], k[c][j])) * scale
+  // Attention of the query heads that share a kv head. q (heads, K), k: K rows of positions k_stride apart, out (heads,
+  // out_stride): out[h][j] = (sum over channels c, in order, of fma(q[h][c], k[c][j])) * scale
   void (*scores)(const float* q, size_t heads, const float* k, size_t k_stride, size_t count, size_t K, float scale, float* out,
                  size_t out_stride);
-  // out[h][c] = sum over positions j, in order, of fma(p[h][j], v[j][c])   p (heads, p_stride), v rows v_stride apart, out (heads, K)
+  // out[h][c] = sum over positions j, in order, of fma(p[h][j], v[j][c])   p (heads, p_stride), v rows v_stride apart, out
+  // (heads, K)
   void (*weighted_sum)(const float* p, size_t p_stride, size_t heads, const float* v, size_t v_stride, size_t count, size_t K,
                        float* out);
 

@@ -1,5 +1,5 @@
-// The kernels of every instruction set that this machine runs, against plain twins of a few lines: equal bit for bit. And the twins
-// against float64 to a stated tolerance. Fresh numbers, awkward lengths, results poisoned with NaN beforehand.
+// The kernels of every instruction set that this machine runs, against plain twins of a few lines: equal bit for bit. And the
+// twins against float64 to a stated tolerance. Fresh numbers, awkward lengths, results poisoned with NaN beforehand.
 #include "cpu/isa.h"
 
 #include <bit>
@@ -179,7 +179,8 @@ TEST("isa: rows added up keep their order, stored or regrouped") {
           const size_t from = 32, part = (n - from) / type.block * type.block;
           std::vector<float> some(start.begin() + from, start.begin() + static_cast<long>(from + part));
           (k->*type.kernels).add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, from, part, some.data());
-          CHECK_MSG(same_bits(some, {want.begin() + from, want.begin() + static_cast<long>(from + part)}), where(*k, type.name, n, seed));
+          CHECK_MSG(same_bits(some, {want.begin() + from, want.begin() + static_cast<long>(from + part)}),
+                    where(*k, type.name, n, seed));
         }
       }
     }
@@ -194,12 +195,13 @@ TEST("isa: rows added up keep their order, stored or regrouped") {
     std::vector<float> want(D - from, 0.5f);
     for (size_t i = 0; i < ids.size(); i++)
       for (size_t c = from; c < D; c++)
-        want[c - from] = std::fma(a[i], half_to_float(scales[ids[i] / 32 * D + c]) * static_cast<float>(static_cast<int8_t>(quants[ids[i] * D + c])),
-                                  want[c - from]);
+        want[c - from] = std::fma(
+            a[i], half_to_float(scales[ids[i] / 32 * D + c]) * static_cast<float>(static_cast<int8_t>(quants[ids[i] * D + c])),
+            want[c - from]);
     for (const cpu::Kernels* k : cpu::runnable_kernels()) {
       std::vector<float> y(D - from, 0.5f);
-      k->add_regrouped(quants.data(), reinterpret_cast<const uint8_t*>(scales.data()), D, ids.data(), a.data(), ids.size(), from, D - from,
-                       y.data());
+      k->add_regrouped(quants.data(), reinterpret_cast<const uint8_t*>(scales.data()), D, ids.data(), a.data(), ids.size(), from,
+                       D - from, y.data());
       CHECK_MSG(same_bits(y, want), where(*k, "add_regrouped", D, seed));
     }
   }
@@ -299,13 +301,14 @@ TEST("isa: activations have the same bits everywhere and are near float64") {
   x[0] = 0, x[1] = -0.0f, x[2] = 100, x[3] = -100, x[4] = NAN, x[5] = INFINITY;
   const size_t n = x.size();
   struct Activation {
-    void (*cpu::Kernels::* kernel)(const float*, size_t, float*);
+    void (*cpu::Kernels::*kernel)(const float*, size_t, float*);
     double (*exact)(double);
   };
   const Activation all[] = {
       {&cpu::Kernels::silu, [](double g) { return g / (1 + std::exp(-g)); }},
       {&cpu::Kernels::gelu, [](double g) { return 0.5 * g * std::erfc(-g / std::sqrt(2.0)); }},
-      {&cpu::Kernels::gelu_tanh, [](double g) { return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g))); }},
+      {&cpu::Kernels::gelu_tanh,
+       [](double g) { return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g))); }},
   };
   for (const Activation& a : all) {
     std::vector<float> first(n, NAN), y(n);
@@ -316,7 +319,8 @@ TEST("isa: activations have the same bits everywhere and are near float64") {
     for (const cpu::Kernels* k : cpu::runnable_kernels()) {
       y.assign(n, NAN);
       (k->*a.kernel)(x.data(), n, y.data());
-      for (size_t j = 0; j < n; j++) CHECK_MSG(same(y[j], first[j]) || (std::isnan(y[j]) && std::isnan(first[j])), text("%s: %g", k->isa, x[j]));
+      for (size_t j = 0; j < n; j++)
+        CHECK_MSG(same(y[j], first[j]) || (std::isnan(y[j]) && std::isnan(first[j])), text("%s: %g", k->isa, x[j]));
     }
   }
 }

@@ -1,5 +1,5 @@
-// The elementary functions: within 1.5 ulp (float32) and 2 ulp (float64) of long double, and the same bits on every instruction set.
-// SPARSELAB_EXHAUSTIVE=1 goes through every float32 there is (some minutes).
+// The elementary functions: within 1.5 ulp (float32) and 2 ulp (float64) of long double, and the same bits on every instruction
+// set. SPARSELAB_EXHAUSTIVE=1 goes through every float32 there is (some minutes).
 #include <bit>
 #include <cmath>
 #include <cstdlib>
@@ -37,7 +37,7 @@ double ulps64(double got, long double want) {
 
 struct Function32 {
   const char* name;
-  void (*cpu::Kernels::* kernel)(const float*, size_t, float*);
+  void (*cpu::Kernels::*kernel)(const float*, size_t, float*);
   long double (*exact)(long double);
 };
 const Function32 kFunctions32[] = {
@@ -47,7 +47,7 @@ const Function32 kFunctions32[] = {
 };
 struct Function64 {
   const char* name;
-  void (*cpu::Kernels::* kernel)(const double*, size_t, double*);
+  void (*cpu::Kernels::*kernel)(const double*, size_t, double*);
   long double (*exact)(long double);
 };
 const Function64 kFunctions64[] = {
@@ -93,10 +93,13 @@ TEST("math: float64 functions within 2 ulp, same bits everywhere") {
   std::mt19937_64 r(fresh_seed());
   for (const Function64& f : kFunctions64) {
     double worst = 0, worst_at = 0;
-    std::vector<double> x = {0.0, -0.0, 1.0, -1.0, kNan, kInf, -kInf, 5e-324, -5e-324, 2.3e-308, 709.78, 709.79, -745.1, -745.2, 1e308};
+    std::vector<double> x = {0.0,     -0.0,     1.0,    -1.0,   kNan,   kInf,   -kInf, 5e-324,
+                             -5e-324, 2.3e-308, 709.78, 709.79, -745.1, -745.2, 1e308};
     for (int i = 0; i < 20000; i++) x.push_back(std::bit_cast<double>(r()));
-    for (int i = 0; i < 60000; i++) x.push_back(std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -53 - static_cast<int>(r() % 20)));
-    for (int i = 0; i < 40000; i++) x.push_back(1 + std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -64 - static_cast<int>(r() % 40)));
+    for (int i = 0; i < 60000; i++)
+      x.push_back(std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -53 - static_cast<int>(r() % 20)));
+    for (int i = 0; i < 40000; i++)
+      x.push_back(1 + std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -64 - static_cast<int>(r() % 40)));
     std::vector<double> y(x.size()), other(x.size());
     (cpu::runnable_kernels().front()->*f.kernel)(x.data(), x.size(), y.data());
     for (const cpu::Kernels* k : cpu::runnable_kernels()) {
@@ -117,9 +120,11 @@ TEST("math: pow, sin and cos within 2 ulp, same bits everywhere") {
   const cpu::Kernels& first = *cpu::runnable_kernels().front();
   double worst = 0, at_x = 0, at_y = 0;
   for (int i = 0; i < 100000; i++) {
-    double x = std::fabs(std::bit_cast<double>(r())), y = std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -63 + static_cast<int>(r() % 8));
+    double x = std::fabs(std::bit_cast<double>(r())),
+           y = std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -63 + static_cast<int>(r() % 8));
     if (i % 2) x = std::exp2(std::ldexp(static_cast<double>(static_cast<int64_t>(r())), -60));
-    if (i % 4 == 1) x = 10000 * (1 + static_cast<double>(r() % 100)), y = -static_cast<double>(r() % 128) / 128;  // of rotary positions
+    if (i % 4 == 1)
+      x = 10000 * (1 + static_cast<double>(r() % 100)), y = -static_cast<double>(r() % 128) / 128;  // of rotary positions
     if (!(x > 0) || std::isinf(x)) continue;
     const double got = first.pow64(x, y), u = ulps64(got, std::pow(static_cast<long double>(x), static_cast<long double>(y)));
     if (!(u <= worst)) worst = u, at_x = x, at_y = y;

@@ -31,14 +31,14 @@ void fill_lanes(const float* mid, bool all, NeuronSet set, uint32_t* begin, uint
 }
 
 // The partial sum of one lane over n channels from d0 on.
-void add_lane(const DownMatrix& down, const uint32_t* begin, const uint32_t* neuron, const float* value, uint64_t lane, uint64_t d0,
-              uint64_t n, float* partial) {
+void add_lane(const DownMatrix& down, const uint32_t* begin, const uint32_t* neuron, const float* value, uint64_t lane,
+              uint64_t d0, uint64_t n, float* partial) {
   std::fill_n(partial, n, 0.0f);
   down.add(neuron + begin[lane], value + begin[lane], begin[lane + 1] - begin[lane], d0, n, partial);
 }
 
-// out (n), computed before: sums that are not finite are taken once more. 0 · inf is left out first, which gives the bits of `exact`.
-// What still overflows is summed in float64.
+// out (n), computed before: sums that are not finite are taken once more. 0 · inf is left out first, which gives the bits of
+// `exact`. What still overflows is summed in float64.
 void mend_down(const DownMatrix& down, const float* mid, NeuronSet set, uint64_t d0, uint64_t n, float* out) {
   if (all_finite(out, n)) return;
   std::vector<uint32_t> neuron(set.count);

@@ -4,8 +4,8 @@
 // give the same bits: mid is +0 where s is 0 in either, and a neuron of value 0 adds nothing to a sum. A captured point is always
 // computed.
 //
-// The sum of down has one definition: 16 lanes over neurons, lane i % 16 adds neuron i's row in ascending order; at the end one tree
-// over lanes 8, 4, 2, 1 apart, and + 0.0f.
+// The sum of down has one definition: 16 lanes over neurons, lane i % 16 adds neuron i's row in ascending order; at the end one
+// tree over lanes 8, 4, 2, 1 apart, and + 0.0f.
 #pragma once
 #include <vector>
 

@@ -88,8 +88,7 @@ TEST("ffn: NaN is never inactive") {
     activate(a, &g, 1, t, &s);
     return s;
   };
-  for (SlActivation a : {SL_SILU, SL_GELU, SL_GELU_TANH, SL_RELU, SL_RELU2, SL_FATRELU})
-    CHECK(std::isnan(one(a, NAN, 0.1f)));
+  for (SlActivation a : {SL_SILU, SL_GELU, SL_GELU_TANH, SL_RELU, SL_RELU2, SL_FATRELU}) CHECK(std::isnan(one(a, NAN, 0.1f)));
   CHECK(one(SL_FATRELU, 0.1f, 0.1f) == 0.1f);
   CHECK(one(SL_FATRELU, std::nextafter(0.1f, 0.0f), 0.1f) == 0);
   CHECK(one(SL_FATRELU, -0.0f, 0.0f) == 0 && !std::signbit(one(SL_FATRELU, -0.0f, 0.0f)));

@@ -71,7 +71,8 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
     thread_local Floats panel, lanes;  // (count, cols), (kPanelRows, kBatchRows, 16)
     panel.resize(step * cols);
     lanes.resize(cpu::product_scratch(kPanelRows, kBatchRows));
-    for (uint64_t r = 0; r < count; r++) kernels.dequantise(w.row(p->ids ? p->ids[r0 + r] : r0 + r), cols, panel.data() + r * cols);
+    for (uint64_t r = 0; r < count; r++)
+      kernels.dequantise(w.row(p->ids ? p->ids[r0 + r] : r0 + r), cols, panel.data() + r * cols);
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
       if (stop.asked()) return;
       const uint64_t rows_now = std::min(kBatchRows, n - b0);

@@ -22,13 +22,14 @@ struct Row {
 
 bool all_finite(const float* x, uint64_t n);
 
-// y[r] = x (cols) · row r of w, for `count` rows from r0 on (of those that `ids` names, where it is not null), computed before: those of
-// its sums that are not finite are taken again in float64. A partial sum may overflow where the whole does not, and the infinity that is
-// left has the sign of the partial sum: ReLU would make it a silent zero. Finite sums stay as they are, and so does everything where x
-// itself is not finite.
+// y[r] = x (cols) · row r of w, for `count` rows from r0 on (of those that `ids` names, where it is not null), computed before:
+// those of its sums that are not finite are taken again in float64. A partial sum may overflow where the whole does not, and the
+// infinity that is left has the sign of the partial sum: ReLU would make it a silent zero. Finite sums stay as they are, and so
+// does everything where x itself is not finite.
 void mend_dots(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, float* y);
 
-// One of several matrix products that are computed as one task. y (n, N) = x · wᵀ, for the N rows of w named by `ids` (null: all).
+// One of several matrix products that are computed as one task. y (n, N) = x · wᵀ, for the N rows of w named by `ids` (null:
+// all).
 struct Product {
   const Matrix* w;
   float* y;

@@ -53,26 +53,27 @@ void one_row(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const A
 void many_rows(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const Active& active, float* y) {
   const uint64_t N = set.count, cols = w.cols;
   const cpu::TypeKernels& kernels = cpu::kernels_of(w.type);
-  pass.parallel((N + kNeurons - 1) / kNeurons, kNeurons * cols * active.rows.size() / std::max<uint64_t>(N, 1), [&](size_t chunk) {
-    thread_local Floats weights, products;
-    weights.resize(cols);
-    products.resize(pass.B());
-    uint64_t used = 0;
-    for (uint64_t k = chunk * kNeurons; k < std::min(N, (chunk + 1) * kNeurons); k++) {
-      const uint64_t count = active.begin[k + 1] - active.begin[k];
-      if (count == 0) continue;
-      if (pass.stop.asked()) return;
-      const uint32_t *rows = active.rows.data() + active.begin[k], id = set.id(k);
-      kernels.dequantise(w.row(id), cols, weights.data());
-      cpu::kernels().dots_of_rows(weights.data(), h, cols, rows, count, products.data());
-      for (uint64_t i = 0; i < count; i++) {
-        mend_dots(w, &id, 0, 1, h + rows[i] * cols, &products[i]);
-        y[rows[i] * N + k] = products[i];
-      }
-      used++;
-    }
-    pass.bytes_read += used * w.stride;
-  });
+  pass.parallel((N + kNeurons - 1) / kNeurons, kNeurons * cols * active.rows.size() / std::max<uint64_t>(N, 1),
+                [&](size_t chunk) {
+                  thread_local Floats weights, products;
+                  weights.resize(cols);
+                  products.resize(pass.B());
+                  uint64_t used = 0;
+                  for (uint64_t k = chunk * kNeurons; k < std::min(N, (chunk + 1) * kNeurons); k++) {
+                    const uint64_t count = active.begin[k + 1] - active.begin[k];
+                    if (count == 0) continue;
+                    if (pass.stop.asked()) return;
+                    const uint32_t *rows = active.rows.data() + active.begin[k], id = set.id(k);
+                    kernels.dequantise(w.row(id), cols, weights.data());
+                    cpu::kernels().dots_of_rows(weights.data(), h, cols, rows, count, products.data());
+                    for (uint64_t i = 0; i < count; i++) {
+                      mend_dots(w, &id, 0, 1, h + rows[i] * cols, &products[i]);
+                      y[rows[i] * N + k] = products[i];
+                    }
+                    used++;
+                  }
+                  pass.bytes_read += used * w.stride;
+                });
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ constexpr TypeTraits kTypes[] = {
     {"IQ2_XXS", 256, 66, false}, {"IQ2_XS", 256, 74, false}, {"IQ3_XXS", 256, 98, false}, {"IQ1_S", 256, 50, false},
     {"IQ4_NL", 32, 18, false},   {"IQ3_S", 256, 110, false}, {"IQ2_S", 256, 82, false},   {"IQ4_XS", 256, 136, false},
     {"I8", 1, 1, false},         {"I16", 1, 2, false},       {"I32", 1, 4, false},        {"I64", 1, 8, false},
-    {"F64", 1, 8, false},        {"IQ1_M", 256, 56, false},  {"BF16", 1, 2, true},       {nullptr, 0, 0, false},
+    {"F64", 1, 8, false},        {"IQ1_M", 256, 56, false},  {"BF16", 1, 2, true},        {nullptr, 0, 0, false},
     {nullptr, 0, 0, false},      {nullptr, 0, 0, false},     {"TQ1_0", 256, 54, false},   {"TQ2_0", 256, 66, false},
     {nullptr, 0, 0, false},      {nullptr, 0, 0, false},     {nullptr, 0, 0, false},      {"MXFP4", 32, 17, false},
 };

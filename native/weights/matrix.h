@@ -28,8 +28,8 @@ struct DownMatrix {
   uint64_t neurons = 0, hidden = 0;
   std::shared_ptr<std::vector<uint8_t>> owned;  // the regrouped bytes; empty where the file's are used
 
-  // y[c] = fma(a[k], row ids[k] [from + c], y[c]) for k < count in order and the channels from <= c < from + n; y (n). from and n are
-  // multiples of 32 where the type has blocks.
+  // y[c] = fma(a[k], row ids[k] [from + c], y[c]) for k < count in order and the channels from <= c < from + n; y (n). from and n
+  // are multiples of 32 where the type has blocks.
   void add(const uint32_t* ids, const float* a, uint64_t count, uint64_t from, uint64_t n, float* y) const;
   // Row i as float32, (D)
   void load(uint64_t i, float* out) const;

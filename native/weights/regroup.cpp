@@ -23,8 +23,8 @@ void transpose(const uint8_t* src, uint64_t rows, uint64_t cols, uint8_t* dst) {
 
 void DownMatrix::add(const uint32_t* ids, const float* a, uint64_t count, uint64_t from, uint64_t n, float* y) const {
   if (quants)
-    cpu::kernels().add_regrouped(reinterpret_cast<const uint8_t*>(quants), reinterpret_cast<const uint8_t*>(scales), hidden, ids, a,
-                                 count, from, n, y);
+    cpu::kernels().add_regrouped(reinterpret_cast<const uint8_t*>(quants), reinterpret_cast<const uint8_t*>(scales), hidden, ids,
+                                 a, count, from, n, y);
   else
     cpu::kernels_of(by_neuron.type).add_rows({by_neuron.data, by_neuron.stride}, ids, a, count, from, n, y);
 }

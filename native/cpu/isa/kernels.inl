@@ -1,12 +1,12 @@
-// The kernels (cpu/isa.h has their definitions), written once for Vec16. A file of this folder includes this after it has chosen its
-// flags, and exports the table under its own name.
+// The kernels (cpu/isa.h has their definitions), written once for Vec16. A file of this folder includes this after it has chosen
+// its flags, and exports the table under its own name.
 #include "cpu/isa.h"
 #include "cpu/isa/math.inl"
 
 namespace sparselab::cpu {
 namespace {
 
-constexpr size_t kSegment = 256;       // elements after which a dot product restarts
+constexpr size_t kSegment = 256;         // elements after which a dot product restarts
 constexpr size_t kPrefetchAhead = 4096;  // bytes; measured on a dense stream
 
 SL_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -389,8 +389,7 @@ SL_INLINE void scores_of(const float* q, const float* k, size_t k_stride, size_t
       store(out + static_cast<size_t>(h) * out_stride + j + 16, sum[h][1] * factor);
     }
   }
-  for (; j < count; j++)
-    SL_UNROLL for (int h = 0; h < H; h++) {
+  for (; j < count; j++) SL_UNROLL for (int h = 0; h < H; h++) {
       float sum = 0;
       for (size_t c = 0; c < K; c++) sum = __builtin_fmaf(q[static_cast<size_t>(h) * K + c], k[c * k_stride + j], sum);
       out[static_cast<size_t>(h) * out_stride + j] = sum * scale;
@@ -404,7 +403,8 @@ void scores(const float* q, size_t heads, const float* k, size_t k_stride, size_
 }
 
 template <int H, int V>  // V vectors of channels whose sums stay in registers while the positions pass
-SL_INLINE void weighted_channels(const float* p, size_t p_stride, const float* v, size_t v_stride, size_t count, size_t K, float* out) {
+SL_INLINE void weighted_channels(const float* p, size_t p_stride, const float* v, size_t v_stride, size_t count, size_t K,
+                                 float* out) {
   Vec16 sum[H][V];
   SL_UNROLL for (int h = 0; h < H; h++) SL_UNROLL for (int i = 0; i < V; i++) sum[h][i] = zero();
   for (size_t j = 0; j < count; j++) {
@@ -419,7 +419,8 @@ SL_INLINE void weighted_channels(const float* p, size_t p_stride, const float* v
       store(out + static_cast<size_t>(h) * K + 16 * i, sum[h][i]);
 }
 template <int H>
-SL_INLINE void weighted_heads(const float* p, size_t p_stride, const float* v, size_t v_stride, size_t count, size_t K, float* out) {
+SL_INLINE void weighted_heads(const float* p, size_t p_stride, const float* v, size_t v_stride, size_t count, size_t K,
+                              float* out) {
   size_t c = 0;
   for (; c + 32 <= K; c += 32) weighted_channels<H, 2>(p, p_stride, v + c, v_stride, count, K, out + c);
   for (; c + 16 <= K; c += 16) weighted_channels<H, 1>(p, p_stride, v + c, v_stride, count, K, out + c);
@@ -430,7 +431,8 @@ SL_INLINE void weighted_heads(const float* p, size_t p_stride, const float* v, s
       out[static_cast<size_t>(h) * K + c] = sum;
     }
 }
-void weighted_sum(const float* p, size_t p_stride, size_t heads, const float* v, size_t v_stride, size_t count, size_t K, float* out) {
+void weighted_sum(const float* p, size_t p_stride, size_t heads, const float* v, size_t v_stride, size_t count, size_t K,
+                  float* out) {
   size_t h = 0;
   for (; h + 4 <= heads; h += 4) weighted_heads<4>(p + h * p_stride, p_stride, v, v_stride, count, K, out + h * K);
   for (; h < heads; h++) weighted_heads<1>(p + h * p_stride, p_stride, v, v_stride, count, K, out + h * K);
@@ -438,9 +440,7 @@ void weighted_sum(const float* p, size_t p_stride, size_t heads, const float* v,
 
 // ── Activations and elementary functions over arrays ────────────────────────────────────────────
 SL_INLINE Vec16 silu_of(const Vec16& x) { return x / (set(1.0f) + exp32(zero() - x)); }
-SL_INLINE Vec16 gelu_of(const Vec16& x) {
-  return set(0.5f) * x * (set(1.0f) + erf32(x * set(0.70710678118654752f)));
-}
+SL_INLINE Vec16 gelu_of(const Vec16& x) { return set(0.5f) * x * (set(1.0f) + erf32(x * set(0.70710678118654752f))); }
 SL_INLINE Vec16 gelu_tanh_of(const Vec16& x) {
   const Vec16 cube = set(0.044715f) * x * x * x;
   return set(0.5f) * x * (set(1.0f) + tanh32(set(0.79788456080286536f) * (x + cube)));
@@ -486,11 +486,30 @@ constexpr TypeKernels of_type() {
 
 }  // namespace
 
-#define SPARSELAB_KERNEL_TABLE(name)                                                                                              \
-  const Kernels name = {kIsa,       of_type<TypeF32>(), of_type<TypeF16>(), of_type<TypeBf16>(), of_type<TypeQ8>(),               \
-                        product,    dots_of_rows,       add_regrouped,      join_partials,       sum_of_squares,                  \
-                        softmax,    log_sum_exp,        scores,             weighted_sum,        each32<silu_of>,                 \
-                        each32<gelu_of>, each32<gelu_tanh_of>, each32<exp32_of>, each32<tanh32_of>, each32<erf32_of>,             \
-                        each64<exp64_of>, each64<log64_of>, pow64_of, sincos64_of}
+#define SPARSELAB_KERNEL_TABLE(name)          \
+  const Kernels name = {kIsa,                 \
+                        of_type<TypeF32>(),   \
+                        of_type<TypeF16>(),   \
+                        of_type<TypeBf16>(),  \
+                        of_type<TypeQ8>(),    \
+                        product,              \
+                        dots_of_rows,         \
+                        add_regrouped,        \
+                        join_partials,        \
+                        sum_of_squares,       \
+                        softmax,              \
+                        log_sum_exp,          \
+                        scores,               \
+                        weighted_sum,         \
+                        each32<silu_of>,      \
+                        each32<gelu_of>,      \
+                        each32<gelu_tanh_of>, \
+                        each32<exp32_of>,     \
+                        each32<tanh32_of>,    \
+                        each32<erf32_of>,     \
+                        each64<exp64_of>,     \
+                        each64<log64_of>,     \
+                        pow64_of,             \
+                        sincos64_of}
 
 }  // namespace sparselab::cpu

@@ -1,8 +1,7 @@
-// Elementary functions of our own, made of additions, multiplications, divisions, fused multiply-adds and integer steps only, so that
-// every instruction set gives the same bits. (The C library changes bits between machines: with and without FMA.)
-// float32: exp, tanh, erf within 1.5 ulp. float64: exp, log, pow, sin, cos within 2 ulp.
-// Written for Vec16, Vec8d and plain numbers alike. Range checks come before conversions; a comparison with NaN is false, so that NaN
-// passes through every one of them.
+// Elementary functions of our own, made of additions, multiplications, divisions, fused multiply-adds and integer steps only, so
+// that every instruction set gives the same bits. (The C library changes bits between machines: with and without FMA.) float32:
+// exp, tanh, erf within 1.5 ulp. float64: exp, log, pow, sin, cos within 2 ulp. Written for Vec16, Vec8d and plain numbers alike.
+// Range checks come before conversions; a comparison with NaN is false, so that NaN passes through every one of them.
 #pragma once
 #include "cpu/isa/vec16.h"
 
@@ -52,7 +51,8 @@ SL_INLINE Vec16 exp32(const Vec16& given) {
   q = fma(q, r, set(0x1.555556p-3f));
   q = fma(q, r, set(0.5f));
   const Vec16 e = fma(r * r, q, r) + set(1.0f);
-  // Two powers of two, so that subnormal results are rounded once and large ones become infinite. n is made positive before the shift.
+  // Two powers of two, so that subnormal results are rounded once and large ones become infinite. n is made positive before the
+  // shift.
   const Int16 exponent = add(sub(to_bits(shifted), to_bits(magic)), 1024);
   const Int16 half = add(shift_right<1>(exponent), -512), rest = sub(add(exponent, -1024), half);
   const Vec16 first = from_bits(shift_left<23>(add(half, 127))), second = from_bits(shift_left<23>(add(rest, 127)));
@@ -106,14 +106,14 @@ SL_INLINE Vec8d erf_half(const Vec8d& x) {
   const Vec8d magnitude = select(x < set(0.0), set(0.0) - x, x);
   const Vec8d bounded = select(magnitude > set(4.0), set(4.0), magnitude);
   const Vec8d z = bounded * bounded, u = bounded - set(2.5);
-  constexpr double near[] = {0x1.20dd750429b19p+0,   -0x1.812746b0271ecp-2,  0x1.ce2f2197bc2efp-4,  -0x1.b82ce15c3b7f8p-6,
-                             0x1.565ba0406c001p-8,   -0x1.c0286cad68e02p-11, 0x1.f941bed7e7847p-14, -0x1.f0705a1dde9aap-17,
-                             0x1.9ae0986f9de4fp-20,  -0x1.c1a515de8637ap-24};
-  constexpr double far[] = {0x1.ffcaa8f4c9beap-1,  0x1.1d8316e7cadf4p-9,  -0x1.64e3dc4ffbe16p-8, 0x1.119da1be62fdep-7,
-                            -0x1.1a89c05ab00f7p-7, 0x1.90e805ab7863cp-8,  -0x1.6ecce80d8bf59p-9, 0x1.1c6201e186122p-11,
-                            0x1.113d181feaf15p-12, -0x1.06724f84127dfp-12, 0x1.4b3e6e48ea746p-14, 0x1.57ae6eeba2075p-18,
-                            -0x1.df151c07e1adbp-17, 0x1.3d047d3b4ed88p-18, 0x1.559a0d1eae7f6p-22, -0x1.6892c52095d11p-21,
-                            0x1.07b6c72dcb40fp-23, 0x1.1fbd734ead2c7p-25,  -0x1.7a751c340b769p-27};
+  constexpr double near[] = {0x1.20dd750429b19p+0,  -0x1.812746b0271ecp-2,  0x1.ce2f2197bc2efp-4,  -0x1.b82ce15c3b7f8p-6,
+                             0x1.565ba0406c001p-8,  -0x1.c0286cad68e02p-11, 0x1.f941bed7e7847p-14, -0x1.f0705a1dde9aap-17,
+                             0x1.9ae0986f9de4fp-20, -0x1.c1a515de8637ap-24};
+  constexpr double far[] = {0x1.ffcaa8f4c9beap-1,   0x1.1d8316e7cadf4p-9,   -0x1.64e3dc4ffbe16p-8, 0x1.119da1be62fdep-7,
+                            -0x1.1a89c05ab00f7p-7,  0x1.90e805ab7863cp-8,   -0x1.6ecce80d8bf59p-9, 0x1.1c6201e186122p-11,
+                            0x1.113d181feaf15p-12,  -0x1.06724f84127dfp-12, 0x1.4b3e6e48ea746p-14, 0x1.57ae6eeba2075p-18,
+                            -0x1.df151c07e1adbp-17, 0x1.3d047d3b4ed88p-18,  0x1.559a0d1eae7f6p-22, -0x1.6892c52095d11p-21,
+                            0x1.07b6c72dcb40fp-23,  0x1.1fbd734ead2c7p-25,  -0x1.7a751c340b769p-27};
   Vec8d p = set(near[9]), q = set(far[18]);
   SL_UNROLL for (int i = 8; i >= 0; i--) p = fma(p, z, set(near[i]));
   SL_UNROLL for (int i = 17; i >= 0; i--) q = fma(q, u, set(far[i]));
@@ -176,7 +176,8 @@ SL_INLINE double pow64(double x, double y) {
   const double z = s * s, z_low = fma(s, s, -z) + 2 * s * s_low;
   // c = s³ in two parts, then 2/3 c in two parts
   const double c = z * s, c_low = fma(z, s, -c) + z * s_low + z_low * s;
-  const double t = 0x1.5555555555555p-1 * c, t_low = fma(0x1.5555555555555p-1, c, -t) + 0x1.5555555555555p-1 * c_low + 0x1.5555555555555p-55 * c;
+  const double t = 0x1.5555555555555p-1 * c,
+               t_low = fma(0x1.5555555555555p-1, c, -t) + 0x1.5555555555555p-1 * c_low + 0x1.5555555555555p-55 * c;
   double r = 2.0 / 23.0;
   for (int i = 21; i >= 5; i -= 2) r = fma(r, z, 2.0 / i);
   const double rest = r * z * z * s;

@@ -2,7 +2,8 @@
 // gives the same bits: 1 zmm, 2 ymm, 4 NEON registers, or plain arrays. Which one is taken follows the compiler's flags.
 //
 // Only files under cpu/isa/ include this, each compiled with flags of its own. Everything here has internal linkage, and nothing
-// here uses templates of the standard library: a function that two of those files share by name could be taken from the wrong one.
+// here uses templates of the standard library: a function that two of those files share by name could be taken from the wrong
+// one.
 #pragma once
 #include <stdint.h>
 #include <string.h>
@@ -57,8 +58,8 @@ struct Int8d {  // 8 int64
   RegIntD r[kRegsD];
 };
 
-#define SL_MAP(Out, n, expression)           \
-  Out out;                                   \
+#define SL_MAP(Out, n, expression)                             \
+  Out out;                                                     \
   SL_UNROLL for (int i = 0; i < n; i++) out.r[i] = expression; \
   return out
 
@@ -66,17 +67,13 @@ struct Int8d {  // 8 int64
 SL_INLINE Vec16 load(const float* p) { SL_MAP(Vec16, kRegs, reg_load(p + i * kWidth)); }
 SL_INLINE Vec16 set(float v) { SL_MAP(Vec16, kRegs, reg_set(v)); }
 SL_INLINE Vec16 zero() { return set(0.0f); }
-SL_INLINE void store(float* p, const Vec16& v) {
-  SL_UNROLL for (int i = 0; i < kRegs; i++) reg_store(p + i * kWidth, v.r[i]);
-}
+SL_INLINE void store(float* p, const Vec16& v) { SL_UNROLL for (int i = 0; i < kRegs; i++) reg_store(p + i * kWidth, v.r[i]); }
 SL_INLINE Vec16 operator+(const Vec16& a, const Vec16& b) { SL_MAP(Vec16, kRegs, reg_add(a.r[i], b.r[i])); }
 SL_INLINE Vec16 operator-(const Vec16& a, const Vec16& b) { SL_MAP(Vec16, kRegs, reg_sub(a.r[i], b.r[i])); }
 SL_INLINE Vec16 operator*(const Vec16& a, const Vec16& b) { SL_MAP(Vec16, kRegs, reg_mul(a.r[i], b.r[i])); }
 SL_INLINE Vec16 operator/(const Vec16& a, const Vec16& b) { SL_MAP(Vec16, kRegs, reg_div(a.r[i], b.r[i])); }
 // a * b + c, rounded once
-SL_INLINE Vec16 fma(const Vec16& a, const Vec16& b, const Vec16& c) {
-  SL_MAP(Vec16, kRegs, reg_fma(a.r[i], b.r[i], c.r[i]));
-}
+SL_INLINE Vec16 fma(const Vec16& a, const Vec16& b, const Vec16& c) { SL_MAP(Vec16, kRegs, reg_fma(a.r[i], b.r[i], c.r[i])); }
 // Comparisons are false where a number is NaN.
 SL_INLINE Mask16 operator<(const Vec16& a, const Vec16& b) { SL_MAP(Mask16, kRegs, reg_less(a.r[i], b.r[i])); }
 SL_INLINE Mask16 operator>(const Vec16& a, const Vec16& b) { return b < a; }
@@ -111,16 +108,12 @@ SL_INLINE float tree(const Vec16& v) { return reg_tree(v.r); }
 // ── float64 ─────────────────────────────────────────────────────────────────────────────────────
 SL_INLINE Vec8d load(const double* p) { SL_MAP(Vec8d, kRegsD, reg_load(p + i * kWidthD)); }
 SL_INLINE Vec8d set(double v) { SL_MAP(Vec8d, kRegsD, reg_set(v)); }
-SL_INLINE void store(double* p, const Vec8d& v) {
-  SL_UNROLL for (int i = 0; i < kRegsD; i++) reg_store(p + i * kWidthD, v.r[i]);
-}
+SL_INLINE void store(double* p, const Vec8d& v) { SL_UNROLL for (int i = 0; i < kRegsD; i++) reg_store(p + i * kWidthD, v.r[i]); }
 SL_INLINE Vec8d operator+(const Vec8d& a, const Vec8d& b) { SL_MAP(Vec8d, kRegsD, reg_add(a.r[i], b.r[i])); }
 SL_INLINE Vec8d operator-(const Vec8d& a, const Vec8d& b) { SL_MAP(Vec8d, kRegsD, reg_sub(a.r[i], b.r[i])); }
 SL_INLINE Vec8d operator*(const Vec8d& a, const Vec8d& b) { SL_MAP(Vec8d, kRegsD, reg_mul(a.r[i], b.r[i])); }
 SL_INLINE Vec8d operator/(const Vec8d& a, const Vec8d& b) { SL_MAP(Vec8d, kRegsD, reg_div(a.r[i], b.r[i])); }
-SL_INLINE Vec8d fma(const Vec8d& a, const Vec8d& b, const Vec8d& c) {
-  SL_MAP(Vec8d, kRegsD, reg_fma(a.r[i], b.r[i], c.r[i]));
-}
+SL_INLINE Vec8d fma(const Vec8d& a, const Vec8d& b, const Vec8d& c) { SL_MAP(Vec8d, kRegsD, reg_fma(a.r[i], b.r[i], c.r[i])); }
 SL_INLINE Mask8d operator<(const Vec8d& a, const Vec8d& b) { SL_MAP(Mask8d, kRegsD, reg_less(a.r[i], b.r[i])); }
 SL_INLINE Mask8d operator>(const Vec8d& a, const Vec8d& b) { return b < a; }
 SL_INLINE Mask8d operator<=(const Vec8d& a, const Vec8d& b) { SL_MAP(Mask8d, kRegsD, reg_less_equal(a.r[i], b.r[i])); }

@@ -48,9 +48,7 @@ SL_REG float reg_half(const uint8_t* p) {
   __builtin_memcpy(&h, p, 2);
   return h;
 }
-SL_REG float32x4_t reg_load_f16(const uint8_t* p) {
-  return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
-}
+SL_REG float32x4_t reg_load_f16(const uint8_t* p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
 SL_REG float32x4_t reg_load_bf16(const uint8_t* p) {
   return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
 }

@@ -1,5 +1,5 @@
-// Vec16 without vector instructions: arrays, a loop for each operation. This is the form that says what every other form must give;
-// without a fused multiply-add in the machine, fmaf and fma of the C library round once all the same.
+// Vec16 without vector instructions: arrays, a loop for each operation. This is the form that says what every other form must
+// give; without a fused multiply-add in the machine, fmaf and fma of the C library round once all the same.
 #pragma once
 #include <math.h>
 #include <stdint.h>
