@@ -3,9 +3,11 @@
  * left out, and the line that failed is shown.
  */
 import { SourceMap, type SourceMapPayload } from "node:module";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { CompiledCell, Failure } from "../messages.js";
 import { codeFrame, paint } from "../text.js";
+import { bridge } from "./bridge.js";
 import { Interrupted } from "./output.js";
 
 interface Known {
@@ -26,9 +28,26 @@ export function rememberCell(cell: CompiledCell): void {
 
 const STARTED = "the kernel";
 
+/** A local file's position: `file:///home/ada/x.ts?edited=2:7:2`. */
+const FILE_POSITION = /(file:[^\s)]+?):(\d+):(\d+)/g;
+const files = new Map<string, SourceMap>();
+
+/** A position of a compiled local file -> of its own text, by its path. */
+function mapFiles(text: string): string {
+  return text.replace(FILE_POSITION, (all, url: string, line: string, column: string) => {
+    const payload = bridge().sources.get(url);
+    if (payload === undefined) return all;
+    let map = files.get(url);
+    if (!map) files.set(url, (map = new SourceMap(JSON.parse(payload) as SourceMapPayload)));
+    const entry = map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
+    const path = fileURLToPath(url.replace(/\?.*$/, ""));
+    return entry.originalLine === undefined ? path : `${path}:${entry.originalLine + 1}:${(entry.originalColumn ?? 0) + 1}`;
+  });
+}
+
 /** `cell 3:7:2` of the JavaScript -> of the cell's own text. */
 export function mapPositions(text: string): string {
-  return text.replace(POSITION, (all, label: string, line: string, column: string) => {
+  return mapFiles(text).replace(POSITION, (all, label: string, line: string, column: string) => {
     const cell = cells.get(label);
     if (!cell) return all;
     if (Number(line) >= cell.startLine) return STARTED;

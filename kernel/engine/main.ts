@@ -11,7 +11,7 @@ import { installNotebook } from "./display.js";
 import { failureOf, installStackTraces } from "./errors.js";
 import { emit, REQUEST_FD } from "./events.js";
 import { handleInput, installInput } from "./input.js";
-import { cellMeta, cellRequire, load, pick } from "./modules.js";
+import { cellMeta, cellModule, cellRequire, load, loadWhole, pick } from "./modules.js";
 import { captureOutput, Interrupted } from "./output.js";
 import { atEnd, currentExecution, currentSignal, runCell, setResult, stopCell } from "./run.js";
 import type { StopMessage } from "./watch.js";
@@ -23,7 +23,8 @@ installInput();
 installComms();
 
 // What a rewritten cell calls (language/rewrite.ts).
-const hooks = Object.freeze({ load, pick, require: cellRequire, meta: cellMeta, result: setResult });
+const imports = { load, pick, require: cellRequire, whole: loadWhole, module: cellModule, meta: cellMeta };
+const hooks = Object.freeze({ ...imports, result: setResult });
 Object.defineProperty(globalThis, "__sparselab__", { value: hooks, enumerable: false });
 Object.assign(globalThis, { require: cellRequire, __dirname: cellMeta.dirname, __filename: cellMeta.filename });
 

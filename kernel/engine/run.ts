@@ -7,6 +7,7 @@ import vm from "node:vm";
 import type { MimeBundle } from "../../lab/display.js";
 import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
+import { bridge } from "./bridge.js";
 import { collectLargeArrays, measureKept } from "./collect.js";
 import { bundleOf, plain } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
@@ -65,7 +66,9 @@ export function setResult(label: string, value: unknown): void {
 }
 
 function script(code: string, filename: string, lineOffset = 0): unknown {
-  return new vm.Script(code, { filename, lineOffset }).runInThisContext();
+  // For `import()` in what a cell makes by `eval` or `new Function`; in the cell itself it is a call of ours (language/rewrite.ts).
+  const importModuleDynamically = (specifier: string): Promise<vm.Module> => bridge().importModule!(specifier);
+  return new vm.Script(code, { filename, lineOffset, importModuleDynamically }).runInThisContext();
 }
 
 /** Values of names, by the live variables. */
@@ -203,5 +206,6 @@ export function stopCell(how: keyof typeof GRACE): void {
     return;
   }
   me.controller.abort();
+  bridge().stopped?.();
   setTimeout(() => end(me, interruptedFailure()), GRACE[how]);
 }

@@ -24,8 +24,8 @@ const STOP_PATIENCE = 2000;
 /** Milliseconds to wait for native output that the engine's end-of-cell mark announces. */
 const MARK_PATIENCE = 500;
 
-/** What the engine needs of Node (engine/async-hooks.ts, engine/modules.ts); a later Node that has dropped a flag has no need of it. */
-const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve"].filter((f) =>
+/** What the engine needs of Node (engine/async-hooks.ts, modules.ts, local.ts); a later Node that has dropped a flag has no need of it. */
+const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve", "--experimental-vm-modules"].filter((f) =>
   process.allowedNodeEnvironmentFlags.has(f),
 );
 
