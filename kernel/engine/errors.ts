@@ -70,7 +70,7 @@ export function installStackTraces(): void {
       head = "Error";
     }
     const lines = frames.map((f) => `    at ${f}`).filter((l) => !HIDDEN.test(l));
-    return [head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n");
+    return unmarked([head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n"));
   };
 }
 
@@ -87,9 +87,13 @@ interface ErrorLike {
 const isErrorLike = (value: unknown): value is ErrorLike =>
   value instanceof Error || (typeof value === "object" && value !== null && "stack" in value && "message" in value);
 
+/** A cell's variable that has the name of one of Node's carries a mark that is not seen (language/shadow.ts). */
+const unmarked = (text: string): string => text.replace(/(?<=[\w$])\u200c/g, "");
+
 export function failureOf(thrown: unknown): Failure {
   try {
-    return describe(thrown);
+    const { ename, evalue, traceback } = describe(thrown);
+    return { ename, evalue: unmarked(evalue), traceback: traceback.map(unmarked) };
   } catch {
     // A getter of it throws, or a proxy: the cell must end all the same.
     const evalue = "a value was thrown that cannot be shown";

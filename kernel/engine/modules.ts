@@ -26,9 +26,21 @@ const OWN: Readonly<Record<string, URL>> = {
   tslab: new URL("./tslab.js", import.meta.url),
 };
 
+withoutWarning(() => new vm.SyntheticModule([], () => {}));
 const locals = new LocalModules({ target, localPath: oursAt, resolve: resolveUrl, stamp: stampOf });
 /** Other files of the user: the stamp at which each was first loaded, to load it anew once it was edited. */
 const stamps = new Map<string, string>();
+
+/** Node warns once that its modules of `vm` are experimental: nothing that a notebook should show. */
+function withoutWarning(fn: () => void): void {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    fn();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
 
 /** Imports a module for a cell. */
 export async function load(specifier: unknown): Promise<Namespace> {

@@ -8,6 +8,8 @@ import ts = require("typescript");
 import type { CheckReply } from "../messages.js";
 import { Compiler, HUB, slotName } from "./compiler.js";
 import { diagnosticsFailure } from "./diagnostics.js";
+import { cellForm, errorsOf, listedExports, refusedExport } from "./forms.js";
+import { explain, explainSyntax } from "./explain.js";
 import { cellNames, type Declared, parseCell } from "./names.js";
 import { rewriteCell } from "./rewrite.js";
 import { cellName, runtimeName } from "./shadow.js";
@@ -19,8 +21,10 @@ interface Meaning {
 }
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
+/** A .tsx file is imported: it is compiled by the engine, whatever the options here say of JSX. */
+const NO_JSX = 6142;
 /** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
-const ALLOWED = new Set([1202, 1379, 1380]);
+const ALLOWED = new Set([1202, 1379, 1380, NO_JSX]);
 /** A `// @ts-nocheck` among the comments at the top of a cell. */
 const UNCHECKED = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@ts-nocheck\b/;
 
@@ -28,7 +32,9 @@ export class Cells {
   readonly compiler: Compiler;
   readonly #names = new Map<string, Meaning>();
   /** Cells in the program, with the cells that each refers to. */
-  readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean }>();
+  readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean; label: string }>();
+  /** The label of the last checked cell. */
+  #last = "";
   /** What the last checked cell's names meant before it. */
   #before = new Map<string, Meaning | undefined>();
 
@@ -39,9 +45,11 @@ export class Cells {
   /** Checks a cell and makes it ready to run; its names are known from here on. */
   check(code: string, label: string): CheckReply {
     this.#before = new Map();
-    const alone = parseCell(code);
-    const syntax = (alone as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
-    if (syntax.length) return { failure: diagnosticsFailure(syntax, code, label, 0) };
+    this.#last = label;
+    const { prefix, text, original } = cellForm(code);
+    const alone = parseCell(text);
+    const syntax = errorsOf(alone);
+    if (syntax.length) return { failure: diagnosticsFailure(explainSyntax(syntax, code, this.compiler.cwd), code, label, 0) };
     const refusal = refused(alone);
     if (refusal) return { failure: diagnosticsFailure([refusal], code, label, 0) };
 
@@ -50,10 +58,10 @@ export class Cells {
     const words = new Set(code.match(WORD));
     const { header, refersTo } = this.#header((name) => words.has(name) && !names.has(name));
     const path = this.compiler.slotPath(slot);
-    const start = header.length + 1;
+    const start = header.length + prefix.length + 1;
     const already = exported(alone);
     const exports = [...names.keys()].filter((n) => !already.has(n)).join(", ");
-    this.compiler.write(path, `${header}\n${code}\nexport { ${exports} };`);
+    this.compiler.write(path, `${header}${prefix}\n${text}\nexport { ${exports} };`);
     this.compiler.clearDraft();
     const variables = new Set([...live].map(runtimeName));
     let ready = false;
@@ -61,14 +69,20 @@ export class Cells {
       const program = this.compiler.program();
       const file = program.getSourceFile(path)!;
       const errors = UNCHECKED.test(code) ? [] : program.getSemanticDiagnostics(file).filter(isError);
-      if (errors.length) return { failure: diagnosticsFailure(errors, code, label, start) };
-      const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables });
+      if (errors.length) {
+        const shown = errors.map((d) => ({
+          ...explain(d, code, this.compiler.cwd),
+          start: start + ((d.start ?? 0) < start ? -1 : original((d.start ?? 0) - start)),
+        }));
+        return { failure: diagnosticsFailure(shown, code, label, start) };
+      }
+      const { js, map } = rewriteCell({ program, file, start, end: start + text.length, label, live: variables });
       ready = true;
-      this.#cells.set(slot, { refersTo, keep: augments });
+      this.#cells.set(slot, { refersTo, keep: augments, label });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
       for (const [name, declared] of names) this.#names.set(name, { cell: slot, declared });
-      this.#sweep();
-      return { cell: { label, js, map, code, names: [...variables] } };
+      const dropped = this.#sweep();
+      return { cell: { label, js, map, code, names: [...variables] }, dropped };
     } finally {
       if (!ready) this.compiler.release(slot);
     }
@@ -88,8 +102,8 @@ export class Cells {
   }
 
   /** The last checked cell will not run. */
-  undo(): void {
-    this.#revert(this.#before.keys());
+  undo(label: string): void {
+    if (label === this.#last) this.#revert(this.#before.keys());
   }
 
   reset(): void {
@@ -122,8 +136,9 @@ export class Cells {
     return { header: `import { ${[...refersTo].map(slotName).join(", ")} } from "${HUB}"; ${lines.join(" ")}`, refersTo };
   }
 
-  /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
-  #sweep(): void {
+  /** Drops cells that no name leads to, and says which. `#before` counts too: a revert may need it. */
+  #sweep(): string[] {
+    const dropped: string[] = [];
     const reached = new Set<number>();
     const reach = (cell: number): void => {
       if (reached.has(cell)) return;
@@ -133,11 +148,13 @@ export class Cells {
     for (const { cell } of this.#names.values()) reach(cell);
     for (const meaning of this.#before.values()) if (meaning) reach(meaning.cell);
     for (const [cell, { keep }] of this.#cells) if (keep) reach(cell);
-    for (const cell of this.#cells.keys()) {
+    for (const [cell, { label }] of this.#cells) {
       if (reached.has(cell)) continue;
       this.#cells.delete(cell);
       this.compiler.release(cell);
+      dropped.push(label);
     }
+    return dropped;
   }
 }
 
@@ -145,7 +162,7 @@ const isError = (d: ts.Diagnostic): boolean => d.category === ts.DiagnosticCateg
 
 /** Names the cell exports by a modifier of its own. */
 function exported(file: ts.SourceFile): Set<string> {
-  const found = new Set<string>();
+  const found = new Set<string>(listedExports(file));
   for (const s of file.statements) {
     if (!ts.canHaveModifiers(s) || !ts.getModifiers(s)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
     for (const name of cellNames({ statements: [s] } as unknown as ts.SourceFile).names.keys()) found.add(name);
@@ -171,14 +188,7 @@ function refused(file: ts.SourceFile): ts.DiagnosticWithLocation | undefined {
         "Use `const`, and dispose of it yourself; or put `using` inside a block or a function.",
     );
   }
-  for (const s of file.statements) {
-    if (ts.isExportAssignment(s) || (ts.isExportDeclaration(s) && (s.moduleSpecifier || !isEmptyExport(s)))) {
-      return say(s, "A cell has nothing to export to: its declarations are visible in every later cell.");
-    }
-  }
+  const found = refusedExport(file);
+  if (found) return say(found.node, found.why);
   return undefined;
-}
-
-function isEmptyExport(s: ts.ExportDeclaration): boolean {
-  return !!s.exportClause && ts.isNamedExports(s.exportClause) && s.exportClause.elements.length === 0;
 }

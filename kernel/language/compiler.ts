@@ -37,7 +37,7 @@ const SLOTS = 64;
 export const slotName = (slot: number): string => `${CELL}${slot}`;
 
 export class Compiler {
-  readonly #cwd: string;
+  readonly cwd: string;
   readonly #options: ts.CompilerOptions;
   readonly #virtual = new Map<string, { text: string; version: number }>();
   readonly #disk = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
@@ -49,7 +49,7 @@ export class Compiler {
   readonly service: ts.LanguageService;
 
   constructor(cwd: string) {
-    this.#cwd = cwd;
+    this.cwd = cwd;
     this.#options = {
       target: ts.ScriptTarget.ES2022,
       module: ts.ModuleKind.ESNext,
@@ -80,7 +80,7 @@ export class Compiler {
   }
 
   path(name: string): string {
-    return join(this.#cwd, CELL + name).replaceAll("\\", "/");
+    return join(this.cwd, CELL + name).replaceAll("\\", "/");
   }
 
   /** The file that completion and help look at. */
@@ -130,7 +130,7 @@ export class Compiler {
   }
 
   #host(): ts.LanguageServiceHost {
-    const cwd = this.#cwd;
+    const cwd = this.cwd;
     const virtual = this.#virtual;
     const moduleHost: ts.ModuleResolutionHost = {
       fileExists: ts.sys.fileExists,

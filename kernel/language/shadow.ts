@@ -16,7 +16,8 @@ const GLOBALS = new Set([
   "__dirname",
   "__filename",
 ]);
-const SUFFIX = "$cell";
+/** A mark that is part of the name and is not seen, so that `fetch is not a function` reads as the cell's author wrote it. */
+const SUFFIX = "\u200c";
 
 /** The name of a cell's variable while it runs. */
 export function runtimeName(name: string): string {
