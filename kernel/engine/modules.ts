@@ -8,7 +8,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { types } from "node:util";
 import vm from "node:vm";
-import { missingModule } from "../missing.js";
+import { missingModule, packageOf } from "../missing.js";
 import { bridge } from "./bridge.js";
 import { LocalModules, type Target, whole } from "./local.js";
 import { isModule, readText, WHOLE } from "./transpile.js";
@@ -80,6 +80,8 @@ async function loadOther(name: string, from: string): Promise<Namespace> {
   if (own) return (await import(own.href)) as Namespace;
   const path = localPath(name, from);
   try {
+    const meant = name.startsWith("#") ? packageImport(name, from) : undefined;
+    if (meant?.name) return await loadOther(meant.name, meant.from);
     if (path === undefined) return await interop(resolveUrl(name, from));
     if (path.endsWith(".json")) return jsonModule(path);
     const stamp = stampOf(path);
@@ -97,8 +99,8 @@ function explained(error: unknown, name: string, from: string): unknown {
   const notFound = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_UNKNOWN_BUILTIN_MODULE", "ERR_UNSUPPORTED_ESM_URL_SCHEME"];
   if (!(error instanceof Error) || !notFound.includes(String(code))) return error;
   // A package that misses one of its own is another matter.
-  const unscoped = name.replace(/^node:/, "");
-  if (!error.message.includes(`'${name}'`) && !error.message.includes(unscoped) && !/scheme/.test(error.message)) return error;
+  const named = [name, packageOf(name), name.replace(/^node:/, "")].some((n) => error.message.includes(n));
+  if (!named && !/scheme/.test(error.message)) return error;
   const hint = missingModule(name, folder);
   const who = from === notebook ? "" : `, which ${from} imports`;
   return Object.assign(new Error(`Cannot find module '${name}'${who}.${hint ? ` ${hint}` : ""}`), { code });
@@ -151,10 +153,10 @@ function localPath(name: string, from: string): string | undefined {
   if (name.startsWith("file:")) base = fileURLToPath(name);
   else if (/^\.{1,2}(\/|$)/.test(name) || isAbsolute(name)) base = resolve(dirname(from), name);
   else if (name.startsWith("#")) {
-    // A name of package.json's "imports", which may lead to a file of the user or to a package.
-    const url = resolveUrl(name, from);
-    if (!url.startsWith("file:") || url.includes("/node_modules/")) return undefined;
-    base = fileURLToPath(url);
+    // It may lead to a file of the user or to a package.
+    const meant = packageImport(name, from);
+    if (!meant?.path) return undefined;
+    base = meant.path;
   } else return undefined;
   for (const ending of ENDINGS) if (isFile(base + ending)) return base + ending;
   // As TypeScript has it, `./x.js` may mean the source x.ts.
@@ -167,7 +169,7 @@ function localPath(name: string, from: string): string | undefined {
 /** The path of a file that local.ts loads: TypeScript, and the user's own JavaScript modules. */
 function oursAt(name: string, from: string): string | undefined {
   let path = OWN[name] ? undefined : localPath(name, from);
-  if (path === undefined && !OWN[name] && !/^(?:node|data|https?):/.test(name)) {
+  if (path === undefined && !OWN[name] && !/^(?:#|(?:node|data|https?):)/.test(name)) {
     // A workspace's package may lead to its source.
     try {
       const url = resolveUrl(name, from);
@@ -181,6 +183,42 @@ function oursAt(name: string, from: string): string | undefined {
   if (path.includes("/node_modules/")) return undefined;
   if (path.endsWith(".mjs")) return path;
   return path.endsWith(".js") && isModule(path, readText(path)) ? path : undefined;
+}
+
+/**
+ * What a `#name` means by the "imports" of the nearest package.json: a file, or a module by name. Read anew each time, while Node keeps a
+ * package.json as it first found it.
+ */
+function packageImport(name: string, from: string): { path?: string; name?: string; from: string } | undefined {
+  for (let at = dirname(from); ; at = dirname(at)) {
+    const file = join(at, "package.json");
+    if (isFile(file)) {
+      const { imports = {} } = JSON.parse(readText(file)) as { imports?: Record<string, unknown> };
+      const star = (key: string): string | undefined => {
+        const [before, after] = key.split("*");
+        if (after === undefined || !name.startsWith(before!) || !name.endsWith(after)) return undefined;
+        return name.slice(before!.length, name.length - after.length);
+      };
+      const keys = Object.keys(imports).filter((k) => star(k) !== undefined);
+      const key = name in imports ? name : keys.sort((a, b) => b.indexOf("*") - a.indexOf("*"))[0];
+      const found = key === undefined ? undefined : condition(imports[key]);
+      if (found === undefined) return undefined;
+      const meant = found.replaceAll("*", star(key!) ?? "");
+      return meant.startsWith("./") ? { path: join(at, meant), from: file } : { name: meant, from: file };
+    }
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+function condition(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(condition).find((v) => v !== undefined);
+  if (value === null || typeof value !== "object") return undefined;
+  for (const [name, inner] of Object.entries(value)) {
+    const found = ["node", "import", "node-addons", "module-sync", "default"].includes(name) ? condition(inner) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function resolveUrl(name: string, from: string): string {

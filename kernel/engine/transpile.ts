@@ -281,7 +281,11 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
     if (typ.isIdentifier(node)) {
       const parent = node.parent;
       const property = (typ.isPropertyAccessExpression(parent) || typ.isPropertyAssignment(parent)) && parent.name === node;
-      if (!property) uses.set(node.text, (uses.get(node.text) ?? 0) + 1);
+      // In `export { a as b }` and `import { b as a }` the name of this file.
+      const elsewhere =
+        (typ.isExportSpecifier(parent) && (parent.parent.parent.moduleSpecifier || node !== (parent.propertyName ?? parent.name))) ||
+        (typ.isImportSpecifier(parent) && node !== parent.name);
+      if (!property && !elsewhere) uses.set(node.text, (uses.get(node.text) ?? 0) + 1);
     }
     if (typ.isCallExpression(node) && typ.isIdentifier(node.expression) && node.expression.text === "require") {
       const [name] = node.arguments;
@@ -340,9 +344,8 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
     const add = (local: ts.Identifier, name: string, node: ts.Node): void => {
       declared.add(local.text);
       const out = localExports.get(local.text);
-      const own = typ.isImportSpecifier(node) && node.propertyName ? 2 : 1;
       // Here, and in `export { local }`.
-      const passedOn = !!out && (uses.get(local.text) ?? 0) === (own === 2 && node.getText(file).startsWith(`${local.text} `) ? 3 : 2);
+      const passedOn = !!out && uses.get(local.text) === 2;
       if (typ.isImportSpecifier(node)) {
         const ranges = out ? [range(node), range(out.node)] : [range(node)];
         taken.push({ specifier, name, passedOn, ranges, ...(out ? { exportedAs: out.name } : {}) });

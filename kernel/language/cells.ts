@@ -47,7 +47,7 @@ export class Cells {
     this.#before = new Map();
     this.#last = label;
     const { prefix, text, original } = cellForm(code);
-    const alone = parseCell(text);
+    const alone = parseCell(prefix + text);
     const syntax = errorsOf(alone);
     if (syntax.length) return { failure: diagnosticsFailure(explainSyntax(syntax, code, this.compiler.cwd), code, label, 0) };
     const refusal = refused(alone);
@@ -164,7 +164,9 @@ const isError = (d: ts.Diagnostic): boolean => d.category === ts.DiagnosticCateg
 function exported(file: ts.SourceFile): Set<string> {
   const found = new Set<string>(listedExports(file));
   for (const s of file.statements) {
-    if (!ts.canHaveModifiers(s) || !ts.getModifiers(s)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
+    const modifiers = ts.canHaveModifiers(s) ? ts.getModifiers(s) : undefined;
+    if (!modifiers?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
+    if (modifiers.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword)) continue; // Not under its name.
     for (const name of cellNames({ statements: [s] } as unknown as ts.SourceFile).names.keys()) found.add(name);
   }
   return found;
