@@ -181,7 +181,7 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
 }
 
 const isUnknown = (info: ts.QuickInfo | undefined): boolean =>
-  !info || ts.displayPartsToString(info.displayParts) === "any" || !info.displayParts?.length;
+  !info?.displayParts?.length || /^any$|= \/\*unresolved\*\/ any$/.test(ts.displayPartsToString(info.displayParts));
 
 /** What the name at the cursor means as a type: a cell that is only a name stands where a value is meant. */
 function typeAt(cells: Cells, code: string, cursor: number): { info: ts.QuickInfo; at: number } | undefined {

@@ -76,7 +76,7 @@ export class Cells {
         }));
         return { failure: diagnosticsFailure(shown, code, label, start) };
       }
-      const { js, map } = rewriteCell({ program, file, start, end: start + text.length, label, live: variables });
+      const { js, map } = rewriteCell({ program, file, start: header.length, end: start + text.length, label, live: variables });
       ready = true;
       this.#cells.set(slot, { refersTo, keep: augments, label });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
