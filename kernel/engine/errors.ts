@@ -37,8 +37,8 @@ function mapFiles(text: string): string {
   return text.replace(FILE_POSITION, (all, url: string, line: string, column: string) => {
     const payload = bridge().sources.get(url);
     if (payload === undefined) return all;
-    let map = files.get(url);
-    if (!map) files.set(url, (map = new SourceMap(JSON.parse(payload) as SourceMapPayload)));
+    const map = files.get(url) ?? new SourceMap(JSON.parse(payload) as SourceMapPayload);
+    files.set(url, map);
     const entry = map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
     const path = fileURLToPath(url.replace(/\?.*$/, ""));
     return entry.originalLine === undefined ? path : `${path}:${entry.originalLine + 1}:${(entry.originalColumn ?? 0) + 1}`;

@@ -2,8 +2,8 @@
  * What a cell's imports become: `load("sparselab")` and the like. `sparselab` and `tslab` are this package's own, packages and files are
  * looked for from the notebook's folder, and the user's own TypeScript and JavaScript modules are loaded by local.ts.
  */
-import { statSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync, statSync } from "node:fs";
+import { createRequire, isBuiltin } from "node:module";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { types } from "node:util";
@@ -221,7 +221,28 @@ function condition(value: unknown): string | undefined {
   return undefined;
 }
 
+/**
+ * Whether a package lies in a folder where Node would look. Node is not asked for one that does not: it remembers for good that there is no
+ * package.json, and the package may be installed in a minute.
+ */
+function isThere(name: string, from: string): boolean {
+  if (/^(?:#|\.{0,2}\/|\.{1,2}$|[a-z]+:)/.test(name) || isBuiltin(name) || process.env.NODE_PATH) return true;
+  const wanted = packageOf(name);
+  for (let at = dirname(from); ; at = dirname(at)) {
+    if (existsSync(join(at, "node_modules", wanted)) || isFile(join(at, "node_modules", `${wanted}.js`))) return true;
+    const own = join(at, "package.json");
+    // A package may import itself by its name.
+    if (isFile(own) && (JSON.parse(readText(own)) as { name?: unknown }).name === wanted) return true;
+    if (dirname(at) === at) return false;
+  }
+}
+
+function absent(name: string): Error {
+  return Object.assign(new Error(`Cannot find package '${name}'`), { code: "ERR_MODULE_NOT_FOUND" });
+}
+
 function resolveUrl(name: string, from: string): string {
+  if (!isThere(name, from)) throw absent(name);
   return import.meta.resolve(name, pathToFileURL(from).href);
 }
 
@@ -251,6 +272,7 @@ export const cellRequire = Object.assign(
       );
     }
     try {
+      if (!isThere(String(name), notebook)) throw absent(name);
       return nodeRequire(name);
     } catch (error) {
       throw explained(error, name, notebook);

@@ -221,12 +221,17 @@ const nameOf = (node: ts.Node): string | undefined => (node as { name?: ts.Ident
 function propertiesOf(typ: typeof ts, value: ts.Expression, file: ts.SourceFile): Set<string> {
   const found = new Set<string>();
   const add = (name: ts.PropertyName | undefined): void => {
-    if (name && (typ.isIdentifier(name) || typ.isStringLiteral(name)) && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name.text)) {
+    if (
+      name &&
+      (typ.isIdentifier(name) || typ.isStringLiteral(name)) &&
+      /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name.text)
+    ) {
       found.add(name.text);
     }
   };
   let inner = value;
-  while (typ.isAsExpression(inner) || typ.isSatisfiesExpression(inner) || typ.isParenthesizedExpression(inner)) inner = inner.expression;
+  while (typ.isAsExpression(inner) || typ.isSatisfiesExpression(inner) || typ.isParenthesizedExpression(inner))
+    inner = inner.expression;
   if (typ.isObjectLiteralExpression(inner)) for (const p of inner.properties) add(p.name);
   if (typ.isCallExpression(inner) && inner.expression.getText(file) === "Object.freeze" && inner.arguments[0]) {
     return propertiesOf(typ, inner.arguments[0], file);
@@ -283,7 +288,8 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
       const property = (typ.isPropertyAccessExpression(parent) || typ.isPropertyAssignment(parent)) && parent.name === node;
       // In `export { a as b }` and `import { b as a }` the name of this file.
       const elsewhere =
-        (typ.isExportSpecifier(parent) && (parent.parent.parent.moduleSpecifier || node !== (parent.propertyName ?? parent.name))) ||
+        (typ.isExportSpecifier(parent) &&
+          (parent.parent.parent.moduleSpecifier || node !== (parent.propertyName ?? parent.name))) ||
         (typ.isImportSpecifier(parent) && node !== parent.name);
       if (!property && !elsewhere) uses.set(node.text, (uses.get(node.text) ?? 0) + 1);
     }
@@ -329,10 +335,12 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
       isEs = true;
       const isDefault = typ.getModifiers(s)?.some((m) => m.kind === typ.SyntaxKind.DefaultKeyword);
       if (isDefault) exports.add("default");
-      else if (typ.isVariableStatement(s)) for (const d of s.declarationList.declarations) for (const n of bindings(d.name)) exports.add(n);
+      else if (typ.isVariableStatement(s))
+        for (const d of s.declarationList.declarations) for (const n of bindings(d.name)) exports.add(n);
       else if (nameOf(s)) exports.add(nameOf(s)!);
     }
-    if (typ.isVariableStatement(s)) for (const d of s.declarationList.declarations) for (const n of bindings(d.name)) declared.add(n);
+    if (typ.isVariableStatement(s))
+      for (const d of s.declarationList.declarations) for (const n of bindings(d.name)) declared.add(n);
     else if (nameOf(s)) declared.add(nameOf(s)!);
   }
   for (const s of file.statements) {

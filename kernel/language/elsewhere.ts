@@ -39,13 +39,25 @@ const LINES: readonly Says[] = [
   { is: /^%env\b/, say: () => "The environment is process.env." },
   { is: /^[%!]?cd\s+(\S.*)/, say: ([, to]) => `Here: process.chdir(${quoted(to!)})` },
   { is: /^[%!]?pwd\s*$/, say: () => "Here: process.cwd()" },
-  { is: /^%(?:run|load)\s+(\S+)/, say: ([, file]) => `A TypeScript or JavaScript file runs by await import(${quoted(relative(file!))})` },
+  {
+    is: /^%(?:run|load)\s+(\S+)/,
+    say: ([, file]) => `A TypeScript or JavaScript file runs by await import(${quoted(relative(file!))})`,
+  },
   { is: /^%(?:reset|restart)\b/, say: () => "All variables go with Kernel → Restart." },
-  { is: /^%(?:who|whos)\b/, say: () => "There is no list of variables here: a name as last line shows its value, NAME? its type." },
-  { is: /^%(?:debug|pdb)\b/, say: () => "There is no debugger here; an error shows the line of the cell, and console.log what a value is." },
+  {
+    is: /^%(?:who|whos)\b/,
+    say: () => "There is no list of variables here: a name as last line shows its value, NAME? its type.",
+  },
+  {
+    is: /^%(?:debug|pdb)\b/,
+    say: () => "There is no debugger here; an error shows the line of the cell, and console.log what a value is.",
+  },
   { is: /^%(?:history|hist|recall)\b/, say: () => "The history is the front end's: the arrow keys in a console." },
   { is: /^%(?:pinfo2?|pdoc|psource)\s+(\S+)/, say: ([, name]) => `Here: ${name}?` },
-  { is: /^%%(?:writefile|file)\s+(\S+)/, say: ([, file]) => `Here: (await import("node:fs")).writeFileSync(${quoted(file!)}, \`…\`)` },
+  {
+    is: /^%%(?:writefile|file)\s+(\S+)/,
+    say: ([, file]) => `Here: (await import("node:fs")).writeFileSync(${quoted(file!)}, \`…\`)`,
+  },
   { is: /^%%(?:html|svg|HTML|SVG)\b/, say: ([all]) => mime(/svg/i.test(all!) ? "image/svg+xml" : "text/html") },
   { is: /^%%(?:markdown|md|latex)\b/, say: ([all]) => mime(all === "%%latex" ? "text/latex" : "text/markdown") },
   { is: /^%%(?:javascript|js|typescript|ts)\b/, say: () => "A cell is TypeScript already: leave the first line out." },
@@ -59,18 +71,21 @@ const LINES: readonly Says[] = [
     say: ([, command]) => shell(command!),
   },
   { is: /^\?{1,2}\s*(\S*)/, say: ([, name]) => `Help on a name is a cell of its own: ${name || "NAME"}?` },
-  { is: /^([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?{1,2}\s*$/u, say: ([, name]) => `Help on a name is a cell of its own: ${name}?` },
-  { is: /^(?:from\s+(\S+)\s+import\s|import\s+(\w+)\s+as\s)/, say: () => 'That is Python. Here: import { load } from "sparselab", or import * as fs from "node:fs".' },
+  {
+    is: /^([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?{1,2}\s*$/u,
+    say: ([, name]) => `Help on a name is a cell of its own: ${name}?`,
+  },
+  {
+    is: /^(?:from\s+(\S+)\s+import\s|import\s+(\w+)\s+as\s)/,
+    say: () => 'That is Python. Here: import { load } from "sparselab", or import * as fs from "node:fs".',
+  },
 ];
 
 const mime = (type: string): string => `Here: display({ "${type}": \`…\` }, { raw: true })`;
 
 function shell(command: string): string {
   const safe = command.trim().replace(/[\\`]|\$\{/g, "\\$&");
-  return (
-    "Cells run no shell lines. Here: " +
-    `(await import("node:child_process")).execSync(\`${safe}\`, { encoding: "utf8" })`
-  );
+  return "Cells run no shell lines. Here: " + `(await import("node:child_process")).execSync(\`${safe}\`, { encoding: "utf8" })`;
 }
 
 const relative = (file: string): string => (/^[./]/.test(file) ? file : `./${file}`);

@@ -40,7 +40,9 @@ export function explain(d: ts.Diagnostic, code: string, folder: string): ts.Diag
   const word = d.file.text.slice(d.start, d.start + (d.length ?? 0));
   if (NO_NAME.has(d.code)) {
     // `!ls` is an expression, too.
-    const line = code.split("\n").find((l) => new RegExp(`^\\s*!{0,2}\\s*${word.replace(/\W/g, "\\$&")}\\s*(?:$|[\\s-])`).test(l));
+    const line = code
+      .split("\n")
+      .find((l) => new RegExp(`^\\s*!{0,2}\\s*${word.replace(/\W/g, "\\$&")}\\s*(?:$|[\\s-])`).test(l));
     const told = line && elsewhere(line, folder);
     return told ? { ...d, code: 0, messageText: told } : d;
   }
@@ -62,6 +64,7 @@ function nearFile(specifier: string, folder: string): string | undefined {
   }
   const stem = (name: string): string => name.replace(/\.[^.]+$/, "").toLowerCase();
   const wanted = stem(basename(path));
-  const near = there.find((n) => stem(n) === wanted) ?? there.find((n) => stem(n).startsWith(wanted) || wanted.startsWith(stem(n)));
+  const near =
+    there.find((n) => stem(n) === wanted) ?? there.find((n) => stem(n).startsWith(wanted) || wanted.startsWith(stem(n)));
   return near ? `In ${dirname(path)} there is ${near}.` : `In ${dirname(path)} there is no such file.`;
 }

@@ -95,7 +95,10 @@ export function jsxRefusal(code: string): string | undefined {
 export function refusedExport(file: ts.SourceFile): { node: ts.Node; why: string } | undefined {
   for (const s of file.statements) {
     if (ts.isExportAssignment(s) && s.isExportEquals) {
-      return { node: s, why: "A cell is no CommonJS module: its declarations are visible in every later cell without `export =`." };
+      return {
+        node: s,
+        why: "A cell is no CommonJS module: its declarations are visible in every later cell without `export =`.",
+      };
     }
     if (!ts.isExportDeclaration(s)) continue;
     if (s.moduleSpecifier) {

@@ -13,7 +13,8 @@ export interface PathMatches {
 }
 
 /** What takes a path, by the name it is called by: there a string is one before it looks like one. */
-const TAKES_PATH = /^(?:load|corpus|(?:read|write|append|open|exists|stat|lstat|readdir|mkdir|rm|copy|cp|create|unlink|access)\w*|chdir|require)$/;
+const TAKES_PATH =
+  /^(?:load|corpus|(?:read|write|append|open|exists|stat|lstat|readdir|mkdir|rm|copy|cp|create|unlink|access)\w*|chdir|require)$/;
 
 export function pathMatches(
   literal: ts.StringLiteralLike,

@@ -38,8 +38,7 @@ export interface LanguageRequest<K extends keyof LanguageCalls = keyof LanguageC
 }
 export type LanguageResponse =
   /** The first program is there: from now on a call that takes long is slow by itself. */
-  | { readonly ready: true }
-  | { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
+  { readonly ready: true } | { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
 
 /** Bytes of left behind programs (each cell makes a new one) that are worth the 0.1 s of a collection. */
 const ROOM = 32 << 20;

@@ -84,7 +84,8 @@ describe("completion", () => {
 
   test("paths in a string: folders first, then models, in what takes a path and in what looks like one", async () => {
     mkdirSync(join(kernel.folder, "models/deep"), { recursive: true });
-    for (const name of ["models/a.txt", "models/b.gguf", "models/.hidden", "text.txt"]) writeFileSync(join(kernel.folder, name), "");
+    for (const name of ["models/a.txt", "models/b.gguf", "models/.hidden", "text.txt"])
+      writeFileSync(join(kernel.folder, name), "");
     const at = async (code: string) => {
       const { matches, cursor_start, cursor_end } = await complete(code);
       return [matches, [...code].slice(cursor_start, cursor_end).join("")];

@@ -54,9 +54,11 @@ test("module.exports, exports, require.main", async () => {
 
 test("a shebang, and import() inside eval and new Function", async () => {
   expect(await last("#!/usr/bin/env node\n7")).toBe("7");
-  expect(await last(`[typeof (await eval("import('node:os')")).cpus, typeof (await new Function("return import('node:fs')")()).statSync]`)).toBe(
-    "[ 'function', 'function' ]",
-  );
+  expect(
+    await last(
+      `[typeof (await eval("import('node:os')")).cpus, typeof (await new Function("return import('node:fs')")()).statSync]`,
+    ),
+  ).toBe("[ 'function', 'function' ]");
 });
 
 test("JSX and legacy decorators are refused with the reason", async () => {
@@ -70,7 +72,9 @@ test("JSX and legacy decorators are refused with the reason", async () => {
 });
 
 test("inner names never show", async () => {
-  await last("let fetch: any = 5, module: any = 6; function URL() { throw new Error('from URL') } const Blob = () => 1; class Event {}");
+  await last(
+    "let fetch: any = 5, module: any = 6; function URL() { throw new Error('from URL') } const Blob = () => 1; class Event {}",
+  );
   const { evalue, text } = await failing("fetch()");
   expect([evalue, text.split("\n")[0]]).toEqual(["fetch is not a function", "TypeError: fetch is not a function"]);
   expect((await failing("URL()")).text).toMatch(/at URL \(cell/);
@@ -86,7 +90,7 @@ test("magics, shell lines, installers and Python are told what to do here", asyn
     "%load_ext autoreload": "loaded anew",
     "!ls": "execSync(`ls`",
     "const before = 1\n!ls -la *.ts": "execSync(`ls -la *.ts`",
-    "ls": "execSync(`ls`",
+    ls: "execSync(`ls`",
     "!pip install numpy": "pip and conda install Python packages",
     "%pip install numpy": "pip and conda install Python packages",
     "pip install numpy": "pip and conda install Python packages",

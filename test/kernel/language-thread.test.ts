@@ -62,7 +62,12 @@ test("a JSON of some MB, and of many, is any and keeps its names", async () => {
   writeFileSync(join(folder, "huge.json"), `{ "rows": [${'{ "a": [1, { "b": "text" }] },'.repeat(1_500_000)} 1] }`);
   writeFileSync(join(folder, "small.json"), '{ "rows": [1] }');
   const check = (code: string, label: string) => language.ask("check", { code, label });
-  expect(await check('import huge, { rows } from "./huge.json"; import * as all from "./huge.json"; rows[0].a + huge.x.y + all.z', "cell 1")).toHaveProperty("cell");
+  expect(
+    await check(
+      'import huge, { rows } from "./huge.json"; import * as all from "./huge.json"; rows[0].a + huge.x.y + all.z',
+      "cell 1",
+    ),
+  ).toHaveProperty("cell");
   expect(await check("huge.anything.at.all", "cell 2")).toHaveProperty("cell");
   expect(await check('import small from "./small.json"; small.nothing', "cell 3")).toHaveProperty("failure");
 });
