@@ -104,7 +104,9 @@ export function endMarker(key: string): string {
   return `\u0000\u0001cell-end ${key}\u0001\u0000`;
 }
 
-export type CheckReply = { readonly cell: CompiledCell } | { readonly failure: Failure };
+export type CheckReply =
+  /** `dropped`: labels of cells that nobody refers to any more. */
+  { readonly cell: CompiledCell; readonly dropped?: readonly string[] } | { readonly failure: Failure };
 
 export interface CompleteReply {
   readonly status: "ok";
@@ -130,8 +132,8 @@ export interface LanguageCalls {
   check: { ask: { code: string; label: string }; reply: CheckReply };
   /** The last checked cell failed: these names keep their earlier meaning. */
   revert: { ask: { names: readonly string[] }; reply: null };
-  /** The last checked cell will not run: all its names keep their earlier meaning. */
-  undo: { ask: null; reply: null };
+  /** This cell, if it was the last to be checked, will not run: all its names keep their earlier meaning. */
+  undo: { ask: { label: string }; reply: null };
   /** The engine lost its variables: so do we. */
   reset: { ask: null; reply: null };
   complete: { ask: { code: string; cursor: number }; reply: CompleteReply };

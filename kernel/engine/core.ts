@@ -25,6 +25,8 @@ export interface Given {
     readonly load: unknown;
     readonly pick: unknown;
     readonly require: unknown;
+    readonly whole: unknown;
+    readonly module: unknown;
     readonly meta: { readonly dirname: string; readonly filename: string };
   };
   readonly comms: CellComms;

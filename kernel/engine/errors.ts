@@ -3,9 +3,11 @@
  * left out, and the line that failed is shown.
  */
 import { SourceMap, type SourceMapPayload } from "node:module";
+import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import type { CompiledCell, Failure } from "../messages.js";
 import { codeFrame, cut, paint } from "../text.js";
+import { bridge } from "./bridge.js";
 import { cells as realm } from "./cell-realm.js";
 import { inspect } from "./intrinsics.js";
 import { Interrupted } from "./output.js";
@@ -28,9 +30,26 @@ export function rememberCell(cell: CompiledCell): void {
 
 const STARTED = "the kernel";
 
+/** A local file's position: `file:///home/ada/x.ts?edited=2:7:2`. */
+const FILE_POSITION = /(file:[^\s)]+?):(\d+):(\d+)/g;
+const files = new Map<string, SourceMap>();
+
+/** A position of a compiled local file -> of its own text, by its path. */
+function mapFiles(text: string): string {
+  return text.replace(FILE_POSITION, (all, url: string, line: string, column: string) => {
+    const payload = bridge().sources[url];
+    if (payload === undefined) return all;
+    const map = files.get(url) ?? new SourceMap(JSON.parse(payload) as SourceMapPayload);
+    files.set(url, map);
+    const entry = map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
+    const path = fileURLToPath(url.replace(/\?.*$/, ""));
+    return entry.originalLine === undefined ? path : `${path}:${entry.originalLine + 1}:${(entry.originalColumn ?? 0) + 1}`;
+  });
+}
+
 /** `cell 3:7:2` of the JavaScript -> of the cell's own text. */
 export function mapPositions(text: string): string {
-  return text.replace(POSITION, (all, label: string, line: string, column: string) => {
+  return mapFiles(text).replace(POSITION, (all, label: string, line: string, column: string) => {
     const cell = cells.get(label);
     if (!cell) return all;
     if (Number(line) >= cell.startLine) return STARTED;
@@ -55,7 +74,7 @@ export function installStackTraces(): void {
     const lines = (Reflect.apply(Array.prototype.map, frames, [(f: NodeJS.CallSite) => `    at ${f}`]) as string[]).filter(
       (l) => !HIDDEN.test(l),
     );
-    return [head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n");
+    return unmarked([head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n"));
   };
   for (const kind of new Set([Error, realm.Error])) {
     kind.stackTraceLimit = 50; // Ten frames of a library would hide the cell that called it.
@@ -82,9 +101,13 @@ const isErrorLike = (value: unknown): value is ErrorLike =>
 const MESSAGE = 10_000;
 const FRAME = 500;
 
+/** A cell's variable that has the name of one of Node's carries a mark that is not seen (language/shadow.ts). */
+const unmarked = (text: string): string => text.replace(/(?<=[\w$])\u200c/g, "");
+
 export function failureOf(thrown: unknown): Failure {
   try {
-    return describe(thrown);
+    const { ename, evalue, traceback } = describe(thrown);
+    return { ename, evalue: unmarked(evalue), traceback: traceback.map(unmarked) };
   } catch {
     // A getter of it throws, or a proxy: the cell must end all the same.
     const evalue = "a value was thrown that cannot be shown";

@@ -1,117 +1,251 @@
 /**
- * The user's own TypeScript files, imported by a cell: compiled without type check (the cell is checked, and sees their types), run as
- * modules, and run anew after they, or what they import, were edited.
+ * The user's own files, imported by a cell: TypeScript in all its endings, and JavaScript modules. Each is an ES module in V8 (`vm`), so
+ * circles of imports, top-level await and live bindings are the language's own; and each is loaded anew after it, or what it imports, was edited.
  */
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import vm from "node:vm";
-import type ts from "typescript";
-import { type Namespace, stampOf } from "./modules.js";
+import { bridge } from "./bridge.js";
+import { FILE_SCOPE, readText, type Transpiled, transpile, WHOLE } from "./transpile.js";
 
-export interface LocalModule {
-  readonly exports: Record<string, unknown>;
-  readonly stamp: string;
-  /** The local TypeScript that it imports. */
-  readonly children: Set<LocalModule>;
-  readonly path: string;
-  ready: Promise<void>;
+/** Where an import leads: to a file that is loaded here, or to a module that Node has loaded. */
+export type Target = { readonly path: string } | { readonly module: vm.Module; readonly names: ReadonlySet<string> };
+
+export interface Imports {
+  /** Finds what a file imports, and loads it unless it is one of ours. */
+  target(specifier: string, from: string): Promise<Target>;
+  /** The path of a file that is loaded here; undefined for all else. */
+  localPath(specifier: string, from: string): string | undefined;
+  resolve(specifier: string, from: string): string;
+  stamp(path: string): string;
 }
 
-/** The modules that wait for an import, the outermost first; none where a cell imports. */
-export type Importers = readonly LocalModule[];
-type Load = (specifier: string, from: string, importers: Importers) => Promise<Namespace>;
+interface LocalModule {
+  readonly path: string;
+  /** Its name in stack traces. */
+  readonly url: string;
+  readonly stamp: string;
+  source: Transpiled | undefined;
+  readonly targets: Map<string, Target>;
+  /** The local files that it imports. */
+  readonly children: Set<LocalModule>;
+  /** Resolves when it is compiled and knows what it imports. */
+  own: Promise<void>;
+  module: vm.SourceTextModule | undefined;
+}
 
 export class LocalModules {
-  readonly #load: Load;
+  readonly #imports: Imports;
   readonly #modules = new Map<string, LocalModule>();
-  #typescript: typeof ts | undefined;
+  readonly #byUrl = new Map<string, LocalModule>();
+  /** What is being loaded. */
+  readonly #loading = new Set<LocalModule>();
+  /** Modules are linked one graph at a time: a graph that shares a file with another would find it half linked. */
+  #linking: Promise<unknown> = Promise.resolve();
 
-  constructor(load: Load) {
-    this.#load = load;
+  constructor(imports: Imports) {
+    this.#imports = imports;
+    bridge().stopped = () => {
+      // It may never end: the next import begins anew.
+      for (const root of this.#loading) for (const m of graphOf(root)) this.#forget(m);
+      this.#loading.clear();
+      this.#linking = Promise.resolve();
+    };
   }
 
-  async load(path: string, importers: Importers): Promise<Namespace> {
-    const importer = importers.at(-1);
-    let module = this.#modules.get(path);
-    if (!module || (!importer && this.#stale(module, new Set()))) {
-      const fresh = this.#start(path);
-      module = fresh;
-      this.#modules.set(path, fresh);
-      fresh.ready = this.#run(fresh, importers);
-      // One that failed, or that imports one that failed, is tried anew with the next import.
-      fresh.ready.catch(() => this.#modules.get(path) === fresh && this.#modules.delete(path));
+  /** Loads a file for a cell, or for `import()` in a file. */
+  async load(path: string): Promise<vm.Module> {
+    const known = this.#modules.get(path);
+    if (known) this.#dropStale(known, new Set());
+    const root = this.#get(path);
+    this.#loading.add(root);
+    try {
+      await this.#prepare(root);
+      const graph = graphOf(root);
+      for (const m of graph) m.module ??= this.#compile(m);
+      const linked = this.#linking.then(() => this.#link(root));
+      this.#linking = linked.catch(() => {});
+      await linked;
+      await root.module!.evaluate();
+      return root.module!;
+    } catch (error) {
+      // What failed, or imports what failed, is tried anew with the next import.
+      for (const m of graphOf(root)) if (m.module?.status !== "evaluated") this.#forget(m);
+      throw error;
+    } finally {
+      this.#loading.delete(root);
     }
-    importer?.children.add(module);
-    // In a circle of imports the one that came first is still running: hand out what it has, as Node does for CommonJS.
-    if (!importers.includes(module)) await module.ready;
-    return module.exports;
   }
 
-  #stale(module: LocalModule, seen: Set<LocalModule>): boolean {
+  #forget(module: LocalModule): void {
+    if (this.#modules.get(module.path) === module) this.#modules.delete(module.path);
+  }
+
+  /** Forgets every module of the graph that was edited, or imports one that was. */
+  #dropStale(root: LocalModule, seen: Set<LocalModule>): void {
+    const all = graphOf(root, seen);
+    const stale = new Set(all.filter((m) => this.#edited(m)));
+    for (let more = stale.size > 0; more; ) {
+      more = false;
+      for (const m of all) {
+        if (stale.has(m) || ![...m.children].some((c) => stale.has(c))) continue;
+        stale.add(m);
+        more = true;
+      }
+    }
+    for (const m of stale) this.#forget(m);
+  }
+
+  #edited(module: LocalModule): boolean {
+    try {
+      return this.#imports.stamp(module.path) !== module.stamp;
+    } catch {
+      return true; // Gone: loading it again says so.
+    }
+  }
+
+  #get(path: string): LocalModule {
+    const known = this.#modules.get(path);
+    if (known) return known;
+    const stamp = this.#imports.stamp(path);
+    const plain = pathToFileURL(path).href;
+    // Older versions may still run: their lines are those of their own text.
+    const url = this.#byUrl.has(plain) ? `${plain}?edited=${stamp}.${this.#byUrl.size}` : plain;
+    const module: LocalModule = {
+      path,
+      url,
+      stamp,
+      source: undefined,
+      targets: new Map(),
+      children: new Set(),
+      own: Promise.resolve(),
+      module: undefined,
+    };
+    this.#modules.set(path, module);
+    this.#byUrl.set(url, module);
+    module.own = this.#read(module);
+    module.own.catch(() => {}); // Told by whoever prepares it.
+    return module;
+  }
+
+  async #read(module: LocalModule): Promise<void> {
+    const source = transpile(module.path, readText(module.path));
+    module.source = source;
+    bridge().sources[module.url] = source.map;
+    for (const specifier of source.required) {
+      // What it requires and is one of ours is loaded before, as an import is.
+      const path = this.#imports.localPath(specifier, module.path);
+      if (path !== undefined) this.#connect(module, specifier, { path });
+    }
+    for (const specifier of source.specifiers) {
+      this.#connect(module, specifier, await this.#imports.target(specifier, module.path));
+    }
+  }
+
+  #connect(module: LocalModule, specifier: string, target: Target): void {
+    module.targets.set(specifier, target);
+    if ("path" in target) module.children.add(this.#get(target.path));
+  }
+
+  /** Waits until all that a file leads to is compiled; in a circle of imports each is waited for once. */
+  async #prepare(root: LocalModule): Promise<void> {
+    const seen = new Set<LocalModule>([root]);
+    for (const module of seen) {
+      await module.own;
+      for (const child of module.children) seen.add(child);
+    }
+  }
+
+  #exported(module: LocalModule, name: string, seen: Set<LocalModule>): boolean {
     if (seen.has(module)) return false;
     seen.add(module);
-    let stale = true;
-    try {
-      stale = stampOf(module.path) !== module.stamp;
-    } catch {
-      // The file is gone: loading it again says so.
+    const source = module.source!;
+    if (source.exports.has(name)) {
+      const from = source.taken.find((t) => t.exportedAs === name && t.passedOn);
+      return !from || this.#gives(module, from.specifier, from.name, seen);
     }
-    for (const child of module.children) if (this.#stale(child, seen)) stale = true;
-    if (stale) this.#modules.delete(module.path);
-    return stale;
+    return name !== "default" && source.stars.some((s) => this.#gives(module, s, name, seen));
   }
 
-  #start(path: string): LocalModule {
-    return { path, exports: {}, stamp: stampOf(path), children: new Set(), ready: Promise.resolve() };
+  #gives(module: LocalModule, specifier: string, name: string, seen: Set<LocalModule>): boolean {
+    const target = module.targets.get(specifier)!;
+    if (!("path" in target)) return target.names.has(name);
+    const child = this.#child(module, target.path);
+    return seen.has(child) || this.#exported(child, name, seen);
   }
 
-  async #run(module: LocalModule, importers: Importers): Promise<void> {
-    this.#typescript ??= createRequire(import.meta.url)("typescript") as typeof ts;
-    const typescript = this.#typescript;
-    const text = readFileSync(module.path, "utf8");
-    const { outputText, diagnostics } = typescript.transpileModule(text, {
-      fileName: module.path,
-      reportDiagnostics: true,
-      compilerOptions: {
-        target: typescript.ScriptTarget.ES2022,
-        module: typescript.ModuleKind.CommonJS,
-        esModuleInterop: false,
-        inlineSourceMap: true,
+  #child(module: LocalModule, path: string): LocalModule {
+    for (const child of module.children) if (child.path === path) return child;
+    throw new Error(`${path} is not imported by ${module.path}`);
+  }
+
+  #compile(module: LocalModule): vm.SourceTextModule {
+    const { taken, required } = module.source!;
+    let { code } = module.source!;
+    // `export { Row } from "./rows"`, where Row is a type, has no value to pass on: blanks keep all columns as they are.
+    for (const { specifier, name, passedOn, ranges } of taken) {
+      if (!passedOn || this.#gives(module, specifier, name, new Set([module]))) continue;
+      for (const [start, end] of ranges) code = code.slice(0, start) + " ".repeat(end - start) + code.slice(end);
+    }
+    for (const name of required) if (module.targets.has(name)) code += `\nimport ${JSON.stringify(name)};`;
+    const { path } = module;
+    return new vm.SourceTextModule(code, {
+      identifier: module.url,
+      initializeImportMeta: (meta) => {
+        Object.assign(meta, {
+          dirname: dirname(path),
+          filename: path,
+          resolve: (name: string) => this.#imports.resolve(name, path),
+          url: pathToFileURL(path).href,
+        });
+      },
+      importModuleDynamically: async (specifier) => {
+        const target = await this.#imports.target(specifier, path);
+        return "path" in target ? this.load(target.path) : target.module;
       },
     });
-    const wrong = diagnostics?.find(
-      (d) => d.category === typescript.DiagnosticCategory.Error && d.code !== 1378 && d.code !== 1309,
-    );
-    if (wrong) {
-      const { line } = wrong.file!.getLineAndCharacterOfPosition(wrong.start ?? 0);
-      throw new SyntaxError(`${module.path}:${line + 1}: ${typescript.flattenDiagnosticMessageText(wrong.messageText, "\n")}`);
-    }
-    // CommonJS asks for its imports while it runs; they are loaded before, as a module's are.
-    const needed = new Map<string, Namespace>();
-    const specifiers = [...outputText.matchAll(/\brequire\("((?:[^"\\]|\\.)+)"\)/g)].map(
-      (m) => JSON.parse(`"${m[1]}"`) as string,
-    );
-    const chain = [...importers, module];
-    for (const name of new Set(specifiers)) needed.set(name, await this.#load(name, dirname(module.path), chain));
-    const own = createRequire(module.path);
-    const find = (name: string): unknown => needed.get(name) ?? own(name);
-    const wrapped = vm.runInThisContext(
-      `(async (exports, require, module, __filename, __dirname, __load) => {${asyncImports(outputText)}\n})`,
-      {
-        filename: pathToFileURL(module.path).href,
-      },
-    ) as (...args: unknown[]) => Promise<void>;
-    const cjs = { exports: module.exports };
-    await wrapped(module.exports, find, cjs, module.path, dirname(module.path), (name: string) =>
-      this.#load(name, dirname(module.path), []),
-    );
-    if (cjs.exports !== module.exports) Object.assign(module.exports, cjs.exports);
+  }
+
+  async #link(root: LocalModule): Promise<void> {
+    if (root.module!.status !== "unlinked") return;
+    await root.module!.link((specifier, importer) => {
+      const module = this.#byUrl.get(importer.identifier)!;
+      if (specifier === FILE_SCOPE) return this.#scope(module);
+      const target = module.targets.get(specifier)!;
+      return "path" in target ? this.#child(module, target.path).module! : target.module;
+    });
+  }
+
+  /** What CommonJS gives a file. */
+  #scope(module: LocalModule): vm.Module {
+    const { path } = module;
+    const own = createRequire(path);
+    const require = Object.assign((name: string): unknown => {
+      const target = module.targets.get(name);
+      return target && "path" in target ? whole(this.#child(module, target.path).module!.namespace) : own(name);
+    }, own);
+    const exports = {};
+    const values: Readonly<Record<string, unknown>> = {
+      require,
+      module: { id: path, filename: path, path: dirname(path), exports, loaded: false, children: [], paths: [], require },
+      exports,
+      __filename: path,
+      __dirname: dirname(path),
+    };
+    return new vm.SyntheticModule(Object.keys(values), function () {
+      for (const [name, value] of Object.entries(values)) this.setExport(name, value);
+    });
   }
 }
 
-/** TypeScript's CommonJS makes `import(x)` a require: it may be any module, so it is loaded by ours. */
-function asyncImports(js: string): string {
-  return js.replace(/Promise\.resolve\(\)\.then\(\(\) => (?:__importStar\()?require\(("[^"]+")\)\)?\)/g, "__load($1)");
+/** What `require` of a module gives. */
+export function whole(namespace: object): unknown {
+  return WHOLE in namespace ? (namespace as Record<string, unknown>)[WHOLE] : namespace;
+}
+
+function graphOf(root: LocalModule, seen = new Set<LocalModule>()): LocalModule[] {
+  seen.add(root);
+  for (const module of seen) for (const child of module.children) seen.add(child);
+  return [...seen];
 }

@@ -7,6 +7,7 @@ import vm from "node:vm";
 import type { MimeBundle } from "../../lab/display.js";
 import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
+import { bridge } from "./bridge.js";
 import { settled } from "./cell-realm.js";
 import { collectLargeArrays, measureKept } from "./collect.js";
 import { shownAs } from "./display.js";
@@ -67,7 +68,9 @@ export function setResult(label: string, value: unknown): void {
 }
 
 function script(code: string, filename: string, lineOffset = 0): unknown {
-  return new vm.Script(code, { filename, lineOffset }).runInThisContext();
+  // For `import()` in what a cell makes by `eval` or `new Function`; in the cell itself it is a call of ours (language/rewrite.ts).
+  const importModuleDynamically = (specifier: string): Promise<vm.Module> => bridge().importModule!(specifier);
+  return new vm.Script(code, { filename, lineOffset, importModuleDynamically }).runInThisContext();
 }
 
 /** Values of names, by the live variables. */
@@ -235,4 +238,10 @@ export function stopCell(how: keyof typeof GRACE): void {
   }
   me.controller.abort();
   setTimeout(() => end(me, interruptedFailure()), GRACE[how]);
+  try {
+    bridge().stopped?.();
+  } catch (error) {
+    // It runs among the cells, which may have replaced what it needs: the cell must end all the same.
+    print("stderr", `${failureOf(error).traceback.join("\n")}\n`);
+  }
 }

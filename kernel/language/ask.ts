@@ -1,13 +1,16 @@
 /** Completion, help on a name, and whether a cell is complete: asked of the same program that checks the cells. */
 import ts = require("typescript");
 
+import { asksForHelp } from "../help.js";
 import type { CompleteReply, InspectReply, IsCompleteReply } from "../messages.js";
 import type { Cells } from "./cells.js";
 import { isBare } from "./compiler.js";
 import { documentationAbove } from "./documentation.js";
+import { cellForm, errorsOf } from "./forms.js";
 import { parseCell } from "./names.js";
 import { codePointOffset, utf16Offset } from "./offsets.js";
-import { patternMatches } from "./patterns.js";
+import { pathMatches } from "./paths.js";
+import { comparedTexts, literalAt, patternMatches } from "./patterns.js";
 
 /** More matches than a list can show help nobody and cost time on the wire. */
 const MATCHES = 500;
@@ -35,7 +38,26 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
   }
   const program = cells.compiler.program();
   const checker = program.getTypeChecker();
-  const pattern = patternMatches(program, program.getSourceFile(cells.compiler.draft)!, start + at);
+  const draft = program.getSourceFile(cells.compiler.draft)!;
+  const inString = literalAt(draft, start + at);
+  if (inString) {
+    const texts = comparedTexts(checker, inString);
+    if (texts.length && !entries.some((e) => e.kind === ts.ScriptElementKind.string)) {
+      from = inString.getStart(draft) + 1 - start;
+      entries = texts.map((name) => ({ name, kind: ts.ScriptElementKind.string, sortText: "11" }));
+    }
+    const paths = pathMatches(inString, draft, start + at, cells.compiler.cwd);
+    if (paths && !entries.some((e) => e.kind === ts.ScriptElementKind.string)) {
+      from = paths.start - start;
+      to = Math.max(at, paths.end - start);
+      entries = paths.matches.map((name, i) => ({
+        name,
+        kind: name.endsWith("/") ? ts.ScriptElementKind.directory : ts.ScriptElementKind.string,
+        sortText: `11${String(i).padStart(6, "0")}`,
+      }));
+    }
+  }
+  const pattern = patternMatches(program, draft, start + at);
   if (pattern?.matches.length) {
     from = pattern.start - start;
     to = pattern.end - start;
@@ -104,7 +126,13 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   let named = start + at;
   let info = service.getQuickInfoAtPosition(draft, named);
   if (!info && at > 0) info = service.getQuickInfoAtPosition(draft, --named);
-  const declared = declaredEarlier(cells, named, start);
+  const type = isUnknown(info) ? typeAt(cells, code, at) : undefined;
+  if (type) {
+    named = type.at;
+    info = type.info;
+  }
+  // Another draft stands where a type was looked for: it begins elsewhere, and no variable of an earlier cell is a type.
+  const declared = type ? undefined : declaredEarlier(cells, named, start);
   let signature = info && ts.displayPartsToString(info.displayParts);
   if (signature === "any") signature = undefined; // A name that TypeScript does not know.
   const commented = declared === undefined ? info : service.getQuickInfoAtPosition(draft, declared);
@@ -140,7 +168,9 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   const tagLines = (tags ?? []).map((t) =>
     [`@${t.name}`, ts.displayPartsToString([...(t.text ?? [])])].filter(Boolean).join(" "),
   );
-  const extra = detail > 0 ? definitionText(cells, declared ?? start + at) : undefined;
+  // Of an interface the signature says no more than its name.
+  const isShape = info?.kind === ts.ScriptElementKind.interfaceElement || /^interface\b/.test(signature);
+  const extra = detail > 0 || isShape ? definitionText(cells, declared ?? named) : undefined;
   const plain = [signature, text, tagLines.join("\n"), extra].filter(Boolean).join("\n\n");
   const markdown = [
     `\`\`\`typescript\n${signature}\n\`\`\``,
@@ -167,6 +197,26 @@ function declaredEarlier(cells: Cells, at: number, start: number): number | unde
   return typed ? from + length + typed[0].length : undefined;
 }
 
+const isUnknown = (info: ts.QuickInfo | undefined): boolean =>
+  !info?.displayParts?.length || /^any$|= \/\*unresolved\*\/ any$/.test(ts.displayPartsToString(info.displayParts));
+
+/** What the name at the cursor means as a type: a cell that is only a name stands where a value is meant. */
+function typeAt(cells: Cells, code: string, cursor: number): { info: ts.QuickInfo; at: number } | undefined {
+  const NAME = /[\p{ID_Start}$_][\p{ID_Continue}$]*(?:\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*/gu;
+  for (const match of code.matchAll(NAME)) {
+    if (match.index > cursor || match.index + match[0].length < cursor) continue;
+    // Up to the end of the part that the cursor is in.
+    const rest = /^[\p{ID_Continue}$]*/u.exec(code.slice(cursor))![0].length;
+    const name = code.slice(match.index, cursor + rest);
+    const line = `type __cell_help = ${name}`;
+    const at = cells.draft(line) + line.length - 1;
+    const info = cells.compiler.service.getQuickInfoAtPosition(cells.compiler.draft, at);
+    if (info && !isUnknown(info)) return { info, at };
+    cells.draft(code);
+  }
+  return undefined;
+}
+
 /** Where the name was declared, in at most thirty lines: for the greater detail level. */
 function definitionText(cells: Cells, at: number): string | undefined {
   const { service, draft } = cells.compiler;
@@ -181,11 +231,18 @@ function definitionText(cells: Cells, at: number): string | undefined {
     .join("\n");
 }
 
+/** Unterminated string literal, unterminated regular expression. */
+const ENDS_WITH_LINE = new Set([1002, 1161]);
+
 /** Says whether a front end that asks at Enter should run the cell or open another line. */
 export function isComplete(code: string): IsCompleteReply {
-  const file = parseCell(code);
-  const errors = (file as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
+  // These run, or are told what to do instead.
+  if (asksForHelp(code) || /^\s*(?:%|!\s*\w)[^\n]*$/.test(code)) return { status: "complete" };
+  const { prefix, text } = cellForm(code);
+  const errors = errorsOf(parseCell(prefix + text));
   if (!errors.length) return { status: "complete" };
+  // A string or regular expression ends with its line, unless the line is continued by a backslash.
+  if (errors.some((e) => ENDS_WITH_LINE.has(e.code)) && !/(?:^|[^\\])(?:\\\\)*\\$/.test(code)) return { status: "invalid" };
   const end = code.trimEnd().length;
   // An unterminated template, comment or regular expression begins before the end and reaches it.
   const open = errors.some((e) => e.code === 1160 || e.code === 1010);

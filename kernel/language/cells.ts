@@ -8,8 +8,10 @@ import ts = require("typescript");
 import type { CheckReply } from "../messages.js";
 import { Compiler, HUB, slotName } from "./compiler.js";
 import { diagnosticsFailure } from "./diagnostics.js";
+import { explain, explainSyntax } from "./explain.js";
 import { declareAny } from "./failed.js";
 import { assignedFields } from "./fields.js";
+import { type CellForm, cellForm, errorsOf, listedExports, refusedExport } from "./forms.js";
 import { cellNames, type Declared, parseCell } from "./names.js";
 import { rewriteCell } from "./rewrite.js";
 import { cellName, isGlobal, runtimeName } from "./shadow.js";
@@ -24,8 +26,10 @@ interface Meaning {
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
 const GLOBAL = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:\?\?|\|\|)?=(?!=)/gu;
+/** A .tsx file is imported: it is compiled by the engine, whatever the options here say of JSX. */
+const NO_JSX = 6142;
 /** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
-const ALLOWED = new Set([1202, 1379, 1380]);
+const ALLOWED = new Set([1202, 1379, 1380, NO_JSX]);
 /** `// @strict`, alike. */
 const STRICT = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@strict[ \t]*(?:[\r\n]|$)/;
 const NAMESPACE = new Set([2503, 2702, 2713]);
@@ -36,7 +40,7 @@ export class Cells {
   readonly compiler: Compiler;
   readonly #names = new Map<string, Meaning>();
   /** Cells in the program, with the cells that each refers to. */
-  readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean }>();
+  readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean; label: string }>();
   /** Names that only cells declare which failed their check, and the last such cell. */
   readonly #failed = new Map<string, string>();
   /** Names of cells that failed before they came to these names' lines, and the last such cell. */
@@ -44,6 +48,7 @@ export class Cells {
   readonly #expandos = new Expandos();
   /** `globalThis.x = …`: what cells made global. */
   readonly #globals = new Set<string>();
+  /** The label of the last checked cell. */
   #label = "";
   /** What the last checked cell's names meant before it. */
   #before = new Map<string, Meaning | undefined>();
@@ -56,9 +61,10 @@ export class Cells {
   check(code: string, label: string): CheckReply {
     this.#before = new Map();
     this.#label = label;
-    const alone = parseCell(code);
+    const form = cellForm(code);
+    const alone = parseCell(form.prefix + form.text);
     const { strict, references } = this.compiler;
-    const reply = this.#check(alone, code, label);
+    const reply = this.#check(alone, form, code, label);
     if ("failure" in reply) {
       // What the cell asked of the compiler is not to be for the others, either.
       this.compiler.strict = strict;
@@ -68,63 +74,68 @@ export class Cells {
     return reply;
   }
 
-  #check(alone: ts.SourceFile, code: string, label: string): CheckReply {
-    const syntax = (alone as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
-    if (syntax.length) return { failure: diagnosticsFailure(syntax, code, label, 0) };
+  #check(alone: ts.SourceFile, { prefix, text, original }: CellForm, code: string, label: string): CheckReply {
+    const syntax = errorsOf(alone);
+    if (syntax.length) return { failure: diagnosticsFailure(explainSyntax(syntax, code, this.compiler.cwd), code, label, 0) };
     const refusal = refused(alone);
     if (refusal) return { failure: diagnosticsFailure([refusal], code, label, 0) };
 
-    if (STRICT.test(code)) this.compiler.strict = true;
-    this.#refer(alone);
+    if (STRICT.test(text)) this.compiler.strict = true;
+    // Behind a mark at the very beginning they would be comments.
+    this.#refer(prefix ? parseCell(text) : alone);
     const { names, live, consts, augments } = cellNames(alone);
     const slot = this.compiler.take();
     const words = new Set(code.match(WORD));
     const { header, refersTo, failed } = this.#header((name) => words.has(name) && !names.has(name));
     const path = this.compiler.slotPath(slot);
-    const start = header.length + 1;
+    const start = header.length + prefix.length + 1;
     const already = exported(alone);
     const exports = [...names.keys()].filter((n) => !already.has(n)).join(", ");
-    const text = `${header}\n${code}\nexport { ${exports} };`;
-    this.compiler.write(path, text);
+    const whole = `${header}${prefix}\n${text}\nexport { ${exports} };`;
+    this.compiler.write(path, whole);
     this.compiler.clearDraft();
     const variables = new Set([...live].map(runtimeName));
     let ready = false;
     try {
       let program = this.compiler.program();
       let file = program.getSourceFile(path)!;
-      let errors = UNCHECKED.test(code) ? [] : program.getSemanticDiagnostics(file).filter(isError);
+      let errors = UNCHECKED.test(text) ? [] : program.getSemanticDiagnostics(file).filter(isError);
       if (errors.length && !this.compiler.strict) {
         const fields = assignedFields(errors, file);
         if (fields) {
-          this.compiler.write(path, `${text} ${fields}`);
+          this.compiler.write(path, `${whole} ${fields}`);
           program = this.compiler.program();
           file = program.getSourceFile(path)!;
           errors = program.getSemanticDiagnostics(file).filter(isError);
         }
         errors = standing(errors, program, this.#expandos);
       }
-      if (failed.size) {
-        // `ts.Node`, of an import that failed: whatever it is, it is not there as a namespace.
-        const used = (d: ts.Diagnostic): string => file.text.slice(d.start, (d.start ?? 0) + (d.length ?? 0));
-        errors = errors.filter((d) => !(NAMESPACE.has(d.code) && failed.has(used(d))));
-      }
+      const used = (d: ts.Diagnostic): string => file.text.slice(d.start, (d.start ?? 0) + (d.length ?? 0));
+      // `ts.Node`, of an import that failed: whatever it is, it is not there as a namespace.
+      if (failed.size) errors = errors.filter((d) => !(NAMESPACE.has(d.code) && failed.has(used(d))));
       if (errors.length) {
-        const wording = (d: ts.Diagnostic): string | undefined => wordingOf(d, program, this.#unassigned);
-        return { failure: diagnosticsFailure(errors, code, label, start, wording) };
+        const said = (d: ts.Diagnostic): ts.Diagnostic => {
+          const explained = this.#unassigned.has(used(d)) ? d : explain(d, code, this.compiler.cwd);
+          return explained === d ? { ...d, messageText: wordingOf(d, program, this.#unassigned) ?? d.messageText } : explained;
+        };
+        const place = (at: number): number => (at < header.length ? -1 : original(Math.max(0, at - start)));
+        const shown = errors.map((d) => ({ ...said(d), start: start + place(d.start ?? 0) }));
+        return { failure: diagnosticsFailure(shown, code, label, start) };
       }
       for (const [, name] of code.matchAll(GLOBAL)) if (!isGlobal(name!)) this.#globals.add(name!);
       const narrowed = narrowable(program, file, consts);
-      const { js, map } = rewriteCell({ program, file, start, end: start + code.length, label, live: variables, failed });
+      const end = start + text.length;
+      const { js, map } = rewriteCell({ program, file, start: header.length, end, label, live: variables, failed });
       ready = true;
-      this.#cells.set(slot, { refersTo, keep: augments });
+      this.#cells.set(slot, { refersTo, keep: augments, label });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
       for (const [name, declared] of names) {
         this.#names.set(name, { cell: slot, declared: narrowed.has(name) ? { kind: "narrowed" } : declared });
         this.#failed.delete(name);
         this.#unassigned.delete(name);
       }
-      this.#sweep();
-      return { cell: { label, js, map, code, names: [...variables] } };
+      const dropped = this.#sweep();
+      return { cell: { label, js, map, code, names: [...variables] }, dropped };
     } finally {
       if (!ready) this.compiler.release(slot);
     }
@@ -162,8 +173,8 @@ export class Cells {
   }
 
   /** The last checked cell will not run. */
-  undo(): void {
-    this.#revert(this.#before.keys());
+  undo(label: string): void {
+    if (label === this.#label) this.#revert(this.#before.keys());
   }
 
   reset(): void {
@@ -211,8 +222,9 @@ export class Cells {
     return { header, refersTo, failed };
   }
 
-  /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
-  #sweep(): void {
+  /** Drops cells that no name leads to, and says which. `#before` counts too: a revert may need it. */
+  #sweep(): string[] {
+    const dropped: string[] = [];
     const reached = new Set<number>();
     const reach = (cell: number): void => {
       if (reached.has(cell)) return;
@@ -222,11 +234,13 @@ export class Cells {
     for (const { cell } of this.#names.values()) reach(cell);
     for (const meaning of this.#before.values()) if (meaning) reach(meaning.cell);
     for (const [cell, { keep }] of this.#cells) if (keep) reach(cell);
-    for (const cell of this.#cells.keys()) {
+    for (const [cell, { label }] of this.#cells) {
       if (reached.has(cell)) continue;
       this.#cells.delete(cell);
       this.compiler.release(cell);
+      dropped.push(label);
     }
+    return dropped;
   }
 }
 
@@ -257,9 +271,11 @@ function narrowable(program: ts.Program, file: ts.SourceFile, consts: ReadonlySe
 
 /** Names the cell exports by a modifier of its own. */
 function exported(file: ts.SourceFile): Set<string> {
-  const found = new Set<string>();
+  const found = new Set<string>(listedExports(file));
   for (const s of file.statements) {
-    if (!ts.canHaveModifiers(s) || !ts.getModifiers(s)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
+    const modifiers = ts.canHaveModifiers(s) ? ts.getModifiers(s) : undefined;
+    if (!modifiers?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
+    if (modifiers.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword)) continue; // Not under its name.
     for (const name of cellNames({ statements: [s] } as unknown as ts.SourceFile).names.keys()) found.add(name);
   }
   return found;
@@ -283,14 +299,7 @@ function refused(file: ts.SourceFile): ts.DiagnosticWithLocation | undefined {
         "Use `const`, and dispose of it yourself; or put `using` inside a block or a function.",
     );
   }
-  for (const s of file.statements) {
-    if (ts.isExportAssignment(s) || (ts.isExportDeclaration(s) && (s.moduleSpecifier || !isEmptyExport(s)))) {
-      return say(s, "A cell has nothing to export to: its declarations are visible in every later cell.");
-    }
-  }
+  const found = refusedExport(file);
+  if (found) return say(found.node, found.why);
   return undefined;
-}
-
-function isEmptyExport(s: ts.ExportDeclaration): boolean {
-  return !!s.exportClause && ts.isNamedExports(s.exportClause) && s.exportClause.elements.length === 0;
 }

@@ -60,7 +60,7 @@ const SLOTS = 64;
 export const slotName = (slot: number): string => `${CELL}${slot}`;
 
 export class Compiler {
-  readonly #cwd: string;
+  readonly cwd: string;
   #options: ts.CompilerOptions;
   #references: string | undefined;
   readonly #virtual = new Map<string, { text: string; version: number }>();
@@ -73,7 +73,7 @@ export class Compiler {
   readonly service: ts.LanguageService;
 
   constructor(cwd: string) {
-    this.#cwd = cwd;
+    this.cwd = cwd;
     this.#options = {
       target: ts.ScriptTarget.ES2024,
       module: ts.ModuleKind.ESNext,
@@ -122,7 +122,7 @@ export class Compiler {
   }
 
   path(name: string): string {
-    return join(this.#cwd, CELL + name).replaceAll("\\", "/");
+    return join(this.cwd, CELL + name).replaceAll("\\", "/");
   }
 
   /** The file that completion and help look at. */
@@ -172,7 +172,7 @@ export class Compiler {
   }
 
   #host(): ts.LanguageServiceHost {
-    const cwd = this.#cwd;
+    const cwd = this.cwd;
     const virtual = this.#virtual;
     const moduleHost: ts.ModuleResolutionHost = {
       fileExists: ts.sys.fileExists,
@@ -190,6 +190,11 @@ export class Compiler {
       // What a cell or the user's own file imports may appear or move while the notebook is open: only packages are remembered.
       if (isSettled(from)) return ts.resolveModuleName(name, from, this.#options, moduleHost, cache, undefined, mode);
       const resolved = ts.resolveModuleName(name, from, this.#options, moduleHost, undefined, undefined, mode);
+      // As JavaScript, of which TypeScript reads nothing here: whatever is imported from it is any.
+      const json = resolved.resolvedModule;
+      if (json?.extension === ts.Extension.Json && isLargeJson(json.resolvedFileName)) {
+        return { resolvedModule: { ...json, extension: ts.Extension.Js } };
+      }
       if (!resolved.resolvedModule) this.#unresolved.add(from);
       return resolved;
     };
@@ -213,6 +218,8 @@ export class Compiler {
       getScriptSnapshot: (path) => {
         const cell = virtual.get(path);
         if (cell) return ts.ScriptSnapshot.fromString(cell.text);
+        // It grew since it was imported: the next cell that imports it has it as any.
+        if (isLargeJson(path)) return ts.ScriptSnapshot.fromString("null");
         const now = version(path);
         const known = this.#disk.get(path);
         if (known?.version === now) return known.snapshot;
@@ -274,6 +281,12 @@ function found(path: string): ts.ResolvedModuleFull {
   const extension = path.endsWith(".d.ts") ? ts.Extension.Dts : ts.Extension.Ts;
   return { resolvedFileName: path, extension, isExternalLibraryImport: false };
 }
+
+/** Bytes of JSON whose exact type is worth its time: a type of 2 MB slows every cell by a second, one of 60 MB takes all memory. */
+const LARGE_JSON = 256 << 10;
+
+const isLargeJson = (path: string): boolean =>
+  path.endsWith(".json") && (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LARGE_JSON;
 
 function diskVersion(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });

@@ -6,20 +6,11 @@ import { codeFrame, paint } from "../text.js";
 
 const SHOWN = 10;
 
-/**
- * @param start where the cell's text starts in the file of the diagnostics
- * @param wording what an error says instead of TypeScript's own message
- */
-export function diagnosticsFailure(
-  diagnostics: readonly ts.Diagnostic[],
-  code: string,
-  label: string,
-  start: number,
-  wording: (d: ts.Diagnostic) => string | undefined = () => undefined,
-): Failure {
+/** @param start where the cell's text starts in the file of the diagnostics */
+export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: string, label: string, start: number): Failure {
   const lineStarts = lineOffsets(code);
   const traceback: string[] = [];
-  const texts = diagnostics.map((d) => readable(wording(d) ?? ts.flattenDiagnosticMessageText(d.messageText, "\n")));
+  const texts = diagnostics.map((d) => readable(ts.flattenDiagnosticMessageText(d.messageText, "\n")));
   diagnostics.slice(0, SHOWN).forEach((d, i) => {
     const at = (d.start ?? 0) - start;
     const number = d.code ? ` ${paint("gray", `TS${d.code}`)}` : "";

@@ -29,7 +29,7 @@ export function patternMatches(program: ts.Program, file: ts.SourceFile, positio
 }
 
 /** The string literal, closed or not, whose inside the position is in. */
-function literalAt(file: ts.SourceFile, position: number): ts.StringLiteralLike | undefined {
+export function literalAt(file: ts.SourceFile, position: number): ts.StringLiteralLike | undefined {
   let found: ts.StringLiteralLike | undefined;
   const visit = (node: ts.Node): void => {
     if (position < node.pos || position > node.end) return;
@@ -39,6 +39,31 @@ function literalAt(file: ts.SourceFile, position: number): ts.StringLiteralLike 
   visit(file);
   return found;
 }
+
+/** The texts that a string is compared with: `side === "`, `"" === side`, `case "` of a switch. */
+export function comparedTexts(checker: ts.TypeChecker, literal: ts.StringLiteralLike): string[] {
+  const { parent } = literal;
+  let other: ts.Expression | undefined;
+  if (ts.isBinaryExpression(parent) && EQUALITIES.has(parent.operatorToken.kind)) {
+    other = parent.left === literal ? parent.right : parent.left;
+  } else if (ts.isCaseClause(parent)) other = parent.parent.parent.expression;
+  if (!other) return [];
+  const type = checker.getTypeAtLocation(other);
+  const texts = (t: ts.Type): string[] =>
+    t.isUnion() ? t.types.flatMap(texts) : t.isStringLiteral() ? [t.value] : constraint(t);
+  const constraint = (t: ts.Type): string[] => {
+    const base = t.flags & ts.TypeFlags.Instantiable ? checker.getBaseConstraintOfType(t) : undefined;
+    return base && base !== t ? texts(base) : [];
+  };
+  return [...new Set(texts(type))];
+}
+
+const EQUALITIES = new Set([
+  ts.SyntaxKind.EqualsEqualsEqualsToken,
+  ts.SyntaxKind.ExclamationEqualsEqualsToken,
+  ts.SyntaxKind.EqualsEqualsToken,
+  ts.SyntaxKind.ExclamationEqualsToken,
+]);
 
 function patterns(checker: ts.TypeChecker, type: ts.Type): ts.TemplateLiteralType[] {
   if (type.isUnionOrIntersection()) return type.types.flatMap((t) => patterns(checker, t));

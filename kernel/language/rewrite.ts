@@ -44,7 +44,11 @@ export function rewriteCell(input: RewriteInput): { js: string; map: string } {
   );
   // One line stands before TypeScript's own: the engine starts counting at line 0.
   const body = js.slice(0, js.lastIndexOf("//# sourceMappingURL="));
-  return { js: `(async () => { "use strict";\n${body}\n})()`, map };
+  // `module` and `exports` are the cell's alone: as globals they would tell packages that they run as CommonJS.
+  const scope = ["module", "exports"].some((n) => new RegExp(`\\b${n}\\b`).test(body))
+    ? ` let { module } = ${HOOKS}, { exports } = module;`
+    : "";
+  return { js: `(async () => { "use strict";${scope}\n${body}\n})()`, map };
 }
 
 /** How many of the first statements are import calls: they come before hoisted functions. */
@@ -135,12 +139,16 @@ function callImports({ program, file, start, end, label }: RewriteInput, calls: 
       if (ts.isImportDeclaration(s)) imports.push(...importCall(s));
       else if (ts.isImportEqualsDeclaration(s) && ts.isExternalModuleReference(s.moduleReference)) {
         if (s.isTypeOnly || !isValue(s.name)) continue;
-        const required = hook("require", s.moduleReference.expression);
+        const required = f.createAwaitExpression(hook("whole", s.moduleReference.expression));
         imports.push(
           at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(runtimeName(s.name.text)), required)), s),
         );
-      } else if (ts.isExportDeclaration(s) || ts.isExportAssignment(s)) {
-        // Already refused, unless it is `export {}`.
+      } else if (ts.isExportDeclaration(s)) {
+        // Names that later cells see anyway; all else is refused (forms.ts).
+      } else if (isNamelessDefault(s)) {
+        const value = ts.visitNode(asExpression(s), visit) as ts.Expression;
+        const shown = s === last ? hook("result", f.createStringLiteral(label), value) : f.createVoidExpression(value);
+        rest.push(at(f.createExpressionStatement(shown), s));
       } else if (s === last && ts.isExpressionStatement(s)) {
         const value = ts.visitNode(s.expression, visit) as ts.Expression;
         rest.push(at(f.createExpressionStatement(hook("result", f.createStringLiteral(label), value)), s));
@@ -169,7 +177,8 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
           const original = ts.getOriginalNode(d);
           if (isVar(list) && ts.isVariableDeclaration(original)) return [];
         }
-        return [at(f.createAssignment(assignTarget(d.name), d.initializer ?? f.createVoidZero()), d)];
+        const value = d.initializer && ts.isIdentifier(d.name) ? named(d.name.text, d.initializer) : d.initializer;
+        return [at(f.createAssignment(assignTarget(d.name), value ?? f.createVoidZero()), d)];
       });
 
     const comma = (parts: ts.Expression[]): ts.Expression | undefined =>
@@ -215,7 +224,8 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
           undefined,
           s.body ?? f.createBlock([]),
         );
-        hoisted.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), at(made, s))), s));
+        const value = named(s.name.text, at(made, s));
+        hoisted.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), value)), s));
       } else if (ts.isClassDeclaration(s) && s.name && live.has(s.name.text)) {
         const made = at(f.createClassExpression(undefined, cellName(s.name.text), undefined, s.heritageClauses, s.members), s);
         rest.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), made)), s));
@@ -227,6 +237,30 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
   };
 }
 
+/** `export default 1`, and a function or class without a name: a value, and no declaration. */
+function isNamelessDefault(s: ts.Statement): s is ts.ExportAssignment | ts.FunctionDeclaration | ts.ClassDeclaration {
+  return ts.isExportAssignment(s) || ((ts.isFunctionDeclaration(s) || ts.isClassDeclaration(s)) && !s.name);
+}
+
+function asExpression(s: ts.ExportAssignment | ts.FunctionDeclaration | ts.ClassDeclaration): ts.Expression {
+  if (ts.isExportAssignment(s)) return s.expression;
+  if (ts.isClassDeclaration(s)) {
+    return at(f.createClassExpression(ts.getDecorators(s), undefined, s.typeParameters, s.heritageClauses, s.members), s);
+  }
+  const modifiers = ts.getModifiers(s)?.filter((m) => m.kind === ts.SyntaxKind.AsyncKeyword);
+  const body = s.body ?? f.createBlock([]);
+  return at(f.createFunctionExpression(modifiers, s.asteriskToken, undefined, s.typeParameters, s.parameters, s.type, body), s);
+}
+
+/** A function without a name takes that of its variable: of one that lives under another name, the cell's own. */
+function named(variable: string, value: ts.Expression): ts.Expression {
+  const own = cellName(variable);
+  const nameless = (ts.isFunctionExpression(value) || ts.isClassExpression(value)) && !value.name;
+  if (own === variable || !(nameless || ts.isArrowFunction(value))) return value;
+  const object = f.createObjectLiteralExpression([f.createPropertyAssignment(own, value)]);
+  return f.createPropertyAccessExpression(f.createParenthesizedExpression(object), own);
+}
+
 function isVarList(node: ts.ForInitializer | undefined): node is ts.VariableDeclarationList {
   return !!node && ts.isVariableDeclarationList(node) && isVar(node);
 }
@@ -236,7 +270,8 @@ function assignTarget(name: ts.BindingName): ts.Expression {
   if (ts.isIdentifier(name)) return at(f.createIdentifier(name.text), name);
   const withDefault = (e: ts.BindingElement): ts.Expression => {
     const target = assignTarget(e.name);
-    return e.initializer ? f.createAssignment(target, e.initializer) : target;
+    const value = e.initializer && ts.isIdentifier(e.name) ? named(e.name.text, e.initializer) : e.initializer;
+    return value ? f.createAssignment(target, value) : target;
   };
   if (ts.isArrayBindingPattern(name)) {
     return f.createArrayLiteralExpression(

@@ -20,7 +20,8 @@ const GLOBALS = new Set([
   "__dirname",
   "__filename",
 ]);
-const SUFFIX = "$cell";
+/** A mark that is part of the name and is not seen, so that `fetch is not a function` reads as the cell's author wrote it. */
+const SUFFIX = "\u200c";
 
 /** Whether Node, or the kernel, gives every cell a value of this name. */
 export const isGlobal = (name: string): boolean => GLOBALS.has(name);

@@ -18,8 +18,8 @@ const calls: { [K in keyof LanguageCalls]: (ask: LanguageCalls[K]["ask"]) => Lan
     cells.revert(names);
     return null;
   },
-  undo: () => {
-    cells.undo();
+  undo: ({ label }) => {
+    cells.undo(label);
     return null;
   },
   reset: () => {
@@ -36,7 +36,9 @@ export interface LanguageRequest<K extends keyof LanguageCalls = keyof LanguageC
   readonly call: K;
   readonly ask: LanguageCalls[K]["ask"];
 }
-export type LanguageResponse = { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
+export type LanguageResponse =
+  /** The first program is there: from now on a call that takes long is slow by itself. */
+  { readonly ready: true } | { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
 
 /** Bytes of left behind programs (each cell makes a new one) that are worth the 0.1 s of a collection. */
 const ROOM = 32 << 20;
@@ -65,6 +67,7 @@ port.on("message", ({ id, call, ask }: LanguageRequest) => {
 
 // The first program reads all library types, a second or so: begin before somebody waits for it.
 cells.compiler.program().getTypeChecker();
+port.postMessage({ ready: true } satisfies LanguageResponse);
 kept = v8.getHeapStatistics().used_heap_size; // Nearly all of it stays.
 setTimeout(() => {
   if (asked) return; // Somebody waits already, and what is not warm yet becomes so with his cell.

@@ -31,7 +31,7 @@ const MARK_PATIENCE = 500;
 /** Milliseconds that an engine's handlers of `exit` have when the kernel ends. */
 const QUIT_PATIENCE = 500;
 
-/** What the engine needs of Node (engine/async-hooks.ts, modules.ts, own-realm.ts); a later Node that has dropped a flag has no need of it. */
+/** What the engine needs of Node (engine/async-hooks.ts, modules.ts, local.ts, own-realm.ts); a later Node that has dropped a flag has no need of it. */
 const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve", "--experimental-vm-modules"].filter((f) =>
   process.allowedNodeEnvironmentFlags.has(f),
 );

@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { MimeBundle } from "../../lab/display.js";
+import { asksForHelp } from "../help.js";
 import { dataFolder } from "../install.js";
 import type { EngineEvent, Failure } from "../messages.js";
 import { cut } from "../text.js";
@@ -46,9 +47,6 @@ const KERNEL_INFO = {
 
 /** Cells whose late output still finds its way. */
 const REMEMBERED_CELLS = 1000;
-
-/** `load?` and `load??`: a cell that only asks for the documentation of a name. */
-const HELP = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)(\?\??)\s*$/u;
 
 /** `exit` and `quit`, as they leave jupyter console. */
 const EXIT = /^\s*(exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/;
@@ -173,6 +171,7 @@ export class Kernel {
   interrupt(): void {
     if (this.#running) this.#stopNow();
     this.#engine.stop();
+    this.#language.stop();
   }
 
   #send(channel: Channel, message: Outgoing): void {
@@ -338,11 +337,13 @@ export class Kernel {
       this.#streams.write("stderr", EXITS, request);
       return { payload: [{ source: "ask_exit", keepkernel: false }] };
     }
-    const help = how.expression ? null : HELP.exec(code);
-    if (help) return this.#page(help[1]!, help[2] === "??" ? 1 : 0);
-    const checked = await Promise.race([this.#language.ask("check", { code, label }), this.#stop.then(() => undefined)]);
+    const help = how.expression ? undefined : asksForHelp(code);
+    if (help) return this.#page(help.name, help.detail);
+    const check = this.#language.ask("check", { code, label });
+    check.catch(() => {}); // Nobody may wait for it any more.
+    const checked = await Promise.race([check, this.#stop.then(() => undefined)]);
     if (!checked) {
-      void this.#language.ask("undo", null);
+      this.#language.ask("undo", { label }).catch((error: unknown) => this.#log(String(error)));
       return { failure: stoppedBeforeRun };
     }
     if ("failure" in checked) return checked;

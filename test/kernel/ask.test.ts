@@ -74,6 +74,33 @@ describe("completion", () => {
     expect((await at('model.run("blocks.3.|")')).matches).toEqual([]);
   });
 
+  test("a string of a union after ===, in a case, and on the left", async () => {
+    await kernel.execute('let side = "left" as "left" | "right"');
+    for (const code of ['side === "', "if (side !== '", 'switch (side) { case "', 'if (side === "le', 'if (side == "']) {
+      expect((await complete(code)).matches, code).toContain("left");
+    }
+    expect((await complete('"" === side', 1)).matches).toContain("right");
+  });
+
+  test("paths in a string: folders first, then models, in what takes a path and in what looks like one", async () => {
+    mkdirSync(join(kernel.folder, "models/deep"), { recursive: true });
+    for (const name of ["models/a.txt", "models/b.gguf", "models/.hidden", "text.txt"])
+      writeFileSync(join(kernel.folder, name), "");
+    const at = async (code: string) => {
+      const { matches, cursor_start, cursor_end } = await complete(code);
+      return [matches, [...code].slice(cursor_start, cursor_end).join("")];
+    };
+    expect(await at('load("models/')).toEqual([["deep/", "b.gguf", "a.txt"], ""]);
+    expect(await at('await load("models/b')).toEqual([["b.gguf"], "b"]);
+    expect((await at('load("mo'))[0]).toEqual(["models/"]);
+    expect((await at("m.corpus('./tex"))[0]).toEqual(["text.txt"]);
+    expect((await at('const p = "./models/.h'))[0]).toEqual([".hidden"]);
+    expect((await at('fs.readFileSync("te'))[0]).toEqual(["text.txt"]);
+    expect((await at('await import("./mod'))[0]).toEqual([expect.stringMatching(/^models\/?$/)]);
+    expect(await at('console.log("mo')).toEqual([[], expect.anything()]);
+    expect((await complete('load("models/")', 13)).matches).toContain("b.gguf");
+  });
+
   test("members, names and kinds are those of the last declaration", async () => {
     await kernel.execute(
       "enum Kind { First, Second } namespace Space { export const inside = 1 } function act() {} class Thing {} interface Shape { q: 1 }",
@@ -112,6 +139,23 @@ describe("help", () => {
   });
 });
 
+test("help for types and interfaces: those of cells, of modules and of the language", async () => {
+  await kernel.execute(
+    'import type { Stats } from "node:fs";\n/** A point. */\ninterface Point2 { x: number; y: number }\ntype Pair<T> = [T, T]; class Box<T> { v?: T } enum Hue { Red }',
+  );
+  const plain = async (code: string) => (await inspect(code)).data["text/plain"];
+  expect(await plain("Point2")).toMatch(/^interface Point2\n\nA point\.\n\n[\s\S]*x: number; y: number/);
+  expect(await plain("Pair")).toContain("type Pair<T> = [T, T]");
+  expect(await plain("Box")).toContain("class Box<T>");
+  expect(await plain("Hue")).toContain("enum Hue");
+  expect(await plain("Stats")).toMatch(/(?:interface|class) Stats/);
+  expect(await plain("Partial")).toContain("type Partial<T>");
+  expect(await plain("let p: Point2")).toContain("interface Point2");
+  expect(await plain("NodeJS.Timeout")).toContain("Timeout");
+  expect((await kernel.execute("Point2?")).reply.payload[0].data["text/plain"]).toContain("y: number");
+  expect((await inspect("Nowhere")).found).toBe(false);
+});
+
 test("a name with a question mark opens its documentation", async () => {
   const { reply } = await kernel.execute("documented?");
   expect(reply.payload).toEqual([
@@ -130,6 +174,17 @@ test("is_complete", async () => {
     "[1, 2,": "incomplete",
     "const = 5 )": "invalid",
     "const s = 'open\nmore": "invalid",
+    "'open": "invalid",
+    'f("open': "invalid",
+    "const r = /open": "invalid",
+    "'open \\": "incomplete",
+    "{ a: 1, b: 2 }": "complete",
+    "{ a: 1,": "incomplete",
+    "record?": "complete",
+    "?record": "complete",
+    "%time f()": "complete",
+    "!ls": "complete",
+    "#!/usr/bin/env node": "complete",
   };
   for (const [code, status] of Object.entries(answers)) {
     expect((await kernel.request("is_complete_request", { code })).reply.status, code).toBe(status);

@@ -1,0 +1,9 @@
+/** What a person types to see the documentation of a name. Asked by the server, and by the check whether a cell is complete. */
+
+/** `load?`, `load??`, `?load`, `??load`: a cell that only asks for the documentation of a name. */
+export function asksForHelp(code: string): { name: string; detail: number } | undefined {
+  const NAME = "[\\p{ID_Start}$_][\\p{ID_Continue}$]*(?:\\.[\\p{ID_Start}$_][\\p{ID_Continue}$]*)*";
+  const match = new RegExp(`^\\s*(?:(${NAME})(\\?\\??)|(\\?\\??)\\s*(${NAME}))\\s*$`, "u").exec(code);
+  if (!match) return undefined;
+  return { name: (match[1] ?? match[4])!, detail: (match[2] ?? match[3]) === "??" ? 1 : 0 };
+}

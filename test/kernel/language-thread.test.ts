@@ -1,0 +1,73 @@
+/** The language thread is lost, or busy for ever: it is replaced, and earlier names are still known. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import type { Language as Thread } from "../../kernel/server/language.js";
+import { Client } from "./client.js";
+
+// The thread is started from compiled code.
+const { Language } = (await import(pathToFileURL(resolve("dist/kernel/server/language.js")).href)) as { Language: typeof Thread };
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const it of open.splice(0)) await it.close();
+});
+
+/** A cell whose types take hours: each of its lines is at TypeScript's limit for one. */
+const NEVER_ENDS = `type Grow<T, N extends 0[]> = N["length"] extends 40 ? T : Grow<[T], [...N, 0]> | Grow<{ x: T }, [...N, 0]>;
+${Array.from({ length: 3000 }, (_, i) => `let never${i}: Grow<${i}, []> = null as never;`).join("\n")}`;
+
+test("a stop while types are worked out for ever: the thread is replaced, and later cells know the earlier names", async () => {
+  const kernel = await Client.start();
+  open.push(kernel);
+  await kernel.execute("interface Kept { n: number }\nlet kept: Kept = { n: 1 }; let other = 'first'");
+  await kernel.execute("let other = 2; const gone = await Promise.reject(new Error('no'))");
+  const endless = kernel.execute(NEVER_ENDS);
+  await kernel.waitFor((m) => m.type === "execute_input" && m.content.code === NEVER_ENDS);
+  await kernel.request("interrupt_request", {}, "control");
+  expect((await endless).reply.ename).toBe("Interrupted");
+  const { reply, text } = await kernel.execute("const k: Kept = kept; k.n + other");
+  expect(`${reply.status} ${reply.evalue ?? ""}`).toBe("ok ");
+  expect(text).toBe("3");
+  expect((await kernel.execute("kept.n.nothing")).reply.evalue).toContain("does not exist on type 'number'");
+  expect((await kernel.execute("gone")).reply.status).toBe("error");
+  expect((await kernel.execute("never1")).reply.evalue).toContain("Cannot find name 'never1'");
+});
+
+test("a thread that ran out of memory is replaced; what waited behind is answered, what was undone stays undone", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
+  const language = new Language(folder, 220);
+  open.push(language, { close: () => rmSync(folder, { recursive: true }) });
+  const check = (code: string, label: string) => language.ask("check", { code, label });
+  await check("const kept = { n: 1 }; let twice = 'text'", "cell 1");
+  await check("let twice = 2; let lost = 3", "cell 2");
+  await language.ask("revert", { names: ["lost"] });
+  await check("let undone = 1", "cell 3");
+  await language.ask("undo", { label: "cell 3" });
+  const huge = check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, "cell 4");
+  const behind = check("kept.n.toFixed() + twice.toFixed()", "cell 5");
+  await expect(huge).rejects.toThrow(/ran out of memory.*started anew/s);
+  expect(await behind).toHaveProperty("cell");
+  expect(await check("kept.n.nothing", "cell 6")).toHaveProperty("failure");
+  expect(await check("lost", "cell 7")).toHaveProperty("failure");
+  expect(await check("undone", "cell 8")).toHaveProperty("failure");
+});
+
+test("a JSON of some MB, and of many, is any and keeps its names", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
+  const language = new Language(folder, 400);
+  open.push(language, { close: () => rmSync(folder, { recursive: true }) });
+  writeFileSync(join(folder, "huge.json"), `{ "rows": [${'{ "a": [1, { "b": "text" }] },'.repeat(1_500_000)} 1] }`);
+  writeFileSync(join(folder, "small.json"), '{ "rows": [1] }');
+  const check = (code: string, label: string) => language.ask("check", { code, label });
+  expect(
+    await check(
+      'import huge, { rows } from "./huge.json"; import * as all from "./huge.json"; rows[0].a + huge.x.y + all.z',
+      "cell 1",
+    ),
+  ).toHaveProperty("cell");
+  expect(await check("huge.anything.at.all", "cell 2")).toHaveProperty("cell");
+  expect(await check('import small from "./small.json"; small.nothing', "cell 3")).toHaveProperty("failure");
+});
