@@ -87,7 +87,7 @@ test("a replaced thread knows what cells changed besides names: failed cells, st
   await check("// @strict", "cell 10");
   await expect(lose("cell 11")).rejects.toThrow(/ran out of memory.*started anew/s);
   expect(await said("function g(x) { return x; }", "cell 12")).toContain("implicitly has an 'any' type");
-});
+}, 120_000);
 
 test("a JSON of some MB, and of many, is any and keeps its names", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
