@@ -37,7 +37,8 @@ async function solve(name: string, answers: readonly string[]): Promise<string[]
   return codeCells(read(executed))
     .slice(-answers.length)
     .map((cell) =>
-      (cell.outputs ?? []).map((output) => text(output.text) + text(output.data?.["text/plain"] as string)).join(""),
+      // An output each: a progress line that is drawn in place and what is printed do not share a line.
+      (cell.outputs ?? []).map((output) => text(output.text) + text(output.data?.["text/plain"] as string)).join("\n"),
     );
 }
 
