@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { complete } from "./ask.js";
 import { Cells } from "./cells.js";
@@ -181,7 +182,7 @@ test("a cell whose last line is an object: errors stand where they are, in the w
   cells.reset();
   const at = (code: string): string => {
     const reply = cells.check(code, "cell 2");
-    return "failure" in reply ? reply.failure.traceback[0]!.replace(/\x1b\[\d+m/g, "") : "no failure";
+    return "failure" in reply ? stripVTControlCharacters(reply.failure.traceback[0]!) : "no failure";
   };
   expect(at("{ a: 1, b: nope }")).toMatch(/^cell 2:1:12 - error TS2304: Cannot find name 'nope'/);
   expect(at("let m = 1\n{ a: m, b: nope }")).toMatch(/^cell 2:2:12 - /);
