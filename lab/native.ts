@@ -224,7 +224,7 @@ export interface NativeAddon {
   read(model: NativeModel, into: Uint8Array, position: number): Promise<number>;
   /**
    * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
-   * want logits. Of the plan only sequences and length count.
+   * want logits. Of the plan only sequences, length and threads count.
    */
   estimate(
     model: NativeModel,

@@ -37,4 +37,12 @@ template <class T>
 using Scratch = std::vector<T, CacheLineAllocator<T>>;
 using Floats = Scratch<float>;
 
+// Gives the array n elements, whose values are lost; it holds never more than that, or than it held before. (A vector that grows
+// takes up to twice of it, and holds the old elements meanwhile.)
+template <class T>
+void make_room(Scratch<T>& array, std::size_t n) {
+  if (array.capacity() < n) Scratch<T>().swap(array);
+  array.resize(n);
+}
+
 }  // namespace sparselab

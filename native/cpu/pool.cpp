@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "error.h"
 
@@ -86,10 +87,15 @@ void Pool::end_turn() {
 
 void Pool::take_chunks(const Task& task) {
   for (;;) {
-    if (task.stop->asked()) return;
+    if (task.stop->asked() || failed_.load()) return;
     size_t chunk = next_.fetch_add(1);
     if (chunk >= task.chunks) return;
-    (*task.fn)(chunk);
+    try {
+      (*task.fn)(chunk);
+    } catch (...) {
+      std::lock_guard lock(mutex_);
+      if (!failed_.exchange(true)) failure_ = std::current_exception();
+    }
   }
 }
 
@@ -125,9 +131,14 @@ bool Pool::run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn) 
   } turn{*this};
   const Task task{chunks, &stop, &fn};
   next_ = 0;  // no worker is inside: none was let in since the last task ended
+  failed_ = false;
+  auto finish = [&] {
+    if (failed_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    return !stop.asked();
+  };
   if (workers_.empty() || chunks < 2) {
     take_chunks(task);
-    return !stop.asked();
+    return finish();
   }
   {
     std::lock_guard lock(mutex_);
@@ -145,7 +156,7 @@ bool Pool::run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn) 
     std::unique_lock lock(mutex_);
     done_.wait(lock, [&] { return inside_.load() == 0; });
   }
-  return !stop.asked();
+  return finish();
 }
 
 std::shared_ptr<Pool> Pool::of(size_t threads) {

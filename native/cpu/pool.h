@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -36,8 +37,9 @@ class Pool {
   size_t threads() const { return workers_.size() + 1; }
 
   // Calls fn(chunk) for 0 <= chunk < chunks and returns when all are done. When a stop is asked for, chunks not yet begun are
-  // left out; the return value is then false. fn must not throw. One caller at a time: others wait their turn, in the order in
-  // which they came, and hear their stop while they wait.
+  // left out; the return value is then false. What fn throws (no memory) ends the task in the same way and is thrown from here,
+  // once nobody is at work any more. One caller at a time: others wait their turn, in the order in which they came, and hear
+  // their stop while they wait.
   bool run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn);
 
   // A pool of that many threads, shared while anybody holds it.
@@ -64,6 +66,8 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<size_t> generation_{0}, next_{0}, inside_{0};  // inside: workers that are at the present task
+  std::atomic<bool> failed_{false};                          // a chunk of the present task threw
+  std::exception_ptr failure_;                               // what it threw
   Task task_;
   bool open_ = false;  // whether a worker may still begin the present task
   bool stopping_ = false;

@@ -50,6 +50,34 @@ TEST("pool: a stop leaves out what has not begun") {
   CHECK(done >= 10 && done < 20);
 }
 
+TEST("pool: what a chunk throws comes out of run, whichever thread took it, and the next task runs") {
+  const uint32_t never = 0;
+  for (size_t threads : {1, 2, 5}) {
+    cpu::Pool pool(threads);
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int> inside{0};
+    // Of two threads: the caller waits in its chunk until the worker has thrown in its own.
+    std::atomic<bool> thrown{threads == 1};
+    const std::string said = message_of([&] {
+      pool.run(100, cpu::Stop(never), [&](size_t) {
+        inside++;
+        if (threads == 1 || std::this_thread::get_id() != caller) {
+          thrown = true;
+          inside--;
+          throw Error(Code::out_of_memory, "a chunk");
+        }
+        while (!thrown) std::this_thread::yield();
+        inside--;
+      });
+    });
+    CHECK_MSG(said == "out-of-memory: a chunk", said);
+    CHECK(inside == 0);
+    std::atomic<size_t> sum{0};
+    CHECK(pool.run(100, cpu::Stop(never), [&](size_t c) { sum += c; }));
+    CHECK(sum == 4950);
+  }
+}
+
 TEST("pool: callers take turns") {
   const uint32_t never = 0;
   auto pool = cpu::Pool::of(2);

@@ -89,6 +89,10 @@ AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B)
 
 uint64_t AttentionScratch::bytes(const CpuModel& m, uint64_t B) { return B * 2 * (m.q_width() + m.kv_width()) * sizeof(float); }
 
+uint64_t AttentionScratch::thread_bytes(const CpuModel& m, uint64_t length) {
+  return length * (m.shape.heads / m.shape.kv_heads * sizeof(float) + sizeof(double));  // and wide_softmax's
+}
+
 void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s,
             float* out) {
   const SlModel& shape = pass.model.shape;
@@ -113,8 +117,8 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     const Row& row = pass.rows[b];
     const uint64_t count = row.position + 1;
     const float *q = s.q.data() + b * qw + kv * share * K, *keys = cache.keys(layer, row.sequence) + kv * K * cache.length();
-    thread_local Floats p;  // (share, count)
-    p.resize(share * count);
+    thread_local Floats p;  // (share, count), with room for all positions
+    make_room(p, share * cache.length());
     cpu::kernels().scores(q, share, keys, cache.length(), count, K, scale, p.data(), count);
     for (uint64_t head = 0; head < share; head++) {
       float* own = p.data() + head * count;

@@ -45,6 +45,8 @@ class Rotation {
 struct AttentionScratch {
   AttentionScratch(const CpuModel& model, uint64_t B);
   static uint64_t bytes(const CpuModel& model, uint64_t B);
+  // What attend allocates on each thread: the scores of a row over `length` positions.
+  static uint64_t thread_bytes(const CpuModel& model, uint64_t length);
   Floats q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
 };
 

@@ -154,7 +154,7 @@ typedef struct {
   int (*open)(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget_bytes,
               SlBackendModel** out, SlOpened* opened, const SlControl* control, SlError* error);
   /* Bytes that compile and a forward of `rows` rows (`logit_rows` with logits) would allocate. Allocates nothing, and reads only
-   * sequences and length of the plan. */
+   * sequences, length and threads of the plan. */
   int (*estimate)(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error);
   int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out,
                  SlError* error); /* copies the plan, but for values of interventions */

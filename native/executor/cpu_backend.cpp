@@ -55,7 +55,7 @@ int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const Sl
 int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error) {
   return guarded(error, [&] {
     out->cache_bytes = KvCache::bytes(*model->model, plan->sequences, plan->length);
-    out->scratch_bytes = Program::scratch_bytes(*model->model, rows, logit_rows);
+    out->scratch_bytes = Program::scratch_bytes(*model->model, rows, logit_rows, plan->length, plan->threads);
     out->rotation_bytes = Rotation::bytes(model->model->shape, plan->length);
   });
 }

@@ -88,12 +88,17 @@ void by_channels(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet
 
 // Each weight row that some row of the batch adds counts once.
 void count_bytes(Pass& pass, const DownMatrix& down, const Lanes& lanes, uint64_t N) {
-  std::vector<uint8_t> used(down.neurons);
-  for (uint64_t b = 0; b < pass.B(); b++)
-    for (uint64_t i = 0; i < lanes.begin[b * (kLanes + 1) + kLanes]; i++) used[lanes.neuron[b * N + i]] = 1;
+  const uint64_t B = pass.B(), per_lane = (down.neurons + kLanes - 1) / kLanes;
+  std::vector<uint8_t> used(kLanes * per_lane);  // neuron i at (i % 16, i / 16): no two lanes write the same bytes
+  pass.parallel(kLanes, lanes.begin[kLanes] / kLanes * B, [&](size_t lane) {
+    for (uint64_t b = 0; b < B && !pass.stop.asked(); b++) {
+      const uint32_t *begin = lanes.begin.data() + b * (kLanes + 1) + lane, *neuron = lanes.neuron.data() + b * N;
+      for (uint64_t i = begin[0]; i < begin[1]; i++) used[lane * per_lane + neuron[i] / kLanes] = 1;
+    }
+  });
   uint64_t bytes = 0, last_group = ~uint64_t{0};
   for (uint64_t i = 0; i < down.neurons; i++) {
-    if (!used[i]) continue;
+    if (!used[i % kLanes * per_lane + i / kLanes]) continue;
     bytes += down.neuron_bytes() + (i / 32 != last_group ? down.group_bytes() : 0);
     last_group = i / 32;
   }
@@ -102,11 +107,20 @@ void count_bytes(Pass& pass, const DownMatrix& down, const Lanes& lanes, uint64_
 
 }  // namespace
 
+uint64_t down_bytes(uint64_t B, uint64_t N, uint64_t D) {
+  const uint64_t lanes = B * (kLanes + 1) * sizeof(uint32_t) + B * N * (sizeof(uint32_t) + sizeof(float));
+  return lanes + kLanes * D * sizeof(float) + N + kLanes;
+}
+uint64_t down_thread_bytes(uint64_t N, uint64_t D) {
+  // mend_down, of all channels where one row is computed
+  return N * (sizeof(uint32_t) + sizeof(float)) + D * ((kLanes + 2) * sizeof(float) + sizeof(double));
+}
+
 void find_lanes(Pass& pass, const float* mid, const std::vector<uint8_t>& all, NeuronSet set, Lanes& lanes) {
   const uint64_t B = pass.B(), N = set.count;
   lanes.begin.resize(B * (kLanes + 1));
-  lanes.neuron.resize(B * N);
-  lanes.value.resize(B * N);
+  make_room(lanes.neuron, B * N);
+  make_room(lanes.value, B * N);
   pass.parallel(B, 4 * N, [&](size_t b) {
     fill_lanes(mid + b * N, all[b], set, lanes.begin.data() + b * (kLanes + 1), lanes.neuron.data() + b * N,
                lanes.value.data() + b * N);

@@ -10,4 +10,8 @@ void find_lanes(Pass& pass, const float* mid, const std::vector<uint8_t>& all, N
 // out (B, D) = mid (B, N) · rows of down. A silent neuron's weights never matter, infinite ones too.
 void project_down(Pass& pass, const DownMatrix& down, const float* mid, NeuronSet set, const Lanes& lanes, float* out);
 
+// What these allocate for B rows, and beside it on each thread.
+uint64_t down_bytes(uint64_t B, uint64_t N, uint64_t D);
+uint64_t down_thread_bytes(uint64_t N, uint64_t D);
+
 }  // namespace sparselab

@@ -18,6 +18,11 @@ void count_zeros(Pass& pass, const float* value, uint64_t N, uint32_t* counts) {
 
 }  // namespace
 
+uint64_t FfnScratch::bytes(uint64_t B, uint64_t N, uint64_t D) {
+  return 3 * B * N * sizeof(float) + 2 * B + up_bytes(B, N) + down_bytes(B, N, D);
+}
+uint64_t FfnScratch::thread_bytes(uint64_t B, uint64_t N, uint64_t D) { return up_thread_bytes(B, D) + down_thread_bytes(N, D); }
+
 void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, FfnScratch& s, float* out) {
   const SlFfn ffn = pass.model.shape.ffn;
   const Block& block = pass.model.blocks[layer];

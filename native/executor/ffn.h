@@ -17,7 +17,7 @@ namespace sparselab {
 // For each of N neurons the rows of the batch that need it, ascending.
 struct Active {
   std::vector<uint64_t> begin;  // (N + 1)
-  std::vector<uint32_t> rows;
+  Scratch<uint32_t> rows;
 };
 
 // For each row of the batch the neurons that it adds up, lane by lane: entries begin[17 * b + l] to begin[17 * b + l + 1] of
@@ -30,7 +30,9 @@ struct Lanes {
 
 struct FfnScratch {
   FfnScratch(uint64_t B, uint64_t N) : gate(B * N), up(B * N), mid(B * N) {}
-  static uint64_t bytes(uint64_t B, uint64_t N) { return B * N * (4 * sizeof(float) + 2 * sizeof(uint32_t)); }
+  // With all that feed_forward allocates besides (D channels), and what it does on each thread.
+  static uint64_t bytes(uint64_t B, uint64_t N, uint64_t D);
+  static uint64_t thread_bytes(uint64_t B, uint64_t N, uint64_t D);
   Floats gate, up, mid;  // (B, N)
   Active active;
   Lanes lanes;

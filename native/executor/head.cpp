@@ -51,6 +51,12 @@ std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
   return rows;
 }
 
+uint64_t unembed_bytes(const SlModel& shape, uint64_t B, uint64_t n) {
+  // The numbers of rows are five lists, of which two grow and are held up to three times.
+  return B * (uint64_t{shape.hidden} * sizeof(float) + 8 * sizeof(uint32_t) + 1) +
+         n * (uint64_t{shape.hidden} + shape.vocab) * sizeof(float);
+}
+
 void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   const uint64_t D = pass.model.shape.hidden, V = pass.model.shape.vocab, B = pass.B();
   Floats h(B * D);

@@ -13,7 +13,7 @@ using namespace sparselab::testing;
 
 namespace {
 
-const std::vector<std::vector<TensorType>> kTypeMixes = {{F32}, {F16}, {Q8_0}, {F32, F16, Q8_0}};
+const std::vector<std::vector<TensorType>> kTypeMixes = {{F32}, {F16}, {BF16}, {Q8_0}, {F32, F16, BF16, Q8_0}};
 
 // A plan with one setting for each (activation, strategy, t), that captures mid and gate of all blocks.
 struct TestPlan {

@@ -69,8 +69,8 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
       return;
     }
     thread_local Floats panel, lanes;  // (count, cols), (kPanelRows, kBatchRows, 16)
-    panel.resize(step * cols);
-    lanes.resize(cpu::product_scratch(kPanelRows, kBatchRows));
+    make_room(panel, step * cols);
+    make_room(lanes, cpu::product_scratch(kPanelRows, kBatchRows));
     for (uint64_t r = 0; r < count; r++)
       kernels.dequantise(w.row(p->ids ? p->ids[r0 + r] : r0 + r), cols, panel.data() + r * cols);
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
@@ -81,6 +81,12 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
     }
   });
   for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
+}
+
+uint64_t Pass::multiply_thread_bytes(uint64_t n, uint64_t cols) {
+  const uint64_t mended = cols * sizeof(float);
+  if (n <= kFusedRows) return mended;
+  return mended + (panel_rows(cols) * cols + cpu::product_scratch(kPanelRows, kBatchRows)) * sizeof(float);
 }
 
 void Pass::normalise(const float* x, const std::vector<float>& weight, float* h) const {

@@ -57,6 +57,8 @@ class Pass {
   // All products of x (n, cols). Each row of each matrix is read once. A sum that overflows float32 on the way is taken again in
   // float64. A few rows of x go through the stored weights as they are; for more of them weights become float32 first.
   void multiply(std::initializer_list<Product> products, const float* x, uint64_t n);
+  // What it allocates on each thread for n rows of `cols`.
+  static uint64_t multiply_thread_bytes(uint64_t n, uint64_t cols);
   // h (B, D) = RMSNorm(x) · weight. The sum of squares and the scale are float64: they cannot overflow.
   void normalise(const float* x, const std::vector<float>& weight, float* h) const;
   // Applies the interventions at a point to x (B, width), then writes its captures.

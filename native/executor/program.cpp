@@ -38,9 +38,15 @@ Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
       rotation_(model_->shape, plan_.length),
       held_(plan_.sequences, 0) {}
 
-uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows) {
-  return rows * m.shape.hidden * 4 * sizeof(float) + AttentionScratch::bytes(m, rows) + FfnScratch::bytes(rows, m.shape.neurons) +
-         logit_rows * (uint64_t{m.shape.vocab} + m.shape.hidden) * sizeof(float);
+uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads) {
+  const SlModel& shape = m.shape;
+  const uint64_t D = shape.hidden;
+  // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
+  const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
+                         FfnScratch::bytes(rows, shape.neurons, D) + unembed_bytes(shape, rows, logit_rows);
+  const uint64_t thread = std::max(Pass::multiply_thread_bytes(rows, D), Pass::multiply_thread_bytes(rows, m.q_width())) +
+                          AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D);
+  return batch + threads * thread;
 }
 
 void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
@@ -94,6 +100,7 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   const uint64_t B = batch.rows, D = shape.hidden;
   Pass pass(*model_, &plan_, *pool_, control);
   pass.sinks = sinks;
+  pass.rows.reserve(B);
   for (uint32_t b = 0; b < B; b++)
     pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]),
                          &plan_.settings[static_cast<size_t>(batch.settings[b])], batch.tokens[b]});

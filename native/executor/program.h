@@ -17,7 +17,9 @@ class Program {
   // Throws Error; after one, the cache is void and every later forward says so.
   void forward(const SlBatch& batch, SlSinks& sinks, SlControl& control);
 
-  static uint64_t scratch_bytes(const CpuModel& model, uint64_t rows, uint64_t logit_rows);
+  // The most that forward allocates at one time for `rows` rows, of which `logit_rows` have logits, on `threads` threads, with up
+  // to `length` positions held. What threads allocate stays theirs for the next forward.
+  static uint64_t scratch_bytes(const CpuModel& model, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads);
 
  private:
   void check(const SlBatch& batch, const SlSinks& sinks) const;

@@ -210,6 +210,39 @@ TEST("forward: nll, KL and top-1 against their definitions") {
   }
 }
 
+TEST("forward: of equal logits the first is the most likely token, of the row and of its reference") {
+  RandomModel m(fresh_seed(), small_shape(), {F32}, true);
+  const uint64_t V = m.shape.vocab;
+  struct Tie {
+    std::vector<uint64_t> p, q;  // where the largest logits stand
+    bool same;
+  };
+  const std::vector<Tie> ties = {{{3, 70}, {3}, true},      {{3, 70}, {70}, false},      {{3}, {3, 70}, true},
+                                 {{70}, {3, 70}, false},    {{3, 70}, {3, 4, 95}, true}, {{0, 95}, {95}, false},
+                                 {{17, 33}, {17, 33}, true}};
+  const auto T = static_cast<uint32_t>(ties.size());
+  std::vector<float> logits[2];
+  Run run(m);
+  for (int side = 0; side < 2; side++) {
+    logits[side].assign(T * V, -1.0f);
+    for (uint32_t i = 0; i < T; i++)
+      for (uint64_t v : side ? ties[i].q : ties[i].p) logits[side][i * V + v] = 2.5f;
+    auto put = at(SL_LOGITS, SL_REPLACE, 0, 1);
+    put.values = logits[side].data();
+    put.value_rows = T;
+    run.setting({put});
+  }
+  run.start(2, T);
+  Rows rows;
+  for (uint32_t i = 0; i < T; i++) {
+    const auto position = static_cast<int32_t>(i);
+    rows.add(5, position, 0, 0);
+    rows.add(5, position, 1, 1, -1, 2 * position);
+  }
+  Result out = run.go(rows);
+  for (uint32_t i = 0; i < T; i++) CHECK_MSG(out.top1[2 * i + 1] == ties[i].same, text("tie %u", i));
+}
+
 TEST("forward: six settings read less than 1.5 times the bytes of one") {
   RandomModel m(fresh_seed(), small_shape(), {Q8_0}, true);
   uint64_t bytes[2];

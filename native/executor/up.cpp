@@ -21,7 +21,7 @@ void find_active(Pass& pass, const float* value, const std::vector<uint8_t>& all
   };
   pass.parallel(chunks, kNeurons * B, [&](size_t chunk) { each(chunk, [&](uint64_t, uint64_t k) { active.begin[k + 1]++; }); });
   for (uint64_t k = 0; k < N; k++) active.begin[k + 1] += active.begin[k];
-  active.rows.resize(active.begin[N]);
+  make_room(active.rows, active.begin[N]);
   pass.parallel(chunks, kNeurons * B, [&](size_t chunk) {
     uint64_t next[kNeurons];
     const uint64_t k0 = chunk * kNeurons;
@@ -56,8 +56,8 @@ void many_rows(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const
   pass.parallel((N + kNeurons - 1) / kNeurons, kNeurons * cols * active.rows.size() / std::max<uint64_t>(N, 1),
                 [&](size_t chunk) {
                   thread_local Floats weights, products;
-                  weights.resize(cols);
-                  products.resize(pass.B());
+                  make_room(weights, cols);
+                  make_room(products, pass.B());
                   uint64_t used = 0;
                   for (uint64_t k = chunk * kNeurons; k < std::min(N, (chunk + 1) * kNeurons); k++) {
                     const uint64_t count = active.begin[k + 1] - active.begin[k];
@@ -77,6 +77,12 @@ void many_rows(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const
 }
 
 }  // namespace
+
+uint64_t up_bytes(uint64_t B, uint64_t N) {
+  // Active, and the needed ones of a single row, which a growing list holds up to three times
+  return (N + 1) * sizeof(uint64_t) + B * N * sizeof(uint32_t) + 3 * N * sizeof(uint32_t);
+}
+uint64_t up_thread_bytes(uint64_t B, uint64_t cols) { return (cols + B) * sizeof(float); }
 
 void project_up(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const float* gate, const std::vector<uint8_t>& all,
                 Active& active, float* y) {

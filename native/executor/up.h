@@ -9,4 +9,8 @@ namespace sparselab {
 void project_up(Pass& pass, const Matrix& w, const float* h, NeuronSet set, const float* gate, const std::vector<uint8_t>& all,
                 Active& active, float* y);
 
+// What it allocates for B rows, and beside it on each thread.
+uint64_t up_bytes(uint64_t B, uint64_t N);
+uint64_t up_thread_bytes(uint64_t B, uint64_t cols);
+
 }  // namespace sparselab

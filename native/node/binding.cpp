@@ -81,6 +81,7 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
     SlPlan plan{};  // settings and captures cost nothing that depends on what they are
     plan.sequences = unsigned_of(o1, "sequences");
     plan.length = unsigned_of(o1, "length");
+    plan.threads = unsigned_of(o1, "threads");
     SlBytes bytes{};
     SlError error{};
     check(file->backend.estimate(file->model, &plan, count_of(info[2], "rows"), count_of(info[3], "logitRows"), &bytes, &error),

@@ -46,6 +46,13 @@ std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
       uint16_t h = half_of(v);
       put(&h, 2);
     }
+  if (type == BF16)
+    for (float v : values) {  // finite ones: nearest, ties to even
+      uint32_t bits;
+      std::memcpy(&bits, &v, 4);
+      const auto h = static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+      put(&h, 2);
+    }
   if (type == Q8_0)
     for (size_t b = 0; b < values.size(); b += 32) {
       float most = 0;
@@ -84,6 +91,28 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
   data_.push_back(encode(type, values));
   names_.push_back(name);
   tensors.push_back({nullptr, type, 2, {cols, rows, 1, 1}, nullptr, data_.back().size()});
+}
+
+float value_of(const SlTensor& t, uint64_t row, uint64_t col) {
+  const uint8_t* p = t.data + t.bytes / t.shape[1] * row;
+  uint16_t h;
+  if (t.type == F32) {
+    float v;
+    std::memcpy(&v, p + 4 * col, 4);
+    return v;
+  }
+  if (t.type == Q8_0) {
+    std::memcpy(&h, p + col / 32 * 34, 2);
+    return half_to_float(h) * static_cast<float>(static_cast<int8_t>(p[col / 32 * 34 + 2 + col % 32]));
+  }
+  std::memcpy(&h, p + 2 * col, 2);
+  return t.type == F16 ? half_to_float(h) : std::bit_cast<float>(static_cast<uint32_t>(h) << 16);
+}
+
+const SlTensor& RandomModel::tensor(const std::string& name) const {
+  for (const SlTensor& t : tensors)
+    if (name == t.name) return t;
+  throw Failure("no tensor " + name);
 }
 
 RandomModel::RandomModel(uint64_t seed, SlModel of, std::vector<TensorType> types, bool down_t) : shape(of) {

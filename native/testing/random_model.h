@@ -12,6 +12,8 @@ namespace sparselab::testing {
 // Rows of n floats in a type's form. Q8_0 as ggml does: d = max|x| / 127 in half, q = round(x / d).
 std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values);
 uint16_t half_of(float value);  // round to nearest even
+// One stored number of a tensor as float32.
+float value_of(const SlTensor& tensor, uint64_t row, uint64_t col);
 
 struct RandomModel {
   // Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
@@ -23,6 +25,7 @@ struct RandomModel {
   SlModel shape;
   SlBackendModel* model = nullptr;  // on the CPU backend
   std::vector<SlTensor> tensors;
+  const SlTensor& tensor(const std::string& name) const;
 
  private:
   void add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale,

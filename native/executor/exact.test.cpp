@@ -1,0 +1,118 @@
+// `exact` does not touch what it says it leaves out: a silent neuron's rows of up and down are neither counted nor read.
+#include <cmath>
+
+#include "executor/backend.h"
+#include "testing/random_model.h"
+#include "testing/testing.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+using namespace sparselab;
+using namespace sparselab::testing;
+
+namespace {
+
+Result run(const RandomModel& m, SlStrategy strategy, size_t n, uint32_t threads) {
+  std::vector<float> t(m.shape.layers, 1.0f);
+  SlSetting setting{SL_FATRELU, static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
+  const SlCapture captures[] = {{SL_FFN_GATE, 0, m.shape.layers}, {SL_FFN_MID, 0, m.shape.layers}};
+  SlPlan plan{&setting, 1, captures, 2, 1, static_cast<uint32_t>(n), threads};
+  SlProgram* program = compile(m, plan);
+  Rows rows;
+  for (size_t i = 0; i < n; i++) rows.add(static_cast<int32_t>(7 * i + 1), static_cast<int32_t>(i));
+  Result out = forward(m, program, plan, rows);
+  sl_cpu_backend()->close_program(program);
+  return out;
+}
+
+// Neurons of a block that are 0 in all rows of a capture (L, B, F).
+std::vector<uint8_t> silent(const RandomModel& m, const std::vector<float>& capture, size_t B, uint32_t layer) {
+  const uint64_t F = m.shape.neurons;
+  std::vector<uint8_t> out(F, 1);
+  for (uint64_t i = 0; i < B * F; i++)
+    if (capture[layer * B * F + i] != 0) out[i % F] = 0;
+  return out;
+}
+// With several rows, `exact` multiplies all of up where more than half of a block's gates are not 0.
+bool mostly_active(const RandomModel& m, const Result& out, size_t B, uint32_t layer) {
+  const uint64_t n = B * m.shape.neurons, at = layer * n;
+  uint64_t active = 0;
+  for (uint64_t i = 0; i < n; i++) active += out.captures[0][at + i] != 0;
+  return B > 1 && 2 * active > n;
+}
+uint64_t count(const std::vector<uint8_t>& flags) {
+  uint64_t n = 0;
+  for (uint8_t f : flags) n += f;
+  return n;
+}
+
+}  // namespace
+
+TEST("exact: the bytes it reads are those of dense without the silent rows of up and down") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (TensorType type : {F32, F16, BF16, Q8_0})
+    for (size_t B : {1, 2, 4}) {
+      RandomModel m(r(), small_shape(), {type}, true);
+      Result dense = run(m, SL_DENSE, B, 2), exact = run(m, SL_EXACT, B, 2);
+      CHECK(same_bits(dense.logits, exact.logits));
+      uint64_t left_out = 0;
+      for (uint32_t l = 0; l < m.shape.layers; l++) {
+        const SlTensor &up = m.tensor(text("blk.%u.ffn_up.weight", l)), &down = m.tensor(text("blk.%u.ffn_down_t.weight", l));
+        if (!mostly_active(m, dense, B, l)) left_out += count(silent(m, dense.captures[0], B, l)) * (up.bytes / m.shape.neurons);
+        left_out += count(silent(m, dense.captures[1], B, l)) * (down.bytes / m.shape.neurons);
+      }
+      CHECK_MSG(left_out > 0 && dense.bytes - exact.bytes == left_out,
+                text("%llu of %llu bytes, %llu rows' left out, type %d, %zu rows, seed %llu", (unsigned long long)exact.bytes,
+                     (unsigned long long)dense.bytes, (unsigned long long)left_out, type, B, (unsigned long long)seed));
+    }
+}
+
+#if defined(__linux__)
+TEST("exact: a silent neuron's weights may lie in memory that cannot be read") {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  SlModel shape = small_shape();
+  shape.hidden = static_cast<uint32_t>(page / 4);  // a row of F32 is a page
+  shape.neurons = 48;
+  for (size_t B : {1, 3}) {
+    const uint64_t seed = fresh_seed();
+    RandomModel m(seed, shape, {F32}, true);
+    Result dense = run(m, SL_DENSE, B, 1);
+    const bool all = mostly_active(m, dense, B, 0) || mostly_active(m, dense, B, 1);  // then up is read as a whole
+    // The same numbers at the start of pages, and the model over those.
+    for (uint32_t l = 0; l < shape.layers; l++)
+      for (int down : {0, 1}) {
+        auto& t = const_cast<SlTensor&>(m.tensor(text(down ? "blk.%u.ffn_down_t.weight" : "blk.%u.ffn_up.weight", l)));
+        void* pages = mmap(nullptr, t.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CHECK(pages != MAP_FAILED);
+        std::memcpy(pages, t.data, t.bytes);
+        t.data = static_cast<const uint8_t*>(pages);
+        const std::vector<uint8_t> unread = silent(m, dense.captures[down ? 1 : 0], B, l);
+        if (all && !down) continue;
+        CHECK(count(unread) > 0);
+        for (uint64_t i = 0; i < shape.neurons; i++)
+          if (unread[i]) CHECK(mprotect(static_cast<uint8_t*>(pages) + i * page, page, PROT_NONE) == 0);
+      }
+    sl_cpu_backend()->close(m.model);
+    SlOpened opened{};
+    SlError error{};
+    CHECK(!sl_cpu_backend()->open(&m.shape, m.tensors.data(), m.tensors.size(), nullptr, 0, &m.model, &opened, nullptr, &error));
+    std::fflush(stdout);
+    const pid_t child = fork();  // a read that must not be ends it with a signal
+    if (child == 0) _exit(same_bits(run(m, SL_EXACT, B, 1).logits, dense.logits) ? 0 : 1);
+    int status = 0;
+    waitpid(child, &status, 0);
+    for (uint32_t l = 0; l < shape.layers; l++)
+      for (const char* name : {"ffn_up", "ffn_down_t"}) {
+        const SlTensor& t = m.tensor(text("blk.%u.%s.weight", l, name));
+        munmap(const_cast<uint8_t*>(t.data), t.bytes);
+      }
+    CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+              text("%zu rows: status %d, seed %llu", B, status, (unsigned long long)seed));
+  }
+}
+#endif

@@ -1,0 +1,103 @@
+// What `estimate` says that a forward allocates is what it allocates: never less, and not far more.
+#if defined(__linux__)
+#include <thread>
+
+#include "executor/backend.h"
+#include "testing/allocations.h"
+#include "testing/random_model.h"
+#include "testing/testing.h"
+
+using namespace sparselab;
+using namespace sparselab::testing;
+
+namespace {
+
+struct Case {
+  const char* what;
+  uint32_t hidden, neurons, heads, kv_heads, head_size, vocab, rows, held, threads;
+};
+// `held`: positions before the rows.
+constexpr Case kCases[] = {
+    {"small", 64, 160, 4, 2, 16, 96, 5, 0, 2},
+    {"one row of many neurons", 512, 4096, 4, 2, 16, 96, 1, 3, 2},
+    {"one row of few neurons", 2048, 64, 2, 2, 64, 33, 1, 0, 3},
+    {"many rows", 64, 320, 4, 4, 16, 96, 300, 0, 3},
+    {"many threads", 96, 96, 3, 1, 32, 33, 64, 0, 9},
+    {"wide queries", 32, 32, 16, 2, 128, 33, 40, 0, 4},
+    {"a long context", 32, 32, 8, 1, 8, 33, 2, 400, 4},
+    {"a large vocabulary", 32, 32, 2, 1, 16, 20000, 20, 0, 2},
+};
+
+// The most that forwards allocate beside what its program holds. On a fresh thread with threads of a pool of its own, whose
+// buffers are new and count from the first token on.
+int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int64_t& estimated) {
+  int64_t found = 0;
+  std::string failed;
+  std::thread([&] {
+    failed = message_of([&] {
+      std::vector<float> t(m.shape.layers, 1.5f);
+      SlSetting setting{SL_FATRELU, static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
+      SlPlan plan{&setting, 1, nullptr, 0, 1, c.held + c.rows, c.threads};
+      SlProgram* program = compile(m, plan);
+      int32_t at = 0;
+      auto step = [&](uint32_t rows) {
+        std::vector<int32_t> tokens(rows, 7), positions(rows), sequences(rows, 0), settings(rows, 0);
+        for (int32_t& p : positions) p = at++;
+        std::vector<uint8_t> wanted(rows, 1);
+        std::vector<uint32_t> counts(3 * m.shape.layers * rows);
+        std::vector<double> nll(rows);
+        SlBatch batch{rows, tokens.data(), positions.data(), sequences.data(), settings.data(), wanted.data(), nullptr, nullptr};
+        SlSinks sinks{};
+        sinks.zeros_mid = counts.data();
+        sinks.zeros_gate = counts.data() + m.shape.layers * rows;
+        sinks.rows_read = counts.data() + 2 * m.shape.layers * rows;
+        sinks.nll = nll.data();
+        SlControl control{};
+        SlError error{};
+        CHECK_MSG(!sl_cpu_backend()->forward(program, &batch, &sinks, &control, &error), error.message);
+      };
+      forget_most();
+      const int64_t before = held_bytes();
+      for (uint32_t left = c.held; left > 0;) {  // in small pieces, as a generation holds them
+        const uint32_t rows = std::min(left, 4u);
+        step(rows);
+        left -= rows;
+      }
+      step(c.rows);
+      found = most_bytes() - before;
+      SlBytes bytes{};
+      SlError error{};
+      CHECK(!sl_cpu_backend()->estimate(m.model, &plan, c.rows, c.rows, &bytes, &error));
+      estimated = static_cast<int64_t>(bytes.scratch_bytes);
+      sl_cpu_backend()->close_program(program);
+    });
+  }).join();
+  CHECK_MSG(failed == "no error", failed);
+  return found;
+}
+
+}  // namespace
+
+TEST("memory: a forward allocates no more than estimate says") {
+  for (const Case& c : kCases) {
+    SlModel shape = small_shape();
+    shape.hidden = c.hidden;
+    shape.neurons = c.neurons;
+    shape.heads = c.heads;
+    shape.kv_heads = c.kv_heads;
+    shape.head_size = c.head_size;
+    shape.vocab = c.vocab;
+    shape.context = 512;
+    RandomModel m(fresh_seed(), shape, {F32, Q8_0}, true);
+    for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
+      int64_t estimated = 0;
+      const int64_t found = allocated(m, c, strategy, estimated);
+      const std::string said = text("%s, %s: allocated %lld, estimated %lld", c.what, strategy == SL_DENSE ? "dense" : "exact",
+                                    (long long)found, (long long)estimated);
+      CHECK_MSG(found <= estimated, said);
+      // Threads that find no work allocate nothing; with many rows all of them do, and the rows' own arrays outweigh.
+      if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= 2 * found, said);
+    }
+  }
+}
+#endif
