@@ -18,7 +18,7 @@ const tool = (name) => join(venv, "bin", name);
 const biome = inClone("node_modules", "@biomejs", "biome", "bin", "biome");
 const tsc = inClone("node_modules", "typescript", "bin", "tsc");
 const python = ["train", "test", "scripts"].map((folder) => inClone(folder));
-const cpp = () => ["native", "cuda"].flatMap((folder) => filesUnder(inClone(folder), /\.(h|cpp|cu|cuh)$/));
+const cpp = () => ["native", "cuda"].flatMap((folder) => filesUnder(inClone(folder), /\.(h|inl|cpp|cu|cuh)$/));
 
 /** Each suite's name, what it is, and how it is run: () => { passed, failed }. */
 const suites = {

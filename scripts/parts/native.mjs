@@ -8,7 +8,7 @@ import { fingerprint, inputs, isCurrent, writeStamp } from "../lib/stamp.mjs";
 import { run, step } from "../lib/step.mjs";
 import { compilerVersion } from "./tools.mjs";
 
-const isSource = /(CMakeLists\.txt|\.(cmake|h|hpp|c|cc|cpp|cu|cuh|inc))$/;
+const isSource = /(CMakeLists\.txt|\.(cmake|h|hpp|c|cc|cpp|cu|cuh|inc|inl))$/;
 
 /** A build folder made elsewhere (the clone was moved) is refused by CMake: it starts anew. */
 function dropMovedFolder(folder) {
