@@ -1,4 +1,6 @@
 /** `sparselab measure`: a model over a text. */
+import { existsSync } from "node:fs";
+import { LabError } from "../../lab/errors.js";
 import { corpus } from "../../lab/measures/corpus.js";
 import { checkMeasures } from "../../lab/measures/job.js";
 import { measure as measureModel } from "../../lab/measures/measure.js";
@@ -14,7 +16,7 @@ import { tableOf } from "../table.js";
 const help = `usage: sparselab measure FILE --text TEXT [--measure sparsity,perplexity] [options]
 
   --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
-  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; default sparsity,perplexity
+  --measure NAMES     sparsity, perplexity, kl, top1, separated by commas; default sparsity,perplexity
 ${referenceHelp}
   --window N          tokens of a window; default min(512, context)
   --max-tokens N      only the beginning of the text
@@ -42,6 +44,7 @@ export function textOf(values: {
   const maxTokens = countOf("--max-tokens", values["max-tokens"], 2);
   const window = countOf("--window", values.window, 4);
   const text = required(values.text, "--text TEXT, a text file");
+  if (!existsSync(text)) throw new LabError("bad-file", `--text "${text}": there is no such file`);
   return {
     on: usage("--text", () => corpus(text, maxTokens === undefined ? {} : { maxTokens })),
     names,

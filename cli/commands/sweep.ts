@@ -15,8 +15,8 @@ const help = `usage: sparselab sweep FILE --text TEXT --t 0,0.01,0.02 [--measure
 All thresholds run side by side: the weights are walked once for all of them.
 
   --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
-  --t LIST            FATReLU thresholds parted by commas
-  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; default sparsity,perplexity
+  --t LIST            FATReLU thresholds separated by commas
+  --measure NAMES     sparsity, perplexity, kl, top1, separated by commas; default sparsity,perplexity
   --reference FILE    the model that kl and top1 compare with; default: FILE as it was trained
   --reference-activation NAME   its activation; default: the one of its file
   --out FILE          .json (an array of points) or .csv; its folder is made. Stopped by Ctrl-C, it holds the points so far with

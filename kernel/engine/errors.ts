@@ -151,7 +151,9 @@ function traceback(error: ErrorLike, depth = 0): string[] {
     if (Array.isArray(error.errors)) {
       for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
     }
-    if (error.cause !== undefined) {
+    // That a call was aborted is what the stop button does.
+    const byStop = ename === "Interrupted" && isErrorLike(error.cause) && error.cause.name === "AbortError";
+    if (error.cause !== undefined && !byStop) {
       const cause = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
     }
