@@ -44,12 +44,16 @@ export function textOf(values: {
   const maxTokens = countOf("--max-tokens", values["max-tokens"], 2);
   const window = countOf("--window", values.window, 4);
   const text = required(values.text, "--text TEXT, a text file");
-  if (!existsSync(text)) throw new LabError("bad-file", `--text "${text}": there is no such file`);
   return {
     on: usage("--text", () => corpus(text, maxTokens === undefined ? {} : { maxTokens })),
     names,
     ...(window === undefined ? {} : { window }),
   };
+}
+
+/** Said before the model is opened, and in the words of the command line. */
+export function checkText(path: string): void {
+  if (!existsSync(path)) throw new LabError("bad-file", `--text "${path}": there is no such file`);
 }
 
 export const measure: Command = {
@@ -62,6 +66,7 @@ export const measure: Command = {
     const options = loadOptions(values);
     checkReference(values, names);
     needReference(values, names, file);
+    checkText(values.text!);
     const { model, summary } = await openModel(file, options);
     const reference = await openReference(values, values.threads);
     if (reference && sameSetting(model, reference))

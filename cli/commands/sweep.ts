@@ -8,7 +8,7 @@ import { loadOptions, openModel, print, printJson, stopKey, tell } from "../mode
 import { prepareOut } from "../out.js";
 import { checkReference, openReference } from "../reference.js";
 import { type Column, tableOf } from "../table.js";
-import { textOf, textOptions } from "./measure.js";
+import { checkText, textOf, textOptions } from "./measure.js";
 
 const help = `usage: sparselab sweep FILE --text TEXT --t 0,0.01,0.02 [--measure sparsity,perplexity] --out POINTS.json [options]
 
@@ -40,6 +40,7 @@ export const sweep: Command = {
     if (values.out !== undefined && !/\.(json|csv)$/i.test(values.out))
       throw new UsageError(`--out writes .json and .csv; "${values.out}" is neither`);
     const out = values.out === undefined ? undefined : await prepareOut(values.out);
+    checkText(values.text!);
     const { model, summary } = await openModel(positionals[0]!, options);
     const reference = await openReference(values, values.threads);
     const running = sweepModel(model, {

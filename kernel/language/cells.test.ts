@@ -213,6 +213,17 @@ test("a member that is not there: those that are, for values of the lab", () => 
   expect(
     says("import { type Model, fatrelu } from 'sparselab'; declare const m: Model; m.with({ policy: fatrelu(1) })"),
   ).toContain('A policy is { kind: "fatrelu", t: 1 }');
+  expect(
+    says("import { measure, type Model } from 'sparselab'; declare const k: Model; measure(k, 'a.txt', { measure: ['kl'] })"),
+  ).toContain('A text file is corpus("file.txt"), a text itself corpus.text("…").');
+  expect(
+    says(
+      "import { ablate, type Model } from 'sparselab'; declare const j: Model; j.with({ interventions: ablate('blocks.0.ffn.mid') })",
+    ),
+  ).toContain("Interventions are a list: [steer(…), ablate(…)].");
+  expect(says("import { laod } from 'sparselab'")).toContain("Did you mean 'load'?");
+  expect(says("import { zero } from 'sparselab'")).toContain("It exports: LabError, ablate, ");
+  expect(says("console.lgo(1)")).toBe("Property 'lgo' does not exist on type 'Console'. Did you mean 'log'?");
   expect(says("[1].shape")).toBe("Property 'shape' does not exist on type 'number[]'.");
 });
 

@@ -70,6 +70,18 @@ const PYTHON: Readonly<Record<string, string>> = {
   plt: "plot from sparselab",
 };
 
+/** What fits where a type of the lab is asked for. */
+const TO = "to (?:type|parameter of type)";
+const FITS: readonly (readonly [RegExp, string])[] = [
+  [
+    new RegExp(`${TO} 'Policy'\\.`),
+    ' A policy is { kind: "fatrelu", t: 1 } or { kind: "as-trained" }; a sweep takes a list of them, such as fatrelu(0, 1, 2).',
+  ],
+  [new RegExp(`${TO} 'Corpus'\\.`), ' A text file is corpus("file.txt"), a text itself corpus.text("…").'],
+  [new RegExp(`${TO} 'readonly Intervention(?:<[^']*>)?\\[\\]'\\.`), " Interventions are a list: [steer(…), ablate(…)]."],
+  [new RegExp(`${TO} 'PerLayer'\\.`), " t is a number, or a list with one for each block."],
+];
+
 /** More members than these are left to completion. */
 const MEMBERS = 20;
 const NO_NAME = new Set([2304, 2552, 2582]);
@@ -87,10 +99,10 @@ export function hintFor(d: ts.Diagnostic, node: ts.Node | undefined, checker: ts
   if (d.code === 1141 && /^[\w@./:-]+$/.test(name)) return ` The name of a module stands in quotes: "${name}"`;
   const owner =
     node && ts.isPropertyAccessExpression(node.parent) && node.parent.name === node ? node.parent.expression : undefined;
-  if (NO_MEMBER.has(d.code) && owner) return memberHint(checker.getTypeAtLocation(owner));
-  if ((d.code === 2322 || d.code === 2345) && /to (?:type|parameter of type) 'Policy'\./.test(textOf(d))) {
-    return ' A policy is { kind: "fatrelu", t: 1 } or { kind: "as-trained" }; a sweep takes a list of them, such as fatrelu(0, 1, 2).';
-  }
+  if (NO_MEMBER.has(d.code) && owner) return memberHint(checker.getTypeAtLocation(owner), name);
+  const module = d.code === 2305 ? /'"(sparselab(?:\/notebook)?)"'/.exec(textOf(d))?.[1] : undefined;
+  if (module) return swapped(name, EXPORTS[module]!) ?? ` It exports: ${EXPORTS[module]!.join(", ")}.`;
+  if (d.code === 2322 || d.code === 2345) return FITS.find(([type]) => type.test(textOf(d)))?.[1] ?? "";
   return "";
 }
 
@@ -102,14 +114,26 @@ function nameHint(name: string): string {
   return Object.hasOwn(PYTHON, name) ? ` That is Python; here: ${PYTHON[name]}` : "";
 }
 
-/** What a value of the lab has instead. Values of other libraries may have hundreds. */
-function memberHint(type: ts.Type): string {
+/** The member whose letters were swapped, which TypeScript does not find in short names; else what a value of the lab has instead. */
+function memberHint(type: ts.Type, name: string): string {
+  const properties = type.getProperties();
+  const near = swapped(
+    name,
+    properties.map((p) => p.name),
+  );
+  if (near) return near;
   const file = (type.symbol ?? type.aliasSymbol)?.declarations?.[0]?.getSourceFile().fileName;
   if (!file || !LAB.test(file.replaceAll("\\", "/"))) return "";
-  const values = type
-    .getProperties()
-    .filter((p) => !p.name.startsWith("__") && p.flags & ~(ts.SymbolFlags.Type | ts.SymbolFlags.Alias));
-  const exported = type.getProperties().filter((p) => p.flags & ts.SymbolFlags.Alias && EXPORTS.sparselab!.includes(p.name));
-  const names = [...values, ...exported].map((p) => p.name);
+  // Of a module, what is more than a type.
+  const isValue = (p: ts.Symbol): boolean =>
+    p.flags & ts.SymbolFlags.Alias ? EXPORTS.sparselab!.includes(p.name) : (p.flags & ts.SymbolFlags.Value) !== 0;
+  const names = properties.filter((p) => !p.name.startsWith("__") && isValue(p)).map((p) => p.name);
   return names.length && names.length <= MEMBERS ? ` It has: ${names.join(", ")}.` : "";
+}
+
+const letters = (name: string): string => [...name.toLowerCase()].sort().join("");
+
+function swapped(name: string, names: readonly string[]): string | undefined {
+  const near = name.length > 2 ? names.find((n) => n.length === name.length && letters(n) === letters(name)) : undefined;
+  return near && ` Did you mean '${near}'?`;
 }
