@@ -267,7 +267,7 @@ describe("sparselab", () => {
       [1, /nowhere\.gguf/, ["info", "nowhere.gguf"]],
       [1, /no GGUF file/, ["info", held]],
       [1, /another family/, ["generate", tinyWorld, "-p", "x", "--activation", "silu"]],
-      [1, /cannot be read/, ["measure", tinyWorld, "--text", "nowhere.txt"]],
+      [1, /^sparselab: --text "nowhere\.txt": there is no such file$/m, ["measure", tinyWorld, "--text", "nowhere.txt"]],
       [1, /vocabulary has tokens 0 to 1535/, ["logits", tinyWorld, "--tokens", "99999", "--out", join(dir.path, "q")]],
       [1, /the context holds 512/, ["generate", tinyWorld, "-p", "x", "-n", "600"]],
     ];

@@ -10,7 +10,7 @@ const help = `usage: sparselab logits FILE --tokens 1,17,300 [--greedy N] --out 
 Writes raw little-endian float32 rows of the vocabulary's size: one for each token, then one for each greedy token that was fed,
 tokens + N rows in all. The token ids are taken as they are.
 
-  --tokens IDS        parted by commas
+  --tokens IDS        separated by commas
   --greedy N          feed N times the most likely token; default 0
   --capture POINT     rows of this hook point instead, such as blocks.3.ffn.mid; of a range, block after block
   --activation --strategy --t --threads, as for generate

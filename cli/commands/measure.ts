@@ -1,4 +1,6 @@
 /** `sparselab measure`: a model over a text. */
+import { existsSync } from "node:fs";
+import { LabError } from "../../lab/errors.js";
 import { corpus } from "../../lab/measures/corpus.js";
 import { checkMeasures } from "../../lab/measures/job.js";
 import { measure as measureModel } from "../../lab/measures/measure.js";
@@ -14,7 +16,7 @@ import { tableOf } from "../table.js";
 const help = `usage: sparselab measure FILE --text TEXT [--measure sparsity,perplexity] [options]
 
   --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
-  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; default sparsity,perplexity
+  --measure NAMES     sparsity, perplexity, kl, top1, separated by commas; default sparsity,perplexity
 ${referenceHelp}
   --window N          tokens of a window; default min(512, context)
   --max-tokens N      only the beginning of the text
@@ -49,6 +51,11 @@ export function textOf(values: {
   };
 }
 
+/** Said before the model is opened, and in the words of the command line. */
+export function checkText(path: string): void {
+  if (!existsSync(path)) throw new LabError("bad-file", `--text "${path}": there is no such file`);
+}
+
 export const measure: Command = {
   about: "a model over a text: sparsity, perplexity, KL, top-1 agreement",
   help,
@@ -59,6 +66,7 @@ export const measure: Command = {
     const options = loadOptions(values);
     checkReference(values, names);
     needReference(values, names, file);
+    checkText(values.text!);
     const { model, summary } = await openModel(file, options);
     const reference = await openReference(values, values.threads);
     if (reference && sameSetting(model, reference))

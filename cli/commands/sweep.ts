@@ -8,15 +8,15 @@ import { loadOptions, openModel, print, printJson, stopKey, tell } from "../mode
 import { prepareOut } from "../out.js";
 import { checkReference, openReference } from "../reference.js";
 import { type Column, tableOf } from "../table.js";
-import { textOf, textOptions } from "./measure.js";
+import { checkText, textOf, textOptions } from "./measure.js";
 
 const help = `usage: sparselab sweep FILE --text TEXT --t 0,0.01,0.02 [--measure sparsity,perplexity] --out POINTS.json [options]
 
 All thresholds run side by side: the weights are walked once for all of them.
 
   --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
-  --t LIST            FATReLU thresholds parted by commas
-  --measure NAMES     sparsity, perplexity, kl, top1, parted by commas; default sparsity,perplexity
+  --t LIST            FATReLU thresholds separated by commas
+  --measure NAMES     sparsity, perplexity, kl, top1, separated by commas; default sparsity,perplexity
   --reference FILE    the model that kl and top1 compare with; default: FILE as it was trained
   --reference-activation NAME   its activation; default: the one of its file
   --out FILE          .json (an array of points) or .csv; its folder is made. Stopped by Ctrl-C, it holds the points so far with
@@ -40,6 +40,7 @@ export const sweep: Command = {
     if (values.out !== undefined && !/\.(json|csv)$/i.test(values.out))
       throw new UsageError(`--out writes .json and .csv; "${values.out}" is neither`);
     const out = values.out === undefined ? undefined : await prepareOut(values.out);
+    checkText(values.text!);
     const { model, summary } = await openModel(positionals[0]!, options);
     const reference = await openReference(values, values.threads);
     const running = sweepModel(model, {

@@ -9,7 +9,7 @@ import { out, printJson } from "../model.js";
 
 const help = `usage: sparselab tokenize FILE --text-file TEXT [--lines] [--special] [--json]
 
-Prints token ids parted by single spaces: those of the whole text on one line.
+Prints token ids separated by single spaces: those of the whole text on one line.
 FILE may hold only a vocabulary. Plain: no BOS, no EOS, and texts of special tokens are text.
 
   --text-file TEXT  the text, UTF-8

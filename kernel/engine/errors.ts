@@ -151,8 +151,12 @@ function traceback(error: ErrorLike, depth = 0): string[] {
     if (Array.isArray(error.errors)) {
       for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
     }
-    if (error.cause !== undefined) {
-      const cause = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
+    // "This operation was aborted" adds nothing to a LabError that says so.
+    const said = error.code === "aborted" && isErrorLike(error.cause) && error.cause.name === "AbortError";
+    if (error.cause !== undefined && !said) {
+      const whole = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
+      // Where in the lab its cause was met says nothing to its user either.
+      const cause = ename === "LabError" && !whole.some((l) => l.includes("LabError")) ? whole.slice(0, 1) : whole;
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
     }
   }

@@ -31,10 +31,16 @@ export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: 
 
 /** Cells are modules only to TypeScript: the user should not meet their names, nor call a constant an import. */
 function readable(message: string): string {
-  return message
-    .replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "")
-    .replace(/"[^"]*__cell_\w+"/g, "an earlier cell")
-    .replace(/^(Cannot assign to '[^']+' because it is) an import\.$/, "$1 a constant, a function, a class or an import.");
+  return (
+    message
+      .replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "")
+      .replace(/"[^"]*__cell_\w+"/g, "an earlier cell")
+      // The module `import * as lab` holds, which TypeScript calls by its file.
+      .replace(/typeof import\("[^"]*\/dist\/lab\/index"\)/g, "sparselab")
+      .replace(/typeof import\("[^"]*\/dist\/kernel\/notebook\/index"\)/g, "sparselab/notebook")
+      .replace(/( on type ')([^'\n]{120,})'/, (_, head, type) => `${head}${type.slice(0, 100)}…'`)
+      .replace(/^(Cannot assign to '[^']+' because it is) an import\.$/, "$1 a constant, a function, a class or an import.")
+  );
 }
 
 function lineOffsets(text: string): number[] {

@@ -79,6 +79,15 @@ const LINES: readonly Says[] = [
     is: /^(?:from\s+(\S+)\s+import\s|import\s+(\w+)\s+as\s)/,
     say: () => 'That is Python. Here: import { load } from "sparselab", or import * as fs from "node:fs".',
   },
+  {
+    is: /^for\s+[\w\s,()]+\sin\s.+:(?!.*[{;])/,
+    say: () => "That is Python. Here: for (const x of xs) { … }, or for (let i = 0; i < n; i++) { … }",
+  },
+  { is: /^def\s+(\w+)\s*\((.*?)\).*:/, say: ([, name, args]) => `That is Python. Here: function ${name}(${args}) { return … }` },
+  {
+    is: /^(?:if|elif|while)\s+[^({][^{;?]*:(?:\s|$)/,
+    say: () => "That is Python. Here: if (…) { … } else if (…) { … }, and while (…) { … }",
+  },
 ];
 
 const mime = (type: string): string => `Here: display({ "${type}": \`…\` }, { raw: true })`;

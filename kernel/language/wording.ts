@@ -4,6 +4,7 @@
  */
 import ts = require("typescript");
 
+import { hintFor } from "./hints.js";
 import { absentFromNode, hostOf } from "./node-lib.js";
 import { nodeAt } from "./tree.js";
 
@@ -56,7 +57,8 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
   const name = node?.getText() ?? "";
   if (NAME.has(d.code)) {
     const cell = unassigned.get(name);
-    if (cell) return `Cannot find name '${name}'. ${cell} declares it, but failed before it came to that line.`;
+    if (cell)
+      return `Cannot find name '${name}'. ${cell[0]!.toUpperCase()}${cell.slice(1)} declares it, but failed before it came to that line.`;
     if (absentFromNode.get("")?.has(name) || (Object.hasOwn(SINCE, name) && !(name in globalThis))) return lacking(name);
     if (DOM.has(d.code)) {
       return `Cannot find name '${name}'. It belongs to browsers; Node has none. For its type alone, begin the cell with /// <reference lib="dom" />.`;
@@ -74,7 +76,9 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
     if (near !== undefined) return `${said} Did you mean "${near}"?`;
     if (names.length > 1 && names.length <= NAMES) return `${said} Known: ${names.map((n) => `"${n}"`).join(", ")}.`;
   }
-  return SUGGESTION.test(said) ? said.replace(SUGGESTION, "") : undefined;
+  const plain = SUGGESTION.test(said) ? said.replace(SUGGESTION, "") : said;
+  const told = plain + hintFor(d, node, program.getTypeChecker());
+  return told === said ? undefined : told;
 }
 
 function lacking(what: string): string {

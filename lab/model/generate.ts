@@ -226,6 +226,11 @@ class Writer<S extends string> implements Generation<S> {
   [displaySymbol](): MimeBundle {
     return { "text/plain": "Generation: read it with for await, or await its text()" };
   }
+
+  /** For `console.log`. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this[displaySymbol]()["text/plain"] as string;
+  }
 }
 
 /** The prompt's last row, copied out of its pass. */

@@ -197,6 +197,11 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     return { "text/plain": `Sweep of ${settings}: ${how}` };
   }
 
+  /** For `console.log`. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this[displaySymbol]()["text/plain"] as string;
+  }
+
   async *#run(): AsyncGenerator<void, void, void> {
     const { on, measure, reference = this.#model } = this.#options;
     const signal = this.#options.signal ?? notebook()?.signal();

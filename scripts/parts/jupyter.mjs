@@ -1,8 +1,9 @@
 /**
- * What Jupyter needs to know of us: the kernelspec `sparselab`, settings that ask nothing of the network, and trust in the notebooks
+ * What Jupyter needs to know of us: the kernelspec `sparselab`, settings that ask nothing of the network, the extension that keeps saved
+ * widgets, and trust in the notebooks
  * that came with the clone (an untrusted notebook shows no saved plot that draws itself). All of it inside .venv/.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { changedFiles, committedFiles } from "../lib/committed.mjs";
@@ -23,6 +24,13 @@ function writeSettings() {
   if (existsSync(path) && readFileSync(path, "utf8") === text) return;
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
+}
+
+/** Our extension of JupyterLab: a folder of files that need no build. Copied each time, which is faster than asking whether to. */
+function labExtension() {
+  cpSync(inClone("kernel", "jupyterlab"), join(venv, "share", "jupyter", "labextensions", "sparselab-saved-widgets"), {
+    recursive: true,
+  });
 }
 
 /** The kernelspec names Node and the clone by their paths; made again where either moved. */
@@ -81,6 +89,7 @@ async function papermill() {
 
 export async function jupyter() {
   writeSettings();
+  labExtension();
   await papermill();
   await kernelspec();
   await trust();

@@ -2,7 +2,7 @@
  * Widgets in JupyterLab, with the mouse: the second notebook is run, its slider dragged, and both the text and the figure follow while the
  * button is still down. Then the page is loaded again, and the slider still reaches its kernel.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator } from "playwright-core";
@@ -209,6 +209,14 @@ test("every control, by mouse and keyboard; a second view of a widget moves with
   await lab.close(opened);
 });
 
+/** The widgets that a notebook was saved with, by their ids. */
+function widgetsOf(name: string): Record<string, unknown> {
+  const { metadata } = JSON.parse(readFileSync(join(lab.folder, name), "utf8")) as {
+    metadata: { widgets?: { "application/vnd.jupyter.widget-state+json"?: { state: Record<string, unknown> } } };
+  };
+  return metadata.widgets?.["application/vnd.jupyter.widget-state+json"]?.state ?? {};
+}
+
 /** A notebook of these cells, in the folder of the server. */
 function writeCells(name: string, ...sources: string[]): void {
   const kernelspec = { name: "sparselab", display_name: "sparselab", language: "typescript" };
@@ -283,5 +291,32 @@ test("opened again after a shutdown, every saved widget shows its value", { time
   await third.locator(".widget-output").getByText("at t = 0.0").first().waitFor();
   await again.screenshot("widgets-opened-again");
   expect(await again.page.getByText(/model not found/i).count()).toBe(0);
+
+  // A save without the widgets' kernel keeps them, also those that an output area or another widget holds.
+  const state = (): Record<string, unknown> => widgetsOf("saved-widgets.ipynb");
+  const before = state();
+  expect(Object.keys(before).length).toBeGreaterThan(20);
+  expect(await again.isChanged()).toBe(false);
+  await again.save();
+  const after = state();
+  expect(Object.entries(after)).toEqual(Object.entries(before).filter(([id]) => Object.hasOwn(after, id)));
+  // What no output shows any more is not kept.
+  expect(Object.keys(after).length).toBeGreaterThan(0.8 * Object.keys(before).length);
+
+  // Nor does a save after the kernel was started anew lose them, with what changed since the last save.
+  await again.runAll(60_000);
+  const rerun = await cellWith(again, "const say");
+  await rerun.locator("input[type=text]").fill("before the restart");
+  await again.menu("Kernel", "Restart Kernel…");
+  const restarted = again.page.waitForResponse((response) => response.url().includes("/restart"));
+  await again.page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
+  await restarted;
+  await again.idle(60_000);
+  await again.save();
+  expect(JSON.stringify(state())).toContain("before the restart");
+
+  await again.menu("Edit", "Clear Outputs of All Cells");
+  await again.save();
+  expect(state()).toEqual({});
   await lab.close(again);
 });

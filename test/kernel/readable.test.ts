@@ -96,6 +96,10 @@ test("a forgotten await is told where a promise or a sweep is shown; what shows 
     'const model = await load(tinyWorld, { quiet: true });\nsweep(model, { over: fatrelu(0, 1), on: corpus.text("a"), measure: ["sparsity"] })',
   );
   expect(swept.text).toMatch(/^Sweep of 2 settings: not started; did you forget await\?/);
+  const logged = await kernel.execute(
+    'console.log(model.generate("a"), sweep(model, { over: fatrelu(0), on: corpus.text("a"), measure: ["sparsity"] }))',
+  );
+  expect(logged.stdout).toMatch(/^Generation: read it with for await.* Sweep of 1 setting: not started/);
   for (const code of ["display(1)", 'import { Output } from "sparselab/notebook"; const area = new Output(); area.show(2)']) {
     const { published, text, reply } = await kernel.execute(code);
     expect(reply.status).toBe("ok");
@@ -136,4 +140,19 @@ test("console: groups, tables, timers, counters, assertions, depth", async () =>
   expect(stdout).toContain("default: 1\nc: 1\nc: 2\nc: 1\n{ a: [Object] }\ndebugged\n");
   expect(stderr).toMatch(/^Assertion failed: it is false\nwarned\nTrace: here\n +at cell \d+:\d+:\d+\n$/);
   expect(stdout).not.toContain("never");
+});
+
+test("an error of the lab shows what caused it in one line; a stop does not show the call that it aborted", async () => {
+  const lab =
+    'import { corpus, load, measure, tinyWorld } from "sparselab"; const tiny = await load(tinyWorld, { quiet: true });';
+  const measured = (text: string): string => `await measure(tiny, ${text}, { measure: ["sparsity"] })`;
+  const missing = await kernel.execute(`${lab}\n${measured('corpus("nowhere.txt")')}`);
+  expect(plain(missing.reply.traceback)).toMatch(/there is no such file.*caused by Error.*ENOENT: no such file[^\n]*$/s);
+  const begun = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("begun"));
+  const running = kernel.execute(`console.log("begun"); for (;;) ${measured('corpus.text("Milo went. ".repeat(5000))')}`);
+  await begun;
+  await kernel.request("interrupt_request", {}, "control");
+  const { ename, traceback } = (await running).reply;
+  expect(ename).toBe("Interrupted");
+  expect(plain(traceback)).not.toContain("AbortError");
 });
