@@ -105,8 +105,9 @@ export function endMarker(key: string): string {
 }
 
 export type CheckReply =
-  /** `dropped`: labels of cells that nobody refers to any more. */
-  { readonly cell: CompiledCell; readonly dropped?: readonly string[] } | { readonly failure: Failure };
+  /** `dropped`: labels of cells, this one perhaps among them, without which later cells mean the same. */
+  | { readonly cell: CompiledCell; readonly dropped?: readonly string[] }
+  | { readonly failure: Failure; readonly dropped?: readonly string[] };
 
 export interface CompleteReply {
   readonly status: "ok";

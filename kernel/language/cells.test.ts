@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { complete } from "./ask.js";
 import { Cells } from "./cells.js";
@@ -174,5 +175,27 @@ test("a constant is narrowed in a closure of a later cell; a literal one is stil
   );
   js("const A = { of: (x: A) => x }; type A = { a: number };");
   js("A.of({ a: 1 } satisfies A)");
+  cells.reset();
+});
+
+test("a cell whose last line is an object: errors stand where they are, in the words of other cells, and all that cells may do holds", () => {
+  cells.reset();
+  const at = (code: string): string => {
+    const reply = cells.check(code, "cell 2");
+    return "failure" in reply ? stripVTControlCharacters(reply.failure.traceback[0]!) : "no failure";
+  };
+  expect(at("{ a: 1, b: nope }")).toMatch(/^cell 2:1:12 - error TS2304: Cannot find name 'nope'/);
+  expect(at("let m = 1\n{ a: m, b: nope }")).toMatch(/^cell 2:2:12 - /);
+  // `m` is of a failed cell.
+  expect(js("{ a: m, b: 2 }")).toContain("m is not defined: cell 2, which declares it, failed its check");
+  expect(js("class Grown { constructor() { this.x = 1 } }\n{ a: new Grown().x, b: 2 }")).toContain("__sparselab__.result");
+  js("let cat = 1");
+  cells.revert(["cat"]);
+  expect(at("{ a: cat, b: 2 }")).toMatch(/^cell 2:1:6 - error TS2304: .* cell 1 declares it, but failed before/);
+  // A name of the notebook's own is no line of a shell.
+  expect(at("cat")).toMatch(/cell 1 declares it, but failed before/);
+  expect(at("head")).toMatch(/execSync/);
+  expect(at("#!/usr/bin/env sparselab\n// @strict\n{ a: (x) => x, b: 2 }")).toMatch(/^cell 2:3:7 - error TS7006: /);
+  expect(js('/// <reference lib="dom" />\n{ a: document.title, b: 2 }')).toContain("document.title");
   cells.reset();
 });

@@ -48,6 +48,10 @@ export class Cells {
   readonly #expandos = new Expandos();
   /** `globalThis.x = …`: what cells made global. */
   readonly #globals = new Set<string>();
+  /** Cells that changed more than names: by `// @strict`, a reference, `globalThis.x = …`, a property given to an earlier value. */
+  readonly #settings = new Set<string>();
+  /** Cells that were checked, and of which nobody was told that they are dropped. */
+  readonly #checked = new Set<string>();
   /** The label of the last checked cell. */
   #label = "";
   /** What the last checked cell's names meant before it. */
@@ -64,6 +68,7 @@ export class Cells {
     const form = cellForm(code);
     const alone = parseCell(form.prefix + form.text);
     const { strict, references } = this.compiler;
+    const settings = this.#globals.size + this.#expandos.count;
     const reply = this.#check(alone, form, code, label);
     if ("failure" in reply) {
       // What the cell asked of the compiler is not to be for the others, either.
@@ -71,7 +76,19 @@ export class Cells {
       this.compiler.references = references;
       this.#rememberFailed(alone, label);
     }
-    return reply;
+    const changed = this.#globals.size + this.#expandos.count !== settings || this.compiler.references !== references;
+    if (changed || this.compiler.strict !== strict) this.#settings.add(label);
+    this.#checked.add(label);
+    return { ...reply, dropped: this.#dropped() };
+  }
+
+  /** Cells that a new thread, which reads the others again, need not know. */
+  #dropped(): string[] {
+    const inProgram = [...this.#cells.values()].map(({ label }) => label);
+    const needed = new Set([...inProgram, ...this.#settings, ...this.#failed.values(), ...this.#unassigned.values()]);
+    const dropped = [...this.#checked].filter((label) => !needed.has(label));
+    for (const label of dropped) this.#checked.delete(label);
+    return dropped;
   }
 
   #check(alone: ts.SourceFile, { prefix, text, original }: CellForm, code: string, label: string): CheckReply {
@@ -134,8 +151,8 @@ export class Cells {
         this.#failed.delete(name);
         this.#unassigned.delete(name);
       }
-      const dropped = this.#sweep();
-      return { cell: { label, js, map, code, names: [...variables] }, dropped };
+      this.#sweep();
+      return { cell: { label, js, map, code, names: [...variables] } };
     } finally {
       if (!ready) this.compiler.release(slot);
     }
@@ -183,6 +200,8 @@ export class Cells {
     this.#failed.clear();
     this.#unassigned.clear();
     this.#globals.clear();
+    this.#settings.clear();
+    this.#checked.clear();
     this.compiler.strict = false;
     this.compiler.references = "";
     this.#sweep();
@@ -222,9 +241,8 @@ export class Cells {
     return { header, refersTo, failed };
   }
 
-  /** Drops cells that no name leads to, and says which. `#before` counts too: a revert may need it. */
-  #sweep(): string[] {
-    const dropped: string[] = [];
+  /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
+  #sweep(): void {
     const reached = new Set<number>();
     const reach = (cell: number): void => {
       if (reached.has(cell)) return;
@@ -234,13 +252,11 @@ export class Cells {
     for (const { cell } of this.#names.values()) reach(cell);
     for (const meaning of this.#before.values()) if (meaning) reach(meaning.cell);
     for (const [cell, { keep }] of this.#cells) if (keep) reach(cell);
-    for (const [cell, { label }] of this.#cells) {
+    for (const cell of this.#cells.keys()) {
       if (reached.has(cell)) continue;
       this.#cells.delete(cell);
       this.compiler.release(cell);
-      dropped.push(label);
     }
-    return dropped;
   }
 }
 

@@ -20,8 +20,12 @@ const MISMATCH = new Set([2322, 2345, 2488, 2461, 2769]);
 /** Properties that cells gave to objects and functions later, by the place where these were made. */
 export class Expandos {
   readonly #added = new WeakMap<ts.SourceFile, Set<string>>();
+  /** How many there ever were. */
+  count = 0;
 
   add(made: ts.Node, name: string): void {
+    if (this.has(made, name)) return;
+    this.count++;
     const file = made.getSourceFile();
     const known = this.#added.get(file) ?? new Set();
     this.#added.set(file, known.add(`${made.pos} ${name}`));

@@ -20,9 +20,10 @@ interface Waiting {
   readonly again?: string;
 }
 
-/** A cell that was checked: its text, and the names that it came to nothing with. */
+/** A cell that was checked: its text, whether it failed, and the names that it came to nothing with. */
 interface Checked {
   readonly code: string;
+  readonly failed: boolean;
   readonly without: Set<string>;
 }
 
@@ -114,9 +115,11 @@ export class Language {
       this.#lost(worker, new Error(`TypeScript's thread was lost at this: ${reason}.${started}`));
     });
     this.#worker = worker;
-    for (const [label, { code, without }] of this.#cells) {
+    for (const [label, { code, failed, without }] of this.#cells) {
       const nothing = { resolve: () => {}, reject: () => {}, again: label };
       this.#post({ call: "check", ask: { code, label }, ...nothing });
+      // What it lacked may be there by now: it has not run all the same.
+      if (failed) this.#post({ call: "undo", ask: { label }, ...nothing });
       if (without.size) this.#post({ call: "revert", ask: { names: [...without] }, ...nothing });
     }
     return worker;
@@ -141,9 +144,9 @@ export class Language {
     if (call === "check") {
       const { code, label } = ask as LanguageCalls["check"]["ask"];
       const checked = reply as CheckReply;
-      if ("failure" in checked) return;
+      this.#cells.delete(label); // In the order of the last checks.
+      this.#cells.set(label, { code, failed: "failure" in checked, without: new Set() });
       for (const dropped of checked.dropped ?? []) this.#cells.delete(dropped);
-      this.#cells.set(label, { code, without: new Set() });
       this.#last = label;
     } else if (call === "revert") {
       const { names } = ask as LanguageCalls["revert"]["ask"];

@@ -55,6 +55,40 @@ test("a thread that ran out of memory is replaced; what waited behind is answere
   expect(await check("undone", "cell 8")).toHaveProperty("failure");
 });
 
+test("a replaced thread knows what cells changed besides names: failed cells, strict, references, globals, properties", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
+  const language = new Language(folder, 220);
+  open.push(language, { close: () => rmSync(folder, { recursive: true }) });
+  const check = (code: string, label: string) => language.ask("check", { code, label });
+  const said = async (code: string, label: string): Promise<string> => {
+    const reply = await check(code, label);
+    return "failure" in reply ? reply.failure.evalue : "fits";
+  };
+  await check("globalThis.shared = 1", "cell 1");
+  await check('import { nothing } from "absent"; const wrong: number = "text"', "cell 2");
+  await check("const config = { rate: 1 }", "cell 3");
+  await check("config.steps = 5", "cell 4");
+  await check("let reached = 1, later = 2", "cell 5");
+  await language.ask("revert", { names: ["later"] });
+  await check("let reached = 2", "cell 6");
+  await check('/// <reference lib="dom" />\ndocument.title', "cell 7");
+  const after = async (label: string): Promise<string[]> => [
+    await said("shared + nothing.x + wrong.x + config.steps + document.title", `${label}a`),
+    await said("later", `${label}b`),
+    await said("function f(x) { return x; }", `${label}c`),
+  ];
+  const before = await after("first ");
+  expect(before).toEqual(["fits", expect.stringMatching(/'later'\. cell 5 declares it, but failed before/), "fits"]);
+  const lose = (label: string) => check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, label);
+  await expect(lose("cell 8")).rejects.toThrow(/ran out of memory.*started anew/s);
+  expect(await after("second ")).toEqual(before);
+  const checked = await check("wrong", "cell 9");
+  expect("cell" in checked && checked.cell.js).toContain("cell 2, which declares it, failed its check");
+  await check("// @strict", "cell 10");
+  await expect(lose("cell 11")).rejects.toThrow(/ran out of memory.*started anew/s);
+  expect(await said("function g(x) { return x; }", "cell 12")).toContain("implicitly has an 'any' type");
+}, 120_000);
+
 test("a JSON of some MB, and of many, is any and keeps its names", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
   const language = new Language(folder, 400);
