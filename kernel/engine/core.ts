@@ -7,7 +7,7 @@ import { cells } from "./cell-realm.js";
 import { type CellComms, handleComm, installComms, stopHandlers } from "./comms.js";
 import { deno } from "./deno.js";
 import { installNotebook } from "./display.js";
-import { failureOf, installStackTraces } from "./errors.js";
+import { failureOf, installStackTraces, unmarkCaught } from "./errors.js";
 import { emit, exit } from "./events.js";
 import { handleInput, installInput } from "./input.js";
 import { hideBookkeeping, Interrupted, print } from "./output.js";
@@ -33,7 +33,7 @@ export interface Given {
 }
 
 export function start({ watch, imports, comms }: Given): void {
-  installStackTraces();
+  installStackTraces(beforeEachCell);
   hideBookkeeping();
   installStreams();
   installNotebook({ signal: currentSignal, cell: currentExecution, atEnd });
@@ -42,7 +42,7 @@ export function start({ watch, imports, comms }: Given): void {
   Object.defineProperty(cells.global, SERVICES, { value: Object.freeze(services) });
 
   // What a rewritten cell calls (language/rewrite.ts).
-  const hooks = Object.freeze({ ...imports, result: setResult, deno });
+  const hooks = Object.freeze({ ...imports, result: setResult, caught: unmarkCaught, deno });
   Object.defineProperty(cells.global, "__sparselab__", { value: hooks, enumerable: false });
   const { dirname, filename } = imports.meta;
   Object.assign(cells.global, { require: imports.require, __dirname: dirname, __filename: filename });
@@ -84,6 +84,8 @@ function keepAlive(): void {
   const handlers = {
     uncaughtException: report("Uncaught"),
     unhandledRejection: report("Unhandled rejection"),
+    // One cell starts what a later one awaits: without a listener Node warns that a failure was heard late.
+    rejectionHandled: () => {},
     // Ctrl-C in the terminal is the server's to understand.
     SIGINT: () => {},
   };

@@ -62,7 +62,7 @@ export function mapPositions(text: string): string {
 }
 
 /** Makes `error.stack` speak of the cell's own lines wherever it is printed. */
-export function installStackTraces(): void {
+export function installStackTraces(beforeEachCell: (fn: () => void) => void): void {
   const prepare = (error: Error, frames: readonly NodeJS.CallSite[]): string => {
     let head: string;
     try {
@@ -76,10 +76,36 @@ export function installStackTraces(): void {
     );
     return unmarked([head, ...lines.map(mapPositions).filter((l) => !l.endsWith(STARTED))].join("\n"));
   };
-  for (const kind of new Set([Error, realm.Error])) {
+  const kinds = new Set([Error, realm.Error]);
+  for (const kind of kinds) {
     kind.stackTraceLimit = 50; // Ten frames of a library would hide the cell that called it.
     kind.prepareStackTrace = prepare;
   }
+  // A cell may take it away, and without it stacks speak of lines that no cell has.
+  beforeEachCell(() => {
+    for (const kind of kinds) if (typeof kind.prepareStackTrace !== "function") kind.prepareStackTrace = prepare;
+  });
+}
+
+/** Reads a property of what was thrown: it may be a getter, or a stack that is made when it is read, and fail. */
+function read(value: ErrorLike, key: keyof ErrorLike): unknown {
+  try {
+    return value[key];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of an error: that of its class where the class gave it none of its own. */
+function nameOf(error: ErrorLike): string {
+  const name = String(read(error, "name") ?? "Error");
+  const prototype = Object.getPrototypeOf(error) as object | null;
+  // `class Refused extends TypeError {}` inherits the name of a kind of the language.
+  if (!types.isNativeError(error) || !prototype || Object.hasOwn(error, "name") || Object.hasOwn(prototype, "name")) return name;
+  const made = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as unknown;
+  if (typeof made !== "function" || types.isProxy(made)) return name;
+  const own = Object.getOwnPropertyDescriptor(made, "name")?.value as unknown;
+  return typeof own === "string" && own !== "" ? own : name;
 }
 
 /** What is thrown need not be an Error of this realm. */
@@ -104,6 +130,15 @@ const FRAME = 500;
 /** A cell's variable that has the name of one of Node's carries a mark that is not seen (language/shadow.ts). */
 const unmarked = (text: string): string => text.replace(/(?<=[\w$])\u200c/g, "");
 
+/** The error that a cell has caught, without that mark in its message: V8 writes variables as the running code has them. */
+export function unmarkCaught(thrown: unknown): void {
+  if (!types.isNativeError(thrown)) return;
+  const message = Object.getOwnPropertyDescriptor(thrown, "message");
+  if (!message?.writable || typeof message.value !== "string") return;
+  const clean = unmarked(message.value);
+  if (clean !== message.value) thrown.message = clean;
+}
+
 export function failureOf(thrown: unknown): Failure {
   try {
     const { ename, evalue, traceback } = describe(thrown);
@@ -124,8 +159,8 @@ function describe(thrown: unknown): Failure {
       traceback: [`${paint("red", "Thrown")}: ${text} (not an Error: where it was thrown is not known)`],
     };
   }
-  const ename = String(thrown.name ?? "Error");
-  const evalue = cut(String(thrown.message ?? ""), MESSAGE);
+  const ename = nameOf(thrown);
+  const evalue = cut(String(read(thrown, "message") ?? ""), MESSAGE);
   return { ename, evalue, traceback: traceback(thrown) };
 }
 
@@ -136,9 +171,10 @@ export function interruptedFailure(thrown?: unknown): Failure {
 }
 
 function traceback(error: ErrorLike, depth = 0): string[] {
-  const ename = String(error.name ?? "Error");
-  const message = cut(String(error.message ?? ""), MESSAGE);
-  const code = typeof error.code === "string" ? ` ${paint("gray", `[${error.code}]`)}` : "";
+  const ename = nameOf(error);
+  const message = cut(String(read(error, "message") ?? ""), MESSAGE);
+  const known = read(error, "code");
+  const code = typeof known === "string" ? ` ${paint("gray", `[${known}]`)}` : "";
   const lines = [`${paint("red", ename)}${code}: ${message}`];
   const frames = stackFrames(error);
   // An error of the lab speaks for itself: where in the lab it was found says nothing to its user.
@@ -148,13 +184,15 @@ function traceback(error: ErrorLike, depth = 0): string[] {
   const cell = place && cells.get(place[1]!);
   if (cell) lines.push(codeFrame(cell.code, Number(place[2]), Number(place[3])));
   if (depth < 5) {
-    if (Array.isArray(error.errors)) {
-      for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
+    const errors = read(error, "errors");
+    if (Array.isArray(errors)) {
+      for (const e of errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
     }
+    const by = read(error, "cause");
     // "This operation was aborted" adds nothing to a LabError that says so.
-    const said = error.code === "aborted" && isErrorLike(error.cause) && error.cause.name === "AbortError";
-    if (error.cause !== undefined && !said) {
-      const whole = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
+    const said = known === "aborted" && isErrorLike(by) && read(by, "name") === "AbortError";
+    if (by !== undefined && !said) {
+      const whole = isErrorLike(by) ? traceback(by, depth + 1) : [shortly(by)];
       // Where in the lab its cause was met says nothing to its user either.
       const cause = ename === "LabError" && !whole.some((l) => l.includes("LabError")) ? whole.slice(0, 1) : whole;
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
@@ -167,9 +205,15 @@ const shortly = (value: unknown): string => cut(inspect(value, { depth: 2, maxSt
 
 /** The `at` lines, without the message: that may have such lines too. */
 function stackFrames(error: ErrorLike): string[] {
-  if (typeof error.stack !== "string") return [];
-  const head = Error.prototype.toString.call(error);
-  const rest = error.stack.startsWith(head) ? error.stack.slice(head.length) : error.stack;
+  const stack = read(error, "stack");
+  if (typeof stack !== "string") return [];
+  let head = "";
+  try {
+    head = Error.prototype.toString.call(error);
+  } catch {
+    // Its name or message cannot be read.
+  }
+  const rest = stack.startsWith(head) ? stack.slice(head.length) : stack;
   return rest
     .split("\n")
     .filter((l) => /^\s+at /.test(l) && !HIDDEN.test(l))

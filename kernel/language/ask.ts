@@ -246,7 +246,10 @@ export function isComplete(code: string): IsCompleteReply {
   const end = code.trimEnd().length;
   // An unterminated template, comment or regular expression begins before the end and reaches it.
   const open = errors.some((e) => e.code === 1160 || e.code === 1010);
-  if (open || errors[0]!.start >= end) return { status: "incomplete", indent: nextIndent(code) };
+  // `{ a: 1,` begins an object, though a statement that begins so is a block.
+  const asObject = /^\s*\{/.test(code) ? errorsOf(parseCell(`(${code}`)) : [];
+  const unfinished = errors[0]!.start >= end || (asObject[0]?.start ?? 0) > end;
+  if (open || unfinished) return { status: "incomplete", indent: nextIndent(code) };
   return { status: "invalid" };
 }
 

@@ -192,9 +192,9 @@ test("a cell whose last line is an object: errors stand where they are, in the w
   expect(js("class Grown { constructor() { this.x = 1 } }\n{ a: new Grown().x, b: 2 }")).toContain("__sparselab__.result");
   js("let cat = 1");
   cells.revert(["cat"]);
-  expect(at("{ a: cat, b: 2 }")).toMatch(/^cell 2:1:6 - error TS2304: .* cell 1 declares it, but failed before/);
+  expect(at("{ a: cat, b: 2 }")).toMatch(/^cell 2:1:6 - error TS2304: .* Cell 1 declares it, but failed before/);
   // A name of the notebook's own is no line of a shell.
-  expect(at("cat")).toMatch(/cell 1 declares it, but failed before/);
+  expect(at("cat")).toMatch(/Cell 1 declares it, but failed before/);
   expect(at("head")).toMatch(/execSync/);
   expect(at("#!/usr/bin/env sparselab\n// @strict\n{ a: (x) => x, b: 2 }")).toMatch(/^cell 2:3:7 - error TS7006: /);
   expect(js('/// <reference lib="dom" />\n{ a: document.title, b: 2 }')).toContain("document.title");

@@ -46,6 +46,8 @@ export class Cells {
   /** Names of cells that failed before they came to these names' lines, and the last such cell. */
   readonly #unassigned = new Map<string, string>();
   readonly #expandos = new Expandos();
+  /** Some cell has declared a variable that lives under another name (shadow.ts). */
+  #marked = false;
   /** `globalThis.x = …`: what cells made global. */
   readonly #globals = new Set<string>();
   /** Cells that changed more than names: by `// @strict`, a reference, `globalThis.x = …`, a property given to an earlier value. */
@@ -140,9 +142,19 @@ export class Cells {
         return { failure: diagnosticsFailure(shown, code, label, start) };
       }
       for (const [, name] of code.matchAll(GLOBAL)) if (!isGlobal(name!)) this.#globals.add(name!);
+      this.#marked ||= [...live].some((name) => runtimeName(name) !== name);
       const narrowed = narrowable(program, file, consts);
       const end = start + text.length;
-      const { js, map } = rewriteCell({ program, file, start: header.length, end, label, live: variables, failed });
+      const { js, map } = rewriteCell({
+        program,
+        file,
+        start: header.length,
+        end,
+        label,
+        live: variables,
+        marked: this.#marked,
+        failed,
+      });
       ready = true;
       this.#cells.set(slot, { refersTo, keep: augments, label });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));

@@ -62,6 +62,11 @@ function nearFile(specifier: string, folder: string): string | undefined {
   } catch {
     return `There is no folder ${dirname(path)}.`;
   }
+  const file = basename(path);
+  if (there.includes(file)) {
+    const read = /\.(?:wasm|bin|gguf|png|jpe?g|gz|zip|npy|safetensors)$/i.test(file) ? "" : ', "utf8"';
+    return `${file} is there, but is no module. Read it: import { readFileSync } from "node:fs"; readFileSync("${specifier}"${read})`;
+  }
   const stem = (name: string): string => name.replace(/\.[^.]+$/, "").toLowerCase();
   const wanted = stem(basename(path));
   const near =

@@ -23,6 +23,8 @@ export interface RewriteInput {
   readonly end: number;
   readonly label: string;
   readonly live: ReadonlySet<string>;
+  /** Some cell, maybe this one, has a variable that lives under another name. */
+  readonly marked: boolean;
   /** Names of cells that failed their check, and these cells. */
   readonly failed: ReadonlyMap<string, string>;
 }
@@ -66,7 +68,10 @@ function at<T extends ts.Node>(made: T, original: ts.Node): T {
 }
 
 /** Before TypeScript erases types: imports become calls, with the checker's knowledge of what is a value. */
-function callImports({ program, file, start, end, label }: RewriteInput, calls: Calls): ts.TransformerFactory<ts.SourceFile> {
+function callImports(
+  { program, file, start, end, label, marked }: RewriteInput,
+  calls: Calls,
+): ts.TransformerFactory<ts.SourceFile> {
   const checker = program.getTypeChecker();
   const renamed = renamedIn(checker, file);
 
@@ -108,6 +113,24 @@ function callImports({ program, file, start, end, label }: RewriteInput, calls: 
       }
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return at(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), "meta"), node);
+      }
+      // The catch clause first tidies what it caught: a message of V8 names variables as they are called while they run.
+      if (marked && ts.isCatchClause(node) && node.variableDeclaration) {
+        const { variableDeclaration: caught } = node;
+        const name = ts.isIdentifier(caught.name) ? caught.name : f.createUniqueName("caught");
+        const tidy: ts.Statement[] = [f.createExpressionStatement(hook("caught", name))];
+        if (name !== caught.name) {
+          const pattern = f.createVariableDeclaration(
+            ts.visitNode(caught.name, visit) as ts.BindingName,
+            undefined,
+            undefined,
+            name,
+          );
+          tidy.push(f.createVariableStatement(undefined, f.createVariableDeclarationList([pattern], ts.NodeFlags.Let)));
+        }
+        const statements = ts.visitNodes(node.block.statements, visit) as ts.NodeArray<ts.Statement>;
+        const block = at(f.createBlock([...tidy, ...statements], true), node.block);
+        return at(f.createCatchClause(at(f.createVariableDeclaration(name), caught), block), node);
       }
       if (renamed) {
         if (ts.isIdentifier(node)) return renamed(node) ? at(f.createIdentifier(runtimeName(node.text)), node) : node;

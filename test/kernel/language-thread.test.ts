@@ -78,7 +78,7 @@ test("a replaced thread knows what cells changed besides names: failed cells, st
     await said("function f(x) { return x; }", `${label}c`),
   ];
   const before = await after("first ");
-  expect(before).toEqual(["fits", expect.stringMatching(/'later'\. cell 5 declares it, but failed before/), "fits"]);
+  expect(before).toEqual(["fits", expect.stringMatching(/'later'\. Cell 5 declares it, but failed before/), "fits"]);
   const lose = (label: string) => check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, label);
   await expect(lose("cell 8")).rejects.toThrow(/ran out of memory.*started anew/s);
   expect(await after("second ")).toEqual(before);
