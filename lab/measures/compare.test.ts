@@ -4,7 +4,8 @@ import { compareRows, divergence, sameTop } from "./compare.js";
 
 const V = 8;
 /** Logits of `low` everywhere but at the places of `tops`. */
-const tops = (places: readonly number[], low = -1) => Float32Array.from({ length: V }, (_, v) => (places.includes(v) ? 2.5 : low));
+const tops = (places: readonly number[], low = -1) =>
+  Float32Array.from({ length: V }, (_, v) => (places.includes(v) ? 2.5 : low));
 
 describe("comparison with another model", () => {
   it.each([
