@@ -53,7 +53,8 @@ Result prefill(const RandomModel& m, SlActivation a, SlStrategy s, float t, cons
                uint32_t threads) {
   TestPlan p;
   p.setting(m.shape, a, s, t);
-  for (SlPoint point : {SL_FFN_MID, SL_FFN_GATE, SL_RESID_POST}) p.capture(point, 0, m.shape.layers);
+  for (SlPoint point : {SL_FFN_MID, m.shape.ffn.has_gate ? SL_FFN_GATE : SL_FFN_UP_PRE, SL_RESID_POST})
+    p.capture(point, 0, m.shape.layers);
   const SlPlan& plan = p.make(1, static_cast<uint32_t>(tokens.size()), threads);
   Program program(m, plan);
   Rows rows;
@@ -126,6 +127,43 @@ TEST("invariant: token by token gives the bits of all at once") {
         at += n;
       }
     }
+}
+
+TEST("invariant: whatever the shape, exact is dense and token by token is all at once") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  auto one_of = [&](std::vector<uint32_t> list) { return list[r() % list.size()]; };
+  for (int round = 0; round < 16; round++) {
+    SlModel shape = small_shape(round % 4 != 0);
+    shape.layers = one_of({1, 2});
+    shape.hidden = one_of({32, 34, 96, 250, 288, 352});
+    shape.neurons = one_of({1, 15, 17, 96, 97, 160});
+    shape.kv_heads = one_of({1, 2, 3});
+    shape.heads = shape.kv_heads * one_of({1, 3, 5, 8});
+    shape.head_size = one_of({2, 6, 16, 34, 128});
+    shape.vocab = 33;
+    if (round % 3 == 0) shape.ffn.act_up = SL_UP_RELU;
+    const bool blocks = shape.hidden % 32 == 0 && shape.neurons % 32 == 0 && shape.heads * shape.head_size % 32 == 0;
+    RandomModel m(r(), shape, blocks ? kTypeMixes[r() % kTypeMixes.size()] : std::vector<TensorType>{F32, F16, BF16}, r() % 2);
+    auto tokens = random_tokens(r, shape, one_of({1, 2, 5, 16, 63}));
+    const auto T = static_cast<uint32_t>(tokens.size());
+    const std::string what =
+        text("hidden %u, neurons %u, heads %u of %u, %u tokens", shape.hidden, shape.neurons, shape.heads, shape.head_size, T);
+    Result dense = prefill(m, SL_FATRELU, SL_DENSE, 0.2f, tokens, 3), exact = prefill(m, SL_FATRELU, SL_EXACT, 0.2f, tokens, 2);
+    same(dense, exact, what, seed);
+    TestPlan p;
+    p.setting(shape, SL_FATRELU, SL_EXACT, 0.2f);
+    const SlPlan& plan = p.make(1, T, 2);
+    Program program(m, plan);
+    std::vector<float> logits;
+    for (uint32_t i = 0; i < T; i++) {
+      Rows rows;
+      rows.add(tokens[i], static_cast<int32_t>(i));
+      const Result one = forward(m, program.program, plan, rows);
+      logits.insert(logits.end(), one.logits.begin(), one.logits.end());
+    }
+    CHECK_MSG(same_bits(logits, dense.logits), what + text(", seed %llu", (unsigned long long)seed));
+  }
 }
 
 TEST("invariant: a row does not depend on its company") {
