@@ -151,16 +151,19 @@ function traceback(error: ErrorLike, depth = 0): string[] {
     if (Array.isArray(error.errors)) {
       for (const e of error.errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
     }
-    // "This operation was aborted" adds nothing to a LabError that says so.
-    const said = error.code === "aborted" && isErrorLike(error.cause) && error.cause.name === "AbortError";
-    if (error.cause !== undefined && !said) {
-      const whole = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
-      // Where in the lab its cause was met says nothing to its user either.
-      const cause = ename === "LabError" && !whole.some((l) => l.includes("LabError")) ? whole.slice(0, 1) : whole;
+    if (error.cause !== undefined) {
+      const cause = isErrorLike(error.cause) ? traceback(error.cause, depth + 1) : [shortly(error.cause)];
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
     }
   }
-  return lines;
+  return ename === "LabError" ? withoutInsides(lines) : lines;
+}
+
+/** An error of the lab without the places in the lab where its cause was met; "This operation was aborted" adds nothing to a stop. */
+function withoutInsides(lines: readonly string[]): string[] {
+  const by = lines.findIndex((line) => line.startsWith("caused by "));
+  if (by < 0 || lines.slice(by).some((line) => line.includes("LabError"))) return [...lines];
+  return lines.slice(0, lines[by]!.includes("AbortError") ? by : by + 1);
 }
 
 const shortly = (value: unknown): string => cut(inspect(value, { depth: 2, maxStringLength: FRAME }), FRAME);
