@@ -189,16 +189,19 @@ function traceback(error: ErrorLike, depth = 0): string[] {
       for (const e of errors.slice(0, 10)) lines.push(...indented(isErrorLike(e) ? traceback(e, depth + 1) : [shortly(e)]));
     }
     const by = read(error, "cause");
-    // "This operation was aborted" adds nothing to a LabError that says so.
-    const said = known === "aborted" && isErrorLike(by) && read(by, "name") === "AbortError";
-    if (by !== undefined && !said) {
-      const whole = isErrorLike(by) ? traceback(by, depth + 1) : [shortly(by)];
-      // Where in the lab its cause was met says nothing to its user either.
-      const cause = ename === "LabError" && !whole.some((l) => l.includes("LabError")) ? whole.slice(0, 1) : whole;
+    if (by !== undefined) {
+      const cause = isErrorLike(by) ? traceback(by, depth + 1) : [shortly(by)];
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
     }
   }
-  return lines;
+  return ename === "LabError" ? withoutInsides(lines) : lines;
+}
+
+/** An error of the lab without the places in the lab where its cause was met; "This operation was aborted" adds nothing to a stop. */
+function withoutInsides(lines: readonly string[]): string[] {
+  const by = lines.findIndex((line) => line.startsWith("caused by "));
+  if (by < 0 || lines.slice(by).some((line) => line.includes("LabError"))) return [...lines];
+  return lines.slice(0, lines[by]!.includes("AbortError") ? by : by + 1);
 }
 
 const shortly = (value: unknown): string => cut(inspect(value, { depth: 2, maxStringLength: FRAME }), FRAME);
