@@ -96,6 +96,14 @@ function read(value: ErrorLike, key: keyof ErrorLike): unknown {
   }
 }
 
+function messageOf(error: ErrorLike): string {
+  try {
+    return cut(String(error.message ?? ""), MESSAGE);
+  } catch {
+    return "(its message cannot be read)";
+  }
+}
+
 /** The name of an error: that of its class where the class gave it none of its own. */
 function nameOf(error: ErrorLike): string {
   const name = String(read(error, "name") ?? "Error");
@@ -160,7 +168,7 @@ function describe(thrown: unknown): Failure {
     };
   }
   const ename = nameOf(thrown);
-  const evalue = cut(String(read(thrown, "message") ?? ""), MESSAGE);
+  const evalue = messageOf(thrown);
   return { ename, evalue, traceback: traceback(thrown) };
 }
 
@@ -172,7 +180,7 @@ export function interruptedFailure(thrown?: unknown): Failure {
 
 function traceback(error: ErrorLike, depth = 0): string[] {
   const ename = nameOf(error);
-  const message = cut(String(read(error, "message") ?? ""), MESSAGE);
+  const message = messageOf(error);
   const known = read(error, "code");
   const code = typeof known === "string" ? ` ${paint("gray", `[${known}]`)}` : "";
   const lines = [`${paint("red", ename)}${code}: ${message}`];

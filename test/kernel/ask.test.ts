@@ -180,6 +180,8 @@ test("is_complete", async () => {
     "'open \\": "incomplete",
     "{ a: 1, b: 2 }": "complete",
     "{ a: 1,": "incomplete",
+    "{ a: 1, b: ": "incomplete",
+    "{ a: 1, b: 2 } }": "invalid",
     "record?": "complete",
     "?record": "complete",
     "%time f()": "complete",

@@ -27,7 +27,7 @@ async function failing(cell: string): Promise<{ ename: string; evalue: string; t
 describe("a variable with the name of one of Node's", () => {
   test("is written as the cell wrote it in a caught error's message", async () => {
     await printed("const fetch = 3 as any; const status = undefined as any;");
-    expect(await printed("try { fetch() } catch (e) { console.log(JSON.stringify([e.message, `${e}`])) }")).toBe(
+    expect(await printed("try { fetch() } catch (e) { console.log(JSON.stringify([e.message, String(e)])) }")).toBe(
       '["fetch is not a function","TypeError: fetch is not a function"]\n',
     );
     expect(await printed("try { fetch() } catch ({ message: [...m] }) { console.log(m.join('')) }")).toBe(

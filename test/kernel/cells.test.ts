@@ -155,7 +155,9 @@ describe("errors", () => {
     const lines = (await failing("throw new Error('a\\n    at fake (cell 1:1:1)')")).text;
     expect(lines.match(/^ +at .*/gm)).toEqual(["    at fake (cell 1:1:1)", expect.stringMatching(/^ {4}at cell \d+:1:7$/)]);
     const hostile = "throw Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('no') } })";
-    expect(await failing(hostile)).toMatchObject({ ename: "Thrown", evalue: "a value was thrown that cannot be shown" });
+    expect(await failing(hostile)).toMatchObject({ ename: "Error", evalue: "(its message cannot be read)" });
+    const nameless = "throw Object.defineProperty(new Error('x'), 'name', { value: { toString() { throw 1 } } })";
+    expect(await failing(nameless)).toMatchObject({ ename: "Thrown", evalue: "a value was thrown that cannot be shown" });
   });
 
   test("an error of the lab shows its code and message", async () => {
