@@ -1,12 +1,10 @@
 /**
- * SHA-256 of files: of a model, from the descriptor that was opened and not from its path, where another file may lie by now; of a corpus,
- * from its path. Read in pieces, so a stop is heard, and remembered for as long as nothing touches the file.
+ * SHA-256 of a model's file, from the descriptor that was opened and not from its path, where another file may lie by now. Read in pieces,
+ * so a stop is heard, and remembered for as long as nothing touches the file.
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { LabError } from "../errors.js";
-import { aborted, untilAborted } from "../model/queue.js";
+import { untilAborted } from "../model/queue.js";
 import type { Weights } from "../model/weights.js";
 import { calling } from "../native.js";
 
@@ -54,23 +52,4 @@ async function digestOf(
     onProgress?.(at / size);
   }
   return hash.digest("hex");
-}
-
-/** Of a text, by its path. */
-export async function sha256(path: string, signal?: AbortSignal): Promise<string> {
-  const { size, mtimeNs, ctimeNs, ino, dev } = await stat(path, { bigint: true });
-  const stamp = `${path} ${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}`;
-  const found = known.get(stamp);
-  if (found !== undefined) return found;
-  const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: PIECE, ...(signal && { signal }) }))
-      hash.update(chunk as Buffer);
-  } catch (error) {
-    if (signal?.aborted) throw aborted(signal);
-    throw error;
-  }
-  const digest = hash.digest("hex");
-  known.set(stamp, digest);
-  return digest;
 }

@@ -86,8 +86,6 @@ SL_INLINE Int16 to_bits(const Vec16& v) { SL_MAP(Int16, kRegs, reg_bits(v.r[i]))
 SL_INLINE Vec16 from_bits(const Int16& v) { SL_MAP(Vec16, kRegs, reg_from_bits(v.r[i])); }
 SL_INLINE Int16 add(const Int16& a, int32_t b) { SL_MAP(Int16, kRegs, reg_add_int32(a.r[i], reg_set_int(b))); }
 SL_INLINE Int16 sub(const Int16& a, const Int16& b) { SL_MAP(Int16, kRegs, reg_sub_int32(a.r[i], b.r[i])); }
-SL_INLINE Int16 bit_and(const Int16& a, int32_t b) { SL_MAP(Int16, kRegs, reg_and_int(a.r[i], reg_set_int(b))); }
-SL_INLINE Int16 bit_or(const Int16& a, const Int16& b) { SL_MAP(Int16, kRegs, reg_or_int(a.r[i], b.r[i])); }
 template <int k>
 SL_INLINE Int16 shift_left(const Int16& a) {
   SL_MAP(Int16, kRegs, reg_shift_left32<k>(a.r[i]));
@@ -124,7 +122,6 @@ SL_INLINE Int8d to_bits(const Vec8d& v) { SL_MAP(Int8d, kRegsD, reg_bits(v.r[i])
 SL_INLINE Vec8d from_bits(const Int8d& v) { SL_MAP(Vec8d, kRegsD, reg_from_bits_d(v.r[i])); }
 SL_INLINE Int8d add(const Int8d& a, int64_t b) { SL_MAP(Int8d, kRegsD, reg_add_int64(a.r[i], reg_set_int64(b))); }
 SL_INLINE Int8d sub(const Int8d& a, const Int8d& b) { SL_MAP(Int8d, kRegsD, reg_sub_int64(a.r[i], b.r[i])); }
-SL_INLINE Int8d bit_and(const Int8d& a, int64_t b) { SL_MAP(Int8d, kRegsD, reg_and_int(a.r[i], reg_set_int64(b))); }
 template <int k>
 SL_INLINE Int8d shift_left(const Int8d& a) {
   SL_MAP(Int8d, kRegsD, reg_shift_left64<k>(a.r[i]));

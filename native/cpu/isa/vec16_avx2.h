@@ -31,8 +31,6 @@ SL_REG __m256 reg_select(__m256 m, __m256 yes, __m256 no) { return _mm256_blendv
 SL_REG __m256i reg_bits(__m256 v) { return _mm256_castps_si256(v); }
 SL_REG __m256 reg_from_bits(__m256i v) { return _mm256_castsi256_ps(v); }
 SL_REG __m256i reg_set_int(int32_t v) { return _mm256_set1_epi32(v); }
-SL_REG __m256i reg_and_int(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }
-SL_REG __m256i reg_or_int(__m256i a, __m256i b) { return _mm256_or_si256(a, b); }
 SL_REG __m256i reg_add_int32(__m256i a, __m256i b) { return _mm256_add_epi32(a, b); }
 SL_REG __m256i reg_sub_int32(__m256i a, __m256i b) { return _mm256_sub_epi32(a, b); }
 template <int k>

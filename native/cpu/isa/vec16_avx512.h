@@ -31,8 +31,6 @@ SL_REG __m512 reg_select(__mmask16 m, __m512 yes, __m512 no) { return _mm512_mas
 SL_REG __m512i reg_bits(__m512 v) { return _mm512_castps_si512(v); }
 SL_REG __m512 reg_from_bits(__m512i v) { return _mm512_castsi512_ps(v); }
 SL_REG __m512i reg_set_int(int32_t v) { return _mm512_set1_epi32(v); }
-SL_REG __m512i reg_and_int(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
-SL_REG __m512i reg_or_int(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }
 // int32 and int64 share one register type here: the operations differ by name.
 SL_REG __m512i reg_add_int32(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
 SL_REG __m512i reg_sub_int32(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }

@@ -33,8 +33,6 @@ SL_REG float32x4_t reg_from_bits(int32x4_t v) { return vreinterpretq_f32_s32(v);
 SL_REG int32x4_t reg_set_int(int32_t v) { return vdupq_n_s32(v); }
 SL_REG int32x4_t reg_add_int32(int32x4_t a, int32x4_t b) { return vaddq_s32(a, b); }
 SL_REG int32x4_t reg_sub_int32(int32x4_t a, int32x4_t b) { return vsubq_s32(a, b); }
-SL_REG int32x4_t reg_and_int(int32x4_t a, int32x4_t b) { return vandq_s32(a, b); }
-SL_REG int32x4_t reg_or_int(int32x4_t a, int32x4_t b) { return vorrq_s32(a, b); }
 template <int k>
 SL_REG int32x4_t reg_shift_left32(int32x4_t a) {
   return vshlq_n_s32(a, k);
@@ -79,7 +77,6 @@ SL_REG float64x2_t reg_from_bits_d(int64x2_t v) { return vreinterpretq_f64_s64(v
 SL_REG int64x2_t reg_set_int64(int64_t v) { return vdupq_n_s64(v); }
 SL_REG int64x2_t reg_add_int64(int64x2_t a, int64x2_t b) { return vaddq_s64(a, b); }
 SL_REG int64x2_t reg_sub_int64(int64x2_t a, int64x2_t b) { return vsubq_s64(a, b); }
-SL_REG int64x2_t reg_and_int(int64x2_t a, int64x2_t b) { return vandq_s64(a, b); }
 template <int k>
 SL_REG int64x2_t reg_shift_left64(int64x2_t a) {
   return vshlq_n_s64(a, k);

@@ -43,8 +43,6 @@ SL_REG float reg_from_bits(uint32_t bits) {
 SL_REG uint32_t reg_set_int(int32_t v) { return static_cast<uint32_t>(v); }
 SL_REG uint32_t reg_add_int32(uint32_t a, uint32_t b) { return a + b; }
 SL_REG uint32_t reg_sub_int32(uint32_t a, uint32_t b) { return a - b; }
-SL_REG uint32_t reg_and_int(uint32_t a, uint32_t b) { return a & b; }
-SL_REG uint32_t reg_or_int(uint32_t a, uint32_t b) { return a | b; }
 template <int k>
 SL_REG uint32_t reg_shift_left32(uint32_t a) {
   return a << k;
@@ -99,7 +97,6 @@ SL_REG double reg_from_bits_d(uint64_t bits) {
 SL_REG uint64_t reg_set_int64(int64_t v) { return static_cast<uint64_t>(v); }
 SL_REG uint64_t reg_add_int64(uint64_t a, uint64_t b) { return a + b; }
 SL_REG uint64_t reg_sub_int64(uint64_t a, uint64_t b) { return a - b; }
-SL_REG uint64_t reg_and_int(uint64_t a, uint64_t b) { return a & b; }
 template <int k>
 SL_REG uint64_t reg_shift_left64(uint64_t a) {
   return a << k;
