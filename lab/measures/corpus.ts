@@ -18,7 +18,7 @@ export interface Corpus {
   readonly maxTokens?: number;
 }
 
-/** What is no path: nobody's file name has line ends, or is so long. */
+/** Longer strings, and those with line breaks, are taken for a text and not for a path. */
 const LONGEST_PATH = 4096;
 
 /**

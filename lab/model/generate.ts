@@ -61,7 +61,7 @@ export function checkWrites({ weights }: Inside): void {
   if (!fault) return;
   throw new LabError(
     fault.code,
-    `generate writes text, and the file's vocabulary serves for none (run takes token ids): ${fault.message}`,
+    `generate writes text, and the file's vocabulary cannot be used (run takes token ids, without a vocabulary): ${fault.message}`,
   );
 }
 

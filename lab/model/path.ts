@@ -23,7 +23,7 @@ const KINDS: readonly (readonly [RegExp, (path: string, rest: string) => string]
   [
     /^(?:hf|huggingface|ollama|modelscope|ms):(?:\/\/)?/i,
     (_, rest) =>
-      `a name on a server is no file: download the model's .gguf file there (on Hugging Face: hf download ${rest.replace(/[@:].*$/, "") || "OWNER/MODEL"} --include "*.gguf" --local-dir .), then load that file`,
+      `this names a model on a server, and load takes a file: download the model's .gguf file there (on Hugging Face: hf download ${rest.replace(/[@:].*$/, "") || "OWNER/MODEL"} --include "*.gguf" --local-dir .), then load that file`,
   ],
   [
     /^file:/i,

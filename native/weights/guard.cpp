@@ -34,7 +34,7 @@ bool replaced(uintptr_t address) {
     if (begin == 0 || address < begin || address >= end) continue;
     slot.damaged.store(true);
     // From here to the end of the mapping: where one page is beyond the end of the file, those after it are, too. The memory is
-    // that of the one zero page, and whoever reads on does not fault for each page.
+    // that of the one zero page, and reading on does not fault at each page.
     const uintptr_t from = address & ~(page.load() - 1);
     return mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                 0) != MAP_FAILED;
