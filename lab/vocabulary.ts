@@ -1,0 +1,64 @@
+/**
+ * Made from native/vocabulary/vocabulary.json by scripts/vocabulary.mjs: change that table and run "node scripts/vocabulary.mjs".
+ *
+ * The names that the lab and the executor share, one list for each idea. What stands under "later" is named by the API and computed by
+ * nothing yet: it is refused by name.
+ */
+// biome-ignore format: made by a script
+
+/** Names of hook points without their layers. */
+export type PointName = "embed" | "resid_pre" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "resid_post" | "final_norm" | "logits";
+/** An axis of a captured point, before the layers of a range. */
+export type Axis = "token" | "hidden" | "head" | "channel" | "query" | "key" | "neuron" | "vocab";
+export interface PointTraits {
+  readonly name: PointName;
+  /** "layer": stands in every layer; "model": once. */
+  readonly scope: "layer" | "model";
+  readonly axes: readonly Axis[];
+  /** Exists only where the FFN has a gate. */
+  readonly needs?: "gate";
+}
+/** Hook points, in the order in which they are computed. */
+export const points: readonly PointTraits[] = [
+  { name: "embed", scope: "model", axes: ["token", "hidden"] },
+  { name: "resid_pre", scope: "layer", axes: ["token", "hidden"] },
+  { name: "resid_mid", scope: "layer", axes: ["token", "hidden"] },
+  { name: "ffn.in", scope: "layer", axes: ["token", "hidden"] },
+  { name: "ffn.gate_pre", scope: "layer", axes: ["token", "neuron"], needs: "gate" },
+  { name: "ffn.gate", scope: "layer", axes: ["token", "neuron"], needs: "gate" },
+  { name: "ffn.up_pre", scope: "layer", axes: ["token", "neuron"] },
+  { name: "ffn.up", scope: "layer", axes: ["token", "neuron"], needs: "gate" },
+  { name: "ffn.mid", scope: "layer", axes: ["token", "neuron"] },
+  { name: "ffn.out", scope: "layer", axes: ["token", "hidden"] },
+  { name: "resid_post", scope: "layer", axes: ["token", "hidden"] },
+  { name: "final_norm", scope: "model", axes: ["token", "hidden"] },
+  { name: "logits", scope: "model", axes: ["token", "vocab"] },
+];
+export const laterPoints: readonly string[] = ["attn.q", "attn.k", "attn.v", "attn.scores", "attn.pattern", "attn.z", "attn.out"];
+
+export type ActivationKind = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
+export const activations: readonly ActivationKind[] = ["silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"];
+/** Activations of one family may stand for each other in a model that was trained with one of them. */
+export const activationFamily: Readonly<Record<ActivationKind, "silu" | "gelu" | "relu">> = { silu: "silu", gelu: "gelu", gelu_tanh: "gelu", relu: "relu", relu2: "relu", fatrelu: "relu" };
+
+export type StrategyKind = "dense" | "exact";
+export const strategies: readonly StrategyKind[] = ["dense", "exact"];
+/** What to use instead. */
+export const laterStrategies: Readonly<Record<string, string>> = {"screened": "use \"exact\", which misses nothing", "predicted": "use \"exact\", which misses nothing (the file's predictors are checked and listed, but not used yet)"};
+
+export type PolicyKind = "as-trained" | "fatrelu";
+export const policyKinds: readonly PolicyKind[] = ["as-trained", "fatrelu"];
+export const laterPolicies: Readonly<Record<string, string>> = {"magnitude": "", "top-k": "", "top-p": "", "gaussian-top-k": "", "weighted": "", "cett": "", "cats": "", "teal": ""};
+
+export type InterventionKind = "zero" | "scale" | "replace" | "add";
+export const interventionKinds: readonly InterventionKind[] = ["zero", "scale", "replace", "add"];
+export const laterInterventions: Readonly<Record<string, string>> = {"call": ""};
+
+export type ReducerKind = "sparsity" | "frequency";
+
+/** Types in which weights are stored and computed with, by the names of GGUF. */
+export type WeightType = "F32" | "F16" | "Q8_0" | "BF16";
+export const weightTypes: readonly WeightType[] = ["F32", "F16", "Q8_0", "BF16"];
+
+/** What kind of error a `LabError` is, for programs: `if (error.code === "out-of-memory")`. */
+export type LabErrorCode = "bad-file" | "unsupported-model" | "unsupported-type" | "unknown-hook-point" | "not-captured" | "invalid-option" | "no-device" | "device-lost" | "out-of-memory" | "context-full" | "not-finite" | "disposed" | "aborted";

@@ -1,0 +1,279 @@
+/* The backend boundary: plain data, C structs with a version. A backend (the CPU here; others through a registry, backend/registry.h)
+ * owns its weight layout, KV cache, threads and scratch. Nothing finer than these calls crosses: an op-by-op interface could be
+ * neither fused nor captured in a CUDA graph.
+ *
+ * Every call returns 0, or 1 with `error` filled in. No exception leaves a backend. What a call does not know or cannot do it
+ * refuses; nothing is silently ignored.
+ * Letters: B rows of a batch, D hidden, F neurons, L layers, V vocabulary. */
+#ifndef SPARSELAB_BACKEND_H
+#define SPARSELAB_BACKEND_H
+#include <stdint.h>
+
+#include "vocabulary/vocabulary.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SL_BACKEND_VERSION 3
+
+/* `code` is one of the vocabulary's error codes: "bad-file", "aborted", "device-lost", ... */
+typedef struct {
+  char code[32];
+  char message[992];
+} SlError;
+
+/* Shared with the caller while a call runs. */
+typedef struct {
+  uint32_t stop;     /* set to 1 to stop; read atomically */
+  uint32_t progress; /* 0 to 1000, written atomically */
+} SlControl;
+
+/* ── A model as data ────────────────────────────────────────────────────────────────────────── */
+
+typedef enum { SL_NORM_RMS, SL_NORM_LAYER } SlNorm;
+/* Which channels of a head turn together: (2i, 2i + 1), or (i, i + dims / 2). */
+typedef enum { SL_ROPE_NONE, SL_ROPE_PAIRS, SL_ROPE_HALVES } SlRope;
+typedef enum { SL_UP_AS_IS, SL_UP_RELU } SlUpActivation;
+
+/* The FFN as a record, not a branch for each architecture.
+ * Gated: mid = act(x·gate) * act_up(x·up). Without a gate: mid = act(x·up). out = mid·down. */
+typedef struct {
+  uint32_t has_gate;   /* 0 or 1 */
+  uint32_t activation; /* SlActivation of the architecture; a setting may name another */
+  uint32_t act_up;     /* SlUpActivation */
+  uint32_t biases;     /* 0 or 1: tensors with the roles of the FFN's biases */
+  uint32_t sub_norm;   /* 0 or 1: mid is normed before down */
+} SlFfn;
+
+/* One layer. */
+typedef struct {
+  uint32_t heads, kv_heads, head_size, neurons;
+  uint32_t rope;            /* SlRope */
+  uint32_t rope_dims;       /* of a head, the first; even */
+  float rope_base;
+  uint32_t window;          /* the last positions that a row attends to, with its own; 0: all */
+  float attention_scale;    /* of q·k */
+  uint32_t attention_biases; /* 0 or 1: tensors with the roles of the biases of q, k, v (and the output) */
+  uint32_t qk_norm;         /* 0 or 1: RMS norm of each head of q and k before rope */
+  uint32_t post_norm;       /* 0 or 1: norms of what attention and FFN add */
+  SlFfn ffn;
+} SlLayer;
+
+typedef struct {
+  uint32_t layers, hidden, vocab, context;
+  uint32_t norm;         /* SlNorm */
+  float norm_epsilon;
+  float embedding_scale; /* of the embedding */
+  float residual_scale;  /* of what attention and FFN add to the stream */
+  float logit_scale;     /* of the logits */
+  const SlLayer* layer;  /* (L) */
+} SlModel;
+
+/* What a tensor is for; a backend never reads its name. One for each layer, or one for the model (layer 0). Rows and cols are those
+ * of the matrix that multiplies: rows outputs of cols inputs each. A norm or a bias is one row. */
+typedef enum {
+  SL_TENSOR_EMBED,       /* (V, D) */
+  SL_TENSOR_OUTPUT,      /* (V, D); absent: the embedding serves */
+  SL_TENSOR_OUTPUT_NORM, /* (1, D) */
+  SL_TENSOR_ATTN_NORM,   /* (1, D) */
+  SL_TENSOR_Q,           /* (H K, D) */
+  SL_TENSOR_K,           /* (G K, D) */
+  SL_TENSOR_V,           /* (G K, D) */
+  SL_TENSOR_O,           /* (D, H K) */
+  SL_TENSOR_FFN_NORM,    /* (1, D) */
+  SL_TENSOR_GATE,        /* (F, D) */
+  SL_TENSOR_UP,          /* (F, D) */
+  SL_TENSOR_DOWN,        /* (D, F) */
+  SL_TENSOR_DOWN_T,      /* (F, D): down by neuron, in place of SL_TENSOR_DOWN */
+  SL_TENSOR_PREDICTOR_1, /* (rank, D) */
+  SL_TENSOR_PREDICTOR_2, /* (F, rank) */
+  SL_TENSORS
+} SlTensorRole;
+
+/* A matrix in memory that outlives the backend's model. A fused attn_qkv is three views of its rows. */
+typedef struct {
+  uint32_t role;       /* SlTensorRole */
+  uint32_t layer;
+  uint32_t type;       /* ggml's number */
+  uint64_t rows, cols;
+  uint64_t stride;     /* bytes from row to row */
+  const uint8_t* data;
+  uint64_t bytes;      /* that may be read from `data` on */
+  const char* name;    /* as in the file; for messages alone, copied */
+} SlTensor;
+
+/* ── Opening ────────────────────────────────────────────────────────────────────────────────── */
+
+typedef enum { SL_LAYOUT_MMAP, SL_LAYOUT_PACKED } SlLayout;
+
+/* Neurons that this backend holds, by layer: a program of it computes `ffn` of these alone. */
+typedef struct {
+  uint32_t layers;                /* L */
+  const uint32_t* const* neurons; /* for each layer, ascending */
+  const uint32_t* counts;         /* (L) */
+} SlPlacement;
+
+typedef struct {
+  uint32_t layout;              /* SlLayout */
+  uint32_t screen;              /* 1: a low-precision copy of the gate, for strategy `screened` */
+  int32_t device;               /* number of the device; 0 on the CPU */
+  uint64_t host_budget;         /* bytes that it may allocate on the host, checked before it does; 0: no limit */
+  uint64_t device_budget;       /* the same on the device */
+  const SlPlacement* placement; /* null: all neurons */
+  SlControl* control;           /* heard and told while it opens; null: cannot be stopped */
+} SlOpenOptions;
+
+typedef struct {
+  uint64_t host_bytes, pinned_bytes, device_bytes; /* copied or regrouped weights */
+  uint64_t down_native;                            /* layers whose down lies by neuron in the file */
+} SlOpened;
+
+/* ── Settings and plans ─────────────────────────────────────────────────────────────────────── */
+
+/* Applied in order. Points of the whole model (embed, final_norm, logits) stand in layers 0 to 1. */
+typedef struct {
+  uint32_t point, kind;      /* SlPoint, SlIntervene */
+  uint32_t from, to;         /* layers from <= l < to */
+  float factor;              /* scale: the factor; add: the factor of the vector */
+  const float* values;       /* add: (width). replace: (to - from, value_rows, width). Not copied: valid until close_program */
+  uint64_t value_rows;       /* replace: row p is for position p; positions beyond are left alone */
+  const uint32_t* positions; /* count 0 with a null pointer: all; listed twice counts once, as in channels */
+  uint64_t position_count;
+  const uint32_t* channels; /* count 0 with a null pointer: all */
+  uint64_t channel_count;
+} SlIntervention;
+
+/* Which neurons count as inactive. */
+typedef struct {
+  uint32_t kind;  /* SlPolicyKind */
+  const float* t; /* fatrelu: (L) thresholds, in place of the activation's; else null */
+} SlPolicy;
+
+typedef struct {
+  uint32_t activation; /* SlActivation */
+  const float* t;      /* fatrelu: (L) thresholds; else null */
+  SlPolicy policy;
+  uint32_t strategy;   /* SlStrategy */
+  const SlIntervention* interventions;
+  uint64_t intervention_count;
+} SlSetting;
+
+typedef struct {
+  uint32_t point, from, to; /* SlPoint, layers from <= l < to */
+} SlCapture;
+
+typedef enum { SL_ARITHMETIC_FLOAT, SL_ARITHMETIC_INT8 } SlArithmetic;
+typedef enum { SL_KV_F32, SL_KV_F16 } SlKvType;
+
+typedef struct {
+  const SlSetting* settings;
+  uint32_t setting_count;
+  const SlCapture* captures;
+  uint32_t capture_count;
+  const uint32_t* reducers;   /* SlReducer, each once */
+  uint32_t reducer_count;
+  uint32_t arithmetic, kv;    /* SlArithmetic, SlKvType */
+  uint32_t sequences, length; /* of the KV cache: sequences, and positions each may hold */
+  uint32_t threads;
+} SlPlan;
+
+/* ── One forward pass ───────────────────────────────────────────────────────────────────────── */
+
+/* How a row's next token is drawn from its logits: in this order repeat penalty, the k largest, temperature, the smallest set that
+ * holds the mass top_p, those of at least min_p times the most likely. temperature 0: the most likely, the first of equal ones. */
+typedef struct {
+  float temperature, top_p, min_p, repeat_penalty; /* off: 0, 1, 0, 1 */
+  uint32_t top_k;                                  /* 0: all */
+  double uniform;                                  /* of the caller's generator, 0 <= u < 1 */
+  const int32_t* recent;                           /* tokens that the penalty applies to; listed twice counts once */
+  uint64_t recent_count;
+} SlSampler;
+
+typedef struct {
+  uint32_t rows;                                            /* B */
+  const int32_t *tokens, *positions, *sequences, *settings; /* (B) each; tokens null where from_layer > 0 */
+  uint32_t from_layer, to_layer;                            /* layers from <= l < to; to 0: all. Logits only where to is L */
+  const float* x_in;                                        /* (B, D) the stream before from_layer; null where it is 0 */
+  const uint8_t* logits;                                    /* (B) 1: logits of this row are wanted; or null */
+  const int32_t* targets;                                   /* (B) token whose -ln p is wanted or -1; or null */
+  const int32_t* references;                                /* (B) row that is p of KL(p || q) and of top-1, or -1; or null */
+  const SlSampler* samplers;                                /* one for each row that wants logits, in order; or null */
+  uint32_t top;                                             /* how many most likely tokens of each such row; 0: none */
+} SlBatch;
+
+/* Where results go, each written once. Null: not wanted. */
+typedef struct {
+  float* const* captures;                       /* one for each capture of the plan, (to - from, B, width); or null */
+  float* x_out;                                 /* (B, D) the stream after the last layer of the batch */
+  float* logits;                                /* (rows that want logits, V) */
+  uint32_t *zeros_mid, *zeros_gate, *rows_read; /* (L, B); layers outside of the batch's range are 0 */
+  double *nll, *kl;                             /* (B) nats */
+  uint8_t* top1;                                /* (B) */
+  int32_t* sampled;                             /* (rows that want logits) the token drawn */
+  double* log_sum_exp;                          /* (rows that want logits) of the logits as they are: logprob = logit - this */
+  int32_t* top_tokens;                          /* (rows that want logits, top) most likely first, the first of equal ones */
+  float* top_logits;                            /* (rows that want logits, top) */
+  uint64_t weight_bytes_read;                   /* written: each weight row once, however many rows of the batch used it */
+} SlSinks;
+
+typedef struct SlBackendModel SlBackendModel;
+typedef struct SlProgram SlProgram;
+
+typedef struct {
+  uint64_t cache_bytes, scratch_bytes, rotation_bytes; /* host */
+  uint64_t pinned_bytes, device_bytes;
+} SlBytes;
+
+/* What ffn is given. */
+typedef struct {
+  uint32_t rows;           /* B */
+  const int32_t* settings; /* (B) */
+  const float* x;          /* (B, D) the normed input */
+} SlFfnBatch;
+typedef struct {
+  float* y;                                     /* (B, D) what the neurons held here add up to */
+  float *gate, *mid;                            /* (B, N), N neurons held; or null. gate is left alone where the FFN has none */
+  uint32_t *zeros_mid, *zeros_gate, *rows_read; /* (B), of the neurons held; or null */
+  uint64_t weight_bytes_read;
+} SlFfnSinks;
+
+typedef struct {
+  uint32_t version; /* SL_BACKEND_VERSION */
+  const char* name; /* "cpu" */
+  int (*open)(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlOpenOptions* options, SlBackendModel** out,
+              SlOpened* opened, SlError* error);
+  /* Bytes that compile and a forward of `rows` rows (`logit_rows` with logits) would allocate. Allocates nothing, and reads only
+   * sequences, length, kv, reducers, the number of settings and threads of the plan. */
+  int (*estimate)(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error);
+  /* Copies the plan, but for values of interventions. */
+  int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError* error);
+  /* New numbers, activation, policy, strategy and interventions for setting i, without compiling. Between two forwards. */
+  int (*set)(SlProgram* program, uint32_t i, const SlSetting* setting, SlError* error);
+  /* After an error (a stop among them) the program is as it was before: its sequences hold what earlier batches left, and the same
+   * batch may be given again. */
+  int (*forward)(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error);
+  /* The partial FFN output of layer `layer`, of the neurons held here. No hooks, no interventions. */
+  int (*ffn)(SlProgram* program, uint32_t layer, const SlFfnBatch* batch, SlFfnSinks* sinks, SlControl* control, SlError* error);
+  /* Sequence `sequence` then holds the first `positions` positions of sequence `from`, which may be the same: 0 empties it. */
+  int (*keep)(SlProgram* program, uint32_t sequence, uint32_t positions, uint32_t from, SlError* error);
+  /* Positions that a sequence holds. */
+  int (*held)(SlProgram* program, uint32_t sequence, uint32_t* positions, SlError* error);
+  /* Rows of a tensor as float32, (count, cols), from any layout. Down is read by neuron under either of its roles' names:
+   * SL_TENSOR_DOWN gives (D, F) rows, SL_TENSOR_DOWN_T (F, D) rows. */
+  int (*read)(SlBackendModel* model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out, SlControl* control,
+              SlError* error);
+  /* The sums of a reducer over all rows of setting i so far. sparsity: (L) zeros in mid; frequency: (L, F) rows in which mid is not
+   * zero; `rows`: how many rows were summed. A forward that fails adds nothing. Null `out`: only rows. */
+  int (*sums)(SlProgram* program, uint32_t reducer, uint32_t i, uint64_t* out, uint64_t* rows, SlError* error);
+  void (*close_program)(SlProgram* program);
+  void (*close)(SlBackendModel* model);
+} SlBackend;
+
+/* The CPU backend. */
+const SlBackend* sl_cpu_backend(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
