@@ -1,50 +1,23 @@
 // The one error of the native side. It is thrown inside C++ and becomes a code and a message at the C table and the N-API edge:
-// no exception crosses either. Codes are the LabErrorCode names of lab/errors.ts.
+// no exception crosses either. The codes stand in the vocabulary.
 #pragma once
 #include <cstdarg>
 #include <cstdio>
+#include <iterator>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+
+#include "vocabulary/vocabulary.h"
 
 namespace sparselab {
 
-enum class Code {
-  bad_file,
-  unsupported_model,
-  unsupported_type,
-  unknown_hook_point,
-  invalid_option,
-  out_of_memory,
-  context_full,
-  not_finite,
-  disposed,
-  aborted
-};
-
-inline const char* code_name(Code code) {
-  switch (code) {
-    case Code::bad_file:
-      return "bad-file";
-    case Code::unsupported_model:
-      return "unsupported-model";
-    case Code::unsupported_type:
-      return "unsupported-type";
-    case Code::unknown_hook_point:
-      return "unknown-hook-point";
-    case Code::invalid_option:
-      return "invalid-option";
-    case Code::out_of_memory:
-      return "out-of-memory";
-    case Code::context_full:
-      return "context-full";
-    case Code::not_finite:
-      return "not-finite";
-    case Code::disposed:
-      return "disposed";
-    case Code::aborted:
-      return "aborted";
-  }
-  return "invalid-option";
+inline const char* code_name(Code code) { return kCodes[static_cast<size_t>(code)]; }
+// The code of a name; one that is not known (of a newer backend) counts as invalid-option.
+inline Code code_of(std::string_view name) {
+  for (size_t c = 0; c < std::size(kCodes); c++)
+    if (name == kCodes[c]) return static_cast<Code>(c);
+  return Code::invalid_option;
 }
 
 class Error : public std::runtime_error {

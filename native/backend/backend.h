@@ -151,12 +151,11 @@ typedef struct {
 } SlPolicy;
 
 typedef struct {
-  uint32_t activation; /* SlActivation */
-  const float* t;      /* fatrelu: (L) thresholds; else null */
-  SlPolicy policy;
-  uint32_t strategy;   /* SlStrategy */
+  uint32_t activation, strategy; /* SlActivation, SlStrategy */
+  const float* t;                /* (L) thresholds of the activation fatrelu; else null */
   const SlIntervention* interventions;
   uint64_t intervention_count;
+  SlPolicy policy;
 } SlSetting;
 
 typedef struct {
@@ -171,11 +170,11 @@ typedef struct {
   uint32_t setting_count;
   const SlCapture* captures;
   uint32_t capture_count;
-  const uint32_t* reducers;   /* SlReducer, each once */
-  uint32_t reducer_count;
-  uint32_t arithmetic, kv;    /* SlArithmetic, SlKvType */
   uint32_t sequences, length; /* of the KV cache: sequences, and positions each may hold */
   uint32_t threads;
+  uint32_t arithmetic, kv;  /* SlArithmetic, SlKvType */
+  const uint32_t* reducers; /* SlReducer, each once */
+  uint32_t reducer_count;
 } SlPlan;
 
 /* ── One forward pass ───────────────────────────────────────────────────────────────────────── */
@@ -192,12 +191,12 @@ typedef struct {
 
 typedef struct {
   uint32_t rows;                                            /* B */
-  const int32_t *tokens, *positions, *sequences, *settings; /* (B) each; tokens null where from_layer > 0 */
-  uint32_t from_layer, to_layer;                            /* layers from <= l < to; to 0: all. Logits only where to is L */
-  const float* x_in;                                        /* (B, D) the stream before from_layer; null where it is 0 */
+  const int32_t *tokens, *positions, *sequences, *settings; /* (B) each; tokens null where x_in stands for them */
   const uint8_t* logits;                                    /* (B) 1: logits of this row are wanted; or null */
   const int32_t* targets;                                   /* (B) token whose -ln p is wanted or -1; or null */
   const int32_t* references;                                /* (B) row that is p of KL(p || q) and of top-1, or -1; or null */
+  uint32_t from_layer, to_layer;                            /* layers from <= l < to; both 0: all. Logits only where to is L */
+  const float* x_in;                                        /* (B, D) the stream before from_layer, in place of tokens; or null */
   const SlSampler* samplers;                                /* one for each row that wants logits, in order; or null */
   uint32_t top;                                             /* how many most likely tokens of each such row; 0: none */
 } SlBatch;
@@ -205,16 +204,16 @@ typedef struct {
 /* Where results go, each written once. Null: not wanted. */
 typedef struct {
   float* const* captures;                       /* one for each capture of the plan, (to - from, B, width); or null */
-  float* x_out;                                 /* (B, D) the stream after the last layer of the batch */
   float* logits;                                /* (rows that want logits, V) */
   uint32_t *zeros_mid, *zeros_gate, *rows_read; /* (L, B); layers outside of the batch's range are 0 */
   double *nll, *kl;                             /* (B) nats */
   uint8_t* top1;                                /* (B) */
+  uint64_t weight_bytes_read;                   /* written: each weight row once, however many rows of the batch used it */
+  float* x_out;                                 /* (B, D) the stream after the last layer of the batch */
   int32_t* sampled;                             /* (rows that want logits) the token drawn */
   double* log_sum_exp;                          /* (rows that want logits) of the logits as they are: logprob = logit - this */
   int32_t* top_tokens;                          /* (rows that want logits, top) most likely first, the first of equal ones */
   float* top_logits;                            /* (rows that want logits, top) */
-  uint64_t weight_bytes_read;                   /* written: each weight row once, however many rows of the batch used it */
 } SlSinks;
 
 typedef struct SlBackendModel SlBackendModel;

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "cpu/isa.h"
-#include "executor/backend.h"
+#include "backend/backend.h"
 
 namespace sparselab {
 

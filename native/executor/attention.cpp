@@ -11,14 +11,18 @@
 namespace sparselab {
 namespace {
 
-// Adjacent pairs (2i, 2i + 1) of each head are turned, as in llama.cpp; files have their q and k rows permuted for it.
-void rotate(float* heads, uint32_t count, uint32_t K, const float* cos, const float* sin) {
+// The first `dims` channels of each head are turned by pairs: neighbours (2i, 2i + 1), as llama files have their q and k rows
+// permuted for, or halves (i, i + dims/2).
+void rotate(float* heads, uint32_t count, uint32_t K, const SlLayer& layer, const float* cos, const float* sin) {
+  if (layer.rope == SL_ROPE_NONE) return;
+  const uint32_t half = layer.rope_dims / 2;
+  const uint32_t step = layer.rope == SL_ROPE_PAIRS ? 2 : 1, apart = layer.rope == SL_ROPE_PAIRS ? 1 : half;
   for (uint32_t h = 0; h < count; h++)
-    for (uint32_t i = 0; i < K / 2; i++) {
-      float* pair = heads + h * K + 2 * i;
-      float a = pair[0], b = pair[1];
-      pair[0] = a * cos[i] - b * sin[i];
-      pair[1] = a * sin[i] + b * cos[i];
+    for (uint32_t i = 0; i < half; i++) {
+      float *first = heads + h * K + step * i, *second = first + apart;
+      float a = *first, b = *second;
+      *first = a * cos[i] - b * sin[i];
+      *second = a * sin[i] + b * cos[i];
     }
 }
 
@@ -44,7 +48,7 @@ uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t leng
 }
 
 KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
-    : sequences_(sequences), length_(length), width_(model.kv_width()) {
+    : layers_(model.shape.layers), sequences_(sequences), length_(length), width_(model.kv_width()) {
   uint64_t n = bytes(model, sequences, length) / 2 / sizeof(float);
   k_.reset(new (std::nothrow) float[n]);
   v_.reset(new (std::nothrow) float[n]);
@@ -54,33 +58,70 @@ KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
                      length, (unsigned long long)(2 * n * sizeof(float))));
 }
 
-uint64_t Rotation::bytes(const SlModel& shape, uint64_t length) { return 2 * sizeof(float) * length * (shape.head_size / 2); }
+void KvCache::copy(uint32_t from, uint32_t to, uint32_t positions) {
+  for (uint32_t l = 0; l < layers_; l++) {
+    std::memcpy(values(l, to), values(l, from), positions * width_ * sizeof(float));
+    for (uint64_t c = 0; c < width_; c++)
+      std::memcpy(keys(l, to) + c * length_, keys(l, from) + c * length_, positions * sizeof(float));
+  }
+}
 
-Rotation::Rotation(const SlModel& shape, uint32_t length) : half_(shape.head_size / 2) {
-  for (uint32_t i = 0; i < half_; i++)
-    rates_.push_back(cpu::kernels().pow64(static_cast<double>(shape.rope_base), -2.0 * i / shape.head_size));
-  const uint64_t n = uint64_t{length} * half_;
-  cos_.reset(new (std::nothrow) float[n]);
-  sin_.reset(new (std::nothrow) float[n]);
-  if (!cos_ || !sin_)
-    throw Error(Code::out_of_memory, text("the rotation table of %u positions needs %llu bytes, which the system does not give",
-                                          length, (unsigned long long)bytes(shape, length)));
+namespace {
+
+// The numbers of each layer's table among the distinct ones, given as (base, dims).
+std::vector<std::pair<float, uint32_t>> distinct(const Shape& shape, std::vector<size_t>& of_layer) {
+  std::vector<std::pair<float, uint32_t>> tables;
+  for (const SlLayer& layer : shape.layer) {
+    const std::pair<float, uint32_t> one{layer.rope_base, layer.rope == SL_ROPE_NONE ? 0 : layer.rope_dims};
+    auto it = std::find(tables.begin(), tables.end(), one);
+    of_layer.push_back(static_cast<size_t>(it - tables.begin()));
+    if (it == tables.end()) tables.push_back(one);
+  }
+  return tables;
+}
+
+}  // namespace
+
+uint64_t Rotation::bytes(const Shape& shape, uint64_t length) {
+  std::vector<size_t> of_layer;
+  uint64_t bytes = 0;
+  for (const auto& [base, dims] : distinct(shape, of_layer)) bytes += 2 * sizeof(float) * length * (dims / 2);
+  return bytes;
+}
+
+Rotation::Rotation(const Shape& shape, uint32_t length) {
+  for (const auto& [base, dims] : distinct(shape, of_layer_)) {
+    Table t;
+    for (uint32_t i = 0; i < dims / 2; i++)
+      t.rates.push_back(cpu::kernels().pow64(static_cast<double>(base), -2.0 * i / dims));
+    const uint64_t n = uint64_t{length} * t.rates.size();
+    t.cos.reset(new (std::nothrow) float[n]);
+    t.sin.reset(new (std::nothrow) float[n]);
+    if (!t.cos || !t.sin)
+      throw Error(Code::out_of_memory,
+                  text("the rotation table of %u positions needs %llu bytes, which the system does not give", length,
+                       (unsigned long long)bytes(shape, length)));
+    tables_.push_back(std::move(t));
+  }
 }
 
 void Rotation::fill(const Pass& pass, uint32_t positions) {
   if (positions <= filled_) return;
   constexpr uint32_t kPositions = 16, kCost = 40;  // of one chunk; a cosine and a sine, in multiplications
   const uint32_t from = filled_;
-  pass.parallel((positions - from + kPositions - 1) / kPositions, uint64_t{kPositions} * half_ * kCost, [&](size_t chunk) {
-    const uint32_t first = from + static_cast<uint32_t>(chunk) * kPositions;
-    for (uint32_t p = first; p < positions && p < first + kPositions; p++)
-      for (uint32_t i = 0; i < half_; i++) {
-        double sine, cosine;
-        cpu::kernels().sincos64(p * rates_[i], &sine, &cosine);
-        cos_[uint64_t{p} * half_ + i] = static_cast<float>(cosine);
-        sin_[uint64_t{p} * half_ + i] = static_cast<float>(sine);
-      }
-  });
+  for (Table& t : tables_) {
+    const uint64_t half = t.rates.size();
+    pass.parallel((positions - from + kPositions - 1) / kPositions, kPositions * half * kCost, [&](size_t chunk) {
+      const uint32_t first = from + static_cast<uint32_t>(chunk) * kPositions;
+      for (uint32_t p = first; p < positions && p < first + kPositions; p++)
+        for (uint64_t i = 0; i < half; i++) {
+          double sine, cosine;
+          cpu::kernels().sincos64(p * t.rates[i], &sine, &cosine);
+          t.cos[p * half + i] = static_cast<float>(cosine);
+          t.sin[p * half + i] = static_cast<float>(sine);
+        }
+    });
+  }
   filled_ = positions;
 }
 
@@ -95,28 +136,32 @@ uint64_t AttentionScratch::thread_bytes(const CpuModel& m, uint64_t length) {
 
 void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s,
             float* out) {
-  const SlModel& shape = pass.model.shape;
+  const Shape& shape = pass.model.shape;
   const Block& block = pass.model.blocks[layer];
+  const SlLayer& record = shape.layer[layer];
   const uint32_t K = shape.head_size, H = shape.heads, share = shape.heads / shape.kv_heads;
   const uint64_t B = pass.B(), qw = pass.model.q_width(), kvw = pass.model.kv_width();
   pass.multiply({{&block.q, s.q.data()}, {&block.k, s.k.data()}, {&block.v, s.v.data()}}, h, B);
   // All keys and values of the batch stand in the cache before any row looks at it.
   pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
-    const float *cos = rotation.cos(row.position), *sin = rotation.sin(row.position);
-    rotate(s.q.data() + b * qw, H, K, cos, sin);
-    rotate(s.k.data() + b * kvw, shape.kv_heads, K, cos, sin);
+    const float *cos = rotation.cos(layer, row.position), *sin = rotation.sin(layer, row.position);
+    rotate(s.q.data() + b * qw, H, K, record, cos, sin);
+    rotate(s.k.data() + b * kvw, shape.kv_heads, K, record, cos, sin);
     float* keys = cache.keys(layer, row.sequence) + row.position;
     for (uint64_t c = 0; c < kvw; c++) keys[c * cache.length()] = s.k[b * kvw + c];
     std::memcpy(cache.values(layer, row.sequence) + row.position * kvw, s.v.data() + b * kvw, kvw * sizeof(float));
   });
-  const float scale = 1.0f / std::sqrt(static_cast<float>(K));
+  const float scale = record.attention_scale;
   // The query heads of a kv head go together: its keys and values are read once for all of them.
   pass.parallel(B * shape.kv_heads, uint64_t{share} * K * 2 * (pass.rows.back().position + 1), [&](size_t chunk) {
     const uint64_t b = chunk / shape.kv_heads, kv = chunk % shape.kv_heads;
     const Row& row = pass.rows[b];
-    const uint64_t count = row.position + 1;
-    const float *q = s.q.data() + b * qw + kv * share * K, *keys = cache.keys(layer, row.sequence) + kv * K * cache.length();
+    // A window holds the last positions, the row's own among them.
+    const uint64_t held = row.position + 1, count = record.window ? std::min<uint64_t>(record.window, held) : held;
+    const float* q = s.q.data() + b * qw + kv * share * K;
+    const float* keys = cache.keys(layer, row.sequence) + kv * K * cache.length() + (held - count);
+    const float* values = cache.values(layer, row.sequence) + (held - count) * kvw + kv * K;
     thread_local Floats p;  // (share, count), with room for all positions
     make_room(p, share * cache.length());
     cpu::kernels().scores(q, share, keys, cache.length(), count, K, scale, p.data(), count);
@@ -127,7 +172,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
       else
         wide_softmax(q + head * K, keys, cache.length(), count, K, scale, own);
     }
-    cpu::kernels().weighted_sum(p.data(), count, share, cache.values(layer, row.sequence) + kv * K, kvw, count, K,
+    cpu::kernels().weighted_sum(p.data(), count, share, values, kvw, count, K,
                                 s.z.data() + b * qw + kv * share * K);
   });
   pass.multiply({{&block.o, out}}, s.z.data(), B);

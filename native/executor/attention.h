@@ -16,30 +16,44 @@ class KvCache {
   KvCache(const CpuModel& model, uint32_t sequences, uint32_t length);  // throws Error (out-of-memory)
   static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length);
   uint64_t length() const { return length_; }
+  // `to` then holds what `from` holds in its first positions.
+  void copy(uint32_t from, uint32_t to, uint32_t positions);
   float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }    // (G K, length)
   float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }  // (length, G K)
 
  private:
   uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
-  uint64_t sequences_, length_, width_;
+  uint64_t layers_, sequences_, length_, width_;
   std::unique_ptr<float[]> k_, v_;
 };
 
-// cos and sin of position · base^(-2i/K), i < K/2, in float64 rounded once: (length, K/2) each. A long context has millions of
-// them: they are computed by the forward that first needs them, on all threads, and not by compile.
+// cos and sin of position · base^(-2i/dims), i < dims/2, in float64 rounded once: (length, dims/2) each, one table for all layers
+// with the same base and dims. A long context has millions of them: they are computed by the forward that first needs them, on all
+// threads, and not by compile.
 class Rotation {
  public:
-  Rotation(const SlModel& shape, uint32_t length);  // throws Error (out-of-memory)
-  static uint64_t bytes(const SlModel& shape, uint64_t length);
+  Rotation(const Shape& shape, uint32_t length);  // throws Error (out-of-memory)
+  static uint64_t bytes(const Shape& shape, uint64_t length);
   // Computes what is missing of the first `positions`. Throws Error (aborted) when asked to stop.
   void fill(const Pass& pass, uint32_t positions);
-  const float* cos(uint32_t position) const { return cos_.get() + uint64_t{position} * half_; }  // (K/2), filled before
-  const float* sin(uint32_t position) const { return sin_.get() + uint64_t{position} * half_; }
+  // (dims/2) of a layer, filled before
+  const float* cos(uint32_t layer, uint32_t position) const {
+    const Table& t = tables_[of_layer_[layer]];
+    return t.cos.get() + uint64_t{position} * t.rates.size();
+  }
+  const float* sin(uint32_t layer, uint32_t position) const {
+    const Table& t = tables_[of_layer_[layer]];
+    return t.sin.get() + uint64_t{position} * t.rates.size();
+  }
 
  private:
-  uint32_t half_, filled_ = 0;
-  std::vector<double> rates_;  // (K/2)
-  std::unique_ptr<float[]> cos_, sin_;
+  struct Table {
+    std::vector<double> rates;  // (dims/2)
+    std::unique_ptr<float[]> cos, sin;
+  };
+  uint32_t filled_ = 0;
+  std::vector<Table> tables_;
+  std::vector<size_t> of_layer_;
 };
 
 struct AttentionScratch {

@@ -1,11 +1,10 @@
-// The CPU as a backend: the C table over build_model, Program and feed_forward. Exceptions end here.
-#include <cstring>
+// The CPU as a backend: the C table over build_model and Program. Exceptions end here.
+#include <cstdio>
 #include <memory>
 #include <new>
 
+#include "backend/backend.h"
 #include "error.h"
-#include "executor/backend.h"
-#include "executor/ffn.h"
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/program.h"
@@ -41,22 +40,23 @@ int guarded(SlError* error, Fn fn) {
   return 1;
 }
 
-int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlPlacement* placement, uint64_t budget,
-         SlBackendModel** out, SlOpened* opened, const SlControl* control, SlError* error) {
+int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlOpenOptions* options, SlBackendModel** out,
+         SlOpened* opened, SlError* error) {
   return guarded(error, [&] {
-    if (placement && placement->blocks)
-      throw Error(Code::invalid_option, "the CPU backend holds all neurons; a placement needs a second backend");
-    auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count, budget, control));
-    *opened = {built->owned_bytes, built->down_native};
+    auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count, *options));
+    *opened = {built->owned_bytes, 0, 0, built->down_native};
     *out = new SlBackendModel{std::move(built)};
   });
 }
 
 int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t logit_rows, SlBytes* out, SlError* error) {
   return guarded(error, [&] {
-    out->cache_bytes = KvCache::bytes(*model->model, plan->sequences, plan->length);
-    out->scratch_bytes = Program::scratch_bytes(*model->model, rows, logit_rows, plan->length, plan->threads);
-    out->rotation_bytes = Rotation::bytes(model->model->shape, plan->length);
+    const CpuModel& m = *model->model;
+    *out = {};
+    out->cache_bytes = KvCache::bytes(m, plan->sequences, plan->length);
+    out->scratch_bytes = Program::scratch_bytes(m, rows, logit_rows, plan->length, plan->threads) +
+                         Reducers::bytes(m.shape, plan->setting_count, plan->reducers, plan->reducer_count);
+    out->rotation_bytes = Rotation::bytes(m.shape, plan->length);
   });
 }
 
@@ -64,31 +64,36 @@ int compile(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError*
   return guarded(error, [&] { *out = new SlProgram{Program(model->model, copy_plan(model->model->shape, *plan))}; });
 }
 
+int set(SlProgram* program, uint32_t i, const SlSetting* setting, SlError* error) {
+  return guarded(error, [&] { program->program.set(i, *setting); });
+}
+
 int forward(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error) {
   return guarded(error, [&] { program->program.forward(*batch, *sinks, *control); });
 }
 
-int ffn(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, const uint32_t* neurons, uint64_t count,
-        const SlSetting* setting, uint32_t threads, float* y, float* gate, float* mid, const SlControl* control, SlError* error) {
+int ffn(SlProgram* program, uint32_t layer, const SlFfnBatch* batch, SlFfnSinks* sinks, SlControl* control, SlError* error) {
   return guarded(error, [&] {
-    const CpuModel& m = *model->model;
-    if (layer >= m.shape.layers) throw Error(Code::invalid_option, text("block %u; expected 0 to %u", layer, m.shape.layers - 1));
-    if (!neurons) count = m.shape.neurons;
-    for (uint64_t i = 0; neurons && i < count; i++)
-      if (neurons[i] >= m.shape.neurons || (i && neurons[i] <= neurons[i - 1]))
-        throw Error(Code::invalid_option, text("neuron %u at place %llu; expected ascending numbers from 0 to %u", neurons[i],
-                                               (unsigned long long)i, m.shape.neurons - 1));
-    Setting own = copy_setting(m.shape, *setting);
-    if (!own.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
-    const SlControl never{};
-    std::shared_ptr<cpu::Pool> pool = cpu::Pool::of(threads);
-    Pass pass(m, nullptr, *pool, control ? *control : never);
-    for (uint32_t b = 0; b < rows; b++) pass.rows.push_back({b, 0, &own, 0});
-    FfnScratch scratch(rows, count);
-    feed_forward(pass, layer, x, {neurons, count}, scratch, y);
-    if (gate && m.shape.ffn.has_gate) std::memcpy(gate, scratch.gate.data(), scratch.gate.size() * sizeof(float));
-    if (mid) std::memcpy(mid, scratch.mid.data(), scratch.mid.size() * sizeof(float));
+    SlControl never{};
+    program->program.ffn(layer, *batch, *sinks, control ? *control : never);
   });
+}
+
+int keep(SlProgram* program, uint32_t sequence, uint32_t positions, uint32_t from, SlError* error) {
+  return guarded(error, [&] { program->program.keep(sequence, positions, from); });
+}
+
+int held(SlProgram* program, uint32_t sequence, uint32_t* positions, SlError* error) {
+  return guarded(error, [&] { *positions = program->program.held(sequence); });
+}
+
+int read(SlBackendModel* model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out, SlControl* control,
+         SlError* error) {
+  return guarded(error, [&] { read_rows(*model->model, role, layer, first, count, out, control); });
+}
+
+int sums(SlProgram* program, uint32_t reducer, uint32_t i, uint64_t* out, uint64_t* rows, SlError* error) {
+  return guarded(error, [&] { *rows = program->program.reducers().read(reducer, i, out); });
 }
 
 void close_program(SlProgram* program) { delete program; }
@@ -98,8 +103,8 @@ void close_model(SlBackendModel* model) { delete model; }
 }  // namespace sparselab
 
 const SlBackend* sl_cpu_backend(void) {
-  static const SlBackend backend = {
-      SL_BACKEND_VERSION, "cpu",          sparselab::open,          sparselab::estimate,   sparselab::compile,
-      sparselab::forward, sparselab::ffn, sparselab::close_program, sparselab::close_model};
+  using namespace sparselab;
+  static const SlBackend backend = {SL_BACKEND_VERSION, "cpu", open, estimate, compile, set,           forward,
+                                    ffn,                keep,  held, read,     sums,    close_program, close_model};
   return &backend;
 }

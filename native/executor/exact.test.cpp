@@ -1,7 +1,7 @@
 // `exact` does not touch what it says it leaves out: a silent neuron's rows of up and down are neither counted nor read.
 #include <cmath>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -75,7 +75,7 @@ TEST("exact: the bytes it reads are those of dense without the silent rows of up
 #if defined(__linux__)
 TEST("exact: a silent neuron's weights may lie in memory that cannot be read") {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  SlModel shape = small_shape();
+  Shape shape = small_shape();
   shape.hidden = static_cast<uint32_t>(page / 4);  // a row of F32 is a page
   shape.neurons = 48;
   for (size_t B : {1, 3}) {
@@ -98,9 +98,7 @@ TEST("exact: a silent neuron's weights may lie in memory that cannot be read") {
           if (unread[i]) CHECK(mprotect(static_cast<uint8_t*>(pages) + i * page, page, PROT_NONE) == 0);
       }
     sl_cpu_backend()->close(m.model);
-    SlOpened opened{};
-    SlError error{};
-    CHECK(!sl_cpu_backend()->open(&m.shape, m.tensors.data(), m.tensors.size(), nullptr, 0, &m.model, &opened, nullptr, &error));
+    m.model = open_model(m.shape, m.tensors);
     std::fflush(stdout);
     const pid_t child = fork();  // a read that must not be ends it with a signal
     if (child == 0) _exit(same_bits(run(m, SL_EXACT, B, 1).logits, dense.logits) ? 0 : 1);

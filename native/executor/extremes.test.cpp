@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -29,14 +29,9 @@ void times(const RandomModel& m, const std::string& name, float factor) {
 }
 // The model opened once more, after its bytes were changed.
 struct Reopened {
-  explicit Reopened(const RandomModel& m) {
-    SlOpened opened{};
-    SlError error{};
-    CHECK_MSG(!sl_cpu_backend()->open(&m.shape, m.tensors.data(), m.tensors.size(), nullptr, 0, &model, &opened, nullptr, &error),
-              error.message);
-  }
+  explicit Reopened(const RandomModel& m) : model(open_model(m.shape, m.tensors)) {}
   ~Reopened() { sl_cpu_backend()->close(model); }
-  SlBackendModel* model = nullptr;
+  SlBackendModel* model;
 };
 
 struct Answer {
@@ -62,15 +57,11 @@ std::vector<int32_t> random_tokens(std::mt19937_64& r, const RandomModel& m, siz
   for (int32_t& t : out) t = static_cast<int32_t>(r() % m.shape.vocab);
   return out;
 }
-std::vector<float> ffn(SlBackendModel* model, const SlModel& shape, SlStrategy strategy, SlActivation activation,
-                       const std::vector<float>& x) {
-  std::vector<float> t(shape.layers, 0.0f), y(x.size(), NAN);
+std::vector<float> ffn(const RandomModel& m, SlStrategy strategy, SlActivation activation, const std::vector<float>& x) {
+  std::vector<float> t(m.shape.layers, 0.0f), y(x.size(), NAN);
   SlSetting setting{static_cast<uint32_t>(activation), static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
-  SlError error{};
-  const auto rows = static_cast<uint32_t>(x.size() / shape.hidden);
-  CHECK_MSG(
-      !sl_cpu_backend()->ffn(model, 0, rows, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr, &error),
-      error.message);
+  const auto rows = static_cast<uint32_t>(x.size() / m.shape.hidden);
+  testing::ffn(m.shape, m.tensors, 0, rows, x.data(), nullptr, setting, 2, y.data());
   return y;
 }
 SlIntervention add_at(SlPoint point, uint32_t layer, float factor, const std::vector<float>& values) {
@@ -137,20 +128,15 @@ TEST("extremes: the scale of 32 regrouped neurons may be infinite while they are
     // Neurons 0 to 31 are silent: the first 32 rows of the gate are zero.
     std::memset(const_cast<uint8_t*>(gate.data), 0, gate.bytes / m.shape.neurons * 32);
     auto x = random_floats(r, 3 * D);
-    std::vector<float> clean, dense, exact;
-    {
-      Reopened before(m);
-      clean = ffn(before.model, m.shape, SL_EXACT, SL_RELU, x);
-    }
+    const std::vector<float> clean = ffn(m, SL_EXACT, SL_RELU, x);
     auto* row = const_cast<uint8_t*>(down.data) + down.bytes / D * (r() % D);
     const uint16_t half = 0x7c00;
     if (type == F32)
       std::memcpy(row, &kInf, 4);
     else
       std::memcpy(row, &half, 2);  // of Q8_0 the scale of its first block
-    Reopened after(m);
-    CHECK(same_bits(clean, ffn(after.model, m.shape, SL_EXACT, SL_RELU, x)));
-    CHECK_MSG(same_bits(clean, ffn(after.model, m.shape, SL_DENSE, SL_RELU, x)),
+    CHECK(same_bits(clean, ffn(m, SL_EXACT, SL_RELU, x)));
+    CHECK_MSG(same_bits(clean, ffn(m, SL_DENSE, SL_RELU, x)),
               text("type %d, seed %llu", type, (unsigned long long)seed));
   }
 }
@@ -243,7 +229,7 @@ TEST("extremes: a partial sum that overflows is no silent zero") {
     if (i != k) std::fill_n(weights(m, "blk.0.ffn_gate.weight") + i * D, D, 0.0f);
   const float* down = weights(m, "blk.0.ffn_down_t.weight") + k * D;
   std::vector<float> x(D, 1.0f);
-  std::vector<float> dense = ffn(m.model, m.shape, SL_DENSE, SL_RELU, x), exact = ffn(m.model, m.shape, SL_EXACT, SL_RELU, x);
+  std::vector<float> dense = ffn(m, SL_DENSE, SL_RELU, x), exact = ffn(m, SL_EXACT, SL_RELU, x);
   CHECK(same_bits(dense, exact));
   for (uint64_t d = 0; d < D; d++) {
     const double want = 2.0 * down[d];
@@ -268,7 +254,7 @@ TEST("extremes: what the neurons write may overflow on the way, not at the end")
   }
   std::vector<float> x(D, 0.0f);
   x[0] = 1;
-  std::vector<float> dense = ffn(m.model, m.shape, SL_DENSE, SL_RELU, x), exact = ffn(m.model, m.shape, SL_EXACT, SL_RELU, x);
+  std::vector<float> dense = ffn(m, SL_DENSE, SL_RELU, x), exact = ffn(m, SL_EXACT, SL_RELU, x);
   CHECK(same_bits(dense, exact));
   for (uint64_t d = 0; d < D; d++)
     CHECK_MSG(exact[d] == (d % 3 ? 0.0f : static_cast<float>(want)), text("%g at %llu", exact[d], (unsigned long long)d));

@@ -68,7 +68,8 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, NeuronSet set, Ffn
     activate_rows(s.up, s.mid);
   }
   hook(SL_FFN_MID, s.mid);
-  if (whole) {
+  if (whole && pass.plan) {
+    if (pass.reducers) pass.reducers->add(pass, layer, s.mid.data());
     count_zeros(pass, s.mid.data(), N, pass.sinks.zeros_mid ? pass.sinks.zeros_mid + at : nullptr);
     count_zeros(pass, ffn.has_gate ? s.gate.data() : s.mid.data(), N,
                 pass.sinks.zeros_gate ? pass.sinks.zeros_gate + at : nullptr);

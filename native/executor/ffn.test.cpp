@@ -47,7 +47,7 @@ TEST("ffn: every activation against float64") {
     for (SlUpActivation up_act : {SL_UP_AS_IS, SL_UP_RELU})
       for (SlActivation a : {SL_SILU, SL_GELU, SL_GELU_TANH, SL_RELU, SL_RELU2, SL_FATRELU})
         for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
-          SlModel shape = small_shape(gate);
+          Shape shape = small_shape(gate);
           shape.ffn.act_up = up_act;
           RandomModel m(r(), shape, {F32}, true);
           const uint64_t D = shape.hidden, F = shape.neurons;
@@ -70,9 +70,7 @@ TEST("ffn: every activation against float64") {
           }
           std::vector<float> t(shape.layers, threshold), y(D, NAN);
           SlSetting setting{static_cast<uint32_t>(a), static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
-          SlError e{};
-          CHECK(sl_cpu_backend()->ffn(m.model, 1, 1, x.data(), nullptr, 0, &setting, 2, y.data(), nullptr, nullptr, nullptr,
-                                      &e) == 0);
+          ffn(m.shape, m.tensors, 1, 1, x.data(), nullptr, setting, 2, y.data());
           for (uint64_t d = 0; d < D; d++) {
             error += std::pow(y[d] - want[d], 2);
             size += want[d] * want[d];
@@ -99,14 +97,10 @@ TEST("ffn: what a single call refuses") {
   RandomModel m(1, small_shape(), {F32}, true);
   std::vector<float> t(m.shape.layers, 0.0f), x(m.shape.hidden, 1.0f), y(m.shape.hidden);
   SlSetting setting{SL_RELU, SL_EXACT, t.data(), nullptr, 0};
-  const uint32_t none = 0;
   auto call = [&](uint32_t layer, std::vector<uint32_t> ids) {
-    SlError e{};
-    if (sl_cpu_backend()->ffn(m.model, layer, 1, x.data(), ids.empty() ? &none : ids.data(), ids.size(), &setting, 1, y.data(),
-                              nullptr, nullptr, nullptr, &e))
-      throw Error(Code::invalid_option, e.message);
+    ffn(m.shape, m.tensors, layer, 1, x.data(), &ids, setting, 1, y.data());
   };
-  CHECK_ERROR(call(2, {1}), "block 2; expected 0 to 1");
+  CHECK_ERROR(call(2, {1}), "layer 2; expected 0 to 1");
   CHECK_ERROR(call(0, {1, 1}), "ascending");
   CHECK_ERROR(call(0, {160}), "neuron 160");
   call(0, {});

@@ -51,7 +51,7 @@ std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
   return rows;
 }
 
-uint64_t unembed_bytes(const SlModel& shape, uint64_t B, uint64_t n) {
+uint64_t unembed_bytes(const Shape& shape, uint64_t B, uint64_t n) {
   // The numbers of rows are five lists, of which two grow and are held up to three times.
   return B * (uint64_t{shape.hidden} * sizeof(float) + 8 * sizeof(uint32_t) + 1) +
          n * (uint64_t{shape.hidden} + shape.vocab) * sizeof(float);
@@ -72,6 +72,8 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   Floats wanted(n * D), logits(n * V);
   for (uint64_t i = 0; i < n; i++) std::memcpy(wanted.data() + i * D, h.data() + rows[i] * D, D * sizeof(float));
   pass.multiply({{&pass.model.output, logits.data()}}, wanted.data(), n);
+  if (const float scale = pass.model.shape.logit_scale; scale != 1)
+    for (float& logit : logits) logit *= scale;
   pass.hook_rows(SL_LOGITS, 0, logits.data(), rows);
   check_finite(pass, logits.data(), V, rows, "the logits");
 

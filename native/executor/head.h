@@ -14,6 +14,6 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x);
 std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch);
 
 // What unembed allocates for B rows of which n have logits.
-uint64_t unembed_bytes(const SlModel& shape, uint64_t B, uint64_t n);
+uint64_t unembed_bytes(const Shape& shape, uint64_t B, uint64_t n);
 
 }  // namespace sparselab

@@ -3,7 +3,7 @@
 // the layer.
 #include <cmath>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "executor/model.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
@@ -21,7 +21,7 @@ struct TestPlan {
   std::vector<SlSetting> settings;
   std::vector<SlCapture> captures;
   SlPlan plan{};
-  void setting(const SlModel& m, SlActivation a, SlStrategy s, float threshold = 0) {
+  void setting(const Shape& m, SlActivation a, SlStrategy s, float threshold = 0) {
     t.emplace_back(m.layers, threshold);
     settings.push_back({static_cast<uint32_t>(a), static_cast<uint32_t>(s), nullptr, nullptr, 0});
   }
@@ -42,7 +42,7 @@ struct Program {
   SlProgram* program;
 };
 
-std::vector<int32_t> random_tokens(std::mt19937_64& r, const SlModel& m, size_t n) {
+std::vector<int32_t> random_tokens(std::mt19937_64& r, const Shape& m, size_t n) {
   std::vector<int32_t> out(n);
   for (int32_t& t : out) t = static_cast<int32_t>(r() % m.vocab);
   return out;
@@ -134,7 +134,7 @@ TEST("invariant: whatever the shape, exact is dense and token by token is all at
   std::mt19937_64 r(seed);
   auto one_of = [&](std::vector<uint32_t> list) { return list[r() % list.size()]; };
   for (int round = 0; round < 16; round++) {
-    SlModel shape = small_shape(round % 4 != 0);
+    Shape shape = small_shape(round % 4 != 0);
     shape.layers = one_of({1, 2});
     shape.hidden = one_of({32, 34, 96, 250, 288, 352});
     shape.neurons = one_of({1, 15, 17, 96, 97, 160});
@@ -211,32 +211,27 @@ TEST("invariant: the values count, not the type they are stored in") {
   std::vector<SlTensor> tensors = q.tensors;
   for (SlTensor& t : tensors) {
     if (t.type != Q8_0) continue;
-    values.emplace_back(t.shape[0] * t.shape[1]);
-    for (uint64_t row = 0; row < t.shape[1]; row++) {
-      const uint8_t* p = t.data + row * t.shape[0] / 32 * 34;
-      for (uint64_t j = 0; j < t.shape[0]; j++) {
+    values.emplace_back(t.cols * t.rows);
+    for (uint64_t row = 0; row < t.rows; row++) {
+      const uint8_t* p = t.data + row * t.cols / 32 * 34;
+      for (uint64_t j = 0; j < t.cols; j++) {
         uint16_t h;
         std::memcpy(&h, p + j / 32 * 34, 2);
         int sign = h >> 15 ? -1 : 1, e = (h >> 10) & 31, f = h & 1023;
         float d = static_cast<float>(sign * (e ? std::ldexp(1024 + f, e - 25) : std::ldexp(f, -24)));
-        values.back()[row * t.shape[0] + j] = d * static_cast<float>(static_cast<int8_t>(p[j / 32 * 34 + 2 + j % 32]));
+        values.back()[row * t.cols + j] = d * static_cast<float>(static_cast<int8_t>(p[j / 32 * 34 + 2 + j % 32]));
       }
     }
     t.type = F32;
     t.data = reinterpret_cast<const uint8_t*>(values.back().data());
     t.bytes = values.back().size() * 4;
+    t.stride = t.cols * 4;
   }
-  SlBackendModel* f = nullptr;
-  SlOpened opened{};
-  SlError error{};
-  CHECK(sl_cpu_backend()->open(&q.shape, tensors.data(), tensors.size(), nullptr, 0, &f, &opened, nullptr, &error) == 0);
   std::vector<float> t(q.shape.layers, 0.1f), x = random_floats(r, 3 * q.shape.hidden), y1(x.size(), NAN), y2(x.size(), NAN);
   SlSetting setting{SL_FATRELU, SL_EXACT, t.data(), nullptr, 0};
-  CHECK(sl_cpu_backend()->ffn(q.model, 1, 3, x.data(), nullptr, 0, &setting, 2, y1.data(), nullptr, nullptr, nullptr, &error) ==
-        0);
-  CHECK(sl_cpu_backend()->ffn(f, 1, 3, x.data(), nullptr, 0, &setting, 2, y2.data(), nullptr, nullptr, nullptr, &error) == 0);
+  ffn(q.shape, q.tensors, 1, 3, x.data(), nullptr, setting, 2, y1.data());
+  ffn(q.shape, tensors, 1, 3, x.data(), nullptr, setting, 2, y2.data());
   CHECK_MSG(same_bits(y1, y2), text("seed %llu", (unsigned long long)seed));
-  sl_cpu_backend()->close(f);
 }
 
 TEST("invariant: two random neuron sets add up to the layer") {
@@ -249,13 +244,10 @@ TEST("invariant: two random neuron sets add up to the layer") {
       std::vector<float> t(m.shape.layers, 0.1f), x = random_floats(r, B * D);
       SlSetting setting{gate ? SL_FATRELU : SL_RELU2, SL_EXACT, t.data(), nullptr, 0};
       auto part = [&](const std::vector<uint32_t>* ids, std::vector<float>& y, std::vector<float>& mid) {
-        SlError error{};
         uint64_t n = ids ? ids->size() : F;
         y.assign(B * D, NAN);
         mid.assign(B * n, NAN);
-        int failed = sl_cpu_backend()->ffn(m.model, 1, B, x.data(), ids ? ids->data() : nullptr, n, &setting, 2, y.data(),
-                                           nullptr, mid.data(), nullptr, &error);
-        CHECK_MSG(!failed, error.message);
+        ffn(m.shape, m.tensors, 1, B, x.data(), ids, setting, 2, y.data(), nullptr, mid.data());
       };
       std::vector<uint32_t> hot, cold;
       for (uint32_t i = 0; i < F; i++) (r() % 3 ? cold : hot).push_back(i);

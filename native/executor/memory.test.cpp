@@ -2,7 +2,7 @@
 #if defined(__linux__)
 #include <thread>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "testing/allocations.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
@@ -80,7 +80,7 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
 
 TEST("memory: a forward allocates no more than estimate says") {
   for (const Case& c : kCases) {
-    SlModel shape = small_shape();
+    Shape shape = small_shape();
     shape.hidden = c.hidden;
     shape.neurons = c.neurons;
     shape.heads = c.heads;

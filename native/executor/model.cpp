@@ -1,7 +1,7 @@
 #include "executor/model.h"
 
-#include <map>
-#include <string>
+#include <algorithm>
+#include <cstring>
 
 #include "cpu/isa.h"
 #include "error.h"
@@ -10,112 +10,180 @@
 namespace sparselab {
 namespace {
 
-class Named {
+constexpr const char* kRoles[SL_TENSORS] = {"embedding", "output", "output norm", "attention norm", "q",
+                                            "k",         "v",      "attention output", "FFN norm", "gate",
+                                            "up",        "down",   "down by neuron", "predictor 1", "predictor 2"};
+
+void check_stop(const SlControl* control) {
+  if (control && __atomic_load_n(&control->stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
+}
+
+// The tensors by role and layer, each checked against its own bytes.
+class Tensors {
  public:
-  Named(const SlTensor* tensors, uint64_t count) {
-    for (uint64_t i = 0; i < count; i++) by_name_[tensors[i].name] = &tensors[i];
+  Tensors(const SlModel& model, const SlTensor* tensors, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++) {
+      const SlTensor& t = tensors[i];
+      if (t.role >= SL_TENSORS) throw Error(Code::invalid_option, text("tensor role %u does not exist", t.role));
+      if (t.layer >= model.layers)
+        throw Error(Code::invalid_option, text("%s of layer %u; the model has %u", kRoles[t.role], t.layer, model.layers));
+      if (!by_role_.emplace(std::pair{t.role, t.layer}, checked(t)).second)
+        throw Error(Code::bad_file, text("%s of layer %u is there twice", kRoles[t.role], t.layer));
+    }
   }
-  bool has(const std::string& name) const { return by_name_.count(name) > 0; }
-  Matrix matrix(const std::string& name, uint64_t rows, uint64_t cols) const {
-    auto it = by_name_.find(name);
-    if (it == by_name_.end()) throw Error(Code::bad_file, "tensor \"" + name + "\" is missing");
-    const SlTensor& t = *it->second;
-    const TypeTraits* traits = type_traits(t.type);
-    if (!traits || !traits->readable)
-      throw Error(Code::unsupported_type,
-                  "tensor \"" + name + "\" is stored as " + type_name(t.type) + "; supported are " + readable_types());
-    Matrix m{static_cast<TensorType>(t.type), rows, cols, t.data, row_bytes(*traits, cols)};
-    if (cols % traits->block || m.bytes() != t.bytes)
-      throw Error(Code::bad_file, "tensor \"" + name + "\" has another size than its shape asks for");
+  bool has(SlTensorRole role, uint32_t layer = 0) const { return by_role_.contains({role, layer}); }
+  Matrix matrix(SlTensorRole role, uint32_t layer, uint64_t rows, uint64_t cols) const {
+    auto it = by_role_.find({role, layer});
+    if (it == by_role_.end()) throw Error(Code::bad_file, text("%s of layer %u is missing", kRoles[role], layer));
+    const Matrix& m = it->second;
+    if (m.rows != rows || m.cols != cols)
+      throw Error(Code::bad_file, text("%s of layer %u is %llu x %llu; expected %llu x %llu", kRoles[role], layer,
+                                       (unsigned long long)m.rows, (unsigned long long)m.cols, (unsigned long long)rows,
+                                       (unsigned long long)cols));
     return m;
   }
-  std::vector<float> vector(const std::string& name, uint64_t n) const {
-    Matrix m = matrix(name, 1, n);
+  std::vector<float> vector(SlTensorRole role, uint32_t layer, uint64_t n) const {
+    const Matrix m = matrix(role, layer, 1, n);
     std::vector<float> out(n);
     cpu::kernels_of(m.type).dequantise(m.data, n, out.data());
     return out;
   }
+  const std::map<std::pair<uint32_t, uint32_t>, Matrix>& all() const { return by_role_; }
 
  private:
-  std::map<std::string, const SlTensor*> by_name_;
+  static Matrix checked(const SlTensor& t) {
+    const TypeTraits* traits = type_traits(t.type);
+    const char* name = t.name ? t.name : kRoles[t.role];
+    if (!traits || !traits->computed)
+      throw Error(Code::unsupported_type,
+                  text("tensor \"%s\" is stored as %s; supported are %s", name, type_name(t.type).c_str(), readable_types().c_str()));
+    if (!t.data || t.rows < 1 || t.cols < 1 || t.cols % traits->block)
+      throw Error(Code::bad_file, text("tensor \"%s\" has rows of %llu; expected blocks of %u", name, (unsigned long long)t.cols,
+                                       traits->block));
+    const uint64_t row = row_bytes(*traits, t.cols);
+    // The last row ends with its own bytes: a view of every other row ends before the stride does.
+    if (t.stride < row || t.bytes < row || (t.rows - 1) > (t.bytes - row) / t.stride)
+      throw Error(Code::bad_file, text("tensor \"%s\" has %llu bytes; %llu rows of %llu bytes, %llu apart, do not lie in them", name,
+                                       (unsigned long long)t.bytes, (unsigned long long)t.rows, (unsigned long long)row,
+                                       (unsigned long long)t.stride));
+    return {static_cast<TensorType>(t.type), t.rows, t.cols, t.data, t.stride};
+  }
+  std::map<std::pair<uint32_t, uint32_t>, Matrix> by_role_;
 };
 
-}  // namespace
+void check_options(const SlOpenOptions& options) {
+  if (options.layout != SL_LAYOUT_MMAP) throw Error(Code::invalid_option, "the CPU backend has no packed layout yet; use \"mmap\"");
+  if (options.screen) throw Error(Code::invalid_option, "the CPU backend has no screen of the gate yet; use strategy \"exact\"");
+  if (options.device != 0) throw Error(Code::no_device, text("CPU %d does not exist; expected 0", options.device));
+}
 
-namespace {
+// Which neurons of a layer are held here.
+void place(const SlPlacement* placement, uint32_t layer, uint32_t neurons, Block& block) {
+  if (!placement) return;
+  const uint32_t *ids = placement->neurons[layer], count = placement->counts[layer];
+  for (uint32_t i = 0; i < count; i++)
+    if (ids[i] >= neurons || (i && ids[i] <= ids[i - 1]))
+      throw Error(Code::invalid_option, text("neuron %u at place %u of layer %u; expected ascending numbers from 0 to %u", ids[i], i,
+                                             layer, neurons - 1));
+  block.all_neurons = false;
+  block.neurons.assign(ids, ids + count);
+}
 
-// What regrouping will allocate.
-uint64_t bytes_to_regroup(const SlModel& shape, const Named& named) {
-  uint64_t bytes = 0;
-  for (uint32_t l = 0; l < shape.layers; l++) {
-    std::string b = "blk." + std::to_string(l) + ".";
-    if (!named.has(b + "ffn_down_t.weight"))
-      bytes += regrouped_bytes(named.matrix(b + "ffn_down.weight", shape.hidden, shape.neurons));
-  }
-  return bytes;
+// Of q, k, v and the rest of one layer.
+Block build_block(const Shape& shape, const Tensors& tensors, uint32_t l) {
+  const uint64_t D = shape.hidden, F = shape.neurons;
+  Block block;
+  block.attn_norm = tensors.vector(SL_TENSOR_ATTN_NORM, l, D);
+  block.ffn_norm = tensors.vector(SL_TENSOR_FFN_NORM, l, D);
+  block.q = tensors.matrix(SL_TENSOR_Q, l, shape.q_width(), D);
+  block.k = tensors.matrix(SL_TENSOR_K, l, shape.kv_width(), D);
+  block.v = tensors.matrix(SL_TENSOR_V, l, shape.kv_width(), D);
+  block.o = tensors.matrix(SL_TENSOR_O, l, D, shape.q_width());
+  if (shape.ffn.has_gate) block.gate = tensors.matrix(SL_TENSOR_GATE, l, F, D);
+  block.up = tensors.matrix(SL_TENSOR_UP, l, F, D);
+  if (tensors.has(SL_TENSOR_DOWN_T, l))
+    block.down = as_stored(tensors.matrix(SL_TENSOR_DOWN_T, l, F, D));
+  else
+    block.down = regroup(tensors.matrix(SL_TENSOR_DOWN, l, D, F));
+  return block;
 }
 
 }  // namespace
 
-CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count, uint64_t budget, const SlControl* control) {
-  Named named(tensors, count);
-  const uint64_t copies = bytes_to_regroup(shape, named);
-  if (budget && copies > budget)
+CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count, const SlOpenOptions& options) {
+  check_options(options);
+  CpuModel m{shape_of(model), {}, {}, {}, {}, {}};
+  const Shape& shape = m.shape;
+  if (options.placement && options.placement->layers != shape.layers)
+    throw Error(Code::invalid_option,
+                text("the placement has %u layers, the model %u", options.placement->layers, shape.layers));
+  const Tensors tensors(model, given, count);
+  uint64_t copies = 0;
+  for (uint32_t l = 0; l < shape.layers; l++)
+    if (!tensors.has(SL_TENSOR_DOWN_T, l))
+      copies += regrouped_bytes(tensors.matrix(SL_TENSOR_DOWN, l, shape.hidden, shape.neurons));
+  if (options.host_budget && copies > options.host_budget)
     throw Error(Code::out_of_memory, text("ffn_down is copied into rows by neuron when the model is loaded: %llu bytes, and %llu "
                                           "are free. Free some memory, or "
                                           "use a file with ffn_down_t (PowerInfer's), which needs no copy",
-                                          (unsigned long long)copies, (unsigned long long)budget));
-  CpuModel m;
-  m.shape = shape;
-  const uint64_t D = shape.hidden, F = shape.neurons;
-  m.embed = named.matrix("token_embd.weight", shape.vocab, D);
-  m.output = named.has("output.weight") ? named.matrix("output.weight", shape.vocab, D) : m.embed;
-  m.norm = named.vector("output_norm.weight", D);
+                                          (unsigned long long)copies, (unsigned long long)options.host_budget));
+  m.embed = tensors.matrix(SL_TENSOR_EMBED, 0, shape.vocab, shape.hidden);
+  m.output = tensors.has(SL_TENSOR_OUTPUT) ? tensors.matrix(SL_TENSOR_OUTPUT, 0, shape.vocab, shape.hidden) : m.embed;
+  m.norm = tensors.vector(SL_TENSOR_OUTPUT_NORM, 0, shape.hidden);
+  m.partial = options.placement != nullptr;
   for (uint32_t l = 0; l < shape.layers; l++) {
-    if (control && __atomic_load_n(&control->stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
-    std::string b = "blk." + std::to_string(l) + ".";
-    Block block;
-    block.attn_norm = named.vector(b + "attn_norm.weight", D);
-    block.ffn_norm = named.vector(b + "ffn_norm.weight", D);
-    block.q = named.matrix(b + "attn_q.weight", m.q_width(), D);
-    block.k = named.matrix(b + "attn_k.weight", m.kv_width(), D);
-    block.v = named.matrix(b + "attn_v.weight", m.kv_width(), D);
-    block.o = named.matrix(b + "attn_output.weight", D, m.q_width());
-    if (shape.ffn.has_gate) block.gate = named.matrix(b + "ffn_gate.weight", F, D);
-    block.up = named.matrix(b + "ffn_up.weight", F, D);
-    if (named.has(b + "ffn_down_t.weight")) {
-      block.down = as_stored(named.matrix(b + "ffn_down_t.weight", F, D));
-      m.down_native++;
-    } else {
-      block.down = regroup(named.matrix(b + "ffn_down.weight", D, F));
+    check_stop(options.control);
+    Block block = build_block(shape, tensors, l);
+    place(options.placement, l, shape.neurons, block);
+    if (block.down.owned)
       m.owned_bytes += block.down.owned->size();
-    }
+    else
+      m.down_native++;
     m.blocks.push_back(std::move(block));
+    if (options.control) __atomic_store_n(&options.control->progress, 1000 * (l + 1) / shape.layers, __ATOMIC_RELAXED);
   }
+  m.stored = tensors.all();
   return m;
 }
 
-uint64_t point_width(const SlModel& shape, SlPoint point) {
-  switch (point) {
-    case SL_FFN_GATE_PRE:
-    case SL_FFN_GATE:
-    case SL_FFN_UP_PRE:
-    case SL_FFN_UP:
-    case SL_FFN_MID:
-      return shape.neurons;
-    case SL_LOGITS:
-      return shape.vocab;
-    default:
-      return shape.hidden;
+void read_rows(const CpuModel& m, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out,
+               const SlControl* control) {
+  if (role >= SL_TENSORS) throw Error(Code::invalid_option, text("tensor role %u does not exist", role));
+  const bool down = role == SL_TENSOR_DOWN || role == SL_TENSOR_DOWN_T;
+  if (down && layer >= m.shape.layers)
+    throw Error(Code::invalid_option, text("layer %u; expected 0 to %u", layer, m.shape.layers - 1));
+  auto it = m.stored.find({role, layer});
+  if (role == SL_TENSOR_OUTPUT && it == m.stored.end()) it = m.stored.find({SL_TENSOR_EMBED, layer});
+  if (!down && it == m.stored.end())
+    throw Error(Code::invalid_option, text("the model has no %s of layer %u", kRoles[role], layer));
+  const uint64_t D = m.shape.hidden, F = m.shape.neurons;
+  const uint64_t rows = down ? (role == SL_TENSOR_DOWN ? D : F) : it->second.rows;
+  const uint64_t cols = down ? (role == SL_TENSOR_DOWN ? F : D) : it->second.cols;
+  if (first > rows || count > rows - first)
+    throw Error(Code::invalid_option, text("rows %llu to %llu of %llu", (unsigned long long)first,
+                                           (unsigned long long)(first + count), (unsigned long long)rows));
+  if (it != m.stored.end()) {
+    for (uint64_t r = 0; r < count; r++) {
+      check_stop(control);
+      cpu::kernels_of(it->second.type).dequantise(it->second.row(first + r), cols, out + r * cols);
+    }
+    return;
+  }
+  // Down lies the other way round: by neuron where channels are asked for, or the reverse.
+  const DownMatrix& by_neuron = m.blocks[layer].down;
+  if (role == SL_TENSOR_DOWN_T) {
+    for (uint64_t r = 0; r < count; r++) {
+      check_stop(control);
+      by_neuron.load(first + r, out + r * cols);
+    }
+    return;
+  }
+  std::vector<float> row(D);
+  for (uint64_t i = 0; i < F; i++) {
+    check_stop(control);
+    by_neuron.load(i, row.data());
+    for (uint64_t r = 0; r < count; r++) out[r * cols + i] = row[first + r];
   }
 }
-
-const char* point_name(SlPoint point) {
-  static const char* names[] = {"embed",      "resid_pre", "resid_mid", "resid_post", "ffn.in",     "ffn.gate_pre", "ffn.gate",
-                                "ffn.up_pre", "ffn.up",    "ffn.mid",   "ffn.out",    "final_norm", "logits"};
-  return point < SL_POINTS ? names[point] : "unknown";
-}
-
-bool point_in_block(SlPoint point) { return point != SL_EMBED && point != SL_FINAL_NORM && point != SL_LOGITS; }
 
 }  // namespace sparselab

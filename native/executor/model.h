@@ -1,8 +1,12 @@
 // The CPU backend's model: matrices that point into the file, norms as float32, down by neuron.
 #pragma once
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
+#include "executor/shape.h"
 #include "weights/matrix.h"
 
 namespace sparselab {
@@ -12,30 +16,32 @@ struct Block {
   Matrix q, k, v, o;                       // (H K, D), (G K, D), (G K, D), (D, H K)
   Matrix gate, up;                         // (F, D); gate unused where the FFN has none
   DownMatrix down;                         // (F, D)
+  // Neurons that this backend holds, ascending; empty with `all_neurons`.
+  bool all_neurons = true;
+  std::vector<uint32_t> neurons;
 };
 
 struct CpuModel {
-  SlModel shape;
+  Shape shape;
   Matrix embed, output;     // (V, D); output is embed where tied
   std::vector<float> norm;  // (D)
   std::vector<Block> blocks;
+  std::map<std::pair<uint32_t, uint32_t>, Matrix> stored;  // as they came, by role and layer
+  bool partial = false;                                    // holds only some neurons
   uint64_t owned_bytes = 0, down_native = 0;
 
-  uint32_t q_width() const { return shape.heads * shape.head_size; }
-  uint32_t kv_width() const { return shape.kv_heads * shape.head_size; }
+  uint32_t q_width() const { return shape.q_width(); }
+  uint32_t kv_width() const { return shape.kv_width(); }
 };
 
-// Finds the tensors by name and builds the layout. The tensors were checked before (weights/llama.h); what is missing throws all
-// the same.
-// Regrouping copies ffn_down: more than `budget` bytes of it (0: no limit) are an Error (out-of-memory) before anything is
-// copied.
-CpuModel build_model(const SlModel& shape, const SlTensor* tensors, uint64_t count, uint64_t budget = 0,
-                     const SlControl* control = nullptr);
+// Builds the layout of tensors that are told apart by their roles. Throws Error: unsupported-model and unsupported-type for what
+// no kernel computes, bad-file for a tensor that is missing, twice there or of another size, invalid-option for an option that
+// the CPU does not have.
+// Regrouping copies ffn_down: more than the budget of it is an Error (out-of-memory) before anything is copied.
+CpuModel build_model(const SlModel& model, const SlTensor* tensors, uint64_t count, const SlOpenOptions& options);
 
-// Channels of a hook point.
-uint64_t point_width(const SlModel& shape, SlPoint point);
-const char* point_name(SlPoint point);
-// Whether the point stands in every block, and not once in the model.
-bool point_in_block(SlPoint point);
+// Rows first to first + count of a tensor as float32, (count, cols), whatever its layout here.
+void read_rows(const CpuModel& model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out,
+               const SlControl* control);
 
 }  // namespace sparselab

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "cpu/pool.h"
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "executor/model.h"
 #include "executor/plan.h"
+#include "executor/reducers.h"
 
 namespace sparselab {
 
@@ -17,7 +18,8 @@ namespace sparselab {
 struct Row {
   uint32_t position, sequence;
   const Setting* setting;
-  int32_t token;
+  int32_t token;  // -1 where the batch has no tokens
+  uint32_t setting_index = 0;
 };
 
 bool all_finite(const float* x, uint64_t n);
@@ -49,6 +51,8 @@ class Pass {
   std::vector<Row> rows;  // (B)
   SlSinks sinks{};
   std::atomic<uint64_t> bytes_read{0};
+  Reducers* reducers = nullptr;  // of the program; null: none
+  uint32_t first_layer = 0;      // of the batch
 
   uint64_t B() const { return rows.size(); }
   // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk,

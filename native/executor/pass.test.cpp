@@ -21,7 +21,7 @@ SlIntervention at(SlPoint point, SlIntervene kind, float factor = 1) {
   i.factor = factor;
   return i;
 }
-Plan plan_of(const SlModel& shape, const std::vector<SlIntervention>& list) {
+Plan plan_of(const Shape& shape, const std::vector<SlIntervention>& list) {
   std::vector<float> t(shape.layers, 0.0f);
   SlSetting setting{SL_RELU, SL_EXACT, t.data(), list.data(), list.size()};
   return copy_plan(shape, {&setting, 1, nullptr, 0, 1, 8, 1});
@@ -76,7 +76,7 @@ TEST("pass: many rows with many interventions give the same bits on any number o
 }
 
 TEST("pass: a neuron or a position that is listed twice counts once") {
-  const SlModel shape = small_shape();
+  const Shape shape = small_shape();
   const uint32_t channels[] = {7, 3, 7, 3, 7}, positions[] = {2, 0, 2};
   SlIntervention twice = at(SL_FFN_MID, SL_SCALE, 2);
   twice.channels = channels;
@@ -99,7 +99,7 @@ TEST("pass: a neuron or a position that is listed twice counts once") {
 }
 
 TEST("pass: the values of an intervention are used where they lie") {
-  const SlModel shape = small_shape();
+  const Shape shape = small_shape();
   std::vector<float> values(shape.hidden, 1.0f);
   SlIntervention add = at(SL_RESID_PRE, SL_ADD);
   add.values = values.data();
@@ -113,6 +113,7 @@ TEST("rotation: the same values in one go and in pieces, by their definition") {
   CpuModel m;
   m.shape = small_shape();
   m.shape.rope_base = 500.0f + static_cast<float>(r() % 100000);
+  m.shape = with_layers(m.shape);
   const uint32_t length = 500, half = m.shape.head_size / 2;
   const SlControl control{};
   for (size_t threads : {1, 3}) {
@@ -125,7 +126,7 @@ TEST("rotation: the same values in one go and in pieces, by their definition") {
       for (uint32_t i = 0; i < half; i++) {
         const double angle = p * std::pow(static_cast<double>(m.shape.rope_base), -2.0 * i / m.shape.head_size);
         CHECK_MSG(
-            table.cos(p)[i] == static_cast<float>(std::cos(angle)) && table.sin(p)[i] == static_cast<float>(std::sin(angle)),
+            table.cos(0, p)[i] == static_cast<float>(std::cos(angle)) && table.sin(0, p)[i] == static_cast<float>(std::sin(angle)),
             text("position %u, pair %u, seed %llu", p, i, (unsigned long long)seed));
       }
   }
@@ -133,7 +134,7 @@ TEST("rotation: the same values in one go and in pieces, by their definition") {
 
 TEST("rotation: nothing is computed before a forward, which may be stopped there") {
   CpuModel m;
-  m.shape = small_shape();
+  m.shape = with_layers(small_shape());
   SlControl control{};
   cpu::Pool pool(2);
   Pass pass(m, nullptr, pool, control);
@@ -141,25 +142,23 @@ TEST("rotation: nothing is computed before a forward, which may be stopped there
   Rotation table(m.shape, 1u << 26);
   CHECK(Rotation::bytes(m.shape, 1u << 26) == uint64_t{1} << 32);
   table.fill(pass, 40);
-  CHECK(table.cos(0)[0] == 1.0f && table.sin(39)[0] == static_cast<float>(std::sin(39.0)));
+  CHECK(table.cos(0, 0)[0] == 1.0f && table.sin(0, 39)[0] == static_cast<float>(std::sin(39.0)));
   control.stop = 1;
   CHECK_ERROR(table.fill(pass, 1u << 26), "aborted");
   control.stop = 0;
   table.fill(pass, 41);
-  CHECK(table.sin(40)[0] == static_cast<float>(std::sin(40.0)));
+  CHECK(table.sin(0, 40)[0] == static_cast<float>(std::sin(40.0)));
 }
 
 TEST("open: regrouping is held against the budget before it begins") {
   RandomModel m(fresh_seed(), small_shape(), {F32}, false);
   const uint64_t copies = uint64_t{m.shape.layers} * m.shape.neurons * m.shape.hidden * 4;
   auto open = [&](const RandomModel& of, uint64_t budget) {
-    SlBackendModel* model = nullptr;
     SlOpened opened{};
-    SlError error{};
-    const int failed = sl_cpu_backend()->open(&of.shape, of.tensors.data(), of.tensors.size(), nullptr, budget, &model, &opened,
-                                              nullptr, &error);
-    if (model) sl_cpu_backend()->close(model);
-    return failed ? std::string(error.code) + ": " + error.message : text("%llu bytes", (unsigned long long)opened.owned_bytes);
+    SlOpenOptions options{};
+    options.host_budget = budget;
+    const std::string said = message_of([&] { sl_cpu_backend()->close(open_model(of.shape, of.tensors, options, &opened)); });
+    return said != "no error" ? said : text("%llu bytes", (unsigned long long)opened.host_bytes);
   };
   CHECK(open(m, copies) == text("%llu bytes", (unsigned long long)copies));
   CHECK(open(m, copies - 1)

@@ -3,22 +3,21 @@
 #include <algorithm>
 
 #include "error.h"
-#include "executor/model.h"
 
 namespace sparselab {
 namespace {
 
-void check_range(const SlModel& shape, uint32_t point, uint32_t from, uint32_t to, const char* what) {
+void check_range(const Shape& shape, uint32_t point, uint32_t from, uint32_t to, const char* what) {
   if (point >= SL_POINTS) throw Error(Code::unknown_hook_point, text("%s: hook point number %u does not exist", what, point));
   auto p = static_cast<SlPoint>(point);
-  if (!shape.ffn.has_gate && (p == SL_FFN_GATE_PRE || p == SL_FFN_GATE))
-    throw Error(
-        Code::unknown_hook_point,
-        text("%s: this model's FFN has no gate, so \"%s\" does not exist; it has ffn.up_pre and ffn.mid", what, point_name(p)));
-  uint32_t blocks = point_in_block(p) ? shape.layers : 1;
-  if (from >= to || to > blocks)
+  if (!has_point(shape.ffn, p))
+    throw Error(Code::unknown_hook_point,
+                text("%s: this model's FFN has no gate, so \"%s\" does not exist; its points are %s", what, point_name(p),
+                     points_of(shape.ffn).c_str()));
+  uint32_t layers = kPoints[p].in_layer ? shape.layers : 1;
+  if (from >= to || to > layers)
     throw Error(Code::invalid_option,
-                text("%s at %s: blocks %u to %u; expected within 0 to %u", what, point_name(p), from, to, blocks));
+                text("%s at %s: layers %u to %u; expected within 0 to %u", what, point_name(p), from, to, layers));
 }
 
 // What is listed twice counts once: a neuron is not scaled twice because its number was.
@@ -29,7 +28,7 @@ std::vector<uint32_t> each_once(const uint32_t* numbers, uint64_t count) {
   return out;
 }
 
-Intervention copy_intervention(const SlModel& shape, const SlIntervention& i) {
+Intervention copy_intervention(const Shape& shape, const SlIntervention& i) {
   check_range(shape, i.point, i.from, i.to, "intervention");
   if (i.kind > SL_ADD) throw Error(Code::invalid_option, text("intervention number %u does not exist", i.kind));
   Intervention out{static_cast<SlPoint>(i.point),
@@ -59,30 +58,48 @@ Intervention copy_intervention(const SlModel& shape, const SlIntervention& i) {
 
 }  // namespace
 
-Setting copy_setting(const SlModel& shape, const SlSetting& s) {
+Setting copy_setting(const Shape& shape, const SlSetting& s) {
   if (s.activation > SL_FATRELU) throw Error(Code::invalid_option, text("activation number %u does not exist", s.activation));
   if (s.strategy > SL_EXACT) throw Error(Code::invalid_option, text("strategy number %u does not exist", s.strategy));
-  Setting out{
-      static_cast<SlActivation>(s.activation), static_cast<SlStrategy>(s.strategy), std::vector<float>(shape.layers, 0.0f), {}};
-  if (s.t) out.t.assign(s.t, s.t + shape.layers);
+  if (s.policy.kind > SL_POLICY_FATRELU) throw Error(Code::invalid_option, text("policy number %u does not exist", s.policy.kind));
+  auto activation = static_cast<SlActivation>(s.activation);
+  const float* t = s.t;
+  if (s.policy.kind == SL_POLICY_FATRELU) {
+    if (activation != SL_RELU && activation != SL_FATRELU)
+      throw Error(Code::invalid_option, text("policy \"fatrelu\" goes with the activations relu and fatrelu, not with %s",
+                                             kActivations[activation]));
+    if (!s.policy.t) throw Error(Code::invalid_option, "policy \"fatrelu\" has no thresholds");
+    activation = SL_FATRELU;
+    t = s.policy.t;
+  }
+  Setting out{activation, static_cast<SlStrategy>(s.strategy), std::vector<float>(shape.layers, 0.0f), {}};
+  if (t) out.t.assign(t, t + shape.layers);
   for (uint32_t l = 0; l < shape.layers; l++)
-    if (!(out.t[l] >= 0)) throw Error(Code::invalid_option, text("t of block %u is %g; expected a number >= 0", l, out.t[l]));
+    if (!(out.t[l] >= 0)) throw Error(Code::invalid_option, text("t of layer %u is %g; expected a number >= 0", l, out.t[l]));
   for (uint64_t i = 0; i < s.intervention_count; i++) out.interventions.push_back(copy_intervention(shape, s.interventions[i]));
   return out;
 }
 
-Plan copy_plan(const SlModel& shape, const SlPlan& p) {
+Plan copy_plan(const Shape& shape, const SlPlan& p) {
   if (p.setting_count < 1) throw Error(Code::invalid_option, "a plan needs at least one setting");
   if (p.sequences < 1 || p.length < 1) throw Error(Code::invalid_option, "a plan needs at least one sequence and one position");
   if (p.length > shape.context)
     throw Error(Code::context_full,
                 text("%u positions are asked for, but the model's context has %u: shorten the text", p.length, shape.context));
   if (p.threads < 1 || p.threads > 1024) throw Error(Code::invalid_option, text("threads is %u; expected 1 to 1024", p.threads));
-  Plan out{{}, {}, p.sequences, p.length, p.threads};
+  if (p.arithmetic != SL_ARITHMETIC_FLOAT)
+    throw Error(Code::invalid_option, "the CPU backend has no int8 arithmetic yet; use \"float\", the reference");
+  if (p.kv != SL_KV_F32) throw Error(Code::invalid_option, "the CPU backend has no f16 KV cache yet; use \"f32\"");
+  Plan out{{}, {}, {}, p.sequences, p.length, p.threads};
   for (uint32_t i = 0; i < p.setting_count; i++) out.settings.push_back(copy_setting(shape, p.settings[i]));
   for (uint32_t i = 0; i < p.capture_count; i++) {
     check_range(shape, p.captures[i].point, p.captures[i].from, p.captures[i].to, "capture");
     out.captures.push_back(p.captures[i]);
+  }
+  for (uint32_t i = 0; i < p.reducer_count; i++) {
+    const uint32_t r = p.reducers[i];
+    if (r >= SL_REDUCERS) throw Error(Code::invalid_option, text("reducer number %u does not exist", r));
+    if (std::find(out.reducers.begin(), out.reducers.end(), r) == out.reducers.end()) out.reducers.push_back(r);
   }
   return out;
 }

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
+#include "executor/shape.h"
 
 namespace sparselab {
 
@@ -19,6 +20,7 @@ struct Intervention {
   std::vector<uint32_t> positions, channels;  // ascending, each once
 };
 
+// The activation in force: under the policy fatrelu it is FATReLU with the policy's t, whatever ReLU it was.
 struct Setting {
   SlActivation activation;
   SlStrategy strategy;
@@ -29,6 +31,7 @@ struct Setting {
 struct Plan {
   std::vector<Setting> settings;
   std::vector<SlCapture> captures;
+  std::vector<uint32_t> reducers;  // SlReducer
   uint32_t sequences, length, threads;
 
   bool captures_at(SlPoint point, uint32_t layer) const;
@@ -37,7 +40,7 @@ struct Plan {
 };
 
 // Throws Error (invalid-option, unknown-hook-point) with what was expected.
-Plan copy_plan(const SlModel& shape, const SlPlan& plan);
-Setting copy_setting(const SlModel& shape, const SlSetting& setting);
+Plan copy_plan(const Shape& shape, const SlPlan& plan);
+Setting copy_setting(const Shape& shape, const SlSetting& setting);
 
 }  // namespace sparselab

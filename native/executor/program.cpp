@@ -1,6 +1,7 @@
 #include "executor/program.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "cpu/aligned.h"
@@ -15,31 +16,47 @@ namespace {
 
 void embed(Pass& pass, float* x) {
   const Matrix& w = pass.model.embed;
+  const float scale = pass.model.shape.embedding_scale;
   std::set<int32_t> tokens;
   for (uint64_t b = 0; b < pass.B(); b++) {
     cpu::kernels_of(w.type).dequantise(w.row(static_cast<uint64_t>(pass.rows[b].token)), w.cols, x + b * w.cols);
+    if (scale != 1)
+      for (uint64_t d = 0; d < w.cols; d++) x[b * w.cols + d] *= scale;
     tokens.insert(pass.rows[b].token);
   }
   pass.bytes_read += tokens.size() * w.stride;
-  pass.hook(SL_EMBED, 0, x);
 }
 
-void add(Floats& x, const Floats& y) {
-  for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
+// x + scale · y
+void add(Floats& x, const Floats& y, float scale) {
+  if (scale == 1)
+    for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
+  else
+    for (size_t i = 0; i < x.size(); i++) x[i] += scale * y[i];
 }
 
 }  // namespace
+
+// What one forward of B rows works in.
+struct ForwardScratch {
+  ForwardScratch(const CpuModel& model, uint64_t B)
+      : h(B * model.shape.hidden), out(B * model.shape.hidden), attention(model, B), ffn(B, model.shape.neurons) {}
+  Floats h, out;  // (B, D)
+  AttentionScratch attention;
+  FfnScratch ffn;
+};
 
 Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
     : model_(std::move(model)),
       plan_(std::move(plan)),
       pool_(cpu::Pool::of(plan_.threads)),
-      cache_(*model_, plan_.sequences, plan_.length),
-      rotation_(model_->shape, plan_.length),
-      held_(plan_.sequences, 0) {}
+      cache_(*model_, model_->partial ? 0 : plan_.sequences, plan_.length),
+      rotation_(model_->shape, model_->partial ? 0 : plan_.length),
+      reducers_(model_->shape, plan_),
+      held_(uint64_t{plan_.sequences} * model_->shape.layers, 0) {}
 
 uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads) {
-  const SlModel& shape = m.shape;
+  const Shape& shape = m.shape;
   const uint64_t D = shape.hidden;
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
   const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
@@ -49,13 +66,30 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
   return batch + threads * thread;
 }
 
+uint32_t Program::last_layer(const SlBatch& batch) const { return batch.to_layer ? batch.to_layer : model_->shape.layers; }
+
+// Which layers, and whether what goes in and comes out is there.
+void Program::check_range(const SlBatch& batch, const SlSinks& sinks) const {
+  const uint32_t L = model_->shape.layers, to = last_layer(batch);
+  if (model_->partial)
+    throw Error(Code::invalid_option, "this model holds only some neurons of each layer: it computes ffn, and no whole layers");
+  if (batch.from_layer >= to || to > L)
+    throw Error(Code::invalid_option, text("layers %u to %u; expected within 0 to %u", batch.from_layer, to, L));
+  if (batch.from_layer && !batch.x_in)
+    throw Error(Code::invalid_option, text("a batch that begins at layer %u needs x_in, the stream before it", batch.from_layer));
+  if (!batch.x_in && !batch.tokens) throw Error(Code::invalid_option, "a batch needs tokens or x_in");
+  if (to < L && (batch.logits || sinks.logits))
+    throw Error(Code::invalid_option, text("logits need the last layer; this batch ends before layer %u of %u", to, L));
+}
+
 void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
   if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
   if (!sinks.zeros_mid || !sinks.zeros_gate || !sinks.rows_read)
     throw Error(Code::invalid_option, "the sinks of the counts are missing");
+  check_range(batch, sinks);
   auto wants = [&](uint32_t b) { return batch.logits && batch.logits[b]; };
   for (uint32_t b = 0; b < batch.rows; b++) {
-    if (batch.tokens[b] < 0 || static_cast<uint32_t>(batch.tokens[b]) >= model_->shape.vocab)
+    if (!batch.x_in && (batch.tokens[b] < 0 || static_cast<uint32_t>(batch.tokens[b]) >= model_->shape.vocab))
       throw Error(Code::invalid_option,
                   text("token %d of row %u; expected 0 to %u", batch.tokens[b], b, model_->shape.vocab - 1));
     if (batch.settings[b] < 0 || static_cast<size_t>(batch.settings[b]) >= plan_.settings.size())
@@ -72,64 +106,132 @@ void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
   }
 }
 
+// Positions that each layer of each sequence will hold. Throws Error where the rows do not go on from what is held.
 std::vector<uint32_t> Program::held_after(const SlBatch& batch) const {
+  const uint32_t L = model_->shape.layers, to = last_layer(batch);
   std::vector<uint32_t> held = held_;
   for (uint32_t b = 0; b < batch.rows; b++) {
     if (batch.sequences[b] < 0 || static_cast<uint32_t>(batch.sequences[b]) >= plan_.sequences)
       throw Error(Code::invalid_option, text("sequence %d of row %u; the plan has %u", batch.sequences[b], b, plan_.sequences));
-    uint32_t& n = held[static_cast<size_t>(batch.sequences[b])];
-    if (n >= plan_.length)
-      throw Error(Code::context_full,
-                  text("sequence %d holds %u positions, all that this run was made for", batch.sequences[b], n));
-    if (static_cast<int64_t>(batch.positions[b]) != n)
-      throw Error(Code::invalid_option, text("position %d of row %u; sequence %d holds %u positions, so %u is next",
-                                             batch.positions[b], b, batch.sequences[b], n, n));
-    n++;
+    uint32_t* layers = held.data() + static_cast<size_t>(batch.sequences[b]) * L;
+    for (uint32_t l = batch.from_layer; l < to; l++) {
+      uint32_t& n = layers[l];
+      if (n >= plan_.length)
+        throw Error(Code::context_full,
+                    text("sequence %d holds %u positions, all that this run was made for", batch.sequences[b], n));
+      if (static_cast<int64_t>(batch.positions[b]) != n)
+        throw Error(Code::invalid_option, text("position %d of row %u; sequence %d holds %u positions, so %u is next",
+                                               batch.positions[b], b, batch.sequences[b], n, n));
+      n++;
+    }
   }
   return held;
 }
 
 void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) {
-  if (void_)
-    throw Error(Code::disposed, "an earlier pass of this run was stopped or failed, and its cache is void; start a new run");
   check(batch, sinks);
   std::vector<uint32_t> held = held_after(batch);
-  void_ = true;  // until all is done
 
-  const SlModel& shape = model_->shape;
+  // The rows, and the rotation of their positions.
+  const Shape& shape = model_->shape;
   const uint64_t B = batch.rows, D = shape.hidden;
+  const uint32_t from = batch.from_layer, to = last_layer(batch);
   Pass pass(*model_, &plan_, *pool_, control);
   pass.sinks = sinks;
+  pass.reducers = &reducers_;
+  pass.first_layer = from;
   pass.rows.reserve(B);
-  for (uint32_t b = 0; b < B; b++)
-    pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]),
-                         &plan_.settings[static_cast<size_t>(batch.settings[b])], batch.tokens[b]});
-
   uint32_t positions = 0;
-  for (const Row& row : pass.rows) positions = std::max(positions, row.position + 1);
-  rotation_.fill(pass, positions);
-  Floats x(B * D), h(B * D), out(B * D);
-  AttentionScratch attention(*model_, B);
-  FfnScratch ffn(B, shape.neurons);
-  embed(pass, x.data());
-  for (uint32_t l = 0; l < shape.layers; l++) {
-    pass.hook(SL_RESID_PRE, l, x.data());
-    pass.normalise(x.data(), model_->blocks[l].attn_norm, h.data());
-    attend(pass, l, h.data(), cache_, rotation_, attention, out.data());
-    add(x, out);
-    pass.hook(SL_RESID_MID, l, x.data());
-    pass.normalise(x.data(), model_->blocks[l].ffn_norm, h.data());
-    pass.hook(SL_FFN_IN, l, h.data());
-    feed_forward(pass, l, h.data(), {nullptr, shape.neurons}, ffn, out.data());
-    pass.hook(SL_FFN_OUT, l, out.data());
-    add(x, out);
-    pass.hook(SL_RESID_POST, l, x.data());
-    __atomic_store_n(&control.progress, 1000 * (l + 1) / (shape.layers + 1), __ATOMIC_RELAXED);
+  for (uint32_t b = 0; b < batch.rows; b++) {
+    const auto setting = static_cast<uint32_t>(batch.settings[b]);
+    pass.rows.push_back({static_cast<uint32_t>(batch.positions[b]), static_cast<uint32_t>(batch.sequences[b]),
+                         &plan_.settings[setting], batch.x_in ? -1 : batch.tokens[b], setting});
+    positions = std::max(positions, pass.rows.back().position + 1);
   }
-  unembed(pass, batch, x.data());
+  rotation_.fill(pass, positions);
+  reducers_.begin();
+  for (uint32_t* counts : {sinks.zeros_mid, sinks.zeros_gate, sinks.rows_read}) std::fill_n(counts, uint64_t{shape.layers} * B, 0);
+
+  // The stream: from the embedding or from x_in, through the layers, to the logits or to x_out.
+  Floats x(B * D);
+  if (batch.x_in)
+    std::memcpy(x.data(), batch.x_in, B * D * sizeof(float));
+  else
+    embed(pass, x.data());
+  if (from == 0) pass.hook(SL_EMBED, 0, x.data());
+  ForwardScratch scratch(*model_, B);
+  for (uint32_t l = from; l < to; l++) {
+    layer(pass, l, x, scratch);
+    __atomic_store_n(&control.progress, 1000 * (l - from + 1) / (to - from + 1), __ATOMIC_RELAXED);
+  }
+  if (sinks.x_out) std::memcpy(sinks.x_out, x.data(), B * D * sizeof(float));
+  if (to == shape.layers) unembed(pass, batch, x.data());
+
+  // Only now is anything kept.
   sinks.weight_bytes_read = pass.bytes_read;
+  reducers_.end();
   held_ = std::move(held);
-  void_ = false;
+}
+
+// Layer l of the stream x (B, D).
+void Program::layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s) {
+  const float scale = model_->shape.residual_scale;
+  pass.hook(SL_RESID_PRE, l, x.data());
+  pass.normalise(x.data(), model_->blocks[l].attn_norm, s.h.data());
+  attend(pass, l, s.h.data(), cache_, rotation_, s.attention, s.out.data());
+  add(x, s.out, scale);
+  pass.hook(SL_RESID_MID, l, x.data());
+  pass.normalise(x.data(), model_->blocks[l].ffn_norm, s.h.data());
+  pass.hook(SL_FFN_IN, l, s.h.data());
+  feed_forward(pass, l, s.h.data(), {nullptr, model_->shape.neurons}, s.ffn, s.out.data());
+  pass.hook(SL_FFN_OUT, l, s.out.data());
+  add(x, s.out, scale);
+  pass.hook(SL_RESID_POST, l, x.data());
+}
+
+void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, const SlControl& control) {
+  const Shape& shape = model_->shape;
+  if (layer >= shape.layers) throw Error(Code::invalid_option, text("layer %u; expected 0 to %u", layer, shape.layers - 1));
+  if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
+  Pass pass(*model_, nullptr, *pool_, control);
+  for (uint32_t b = 0; b < batch.rows; b++) {
+    const int32_t i = batch.settings[b];
+    if (i < 0 || static_cast<size_t>(i) >= plan_.settings.size())
+      throw Error(Code::invalid_option, text("setting %d of row %u; the plan has %zu", i, b, plan_.settings.size()));
+    const Setting& setting = plan_.settings[static_cast<size_t>(i)];
+    if (!setting.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
+    pass.rows.push_back({b, 0, &setting, -1, static_cast<uint32_t>(i)});
+  }
+  const Block& block = model_->blocks[layer];
+  static const uint32_t none = 0;
+  const NeuronSet set = block.all_neurons ? NeuronSet{nullptr, shape.neurons}
+                                          : NeuronSet{block.neurons.empty() ? &none : block.neurons.data(), block.neurons.size()};
+  FfnScratch scratch(batch.rows, set.count);
+  feed_forward(pass, layer, batch.x, set, scratch, sinks.y);
+  const uint64_t bytes = batch.rows * set.count * sizeof(float);
+  if (sinks.gate && shape.ffn.has_gate) std::memcpy(sinks.gate, scratch.gate.data(), bytes);
+  if (sinks.mid) std::memcpy(sinks.mid, scratch.mid.data(), bytes);
+  sinks.weight_bytes_read = pass.bytes_read;
+}
+
+void Program::set(uint32_t i, const SlSetting& setting) {
+  if (i >= plan_.settings.size()) throw Error(Code::invalid_option, text("setting %u; the plan has %zu", i, plan_.settings.size()));
+  plan_.settings[i] = copy_setting(model_->shape, setting);
+}
+
+uint32_t Program::held(uint32_t sequence) const {
+  const uint32_t L = model_->shape.layers;
+  if (sequence >= plan_.sequences) throw Error(Code::invalid_option, text("sequence %u; the plan has %u", sequence, plan_.sequences));
+  const auto first = held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * L);
+  return *std::min_element(first, first + L);
+}
+
+void Program::keep(uint32_t sequence, uint32_t positions, uint32_t from) {
+  held(sequence);
+  if (positions > held(from))
+    throw Error(Code::invalid_option, text("sequence %u holds %u positions; %u are asked for", from, held(from), positions));
+  if (sequence != from) cache_.copy(from, sequence, positions);
+  std::fill_n(held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * model_->shape.layers), model_->shape.layers, positions);
 }
 
 }  // namespace sparselab

@@ -8,14 +8,23 @@
 #include "executor/attention.h"
 #include "executor/model.h"
 #include "executor/plan.h"
+#include "executor/reducers.h"
 
 namespace sparselab {
+
+struct ForwardScratch;
 
 class Program {
  public:
   Program(std::shared_ptr<const CpuModel> model, Plan plan);  // throws Error
-  // Throws Error; after one, the cache is void and every later forward says so.
+  // Throws Error; after one, all is as it was before: the same batch may be given again.
   void forward(const SlBatch& batch, SlSinks& sinks, SlControl& control);
+  void ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, const SlControl& control);
+  // These throw Error, and change nothing then.
+  void set(uint32_t i, const SlSetting& setting);
+  void keep(uint32_t sequence, uint32_t positions, uint32_t from);
+  uint32_t held(uint32_t sequence) const;
+  const Reducers& reducers() const { return reducers_; }
 
   // The most that forward allocates at one time for `rows` rows, of which `logit_rows` have logits, on `threads` threads, with up
   // to `length` positions held. What threads allocate stays theirs for the next forward.
@@ -23,6 +32,9 @@ class Program {
 
  private:
   void check(const SlBatch& batch, const SlSinks& sinks) const;
+  void check_range(const SlBatch& batch, const SlSinks& sinks) const;
+  uint32_t last_layer(const SlBatch& batch) const;
+  void layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s);
   std::vector<uint32_t> held_after(const SlBatch& batch) const;
 
   std::shared_ptr<const CpuModel> model_;
@@ -30,8 +42,8 @@ class Program {
   std::shared_ptr<cpu::Pool> pool_;
   KvCache cache_;
   Rotation rotation_;
-  std::vector<uint32_t> held_;  // positions each sequence holds
-  bool void_ = false;
+  Reducers reducers_;
+  std::vector<uint32_t> held_;  // (sequences, L) positions that each layer holds
 };
 
 }  // namespace sparselab

@@ -275,7 +275,7 @@ TEST("forward: refusals") {
   Run capture(m);
   capture.setting();
   capture.captures = {{SL_FFN_MID, 0, 3}};
-  CHECK_ERROR(capture.start(), "blocks 0 to 3; expected within 0 to 2");
+  CHECK_ERROR(capture.start(), "layers 0 to 3; expected within 0 to 2");
   Run longer(m);
   longer.setting();
   CHECK_ERROR(longer.start(1, 65), "context has 64");
@@ -290,17 +290,17 @@ TEST("forward: refusals") {
   CHECK_ERROR(negative.start(), "expected a number >= 0");
 }
 
-TEST("forward: numbers that are not finite are an error, and the run is void") {
+TEST("forward: numbers that are not finite are an error, and nothing of the batch is kept") {
   RandomModel m(1, small_shape(), {F32}, true);
   Run run(m);
   run.setting({at(SL_RESID_POST, SL_SCALE, 1, 2, INFINITY)});
   run.start();
   CHECK_ERROR(run.go(text_of({1, 2})), "not-finite: ");
-  CHECK_ERROR(run.go(text_of({1, 2})), "disposed: ");
+  CHECK_ERROR(run.go(text_of({1, 2})), "not-finite: ");
 }
 
 TEST("forward: stops when asked") {
-  SlModel shape = small_shape();
+  Shape shape = small_shape();
   shape.neurons = 4096;
   shape.hidden = 512;
   shape.heads = 8;

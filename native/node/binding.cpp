@@ -244,7 +244,7 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     read->tensor = read->file->table().tensor(name);
     if (!read->tensor) throw Error(Code::invalid_option, "the file has no weight \"" + name + "\"");
     const TypeTraits* traits = type_traits(read->tensor->type);
-    if (!traits || !traits->readable)
+    if (!traits || !traits->computed)
       throw Error(Code::unsupported_type, "weight \"" + name + "\" is stored as " + type_name(read->tensor->type) +
                                               "; supported are " + readable_types());
     const uint64_t values = read->tensor->rows() * read->tensor->shape[0];

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "error.h"
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "gguf/reader.h"
 #include "node/threads.h"
 #include "node/values.h"

@@ -7,7 +7,7 @@
 #include <deque>
 #include <vector>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "node/values.h"
 
 namespace sparselab::node {

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 
 namespace sparselab::node {
 

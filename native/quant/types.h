@@ -1,19 +1,14 @@
-// The tensor types of GGUF: how many elements a block holds and how many bytes it takes. Every type the format names stands here,
-// so that a file's spans can be checked; `readable` says which of them the executor computes with.
+// The tensor types of GGUF, by their numbers: how many elements a block holds, how many bytes it takes, and whether the executor
+// computes with it. The table itself stands in the vocabulary.
 #pragma once
 #include <cstdint>
 #include <string>
 
+#include "vocabulary/vocabulary.h"
+
 namespace sparselab {
 
-enum TensorType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
-
-struct TypeTraits {
-  const char* name;
-  uint32_t block;        // elements of a block
-  uint32_t block_bytes;  // bytes of a block
-  bool readable;         // the executor has kernels for it
-};
+using TypeTraits = WeightType;
 
 // nullptr for a number that the format does not name.
 const TypeTraits* type_traits(uint32_t type);

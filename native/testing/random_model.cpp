@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "error.h"
-#include "executor/model.h"
 #include "quant/half.h"
 #include "testing/testing.h"
 
@@ -14,9 +13,7 @@ namespace {
 
 void check(int failed, const SlError& e) {
   if (!failed) return;
-  for (int c = 0; c <= static_cast<int>(Code::aborted); c++)
-    if (std::strcmp(code_name(static_cast<Code>(c)), e.code) == 0) throw Error(static_cast<Code>(c), e.message);
-  throw Error(Code::invalid_option, e.message);
+  throw Error(code_of(e.code), e.message);
 }
 
 }  // namespace
@@ -68,8 +65,8 @@ std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
   return out;
 }
 
-SlModel small_shape(bool gate) {
-  SlModel m{};
+Shape small_shape(bool gate) {
+  Shape m{};
   m.layers = 2;
   m.hidden = 64;
   m.neurons = 160;
@@ -80,7 +77,7 @@ SlModel small_shape(bool gate) {
   m.context = 64;
   m.rope_base = 10000;
   m.norm_epsilon = 1e-5f;
-  m.ffn = {gate ? 1u : 0u, SL_UP_AS_IS};
+  m.ffn = {gate ? 1u : 0u, SL_SILU, SL_UP_AS_IS};
   return m;
 }
 
@@ -90,11 +87,28 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
   for (float& v : values) v += mean;
   data_.push_back(encode(type, values));
   names_.push_back(name);
-  tensors.push_back({nullptr, type, 2, {cols, rows, 1, 1}, nullptr, data_.back().size()});
+  static constexpr std::pair<const char*, SlTensorRole> kRoles[] = {
+      {"token_embd", SL_TENSOR_EMBED}, {"output_norm", SL_TENSOR_OUTPUT_NORM}, {"output", SL_TENSOR_OUTPUT},
+      {"attn_norm", SL_TENSOR_ATTN_NORM}, {"ffn_norm", SL_TENSOR_FFN_NORM}, {"attn_q", SL_TENSOR_Q},
+      {"attn_k", SL_TENSOR_K}, {"attn_v", SL_TENSOR_V}, {"attn_output", SL_TENSOR_O},
+      {"ffn_gate", SL_TENSOR_GATE}, {"ffn_up", SL_TENSOR_UP}, {"ffn_down_t", SL_TENSOR_DOWN_T},
+      {"ffn_down", SL_TENSOR_DOWN}};
+  const bool in_layer = name.starts_with("blk.");
+  const std::string what = in_layer ? name.substr(name.find('.', 4) + 1) : name;
+  SlTensor t{};
+  t.layer = in_layer ? static_cast<uint32_t>(std::stoul(name.substr(4))) : 0;
+  for (const auto& [stem, role] : kRoles)
+    if (what == std::string(stem) + ".weight") t.role = role;
+  t.type = type;
+  t.rows = rows;
+  t.cols = cols;
+  t.bytes = data_.back().size();
+  t.stride = t.bytes / rows;
+  tensors.push_back(t);
 }
 
 float value_of(const SlTensor& t, uint64_t row, uint64_t col) {
-  const uint8_t* p = t.data + t.bytes / t.shape[1] * row;
+  const uint8_t* p = t.data + t.stride * row;
   uint16_t h;
   if (t.type == F32) {
     float v;
@@ -115,7 +129,7 @@ const SlTensor& RandomModel::tensor(const std::string& name) const {
   throw Failure("no tensor " + name);
 }
 
-RandomModel::RandomModel(uint64_t seed, SlModel of, std::vector<TensorType> types, bool down_t) : shape(of) {
+RandomModel::RandomModel(uint64_t seed, Shape of, std::vector<TensorType> types, bool down_t) : shape(std::move(of)) {
   std::mt19937_64 r(seed);
   auto any = [&] { return types[r() % types.size()]; };
   const uint64_t D = shape.hidden, F = shape.neurons, Q = shape.heads * shape.head_size, KV = shape.kv_heads * shape.head_size;
@@ -142,9 +156,41 @@ RandomModel::RandomModel(uint64_t seed, SlModel of, std::vector<TensorType> type
     tensors[i].name = names_[i].c_str();
     tensors[i].data = data_[i].data();
   }
-  SlOpened opened{};
+  model = open_model(shape, tensors);
+}
+
+SlModel record_of(const Shape& s, std::vector<SlLayer>& layers) {
+  layers = s.layer;
+  if (layers.empty()) {
+    SlLayer one{};
+    one.heads = s.heads;
+    one.kv_heads = s.kv_heads;
+    one.head_size = s.head_size;
+    one.neurons = s.neurons;
+    one.rope = SL_ROPE_PAIRS;
+    one.rope_dims = s.head_size;
+    one.rope_base = s.rope_base;
+    one.attention_scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
+    one.ffn = s.ffn;
+    layers.assign(s.layers, one);
+  }
+  return {s.layers,       s.hidden,          s.vocab,          s.context,     SL_NORM_RMS,
+          s.norm_epsilon, s.embedding_scale, s.residual_scale, s.logit_scale, layers.data()};
+}
+
+Shape with_layers(const Shape& shape) {
+  std::vector<SlLayer> layers;
+  return shape_of(record_of(shape, layers));
+}
+
+SlBackendModel* open_model(const Shape& shape, const std::vector<SlTensor>& tensors, SlOpenOptions options, SlOpened* opened) {
+  std::vector<SlLayer> layers;
+  const SlModel record = record_of(shape, layers);
+  SlBackendModel* model = nullptr;
+  SlOpened own{};
   SlError error{};
-  check(sl_cpu_backend()->open(&shape, tensors.data(), tensors.size(), nullptr, 0, &model, &opened, nullptr, &error), error);
+  check(sl_cpu_backend()->open(&record, tensors.data(), tensors.size(), &options, &model, opened ? opened : &own, &error), error);
+  return model;
 }
 
 RandomModel::~RandomModel() { sl_cpu_backend()->close(model); }
@@ -157,6 +203,31 @@ void Rows::add(int32_t token, int32_t position, int32_t sequence, int32_t settin
   targets.push_back(target);
   references.push_back(reference);
   logits.push_back(1);
+}
+
+void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
+         const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate, float* mid) {
+  static const uint32_t none = 0;
+  const uint32_t* ids = !neurons || neurons->empty() ? &none : neurons->data();
+  const std::vector<const uint32_t*> lists(shape.layers, ids);
+  const std::vector<uint32_t> counts(shape.layers, neurons ? static_cast<uint32_t>(neurons->size()) : 0);
+  const SlPlacement placement{shape.layers, lists.data(), counts.data()};
+  SlOpenOptions options{};
+  if (neurons) options.placement = &placement;
+  SlBackendModel* model = open_model(shape, tensors, options);
+  SlPlan plan{&setting, 1, nullptr, 0, 1, 1, threads};
+  SlProgram* program = nullptr;
+  SlError error{};
+  int failed = sl_cpu_backend()->compile(model, &plan, &program, &error);
+  if (!failed) {
+    const std::vector<int32_t> settings(rows, 0);
+    const SlFfnBatch batch{rows, settings.data(), x};
+    SlFfnSinks sinks{y, gate, mid};
+    failed = sl_cpu_backend()->ffn(program, layer, &batch, &sinks, nullptr, &error);
+    sl_cpu_backend()->close_program(program);
+  }
+  sl_cpu_backend()->close(model);
+  check(failed, error);
 }
 
 SlProgram* compile(const RandomModel& m, const SlPlan& plan) {

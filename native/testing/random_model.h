@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
+#include "executor/shape.h"
 #include "quant/types.h"
 
 namespace sparselab::testing {
@@ -17,12 +18,12 @@ float value_of(const SlTensor& tensor, uint64_t row, uint64_t col);
 
 struct RandomModel {
   // Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
-  RandomModel(uint64_t seed, SlModel shape, std::vector<TensorType> types, bool down_t);
+  RandomModel(uint64_t seed, Shape shape, std::vector<TensorType> types, bool down_t);
   ~RandomModel();
   RandomModel(const RandomModel&) = delete;
   RandomModel& operator=(const RandomModel&) = delete;
 
-  SlModel shape;
+  Shape shape;
   SlBackendModel* model = nullptr;  // on the CPU backend
   std::vector<SlTensor> tensors;
   const SlTensor& tensor(const std::string& name) const;
@@ -34,7 +35,14 @@ struct RandomModel {
   std::vector<std::string> names_;
 };
 
-SlModel small_shape(bool gate = true);
+Shape small_shape(bool gate = true);
+// The boundary's record of a shape, every layer alike where it has no records of its own. Points into `layers`.
+SlModel record_of(const Shape& shape, std::vector<SlLayer>& layers);
+// The shape with its layers, as the executor has it.
+Shape with_layers(const Shape& shape);
+// Opens tensors of a shape on the CPU backend. Throws Error of the backend's.
+SlBackendModel* open_model(const Shape& shape, const std::vector<SlTensor>& tensors, SlOpenOptions options = {},
+                           SlOpened* opened = nullptr);
 
 // One forward of a program, with every sink.
 struct Result {
@@ -51,6 +59,11 @@ struct Rows {
   void add(int32_t token, int32_t position, int32_t sequence = 0, int32_t setting = 0, int32_t target = -1,
            int32_t reference = -1);
 };
+// One layer's FFN over some neurons (ascending; null: all), as a backend that holds these computes it: y (B, D), gate and mid (B, N)
+// or null. Throws Error of the backend's.
+void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
+         const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate = nullptr,
+         float* mid = nullptr);
 // Throws Error of the backend's.
 SlProgram* compile(const RandomModel& m, const SlPlan& plan);
 Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control = nullptr);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "architectures/model_file.h"
 #include "gguf/reader.h"
 
 namespace sparselab {
@@ -13,6 +14,6 @@ void refuse_effects(const Table& table, const std::string& arch, uint32_t contex
 // Whether rope_freqs.weight is there and says nothing: factors of rotary frequencies that are all 1.
 bool neutral_frequencies(const Table& table, uint32_t head_size);
 // Throws Error (bad-file) where the tensors that are computed with were never written.
-void refuse_missing_data(const Table& table, const std::vector<const TensorInfo*>& tensors);
+void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& tensors);
 
 }  // namespace sparselab

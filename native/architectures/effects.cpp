@@ -1,11 +1,11 @@
-#include "weights/effects.h"
+#include "architectures/effects.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "architectures/keys.h"
 #include "error.h"
 #include "quant/types.h"
-#include "weights/keys.h"
 
 namespace sparselab {
 namespace {
@@ -81,7 +81,7 @@ bool neutral_frequencies(const Table& table, uint32_t head_size) {
 // A norm, an embedding or an output matrix of zeros makes every logit the same, and no training gives one: such bytes were never
 // written. (Another matrix of zeros may be meant: its block then adds nothing.) A good file is read only up to the first byte
 // that is not 0.
-void refuse_missing_data(const Table& table, const std::vector<const TensorInfo*>& tensors) {
+void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& tensors) {
   auto zeros = [&](const TensorInfo& t, uint64_t from) {
     const uint8_t* p = table.file + t.offset;
     return std::all_of(p + from, p + t.bytes, [](uint8_t byte) { return byte == 0; });
@@ -93,10 +93,9 @@ void refuse_missing_data(const Table& table, const std::vector<const TensorInfo*
                      t.name.c_str(), what, (unsigned long long)t.offset));
   };
   const TensorInfo* last = nullptr;
-  for (const TensorInfo* t : tensors) {
-    const bool needed = t->name.ends_with("norm.weight") || t->name == "token_embd.weight" || t->name == "output.weight";
-    if (needed && zeros(*t, 0)) refuse(*t, "is all zeros");
-    if (!last || t->offset > last->offset) last = t;
+  for (const ModelTensor& one : tensors) {
+    if (one.needs_data && zeros(*one.info, 0)) refuse(*one.info, "is all zeros");
+    if (!last || one.info->offset > last->offset) last = one.info;
   }
   // The tail of a file is what is missing first.
   if (last && zeros(*last, last->bytes / 2)) refuse(*last, "is the file's last, and its second half is all zeros");

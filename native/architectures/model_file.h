@@ -1,0 +1,47 @@
+// A file as a model: its architecture's description with the file's own numbers, its tensors by role.
+// A missing, extra or misshapen tensor is an error that names it; so is a key that would change the computation and is not built.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "architectures/architecture.h"
+#include "backend/backend.h"
+#include "gguf/reader.h"
+
+namespace sparselab {
+
+struct Predictor {
+  uint32_t layer;
+  uint64_t rank;
+};
+
+struct ModelTensor {
+  const TensorInfo* info;  // into the table
+  SlTensor tensor;         // its data not yet set
+  bool needs_data;
+};
+
+struct ModelSpec {
+  const Architecture* architecture;
+  SlModel model;
+  std::unique_ptr<SlLayer[]> layer;  // (L), what model.layer points to
+  bool tied;                         // no output.weight: the embedding serves
+  std::vector<Predictor> predictors;
+  std::map<std::string, uint64_t> bytes_by_type;  // of the tensors that are computed with
+  uint64_t used_bytes;
+  std::vector<ModelTensor> tensors;  // those the backend gets
+};
+
+// Throws Error (unsupported-model, unsupported-type, bad-file).
+ModelSpec read_spec(const Table& table);
+
+// The activation of a file that has no key for it, and whose rule that is; null where the architecture is not known.
+struct DefaultActivation {
+  SlActivation activation;
+  std::string rule;
+};
+std::unique_ptr<DefaultActivation> default_activation(const Table& table);
+
+}  // namespace sparselab
