@@ -4,21 +4,9 @@
  */
 import { distance } from "fastest-levenshtein";
 import { received } from "./received.js";
+import type { LabErrorCode } from "./vocabulary.js";
 
-/** What kind of error a `LabError` is, for programs: `if (error.code === "out-of-memory")`. */
-export type LabErrorCode =
-  | "bad-file"
-  | "unsupported-model"
-  | "unsupported-type"
-  | "unknown-hook-point"
-  | "not-captured"
-  | "invalid-option"
-  | "no-device"
-  | "out-of-memory"
-  | "context-full"
-  | "not-finite"
-  | "disposed"
-  | "aborted";
+export type { LabErrorCode } from "./vocabulary.js";
 
 /** A message is one line, also where a stranger's file put a line end into a name. */
 const escaped = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;

@@ -7,7 +7,8 @@
  * Letters: B rows of a batch, D hidden, F neurons, L blocks, H heads, G kv heads, K head size, V vocabulary.
  */
 import { createRequire } from "node:module";
-import { LabError, type LabErrorCode } from "./errors.js";
+import { LabError } from "./errors.js";
+import type { ActivationKind, InterventionKind, LabErrorCode, PointName, ReducerKind, StrategyKind } from "./vocabulary.js";
 
 // ── Files ─────────────────────────────────────────────────────────────────────────
 /** Many strings as the file's own bytes: string i is bytes[offsets[i] .. offsets[i + 1]). */
@@ -54,6 +55,8 @@ export interface FileTable {
   readonly fileBytes: number;
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
+  /** What the model computes where no key says so, by the rule of its architecture; absent where the architecture is unknown. */
+  readonly defaultActivation?: { readonly kind: ActivationKind; readonly rule: string };
 }
 /** A file that was opened, and its header. */
 export interface OpenedFile {
@@ -74,6 +77,12 @@ export interface NativeModelInfo {
   readonly context: number;
   readonly ropeBase: number;
   readonly normEpsilon: number;
+  /** The FFN has a gate. */
+  readonly gate: boolean;
+  /** Hook points that this model has, in the order in which they are computed. */
+  readonly points: readonly PointName[];
+  /** Where it runs: "cpu", or the name of a backend that was loaded. */
+  readonly backend: string;
   /** output.weight is absent: the embedding serves as the output matrix. */
   readonly tied: boolean;
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
@@ -100,29 +109,17 @@ export interface NativeValues {
   readonly __values: unique symbol;
 }
 
-export type NativeActivation = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
-export type NativeStrategy = "dense" | "exact";
-/** Names of hook points without the block: the layer range stands beside them. Whole-model points have layer 0 to 1. */
-export type NativePoint =
-  | "embed"
-  | "resid_pre"
-  | "resid_mid"
-  | "resid_post"
-  | "ffn.in"
-  | "ffn.gate_pre"
-  | "ffn.gate"
-  | "ffn.up_pre"
-  | "ffn.up"
-  | "ffn.mid"
-  | "ffn.out"
-  | "final_norm"
-  | "logits";
+// The names of the boundary are those of the vocabulary.
+export type NativeActivation = ActivationKind;
+export type NativeStrategy = StrategyKind;
+/** Names of hook points without the layer: the range stands beside them. Points of the whole model have layers 0 to 1. */
+export type NativePoint = PointName;
 export interface NativeIntervention {
   readonly point: NativePoint;
-  /** Blocks from <= l < to. */
+  /** Layers from <= l < to. */
   readonly from: number;
   readonly to: number;
-  readonly kind: "zero" | "scale" | "replace" | "add";
+  readonly kind: InterventionKind;
   /** scale: the factor; add: the factor of the vector. */
   readonly factor?: number;
   /** add: (width). replace: (layers of the range, positions, width), row p is for position p of the sequence; a position beyond it is left alone. */
@@ -148,13 +145,16 @@ export interface NativeCapture {
 export interface NativePlan {
   readonly settings: readonly NativeSetting[];
   readonly captures: readonly NativeCapture[];
+  /** Sums over the tokens of each setting, read with `sums`. */
+  readonly reducers?: readonly ReducerKind[];
   /** Sequences of the KV cache, and positions each may hold. */
   readonly sequences: number;
   readonly length: number;
   readonly threads: number;
 }
 export interface NativeBatch {
-  readonly tokens: Int32Array; // (B)
+  /** (B) Absent where xIn stands for them. */
+  readonly tokens?: Int32Array;
   readonly positions: Int32Array; // (B) those of a sequence go up one by one, from what it already holds
   readonly sequences: Int32Array; // (B)
   readonly settings: Int32Array; // (B)
@@ -164,6 +164,11 @@ export interface NativeBatch {
   readonly targets?: Int32Array;
   /** (B) the row of this batch that is the reference p of KL(p||q) and top-1, or -1. Both rows must want logits. */
   readonly references?: Int32Array;
+  /** Layers fromLayer <= l < toLayer; absent: all. Logits exist only where the last layer is among them. */
+  readonly fromLayer?: number;
+  readonly toLayer?: number;
+  /** (B, D) the residual stream before fromLayer, in place of tokens. */
+  readonly xIn?: Float32Array;
 }
 export interface NativeSinks {
   /** One for each capture of the plan: (layers of the range, B, width), row-major. Absent: captures are not written this time. */
@@ -178,15 +183,31 @@ export interface NativeSinks {
   readonly nll?: Float64Array;
   readonly kl?: Float64Array;
   readonly top1?: Uint8Array;
+  /** (B, D) the residual stream after the last layer of the batch. */
+  readonly xOut?: Float32Array;
 }
 export interface NativeForward {
   /** Bytes of weights read from memory, each row counted once however many rows of the batch used it. */
   readonly weightBytesRead: number;
 }
-export interface NativeFfn {
-  readonly y: Float32Array; // (B, D)
-  readonly gate: Float32Array; // (B, N)
-  readonly mid: Float32Array; // (B, N)
+/** How a file's model is opened. */
+export interface NativeOpenOptions {
+  /** One of `backends()`. Default: "cpu". */
+  readonly backend?: string;
+  /** Bytes that it may allocate (the regrouped ffn_down), checked before it does. Default, and 0: no limit. */
+  readonly budget?: number;
+  /** Neurons that it holds, ascending, one array for each layer: then its programs compute `ffn` of these. Default: all. */
+  readonly neurons?: readonly Int32Array[];
+}
+/** One layer's FFN: rows of the normed input, and where results go. N neurons are held of the layer. */
+export interface NativeFfnBatch {
+  readonly settings: Int32Array; // (B)
+  readonly x: Float32Array; // (B, D)
+}
+export interface NativeFfnSinks {
+  readonly y: Float32Array; // (B, D) what the neurons held add up to
+  readonly gate?: Float32Array; // (B, N)
+  readonly mid?: Float32Array; // (B, N)
 }
 
 /**
@@ -209,10 +230,13 @@ export interface NativeAddon {
   /** The header alone: openFile and closeFile in one. */
   readHeader(path: string): Promise<FileTable>;
   /**
-   * Opening the same unchanged file again gives a handle that shares the weights of the first. `budget`: bytes that it may allocate (the
-   * regrouped ffn_down), checked before it does; absent or 0: no limit.
+   * Opening the same unchanged file again gives a handle that shares the weights of the first, where both hold all neurons on the CPU.
    */
-  open(file: NativeFile, budget?: number): Promise<NativeModel>;
+  open(file: NativeFile, options?: NativeOpenOptions): Promise<NativeModel>;
+  /** Names of the backends there are, "cpu" first. */
+  backends(): readonly string[];
+  /** Adds the backend of a shared library that exports `sl_backend` (native/backend/backend.h), for the life of the process; its name. */
+  loadBackend(path: string): string;
   modelInfo(model: NativeModel): NativeModelInfo;
   closeModel(model: NativeModel): void;
   /**
@@ -224,7 +248,7 @@ export interface NativeAddon {
   read(model: NativeModel, into: Uint8Array, position: number): Promise<number>;
   /**
    * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
-   * want logits. Of the plan only sequences, length and threads count.
+   * want logits. Of the plan only sequences, length, threads, reducers and the number of settings count.
    */
   estimate(
     model: NativeModel,
@@ -238,29 +262,35 @@ export interface NativeAddon {
   forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;
   /** Share of the running forward that is done, 0 to 1. */
   progress(program: NativeProgram): number;
-  /** Asks the forward to stop, running or waiting; it rejects with code "aborted" within 100 ms. The program's cache is then void. */
+  /**
+   * Asks the forward or ffn to stop, running or waiting; it rejects with code "aborted" within 100 ms. The program is then as it was before
+   * that call: the same batch may be given again.
+   */
   abort(program: NativeProgram): void;
+  /** New numbers, activation, strategy and interventions for setting `index`, without compiling. Not while a forward runs. */
+  set(program: NativeProgram, index: number, setting: NativeSetting): void;
+  /** Positions that a sequence holds. Not while a forward runs. */
+  held(program: NativeProgram, sequence: number): number;
+  /** Sequence `sequence` then holds the first `positions` positions of sequence `from`. `from` absent: its own; 0 positions empty it. */
+  keep(program: NativeProgram, sequence: number, positions: number, from?: number): Promise<void>;
+  /** The sums of a reducer over all rows of a setting so far: sparsity (L) zeros in mid; frequency (L, F) rows in which mid is not zero. */
+  sums(program: NativeProgram, reducer: ReducerKind, setting: number): { readonly rows: number; readonly counts: Float64Array };
   /** Copies the values of an intervention; the handle goes into plans. */
   keepValues(values: Float32Array): NativeValues;
   /** A fresh copy of kept values. */
   copyValues(values: NativeValues): Float32Array;
-  /** A weight by its name in the file, dequantised: (rows, row length). */
+  /** A weight by its name in the file, dequantised: (rows, row length). `first` and `count`: only those rows. */
   weight(
     model: NativeModel,
     name: string,
+    first?: number,
+    count?: number,
   ): Promise<{ readonly data: Float32Array; readonly rows: number; readonly columns: number }>;
-  /** One block's FFN over some of its neurons (ascending; null: all): the partial y of those, with their gate and mid. x is (B, D). */
-  ffn(
-    model: NativeModel,
-    layer: number,
-    x: Float32Array,
-    neurons: Int32Array | null,
-    setting: NativeSetting,
-    threads: number,
-  ): Promise<NativeFfn>;
+  /** One layer's FFN over the neurons that the model holds. No hooks, no interventions. */
+  ffn(program: NativeProgram, layer: number, batch: NativeFfnBatch, sinks: NativeFfnSinks): Promise<NativeForward>;
 }
 
-const ABI = 3;
+const ABI = 4;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon; built by set-up into build/Release. */

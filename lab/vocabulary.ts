@@ -4,12 +4,31 @@
  * The names that the lab and the executor share, one list for each idea. What stands under "later" is named by the API and computed by
  * nothing yet: it is refused by name.
  */
-// biome-ignore format: made by a script
 
 /** Names of hook points without their layers. */
 export type PointName = "embed" | "resid_pre" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "resid_post" | "final_norm" | "logits";
 /** An axis of a captured point, before the layers of a range. */
 export type Axis = "token" | "hidden" | "head" | "channel" | "query" | "key" | "neuron" | "vocab";
+/** The axes of each point. */
+export interface PointAxes {
+  "embed": ["token", "hidden"];
+  "resid_pre": ["token", "hidden"];
+  "resid_mid": ["token", "hidden"];
+  "ffn.in": ["token", "hidden"];
+  "ffn.gate_pre": ["token", "neuron"];
+  "ffn.gate": ["token", "neuron"];
+  "ffn.up_pre": ["token", "neuron"];
+  "ffn.up": ["token", "neuron"];
+  "ffn.mid": ["token", "neuron"];
+  "ffn.out": ["token", "hidden"];
+  "resid_post": ["token", "hidden"];
+  "final_norm": ["token", "hidden"];
+  "logits": ["token", "vocab"];
+}
+/** Points that stand in every layer. */
+export type LayerPoint = "resid_pre" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "resid_post";
+/** Points that stand once in the model. */
+export type ModelPoint = "embed" | "final_norm" | "logits";
 export interface PointTraits {
   readonly name: PointName;
   /** "layer": stands in every layer; "model": once. */

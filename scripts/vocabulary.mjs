@@ -33,8 +33,8 @@ function cpp(table) {
       .join(", ")}};`;
   const axis = (name) => `Axis::${name}`;
   const code = (name) => name.replaceAll("-", "_");
-  return `/* ${NOTE} */
-// clang-format off
+  return `// clang-format off
+/* ${NOTE} */
 #ifndef SPARSELAB_VOCABULARY_H
 #define SPARSELAB_VOCABULARY_H
 
@@ -123,6 +123,22 @@ function typescript(table) {
 ${union("PointName", built(table.points))}
 /** An axis of a captured point, before the layers of a range. */
 export type Axis = ${[...new Set(table.points.flatMap(({ axes }) => axes))].map((name) => `"${name}"`).join(" | ")};
+/** The axes of each point. */
+export interface PointAxes {
+${built(table.points)
+  .map(({ name, axes }) => `  "${name}": [${axes.map((one) => `"${one}"`).join(", ")}];`)
+  .join("\n")}
+}
+/** Points that stand in every layer. */
+export type LayerPoint = ${built(table.points)
+    .filter(({ scope }) => scope === "layer")
+    .map(({ name }) => `"${name}"`)
+    .join(" | ")};
+/** Points that stand once in the model. */
+export type ModelPoint = ${built(table.points)
+    .filter(({ scope }) => scope === "model")
+    .map(({ name }) => `"${name}"`)
+    .join(" | ")};
 export interface PointTraits {
   readonly name: PointName;
   /** "layer": stands in every layer; "model": once. */
@@ -163,8 +179,15 @@ ${laters("laterInterventions", table.interventions)}
 ${union("ReducerKind", built(table.reducers))}
 
 /** Types in which weights are stored and computed with, by the names of GGUF. */
-${union("WeightType", table.weightTypes.filter(({ computed }) => computed))}
-${list("weightTypes", "WeightType", table.weightTypes.filter(({ computed }) => computed))}
+${union(
+  "WeightType",
+  table.weightTypes.filter(({ computed }) => computed),
+)}
+${list(
+  "weightTypes",
+  "WeightType",
+  table.weightTypes.filter(({ computed }) => computed),
+)}
 
 /** What kind of error a \`LabError\` is, for programs: \`if (error.code === "out-of-memory")\`. */
 export type LabErrorCode = ${table.errors.map((name) => `"${name}"`).join(" | ")};

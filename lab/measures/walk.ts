@@ -87,7 +87,7 @@ async function step(
   const { weightBytesRead } = await program.forward(batch, { ...sinks, ...(q.length > 0 && { logits: q }) }, signal);
   const dense = await compareRows(p, q, vocab, settings.length, signal);
   // Back to a place for every row of the batch.
-  const [kl, top1] = [new Float64Array(batch.tokens.length).fill(Number.NaN), new Uint8Array(batch.tokens.length)];
+  const [kl, top1] = [new Float64Array(batch.positions.length).fill(Number.NaN), new Uint8Array(batch.positions.length)];
   let at = 0;
   batch.targets!.forEach((target, row) => {
     if (target >= 0) [kl[row], top1[row]] = [dense.kl[at]!, dense.top1[at++]!];

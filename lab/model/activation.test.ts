@@ -15,7 +15,11 @@ function table({ magic = "GGUF", path = "/models/plain.gguf", name, key, thresho
   if (name !== undefined) metadata.set("general.name", { type: "string", value: name });
   if (key !== undefined) metadata.set("llama.hidden_activation", { type: "string", value: key });
   if (threshold !== undefined) metadata.set("sparselab.threshold", threshold);
-  return { path, magic, version: 3, fileBytes: 0, metadata, tensors: [] };
+  const defaultActivation =
+    magic === "PWRI"
+      ? ({ kind: "relu", rule: "the rule of PowerInfer files, which have no key for it" } as const)
+      : ({ kind: "silu", rule: "the rule of GGUF llama files without a key for it" } as const);
+  return { path, magic, version: 3, fileBytes: 0, metadata, tensors: [], defaultActivation };
 }
 const f32 = (value: number): MetaValue => ({ type: "f32", value: Math.fround(value) });
 const array = (...value: number[]): MetaValue => ({ type: "numbers", element: "f32", value: Float64Array.from(value) });

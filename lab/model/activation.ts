@@ -4,25 +4,23 @@
  * it cannot be known the load is refused until the caller chooses.
  *
  * Keys: `{arch}.hidden_activation` (string) and `sparselab.threshold` (float32, or one for each block).
- * Rules: a PowerInfer (`PWRI`) llama computes ReLU; a GGUF llama computes SiLU.
+ * The rule of an architecture stands in its description (native/architectures/): a GGUF llama computes SiLU, a PowerInfer one ReLU.
  */
 import { LabError, unknownName } from "../errors.js";
-import type { FileTable, NativeActivation } from "../native.js";
+import type { FileTable } from "../native.js";
 import { checkThreshold, floatText, type PerLayer, perLayer, perLayerText } from "../policy/policy.js";
+import { type ActivationKind, activationFamily, activations } from "../vocabulary.js";
 import { architecture, fileName, modelName, perLayerNumbers, text } from "./metadata.js";
 
 /** What the model computes. `fatrelu_0.03` is FATReLU with t = 0.03; `gelu` is the erf form, `relu2` the squared ReLU. */
-export type Activation = NativeActivation | `fatrelu_${number}`;
-const names: readonly NativeActivation[] = ["silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"];
+export type Activation = ActivationKind | `fatrelu_${number}`;
 /** Neurons of these are exactly zero for a large share of tokens. */
-const reluFamily: readonly NativeActivation[] = ["relu", "relu2", "fatrelu"];
-export const isReluFamily = (kind: NativeActivation): boolean => reluFamily.includes(kind);
-const family = (kind: NativeActivation): string => (isReluFamily(kind) ? "relu" : kind.startsWith("gelu") ? "gelu" : kind);
+export const isReluFamily = (kind: ActivationKind): boolean => activationFamily[kind] === "relu";
 
 export interface ResolvedActivation {
   /** As it is printed: "silu", "relu", "fatrelu_0.03", or "fatrelu" with a threshold for each block. */
   readonly name: Activation;
-  readonly kind: NativeActivation;
+  readonly kind: ActivationKind;
   readonly t: PerLayer;
   readonly from: "option" | "file" | "architecture";
   /** Why, for the line that `load` prints: `the file's key llama.hidden_activation`. */
@@ -34,7 +32,7 @@ export interface ResolvedActivation {
 }
 
 interface Spelled {
-  readonly kind: NativeActivation;
+  readonly kind: ActivationKind;
   /** Absent where `fatrelu` stands without its number. */
   readonly t?: PerLayer;
 }
@@ -45,11 +43,11 @@ export function parseActivation(
   code: "invalid-option" | "bad-file" = "invalid-option",
   where = "activation",
 ): Spelled {
-  if ((names as readonly string[]).includes(spelling)) {
-    return spelling === "fatrelu" ? { kind: "fatrelu" } : { kind: spelling as NativeActivation, t: 0 };
+  if ((activations as readonly string[]).includes(spelling)) {
+    return spelling === "fatrelu" ? { kind: "fatrelu" } : { kind: spelling as ActivationKind, t: 0 };
   }
   const match = /^fatrelu_(.+)$/.exec(spelling);
-  if (!match) throw unknownName(code, where, spelling, [...names, "fatrelu_0.01"]);
+  if (!match) throw unknownName(code, where, spelling, [...activations, "fatrelu_0.01"]);
   const t = Number(match[1]);
   if (match[1]!.trim() === "" || !Number.isFinite(t) || t < 0) {
     throw new LabError(code, `${where} "${spelling}": FATReLU's t must be a finite number >= 0, as in "fatrelu_0.03"`);
@@ -104,18 +102,21 @@ function ofKeys(table: FileTable, layers: number): { readonly says: Spelled; rea
   return { says: { kind: "fatrelu", t }, key };
 }
 
+function ruleOf(table: FileTable): { readonly kind: ActivationKind; readonly rule: string } {
+  if (table.defaultActivation) return table.defaultActivation;
+  const name = architecture(table);
+  throw new LabError("unsupported-model", `${fileName(table)}: what architecture "${name}" computes is not known`);
+}
+
 /** The activation in force. `layers` is the number of blocks. */
 export function resolveActivation(table: FileTable, layers: number, option?: Activation): ResolvedActivation {
   const chosen = option === undefined ? undefined : parseActivation(option);
   const keys = ofKeys(table, layers);
-  const rule: Spelled = table.magic === "PWRI" ? { kind: "relu", t: 0 } : { kind: "silu", t: 0 };
-  const ruleText =
-    table.magic === "PWRI"
-      ? "the rule of PowerInfer files, which have no key for it"
-      : "the rule of GGUF llama files without a key for it";
+  const { kind, rule: ruleText } = ruleOf(table);
+  const rule: Spelled = { kind, t: 0 };
   const called = `${modelName(table)} ${fileName(table)}`;
 
-  if (chosen === undefined && keys === undefined && table.magic === "GGUF") {
+  if (chosen === undefined && keys === undefined && !isReluFamily(kind)) {
     const hint = /prosparse|relu|minicpm-s(?![a-z])/i.exec(called);
     if (hint) {
       throw new LabError(
@@ -124,11 +125,11 @@ export function resolveActivation(table: FileTable, layers: number, option?: Act
       );
     }
   }
-  if (chosen !== undefined && keys !== undefined && family(chosen.kind) !== family(keys.says.kind)) {
+  if (chosen !== undefined && keys !== undefined && activationFamily[chosen.kind] !== activationFamily[keys.says.kind]) {
     throw new LabError(
       "invalid-option",
-      `activation "${option}" is of another family than ${said(keys.says)}, which ${fileName(table)} says in its key "${keys.key}"; the weights were trained for the latter. Omit the option, or choose one of its family: ${names
-        .filter((name) => family(name) === family(keys.says.kind))
+      `activation "${option}" is of another family than ${said(keys.says)}, which ${fileName(table)} says in its key "${keys.key}"; the weights were trained for the latter. Omit the option, or choose one of its family: ${activations
+        .filter((name) => activationFamily[name] === activationFamily[keys.says.kind])
         .map((name) => (name === "fatrelu" ? "fatrelu_0.01" : name))
         .join(", ")}`,
     );

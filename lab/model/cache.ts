@@ -3,7 +3,7 @@
  * never a zero that nobody calculated; values are those after interventions at that point.
  */
 import { LabError } from "../errors.js";
-import { type Gettable, type HookDims, type ParsedHook, parseHook } from "../hooks.js";
+import { type Gettable, type HookDims, type Hooked, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
@@ -22,18 +22,18 @@ export interface Captured {
   readonly data: Float32Array;
 }
 
-export function cacheOf<S extends string>(captures: readonly Captured[], rows: number, layers: number): Cache<S> {
+export function cacheOf<S extends string>(captures: readonly Captured[], rows: number, model: Hooked): Cache<S> {
   return Object.freeze({
     hookPoints: Object.freeze(captures.map(({ hook }) => hook.name as S)),
     bytes: captures.reduce((sum, { data }) => sum + data.byteLength, 0),
     get<const N extends Loose<Gettable<S>>>(point: Checked<N, Gettable<S>>): Tensor<HookDims<N>> {
-      return find(captures, point, rows, layers) as unknown as Tensor<HookDims<N>>;
+      return find(captures, point, rows, model) as unknown as Tensor<HookDims<N>>;
     },
   });
 }
 
-function find(captures: readonly Captured[], point: string, rows: number, layers: number): Tensor {
-  const asked = parseHook(point, layers);
+function find(captures: readonly Captured[], point: string, rows: number, model: Hooked): Tensor {
+  const asked = parseHook(point, model);
   for (const { hook, data } of captures) {
     const span = data.length / (hook.to - hook.from);
     const width = span / rows;
@@ -52,10 +52,10 @@ function find(captures: readonly Captured[], point: string, rows: number, layers
 }
 
 /** The capture option as checked points, each once. */
-export function parseCaptures(capture: string | readonly string[] | undefined, layers: number): ParsedHook[] {
+export function parseCaptures(capture: string | readonly string[] | undefined, model: Hooked): ParsedHook[] {
   const list = capture === undefined ? [] : typeof capture === "string" ? [capture] : capture;
   if (!Array.isArray(list)) {
     throw new LabError("invalid-option", `capture must be a hook point or an array of them, received ${received(capture)}`);
   }
-  return [...new Set(list)].map((name) => parseHook(name, layers));
+  return [...new Set(list)].map((name) => parseHook(name, model));
 }

@@ -85,7 +85,7 @@ export function generation<S extends string>(
     );
   }
   return new Writer<S>(inside, prompt, {
-    captures: parseCaptures(capture, inside.weights.info.layers),
+    captures: parseCaptures(capture, inside.weights.info),
     limit: maxTokens ?? room,
     sampler: new Sampler(sampling),
     stop: new StopText(stop),
@@ -191,7 +191,7 @@ class Writer<S extends string> implements Generation<S> {
         }));
       },
       sparsity,
-      cache: cacheOf<S>(captures, 1, info.layers),
+      cache: cacheOf<S>(captures, 1, info),
     };
   }
 

@@ -25,7 +25,7 @@ export async function greedyRows(
   point: string,
   signal?: AbortSignal,
 ): Promise<GreedyRows> {
-  const { view, weights, native, threads, context } = insideOf(model);
+  const { weights, native, threads, context } = insideOf(model);
   if (given.length + count > context) {
     throw new LabError(
       "context-full",
@@ -34,7 +34,7 @@ export async function greedyRows(
   }
   const told = { vocab: model.vocab, context, tokenizer: () => undefined, expectedBos: () => null, warn: () => undefined };
   const tokens = [...promptTokens(given, told)];
-  const captures = parseCaptures(point, model.layers);
+  const captures = parseCaptures(point, weights.info);
   const plan = planOf(native, captures, tokens.length + count, threads);
   const memory = await reservePass(passNeeds(weights, plan, captures, tokens.length + count, "last"), true, signal);
   const program = new Program(weights, plan, memory);
@@ -48,7 +48,7 @@ export async function greedyRows(
       parts.push(row.captures[0]!);
       logits = row.logits;
     }
-    const { get } = cacheOf<never>([joined(parts)], tokens.length, view.layers);
+    const { get } = cacheOf<never>([joined(parts)], tokens.length, weights.info);
     return { tokens, rows: (get as (point: string) => Tensor)(point) };
   } finally {
     program.close();

@@ -13,6 +13,7 @@ import { callingSync, type NativeIntervention, type NativeModelInfo, type Native
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { type Tensor, tensor } from "../tensor.js";
+import { interventionKinds, laterInterventions } from "../vocabulary.js";
 import { checkMemory } from "./memory.js";
 
 /** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all; listed twice counts once. */
@@ -106,8 +107,6 @@ export interface Interventions {
 }
 export const noInterventions: Interventions = { count: 0, native: [], names: [], list: () => Object.freeze([]) };
 
-const kinds = ["zero", "scale", "replace", "add"];
-
 /** One of them, checked. `source` and `axes` of the values of a vector or a tensor. */
 interface CheckedOne {
   readonly given: Omit<Intervention, "vector" | "with">;
@@ -160,15 +159,16 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
   }
   // Each property is read once: what was checked is what is used.
   const { at, do: kind, by, scale, vector, with: from, where } = one as Record<string, unknown>;
-  if (kind === "call")
-    throw new LabError("invalid-option", `intervention "call" is not available yet; known: ${kinds.join(", ")}`);
+  if (typeof kind === "string" && Object.hasOwn(laterInterventions, kind))
+    throw new LabError("invalid-option", `intervention "${kind}" is not available yet; known: ${interventionKinds.join(", ")}`);
   if (typeof kind !== "string")
     throw new LabError(
       "invalid-option",
-      `"do" of intervention ${i} must be one of ${kinds.join(", ")}, received ${received(kind)}`,
+      `"do" of intervention ${i} must be one of ${interventionKinds.join(", ")}, received ${received(kind)}`,
     );
-  if (!kinds.includes(kind)) throw unknownName("invalid-option", "intervention", kind, kinds);
-  const hook = parseHook(at as string, info.layers);
+  if (!(interventionKinds as readonly string[]).includes(kind))
+    throw unknownName("invalid-option", "intervention", kind, interventionKinds);
+  const hook = parseHook(at as string, info);
   const width = widthOf(hook, info);
   const place = placeOf(where, hook, info);
   const touches = place.tokens?.length !== 0 && place.neurons?.length !== 0;
@@ -244,7 +244,7 @@ function placeOf(given: unknown, hook: ParsedHook, info: NativeModelInfo): Place
       `${hook.name} has no neurons; where.neurons goes with ffn.gate_pre, ffn.gate, ffn.up_pre, ffn.up and ffn.mid`,
     );
   }
-  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a block");
+  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a layer");
   const place = { ...(tokens && { tokens }), ...(neurons && { neurons }) };
   return { ...place, where: Object.freeze(place) };
 }

@@ -212,7 +212,7 @@ class View implements Model {
     return { weights: info.mappedBytes + info.ownedBytes, cache: cacheBytes, scratch: scratchBytes };
   }
   get hookPoints() {
-    return hookPoints();
+    return hookPoints(this.#weights.info);
   }
   get tokenizer() {
     return this.#weights.tokenizer;
@@ -243,7 +243,7 @@ class View implements Model {
     insideOf(this);
     checkOptions("run", options, ["capture", "logits", "signal"]);
     const wanted = logitRows(options.logits);
-    const captures = parseCaptures(options.capture, this.layers);
+    const captures = parseCaptures(options.capture, this.#weights.info);
     const tokens = promptTokens(prompt, this.#told());
     const signal = checkSignal(options.signal) ?? notebook()?.signal();
     // From here on nothing of the caller's is read: the prompt was copied, and the options are not looked at again.

@@ -5,13 +5,13 @@
 import { availableParallelism } from "node:os";
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { Checked } from "../literals.js";
-import type { NativeActivation, NativeStrategy } from "../native.js";
 import type { LoosePolicy, Policy, PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
+import { type ActivationKind, laterStrategies, type StrategyKind, strategies } from "../vocabulary.js";
 import { type Activation, isReluFamily } from "./activation.js";
 
 /** How the rows are walked. `exact` gives the bits of `dense`. `auto` is a rule on file and activation, printed by `load`: exact for a ReLU-family activation, else dense. */
-export type Strategy = "auto" | "dense" | "exact";
+export type Strategy = "auto" | StrategyKind;
 
 /** What `load` takes. */
 export type LoadOptions<
@@ -53,11 +53,8 @@ const later: Readonly<Record<string, { readonly now: readonly string[]; readonly
   arithmetic: { now: ["float"], later: { int8: 'use "float", the reference' } },
   kv: { now: ["f32"], later: { f16: 'use "f32"' } },
   strategy: {
-    now: ["auto", "dense", "exact"],
-    later: {
-      screened: 'use "exact", which misses nothing',
-      predicted: 'use "exact", which misses nothing (the file\'s predictors are checked and listed, but not used yet)',
-    },
+    now: ["auto", ...strategies],
+    later: laterStrategies,
   },
 };
 
@@ -161,7 +158,7 @@ export function contextOf(option: number | undefined, fileContext: number): numb
 }
 
 /** The rule of `auto`: never approximate, and never a stopwatch. */
-export function strategyOf(strategy: Strategy, activation: NativeActivation): NativeStrategy {
+export function strategyOf(strategy: Strategy, activation: ActivationKind): StrategyKind {
   if (strategy !== "auto") return strategy;
   return isReluFamily(activation) ? "exact" : "dense";
 }

@@ -38,7 +38,7 @@ export class Program {
     weights.retain();
   }
 
-  /** After an error the cache is void: close the program. */
+  /** After an error the program is as it was before the call. */
   forward(batch: NativeBatch, sinks: NativeSinks, signal: AbortSignal | undefined): Promise<NativeForward> {
     const done = this.#weights.queue.turn(signal, async () => {
       throwIfAborted(signal);
@@ -46,7 +46,7 @@ export class Program {
       signal?.addEventListener("abort", stop, { once: true });
       try {
         const done = await calling((addon) => addon.forward(this.#native, batch, sinks));
-        this.#rows += batch.tokens.length;
+        this.#rows += batch.positions.length;
         this.#memory?.settle(this.#rows / (this.plan.sequences * this.plan.length));
         return done;
       } catch (error) {

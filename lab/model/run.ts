@@ -48,7 +48,7 @@ export function runOf<S extends string>(weights: Weights, tokens: readonly Token
       if (perplexity === undefined) throw absent("perplexity");
       return perplexity;
     },
-    cache: cacheOf<S>(result.captures, tokens.length, layers),
+    cache: cacheOf<S>(result.captures, tokens.length, weights.info),
     sparsity: tensor(result.sparsity, ["layer", "token"], [layers, tokens.length]),
     [displaySymbol](): MimeBundle {
       return { "text/plain": runText(run, zeros, perplexity) };

@@ -37,7 +37,7 @@ export class Weights {
     const budget = Math.max(1, availableBytes());
     const memory = hold(regroupedBytes(table));
     try {
-      return new Weights(await calling((addon) => addon.open(file, budget)), table);
+      return new Weights(await calling((addon) => addon.open(file, { budget })), table);
     } finally {
       memory.release();
     }

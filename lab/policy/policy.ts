@@ -6,6 +6,7 @@ import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { IsPlain, Loose } from "../literals.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { laterPolicies, policyKinds } from "../vocabulary.js";
 
 /** One number for all blocks, or one for each. */
 export type PerLayer = number | readonly number[];
@@ -39,10 +40,6 @@ export type Setting<P extends LoosePolicy> = P extends unknown
     } & ("t" extends keyof P ? unknown : { readonly t?: undefined })
   : never;
 
-const kinds = ["as-trained", "fatrelu"];
-/** Kinds of the design that the executor does not have yet. */
-const later = ["magnitude", "top-k", "top-p", "gaussian-top-k", "weighted", "cett", "cats", "teal"];
-
 /** Checks a policy's form, whatever the model; returns it frozen, its arrays copied. */
 export function checkPolicy(policy: Policy): Policy {
   refusePromise("a policy", policy);
@@ -53,10 +50,11 @@ export function checkPolicy(policy: Policy): Policy {
       `a policy is a record such as { kind: "fatrelu", t: 0.01 }, received ${received(policy)}`,
     );
   }
-  if (later.includes(given.kind)) {
-    throw new LabError("invalid-option", `policy "${given.kind}" is not available yet. Known: ${kinds.join(", ")}`);
+  if (Object.hasOwn(laterPolicies, given.kind)) {
+    throw new LabError("invalid-option", `policy "${given.kind}" is not available yet. Known: ${policyKinds.join(", ")}`);
   }
-  if (!kinds.includes(given.kind)) throw unknownName("invalid-option", "policy", given.kind, kinds);
+  if (!(policyKinds as readonly string[]).includes(given.kind))
+    throw unknownName("invalid-option", "policy", given.kind, policyKinds);
   if (policy.kind === "as-trained") {
     checkOptions('policy "as-trained"', policy, policy.t === undefined ? ["kind", "t"] : ["kind"]);
     return Object.freeze({ kind: "as-trained" });

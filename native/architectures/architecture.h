@@ -1,5 +1,6 @@
-// An architecture as data: what general.architecture says a file's tensors mean. Each stands in a file of its own beside this one,
-// with its line in architecture.cpp; model_file.cpp reads files by it. Names and shapes of tensors stand there and nowhere else.
+// An architecture as data: what general.architecture says a file's tensors mean. Each stands in a file of its own beside this
+// one, with its line in architecture.cpp; model_file.cpp reads files by it. Names and shapes of tensors stand there and nowhere
+// else.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -30,13 +31,13 @@ struct TensorRule {
 };
 
 struct Architecture {
-  const char* name;        // general.architecture
-  const char* models;      // which models people have of it, for messages
+  const char* name;    // general.architecture
+  const char* models;  // which models people have of it, for messages
   SlNorm norm;
-  const char* epsilon_key; // behind "{name}."
+  const char* epsilon_key;  // behind "{name}."
   SlRope rope;
-  float rope_base;         // where the file has none
-  SlFfn ffn;               // with the activation of a file that names none
+  float rope_base;                     // where the file has none
+  SlFfn ffn;                           // with the activation of a file that names none
   SlActivation powerinfer_activation;  // the same for PowerInfer's files, which have no key for it
   float embedding_scale, residual_scale, logit_scale;
   std::span<const TensorRule> tensors;

@@ -126,8 +126,7 @@ void read_numbers(const Table& table, ModelSpec& spec) {
   m.norm_epsilon = keys.real(arch + "." + a.epsilon_key, 0, 1);
   one.rope_base = keys.real(arch + ".rope.freq_base", 0, 1e12, &a.rope_base);
   if (one.heads % one.kv_heads)
-    throw Error(Code::bad_file,
-                text("%u attention heads cannot share %u kv heads: expected a divisor", one.heads, one.kv_heads));
+    throw Error(Code::bad_file, text("%u attention heads cannot share %u kv heads: expected a divisor", one.heads, one.kv_heads));
   const uint32_t fallback = m.hidden / one.heads;
   if (!table.find(arch + ".attention.key_length") && m.hidden % one.heads)
     throw Error(Code::bad_file, text("embedding length %u is not a multiple of %u attention heads", m.hidden, one.heads));

@@ -1,6 +1,6 @@
-/* The backend boundary: plain data, C structs with a version. A backend (the CPU here; others through a registry, backend/registry.h)
- * owns its weight layout, KV cache, threads and scratch. Nothing finer than these calls crosses: an op-by-op interface could be
- * neither fused nor captured in a CUDA graph.
+/* The backend boundary: plain data, C structs with a version. A backend (the CPU here; others through a registry,
+ * backend/registry.h) owns its weight layout, KV cache, threads and scratch. Nothing finer than these calls crosses: an op-by-op
+ * interface could be neither fused nor captured in a CUDA graph.
  *
  * Every call returns 0, or 1 with `error` filled in. No exception leaves a backend. What a call does not know or cannot do it
  * refuses; nothing is silently ignored.
@@ -49,20 +49,20 @@ typedef struct {
 /* One layer. */
 typedef struct {
   uint32_t heads, kv_heads, head_size, neurons;
-  uint32_t rope;            /* SlRope */
-  uint32_t rope_dims;       /* of a head, the first; even */
+  uint32_t rope;      /* SlRope */
+  uint32_t rope_dims; /* of a head, the first; even */
   float rope_base;
-  uint32_t window;          /* the last positions that a row attends to, with its own; 0: all */
-  float attention_scale;    /* of q·k */
+  uint32_t window;           /* the last positions that a row attends to, with its own; 0: all */
+  float attention_scale;     /* of q·k */
   uint32_t attention_biases; /* 0 or 1: tensors with the roles of the biases of q, k, v (and the output) */
-  uint32_t qk_norm;         /* 0 or 1: RMS norm of each head of q and k before rope */
-  uint32_t post_norm;       /* 0 or 1: norms of what attention and FFN add */
+  uint32_t qk_norm;          /* 0 or 1: RMS norm of each head of q and k before rope */
+  uint32_t post_norm;        /* 0 or 1: norms of what attention and FFN add */
   SlFfn ffn;
 } SlLayer;
 
 typedef struct {
   uint32_t layers, hidden, vocab, context;
-  uint32_t norm;         /* SlNorm */
+  uint32_t norm; /* SlNorm */
   float norm_epsilon;
   float embedding_scale; /* of the embedding */
   float residual_scale;  /* of what attention and FFN add to the stream */
@@ -70,8 +70,8 @@ typedef struct {
   const SlLayer* layer;  /* (L) */
 } SlModel;
 
-/* What a tensor is for; a backend never reads its name. One for each layer, or one for the model (layer 0). Rows and cols are those
- * of the matrix that multiplies: rows outputs of cols inputs each. A norm or a bias is one row. */
+/* What a tensor is for; a backend never reads its name. One for each layer, or one for the model (layer 0). Rows and cols are
+ * those of the matrix that multiplies: rows outputs of cols inputs each. A norm or a bias is one row. */
 typedef enum {
   SL_TENSOR_EMBED,       /* (V, D) */
   SL_TENSOR_OUTPUT,      /* (V, D); absent: the embedding serves */
@@ -93,14 +93,14 @@ typedef enum {
 
 /* A matrix in memory that outlives the backend's model. A fused attn_qkv is three views of its rows. */
 typedef struct {
-  uint32_t role;       /* SlTensorRole */
+  uint32_t role; /* SlTensorRole */
   uint32_t layer;
-  uint32_t type;       /* ggml's number */
+  uint32_t type; /* ggml's number */
   uint64_t rows, cols;
-  uint64_t stride;     /* bytes from row to row */
+  uint64_t stride; /* bytes from row to row */
   const uint8_t* data;
-  uint64_t bytes;      /* that may be read from `data` on */
-  const char* name;    /* as in the file; for messages alone, copied */
+  uint64_t bytes;   /* that may be read from `data` on */
+  const char* name; /* as in the file; for messages alone, copied */
 } SlTensor;
 
 /* ── Opening ────────────────────────────────────────────────────────────────────────────────── */
@@ -179,8 +179,9 @@ typedef struct {
 
 /* ── One forward pass ───────────────────────────────────────────────────────────────────────── */
 
-/* How a row's next token is drawn from its logits: in this order repeat penalty, the k largest, temperature, the smallest set that
- * holds the mass top_p, those of at least min_p times the most likely. temperature 0: the most likely, the first of equal ones. */
+/* How a row's next token is drawn from its logits: in this order repeat penalty, the k largest, temperature, the smallest set
+ * that holds the mass top_p, those of at least min_p times the most likely. temperature 0: the most likely, the first of equal
+ * ones. */
 typedef struct {
   float temperature, top_p, min_p, repeat_penalty; /* off: 0, 1, 0, 1 */
   uint32_t top_k;                                  /* 0: all */
@@ -249,8 +250,8 @@ typedef struct {
   int (*compile)(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError* error);
   /* New numbers, activation, policy, strategy and interventions for setting i, without compiling. Between two forwards. */
   int (*set)(SlProgram* program, uint32_t i, const SlSetting* setting, SlError* error);
-  /* After an error (a stop among them) the program is as it was before: its sequences hold what earlier batches left, and the same
-   * batch may be given again. */
+  /* After an error (a stop among them) the program is as it was before: its sequences hold what earlier batches left, and the
+   * same batch may be given again. */
   int (*forward)(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error);
   /* The partial FFN output of layer `layer`, of the neurons held here. No hooks, no interventions. */
   int (*ffn)(SlProgram* program, uint32_t layer, const SlFfnBatch* batch, SlFfnSinks* sinks, SlControl* control, SlError* error);
@@ -260,10 +261,10 @@ typedef struct {
   int (*held)(SlProgram* program, uint32_t sequence, uint32_t* positions, SlError* error);
   /* Rows of a tensor as float32, (count, cols), from any layout. Down is read by neuron under either of its roles' names:
    * SL_TENSOR_DOWN gives (D, F) rows, SL_TENSOR_DOWN_T (F, D) rows. */
-  int (*read)(SlBackendModel* model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out, SlControl* control,
-              SlError* error);
-  /* The sums of a reducer over all rows of setting i so far. sparsity: (L) zeros in mid; frequency: (L, F) rows in which mid is not
-   * zero; `rows`: how many rows were summed. A forward that fails adds nothing. Null `out`: only rows. */
+  int (*read)(SlBackendModel* model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out,
+              SlControl* control, SlError* error);
+  /* The sums of a reducer over all rows of setting i so far. sparsity: (L) zeros in mid; frequency: (L, F) rows in which mid is
+   * not zero; `rows`: how many rows were summed. A forward that fails adds nothing. Null `out`: only rows. */
   int (*sums)(SlProgram* program, uint32_t reducer, uint32_t i, uint64_t* out, uint64_t* rows, SlError* error);
   void (*close_program)(SlProgram* program);
   void (*close)(SlBackendModel* model);

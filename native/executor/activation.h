@@ -3,8 +3,8 @@
 #pragma once
 #include <cstdint>
 
-#include "cpu/isa.h"
 #include "backend/backend.h"
+#include "cpu/isa.h"
 
 namespace sparselab {
 

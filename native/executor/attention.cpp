@@ -92,15 +92,13 @@ uint64_t Rotation::bytes(const Shape& shape, uint64_t length) {
 Rotation::Rotation(const Shape& shape, uint32_t length) {
   for (const auto& [base, dims] : distinct(shape, of_layer_)) {
     Table t;
-    for (uint32_t i = 0; i < dims / 2; i++)
-      t.rates.push_back(cpu::kernels().pow64(static_cast<double>(base), -2.0 * i / dims));
+    for (uint32_t i = 0; i < dims / 2; i++) t.rates.push_back(cpu::kernels().pow64(static_cast<double>(base), -2.0 * i / dims));
     const uint64_t n = uint64_t{length} * t.rates.size();
     t.cos.reset(new (std::nothrow) float[n]);
     t.sin.reset(new (std::nothrow) float[n]);
     if (!t.cos || !t.sin)
-      throw Error(Code::out_of_memory,
-                  text("the rotation table of %u positions needs %llu bytes, which the system does not give", length,
-                       (unsigned long long)bytes(shape, length)));
+      throw Error(Code::out_of_memory, text("the rotation table of %u positions needs %llu bytes, which the system does not give",
+                                            length, (unsigned long long)bytes(shape, length)));
     tables_.push_back(std::move(t));
   }
 }
@@ -172,8 +170,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
       else
         wide_softmax(q + head * K, keys, cache.length(), count, K, scale, own);
     }
-    cpu::kernels().weighted_sum(p.data(), count, share, values, kvw, count, K,
-                                s.z.data() + b * qw + kv * share * K);
+    cpu::kernels().weighted_sum(p.data(), count, share, values, kvw, count, K, s.z.data() + b * qw + kv * share * K);
   });
   pass.multiply({{&block.o, out}}, s.z.data(), B);
 }

@@ -28,8 +28,8 @@ class KvCache {
 };
 
 // cos and sin of position · base^(-2i/dims), i < dims/2, in float64 rounded once: (length, dims/2) each, one table for all layers
-// with the same base and dims. A long context has millions of them: they are computed by the forward that first needs them, on all
-// threads, and not by compile.
+// with the same base and dims. A long context has millions of them: they are computed by the forward that first needs them, on
+// all threads, and not by compile.
 class Rotation {
  public:
   Rotation(const Shape& shape, uint32_t length);  // throws Error (out-of-memory)

@@ -104,7 +104,7 @@ void close_model(SlBackendModel* model) { delete model; }
 
 const SlBackend* sl_cpu_backend(void) {
   using namespace sparselab;
-  static const SlBackend backend = {SL_BACKEND_VERSION, "cpu", open, estimate, compile, set,           forward,
-                                    ffn,                keep,  held, read,     sums,    close_program, close_model};
+  static const SlBackend backend = {
+      SL_BACKEND_VERSION, "cpu", open, estimate, compile, set, forward, ffn, keep, held, read, sums, close_program, close_model};
   return &backend;
 }

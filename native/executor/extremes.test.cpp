@@ -136,8 +136,7 @@ TEST("extremes: the scale of 32 regrouped neurons may be infinite while they are
     else
       std::memcpy(row, &half, 2);  // of Q8_0 the scale of its first block
     CHECK(same_bits(clean, ffn(m, SL_EXACT, SL_RELU, x)));
-    CHECK_MSG(same_bits(clean, ffn(m, SL_DENSE, SL_RELU, x)),
-              text("type %d, seed %llu", type, (unsigned long long)seed));
+    CHECK_MSG(same_bits(clean, ffn(m, SL_DENSE, SL_RELU, x)), text("type %d, seed %llu", type, (unsigned long long)seed));
   }
 }
 

@@ -10,9 +10,9 @@
 namespace sparselab {
 namespace {
 
-constexpr const char* kRoles[SL_TENSORS] = {"embedding", "output", "output norm", "attention norm", "q",
-                                            "k",         "v",      "attention output", "FFN norm", "gate",
-                                            "up",        "down",   "down by neuron", "predictor 1", "predictor 2"};
+constexpr const char* kRoles[SL_TENSORS] = {"embedding", "output", "output norm",      "attention norm", "q",
+                                            "k",         "v",      "attention output", "FFN norm",       "gate",
+                                            "up",        "down",   "down by neuron",   "predictor 1",    "predictor 2"};
 
 void check_stop(const SlControl* control) {
   if (control && __atomic_load_n(&control->stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
@@ -37,9 +37,9 @@ class Tensors {
     if (it == by_role_.end()) throw Error(Code::bad_file, text("%s of layer %u is missing", kRoles[role], layer));
     const Matrix& m = it->second;
     if (m.rows != rows || m.cols != cols)
-      throw Error(Code::bad_file, text("%s of layer %u is %llu x %llu; expected %llu x %llu", kRoles[role], layer,
-                                       (unsigned long long)m.rows, (unsigned long long)m.cols, (unsigned long long)rows,
-                                       (unsigned long long)cols));
+      throw Error(Code::bad_file,
+                  text("%s of layer %u is %llu x %llu; expected %llu x %llu", kRoles[role], layer, (unsigned long long)m.rows,
+                       (unsigned long long)m.cols, (unsigned long long)rows, (unsigned long long)cols));
     return m;
   }
   std::vector<float> vector(SlTensorRole role, uint32_t layer, uint64_t n) const {
@@ -55,16 +55,16 @@ class Tensors {
     const TypeTraits* traits = type_traits(t.type);
     const char* name = t.name ? t.name : kRoles[t.role];
     if (!traits || !traits->computed)
-      throw Error(Code::unsupported_type,
-                  text("tensor \"%s\" is stored as %s; supported are %s", name, type_name(t.type).c_str(), readable_types().c_str()));
+      throw Error(Code::unsupported_type, text("tensor \"%s\" is stored as %s; supported are %s", name, type_name(t.type).c_str(),
+                                               readable_types().c_str()));
     if (!t.data || t.rows < 1 || t.cols < 1 || t.cols % traits->block)
-      throw Error(Code::bad_file, text("tensor \"%s\" has rows of %llu; expected blocks of %u", name, (unsigned long long)t.cols,
-                                       traits->block));
+      throw Error(Code::bad_file,
+                  text("tensor \"%s\" has rows of %llu; expected blocks of %u", name, (unsigned long long)t.cols, traits->block));
     const uint64_t row = row_bytes(*traits, t.cols);
     // The last row ends with its own bytes: a view of every other row ends before the stride does.
     if (t.stride < row || t.bytes < row || (t.rows - 1) > (t.bytes - row) / t.stride)
-      throw Error(Code::bad_file, text("tensor \"%s\" has %llu bytes; %llu rows of %llu bytes, %llu apart, do not lie in them", name,
-                                       (unsigned long long)t.bytes, (unsigned long long)t.rows, (unsigned long long)row,
+      throw Error(Code::bad_file, text("tensor \"%s\" has %llu bytes; %llu rows of %llu bytes, %llu apart, do not lie in them",
+                                       name, (unsigned long long)t.bytes, (unsigned long long)t.rows, (unsigned long long)row,
                                        (unsigned long long)t.stride));
     return {static_cast<TensorType>(t.type), t.rows, t.cols, t.data, t.stride};
   }
@@ -72,7 +72,8 @@ class Tensors {
 };
 
 void check_options(const SlOpenOptions& options) {
-  if (options.layout != SL_LAYOUT_MMAP) throw Error(Code::invalid_option, "the CPU backend has no packed layout yet; use \"mmap\"");
+  if (options.layout != SL_LAYOUT_MMAP)
+    throw Error(Code::invalid_option, "the CPU backend has no packed layout yet; use \"mmap\"");
   if (options.screen) throw Error(Code::invalid_option, "the CPU backend has no screen of the gate yet; use strategy \"exact\"");
   if (options.device != 0) throw Error(Code::no_device, text("CPU %d does not exist; expected 0", options.device));
 }
@@ -83,8 +84,8 @@ void place(const SlPlacement* placement, uint32_t layer, uint32_t neurons, Block
   const uint32_t *ids = placement->neurons[layer], count = placement->counts[layer];
   for (uint32_t i = 0; i < count; i++)
     if (ids[i] >= neurons || (i && ids[i] <= ids[i - 1]))
-      throw Error(Code::invalid_option, text("neuron %u at place %u of layer %u; expected ascending numbers from 0 to %u", ids[i], i,
-                                             layer, neurons - 1));
+      throw Error(Code::invalid_option, text("neuron %u at place %u of layer %u; expected ascending numbers from 0 to %u", ids[i],
+                                             i, layer, neurons - 1));
   block.all_neurons = false;
   block.neurons.assign(ids, ids + count);
 }
@@ -115,8 +116,7 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   CpuModel m{shape_of(model), {}, {}, {}, {}, {}};
   const Shape& shape = m.shape;
   if (options.placement && options.placement->layers != shape.layers)
-    throw Error(Code::invalid_option,
-                text("the placement has %u layers, the model %u", options.placement->layers, shape.layers));
+    throw Error(Code::invalid_option, text("the placement has %u layers, the model %u", options.placement->layers, shape.layers));
   const Tensors tensors(model, given, count);
   uint64_t copies = 0;
   for (uint32_t l = 0; l < shape.layers; l++)

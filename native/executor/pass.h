@@ -6,8 +6,8 @@
 #include <initializer_list>
 #include <vector>
 
-#include "cpu/pool.h"
 #include "backend/backend.h"
+#include "cpu/pool.h"
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/reducers.h"

@@ -125,9 +125,9 @@ TEST("rotation: the same values in one go and in pieces, by their definition") {
     for (uint32_t p = 0; p < length; p++)
       for (uint32_t i = 0; i < half; i++) {
         const double angle = p * std::pow(static_cast<double>(m.shape.rope_base), -2.0 * i / m.shape.head_size);
-        CHECK_MSG(
-            table.cos(0, p)[i] == static_cast<float>(std::cos(angle)) && table.sin(0, p)[i] == static_cast<float>(std::sin(angle)),
-            text("position %u, pair %u, seed %llu", p, i, (unsigned long long)seed));
+        CHECK_MSG(table.cos(0, p)[i] == static_cast<float>(std::cos(angle)) &&
+                      table.sin(0, p)[i] == static_cast<float>(std::sin(angle)),
+                  text("position %u, pair %u, seed %llu", p, i, (unsigned long long)seed));
       }
   }
 }

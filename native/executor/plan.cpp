@@ -11,9 +11,8 @@ void check_range(const Shape& shape, uint32_t point, uint32_t from, uint32_t to,
   if (point >= SL_POINTS) throw Error(Code::unknown_hook_point, text("%s: hook point number %u does not exist", what, point));
   auto p = static_cast<SlPoint>(point);
   if (!has_point(shape.ffn, p))
-    throw Error(Code::unknown_hook_point,
-                text("%s: this model's FFN has no gate, so \"%s\" does not exist; its points are %s", what, point_name(p),
-                     points_of(shape.ffn).c_str()));
+    throw Error(Code::unknown_hook_point, text("%s: this model's FFN has no gate, so \"%s\" does not exist; its points are %s",
+                                               what, point_name(p), points_of(shape.ffn).c_str()));
   uint32_t layers = kPoints[p].in_layer ? shape.layers : 1;
   if (from >= to || to > layers)
     throw Error(Code::invalid_option,
@@ -61,13 +60,14 @@ Intervention copy_intervention(const Shape& shape, const SlIntervention& i) {
 Setting copy_setting(const Shape& shape, const SlSetting& s) {
   if (s.activation > SL_FATRELU) throw Error(Code::invalid_option, text("activation number %u does not exist", s.activation));
   if (s.strategy > SL_EXACT) throw Error(Code::invalid_option, text("strategy number %u does not exist", s.strategy));
-  if (s.policy.kind > SL_POLICY_FATRELU) throw Error(Code::invalid_option, text("policy number %u does not exist", s.policy.kind));
+  if (s.policy.kind > SL_POLICY_FATRELU)
+    throw Error(Code::invalid_option, text("policy number %u does not exist", s.policy.kind));
   auto activation = static_cast<SlActivation>(s.activation);
   const float* t = s.t;
   if (s.policy.kind == SL_POLICY_FATRELU) {
     if (activation != SL_RELU && activation != SL_FATRELU)
-      throw Error(Code::invalid_option, text("policy \"fatrelu\" goes with the activations relu and fatrelu, not with %s",
-                                             kActivations[activation]));
+      throw Error(Code::invalid_option,
+                  text("policy \"fatrelu\" goes with the activations relu and fatrelu, not with %s", kActivations[activation]));
     if (!s.policy.t) throw Error(Code::invalid_option, "policy \"fatrelu\" has no thresholds");
     activation = SL_FATRELU;
     t = s.policy.t;

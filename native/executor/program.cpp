@@ -150,7 +150,8 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   }
   rotation_.fill(pass, positions);
   reducers_.begin();
-  for (uint32_t* counts : {sinks.zeros_mid, sinks.zeros_gate, sinks.rows_read}) std::fill_n(counts, uint64_t{shape.layers} * B, 0);
+  for (uint32_t* counts : {sinks.zeros_mid, sinks.zeros_gate, sinks.rows_read})
+    std::fill_n(counts, uint64_t{shape.layers} * B, 0);
 
   // The stream: from the embedding or from x_in, through the layers, to the logits or to x_out.
   Floats x(B * D);
@@ -215,13 +216,15 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
 }
 
 void Program::set(uint32_t i, const SlSetting& setting) {
-  if (i >= plan_.settings.size()) throw Error(Code::invalid_option, text("setting %u; the plan has %zu", i, plan_.settings.size()));
+  if (i >= plan_.settings.size())
+    throw Error(Code::invalid_option, text("setting %u; the plan has %zu", i, plan_.settings.size()));
   plan_.settings[i] = copy_setting(model_->shape, setting);
 }
 
 uint32_t Program::held(uint32_t sequence) const {
   const uint32_t L = model_->shape.layers;
-  if (sequence >= plan_.sequences) throw Error(Code::invalid_option, text("sequence %u; the plan has %u", sequence, plan_.sequences));
+  if (sequence >= plan_.sequences)
+    throw Error(Code::invalid_option, text("sequence %u; the plan has %u", sequence, plan_.sequences));
   const auto first = held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * L);
   return *std::min_element(first, first + L);
 }

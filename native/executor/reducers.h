@@ -18,9 +18,9 @@ class Reducers {
   Reducers(const Shape& shape, const Plan& plan);
   static uint64_t bytes(const Shape& shape, uint64_t settings, const uint32_t* reducers, uint64_t count);
 
-  void begin();                                               // of a forward
+  void begin();                                                  // of a forward
   void add(const Pass& pass, uint32_t layer, const float* mid);  // mid (B, F)
-  void end();                                                 // of one that succeeded
+  void end();                                                    // of one that succeeded
   // The sums of a setting into `out` (L) or (L, F), or null; how many rows they are of. Throws Error where the plan has none.
   uint64_t read(uint32_t reducer, uint32_t setting, uint64_t* out) const;
 

@@ -25,7 +25,8 @@ void check_layer(const SlModel& m, uint32_t l) {
                 text("layer %u turns %u of %u channels, base %g; expected an even number of them and a base above 0", l,
                      layer.rope_dims, layer.head_size, static_cast<double>(layer.rope_base)));
   if (layer.rope > SL_ROPE_HALVES) unbuilt(text("rope kind %u", layer.rope));
-  if (!std::isfinite(layer.attention_scale)) throw Error(Code::bad_file, text("the attention scale of layer %u is not finite", l));
+  if (!std::isfinite(layer.attention_scale))
+    throw Error(Code::bad_file, text("the attention scale of layer %u is not finite", l));
   if (layer.attention_biases || layer.ffn.biases) unbuilt("biases");
   if (layer.qk_norm) unbuilt("norms of q and k");
   if (layer.post_norm) unbuilt("norms after attention and FFN");
@@ -44,21 +45,10 @@ Shape shape_of(const SlModel& m) {
     if (!std::isfinite(scale) || scale == 0) throw Error(Code::bad_file, "a scale of the model is 0 or not finite");
   for (uint32_t l = 0; l < m.layers; l++) check_layer(m, l);
   const SlLayer& first = m.layer[0];
-  return {m.layers,
-          m.hidden,
-          first.neurons,
-          first.heads,
-          first.kv_heads,
-          first.head_size,
-          m.vocab,
-          m.context,
-          first.rope_base,
-          m.norm_epsilon,
-          first.ffn,
-          m.embedding_scale,
-          m.residual_scale,
-          m.logit_scale,
-          std::vector<SlLayer>(m.layer, m.layer + m.layers)};
+  return {
+      m.layers,        m.hidden,          first.neurons,    first.heads,     first.kv_heads,
+      first.head_size, m.vocab,           m.context,        first.rope_base, m.norm_epsilon,
+      first.ffn,       m.embedding_scale, m.residual_scale, m.logit_scale,   std::vector<SlLayer>(m.layer, m.layer + m.layers)};
 }
 
 }  // namespace sparselab

@@ -2,6 +2,8 @@
 #pragma once
 #include <napi.h>
 
+#include <vector>
+
 #include "error.h"
 
 namespace sparselab::node {
@@ -60,6 +62,18 @@ T* optional_array(const Napi::Object& o, const char* key, uint64_t n, uint64_t* 
 template <class T>
 T* array(const Napi::Object& o, const char* key, uint64_t n, uint64_t* length = nullptr) {
   return array_data<T>(o.Get(key), key, n, length);
+}
+
+// Copied: JavaScript runs on while it is used.
+template <class T>
+const T* copied(const Napi::Object& o, const char* key, uint64_t n, std::vector<T>& into) {
+  const T* data = array<T>(o, key, n);
+  into.assign(data, data + n);
+  return into.data();
+}
+template <class T>
+const T* copied_if_there(const Napi::Object& o, const char* key, uint64_t n, std::vector<T>& into) {
+  return absent(o.Get(key)) ? nullptr : copied(o, key, n, into);
 }
 
 inline Napi::Object object_of(const Napi::Value& v, const char* what) {

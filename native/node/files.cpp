@@ -30,10 +30,22 @@ Napi::Promise opening(Napi::Env env, const Napi::Value& path,
   return start(env, Environment::of(env).files(), std::move(work));
 }
 
-std::shared_ptr<LoadedFile> loaded_of(const Napi::Value& v) {
-  auto file = unwrap<ModelHandle>(v, kModelTag, "model").file;
-  if (!file) throw Error(Code::disposed, "the model was disposed of; load it again");
-  return file;
+// { backend, budget, neurons } or undefined
+OpenOptions options_of(const Napi::Value& v) {
+  OpenOptions out;
+  if (absent(v)) return out;
+  auto o = object_of(v, "options");
+  if (!absent(o.Get("backend"))) out.backend = string_of(o, "backend");
+  if (!absent(o.Get("budget"))) out.budget = count_of(o.Get("budget"), "budget");
+  if (absent(o.Get("neurons"))) return out;
+  if (!o.Get("neurons").IsArray()) throw Error(Code::invalid_option, "neurons: expected an array, one Int32Array for each layer");
+  auto layers = o.Get("neurons").As<Napi::Array>();
+  for (uint32_t l = 0; l < layers.Length(); l++) {
+    uint64_t count = 0;
+    const int32_t* ids = array_data<int32_t>(layers.Get(l), "neurons", kAnyLength, &count);
+    out.neurons.emplace_back(ids, ids + count);
+  }
+  return out;
 }
 
 }  // namespace
@@ -72,13 +84,13 @@ Napi::Value open_model(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     FileHandle& handle = unwrap<FileHandle>(info[0], kFileTag, "file");
     if (!handle.file) throw Error(Code::disposed, "the file was closed; open it again");
-    const uint64_t budget = absent(info[1]) ? 0 : count_of(info[1], "budget");
+    OpenOptions options = options_of(info[1]);
     Environment& environment = Environment::of(info.Env());
     auto model = std::make_shared<std::unique_ptr<ModelHandle>>(std::make_unique<ModelHandle>());
     (*model)->thread = std::make_shared<ThreadLease>(environment);
     Work work;
-    work.run = [file = handle.file, budget, model](SlControl& control) {
-      (*model)->file = LoadedFile::of(file, budget, control);
+    work.run = [file = handle.file, options = std::move(options), model](SlControl& control) {
+      (*model)->file = LoadedFile::of(file, options, control);
     };
     work.result = [model](Napi::Env env) { return wrap(env, model->release(), kModelTag); };
     work.control = handle.opening;
@@ -94,7 +106,7 @@ Napi::Value stamp(const Napi::CallbackInfo& info) {
       FileStamp stamp;
     };
     auto look = std::make_shared<Look>();
-    look->file = loaded_of(info[0]);
+    look->file = file_of(info[0]);
     Work work;
     work.run = [look](SlControl& control) {
       look->file->check_unchanged(control);
@@ -118,7 +130,7 @@ Napi::Value read_bytes(const Napi::CallbackInfo& info) {
       uint8_t* into;
     };
     auto read = std::make_shared<Read>();
-    read->file = loaded_of(info[0]);
+    read->file = file_of(info[0]);
     read->into = array_data<uint8_t>(info[1], "into", kAnyLength, &read->n);
     read->at = count_of(info[2], "position");
     Work work;

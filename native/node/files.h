@@ -8,7 +8,7 @@ namespace sparselab::node {
 Napi::Value open_file(const Napi::CallbackInfo& info);    // (path) -> Promise<{ file, table }>
 void close_file(const Napi::CallbackInfo& info);          // (file)
 Napi::Value read_header(const Napi::CallbackInfo& info);  // (path) -> Promise<table>
-Napi::Value open_model(const Napi::CallbackInfo& info);   // (file, budget) -> Promise<model>
+Napi::Value open_model(const Napi::CallbackInfo& info);   // (file, options) -> Promise<model>
 Napi::Value stamp(const Napi::CallbackInfo& info);        // (model) -> Promise<string>
 Napi::Value read_bytes(const Napi::CallbackInfo& info);   // (model, Uint8Array, position) -> Promise<number>
 

@@ -8,17 +8,10 @@
 #include <set>
 #include <string_view>
 
+#include "backend/registry.h"
+#include "node/edge.h"
+
 namespace sparselab::node {
-namespace {
-
-Code code_of(const std::string& name) {
-  for (int c = 0; c <= static_cast<int>(Code::aborted); c++)
-    if (name == code_name(static_cast<Code>(c))) return static_cast<Code>(c);
-  return Code::invalid_option;
-}
-
-}  // namespace
-
 void check(int failed, const SlError& error) {
   if (failed) throw Error(code_of(error.code), error.message);
 }
@@ -28,26 +21,47 @@ OpenFile::OpenFile(const std::string& path) : mapping(path) {
   mapping.check_unchanged();
 }
 
-LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, uint64_t budget, SlControl& control)
-    : backend(*sl_cpu_backend()), file(std::move(of)), changed_ns_(file->mapping.opened().changed_ns) {
+LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, SlControl& control)
+    : backend(find_backend(given.backend)),
+      file(std::move(of)),
+      neurons_(std::move(given.neurons)),
+      changed_ns_(file->mapping.opened().changed_ns) {
   const Mapping& mapping = file->mapping;
   about_file(mapping.path(), [&] { spec = read_spec(file->table); });
   std::vector<SlTensor> tensors;
-  for (const TensorInfo* t : spec.tensors) {
-    SlTensor s{t->name.c_str(), t->type, static_cast<uint32_t>(t->shape.size()), {1, 1, 1, 1}, mapping.data() + t->offset,
-               t->bytes};
-    for (size_t d = 0; d < t->shape.size(); d++) s.shape[d] = t->shape[d];
-    tensors.push_back(s);
+  for (const ModelTensor& one : spec.tensors) {
+    tensors.push_back(one.tensor);
+    tensors.back().data = mapping.data() + one.info->offset;
   }
+  // The neurons held, as the boundary wants them.
+  std::vector<const uint32_t*> lists;
+  std::vector<uint32_t> counts;
+  static const uint32_t none = 0;
+  for (const auto& ids : neurons_) {
+    lists.push_back(ids.empty() ? &none : ids.data());
+    counts.push_back(static_cast<uint32_t>(ids.size()));
+  }
+  const SlPlacement placement{static_cast<uint32_t>(lists.size()), lists.data(), counts.data()};
+  SlOpenOptions options{};
+  options.host_budget = given.budget;
+  options.control = &control;
+  if (!neurons_.empty()) options.placement = &placement;
+
   checksum_ = checksum(control);
   SlError error{};
-  check(backend.open(&spec.model, tensors.data(), tensors.size(), nullptr, budget, &model, &opened, &control, &error), error);
+  check(backend.open(&spec.model, tensors.data(), tensors.size(), &options, &model, &opened, &error), error);
   try {
     check_unchanged(control);
   } catch (...) {
     backend.close(model);
     throw;
   }
+}
+
+uint64_t LoadedFile::neurons_of(uint32_t layer) const {
+  if (layer >= spec.model.layers)
+    throw Error(Code::invalid_option, text("layer %u; expected 0 to %u", layer, spec.model.layers - 1));
+  return neurons_.empty() ? spec.model.layer[layer].neurons : neurons_[layer].size();
 }
 
 LoadedFile::~LoadedFile() {
@@ -84,12 +98,14 @@ uint64_t LoadedFile::checksum(const SlControl& control) const {
     at = from + value.bytes;
   }
   add(at, file->table.data_start - at);
-  for (const TensorInfo* t : spec.tensors)
-    if (t->rows() == 1 || t->name.ends_with(".ffn_down.weight")) add(t->offset, t->bytes);
+  for (const ModelTensor& one : spec.tensors)
+    if (one.tensor.rows == 1 || one.tensor.role == SL_TENSOR_DOWN) add(one.info->offset, one.info->bytes);
   return sum;
 }
 
-std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opened, uint64_t budget, SlControl& control) {
+std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opened, OpenOptions options, SlControl& control) {
+  if (!options.neurons.empty() || options.backend != "cpu")
+    return std::make_shared<LoadedFile>(std::move(opened), std::move(options), control);
   // What is loaded, or being loaded (null then). Never destroyed: threads may outlive static objects at the end of the process.
   struct Loaded {
     std::mutex mutex;
@@ -126,7 +142,7 @@ std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opene
         file.reset();  // changed since: those who hold it are told, this is a new model
       }
     }
-    if (!file) file = std::make_shared<LoadedFile>(std::move(opened), budget, control);
+    if (!file) file = std::make_shared<LoadedFile>(std::move(opened), std::move(options), control);
   } catch (...) {
     finish(nullptr);
     throw;
@@ -144,5 +160,13 @@ void ModelHandle::close(Environment& environment) {
 void ProgramHandle::close() {
   if (state) environment->drop(std::move(state));
 }
+
+std::shared_ptr<LoadedFile> file_of(const Napi::Value& v) {
+  auto file = unwrap<ModelHandle>(v, kModelTag, "model").file;
+  if (!file) throw Error(Code::disposed, "the model was disposed of; load it again");
+  return file;
+}
+
+const std::shared_ptr<ThreadLease>& thread_of(const Napi::Value& v) { return unwrap<ModelHandle>(v, kModelTag, "model").thread; }
 
 }  // namespace sparselab::node

@@ -1,17 +1,20 @@
 // What the JavaScript side holds: an opened file, a model (its weights are shared by all loads of one unchanged file) and
 // programs on it.
 #pragma once
+#include <napi.h>
+
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "error.h"
+#include "architectures/model_file.h"
 #include "backend/backend.h"
+#include "error.h"
 #include "gguf/reader.h"
 #include "node/threads.h"
 #include "node/values.h"
-#include "weights/llama.h"
 #include "weights/mapping.h"
 
 namespace sparselab::node {
@@ -36,13 +39,20 @@ struct OpenFile {
   Table table;  // points into the mapping
 };
 
+// How a file's model is opened.
+struct OpenOptions {
+  std::string backend = "cpu";
+  uint64_t budget = 0;                         // bytes that it may allocate; 0: no limit
+  std::vector<std::vector<uint32_t>> neurons;  // held of each layer, ascending; empty: all
+};
+
 // A file on a backend. Shared; the last holder frees it.
 class LoadedFile {
  public:
   // The model that is already loaded from this file, if the file is unchanged since, else a new one.
-  // `budget`: bytes that it may allocate; 0: no limit.
-  static std::shared_ptr<LoadedFile> of(std::shared_ptr<const OpenFile> file, uint64_t budget, SlControl& control);
-  LoadedFile(std::shared_ptr<const OpenFile> file, uint64_t budget, SlControl& control);
+  // One that holds only some neurons, or runs on another backend than the CPU, is always new.
+  static std::shared_ptr<LoadedFile> of(std::shared_ptr<const OpenFile> file, OpenOptions options, SlControl& control);
+  LoadedFile(std::shared_ptr<const OpenFile> file, OpenOptions options, SlControl& control);
   ~LoadedFile();
   LoadedFile(const LoadedFile&) = delete;
   LoadedFile& operator=(const LoadedFile&) = delete;
@@ -51,6 +61,8 @@ class LoadedFile {
   // loaded.
   void check_unchanged(const SlControl& control);
   const Table& table() const { return file->table; }
+  // Neurons held of a layer. Throws Error where there is no such layer.
+  uint64_t neurons_of(uint32_t layer) const;
 
   const SlBackend& backend;
   const std::shared_ptr<const OpenFile> file;
@@ -60,8 +72,9 @@ class LoadedFile {
 
  private:
   uint64_t checksum(const SlControl& control) const;
-  std::atomic<uint64_t> changed_ns_;  // the time of change for which the contents are known to be those loaded
-  uint64_t checksum_ = 0;             // of what was copied out of the file: later passes do not read it again
+  std::vector<std::vector<uint32_t>> neurons_;  // held of each layer; empty: all
+  std::atomic<uint64_t> changed_ns_;            // the time of change for which the contents are known to be those loaded
+  uint64_t checksum_ = 0;                       // of what was copied out of the file: later passes do not read it again
 };
 
 struct FileHandle {
@@ -74,6 +87,8 @@ struct ModelHandle {
   std::shared_ptr<ThreadLease> thread;  // its calls, in turn
   void close(Environment& environment);
 };
+
+constexpr uint32_t kOfPlan = UINT32_MAX;
 
 // A compiled plan; `running` while a forward is on its way.
 struct ProgramState {
@@ -89,9 +104,10 @@ struct ProgramState {
   SlProgram* program = nullptr;
   SlControl control{};
   std::atomic<bool> running{false};
-  uint32_t vocab = 0, layers = 0;
+  uint32_t vocab = 0, layers = 0, hidden = 0, neurons = 0;
   std::vector<uint64_t> capture_width;  // floats of one row, over the layers of its range
-  std::vector<Values> values;           // of the plan's interventions; the program points into them
+  // Of the interventions, which the program points into: of the plan, and of each setting that was set since.
+  std::map<uint32_t, std::vector<Values>> values;
 };
 struct ProgramHandle {
   std::shared_ptr<ProgramState> state;  // null once closed
@@ -99,5 +115,9 @@ struct ProgramHandle {
   void close();
   ~ProgramHandle() { close(); }
 };
+
+// Of the handle that JavaScript passed. Throw Error.
+std::shared_ptr<LoadedFile> file_of(const Napi::Value& model);
+const std::shared_ptr<ThreadLease>& thread_of(const Napi::Value& model);
 
 }  // namespace sparselab::node

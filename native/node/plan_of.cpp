@@ -3,8 +3,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "backend/points.h"
 #include "error.h"
-#include "executor/model.h"
 #include "node/arrays.h"
 
 namespace sparselab::node {
@@ -12,24 +12,23 @@ namespace {
 
 // The number of a name among `names`.
 template <size_t N>
-uint32_t named(const Napi::Object& o, const char* key, const char* const (&names)[N]) {
-  std::string name = string_of(o, key);
+uint32_t number_of(const std::string& name, const char* what, const char* const (&names)[N]) {
   std::string known;
   for (uint32_t i = 0; i < N; i++) {
     if (name == names[i]) return i;
     known += (i ? ", " : "") + std::string(names[i]);
   }
-  throw Error(Code::invalid_option, std::string(key) + " \"" + name + "\" does not exist; known: " + known);
+  throw Error(Code::invalid_option, std::string(what) + " \"" + name + "\" does not exist; known: " + known);
 }
-
-constexpr const char* kActivations[] = {"silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"};
-constexpr const char* kStrategies[] = {"dense", "exact"};
-constexpr const char* kKinds[] = {"zero", "scale", "replace", "add"};
+template <size_t N>
+uint32_t named(const Napi::Object& o, const char* key, const char* const (&names)[N]) {
+  return number_of(string_of(o, key), key, names);
+}
 
 uint32_t point_of(const Napi::Object& o) {
   std::string name = string_of(o, "point");
   for (uint32_t p = 0; p < SL_POINTS; p++)
-    if (name == point_name(static_cast<SlPoint>(p))) return p;
+    if (name == kPoints[p].name) return p;
   throw Error(Code::unknown_hook_point, "the executor has no hook point \"" + name + "\"");
 }
 
@@ -48,11 +47,11 @@ Napi::Object item_of(const Napi::Array& list, uint32_t i, const char* what) {
 SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std::vector<Values>& kept) {
   SlIntervention i{};
   i.point = point_of(o);
-  i.kind = named(o, "kind", kKinds);
+  i.kind = named(o, "kind", kInterventions);
   i.from = unsigned_of(o, "from");
   i.to = unsigned_of(o, "to");
   i.factor = absent(o.Get("factor")) ? 1.0f : o.Get("factor").ToNumber().FloatValue();
-  const uint64_t width = point_width(shape, static_cast<SlPoint>(i.point));
+  const uint64_t width = point_width(sizes_of(shape), static_cast<SlPoint>(i.point));
   if (i.kind == SL_ADD || i.kind == SL_REPLACE) {
     kept.push_back(values_of(o.Get("values"), "values"));
     i.values = kept.back()->data();
@@ -79,14 +78,41 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std:
   return i;
 }
 
-}  // namespace
-
+// Without its interventions.
 SlSetting setting_of(const Napi::Object& o, const SlModel& shape) {
   SlSetting s{};
   s.activation = named(o, "activation", kActivations);
   s.strategy = named(o, "strategy", kStrategies);
   s.t = array<float>(o, "t", shape.layers);
   return s;
+}
+
+std::vector<SlIntervention> interventions_of(const Napi::Array& list, const SlModel& shape, std::vector<Values>& kept) {
+  std::vector<SlIntervention> out;
+  for (uint32_t k = 0; k < list.Length(); k++) out.push_back(intervention_of(item_of(list, k, "interventions"), shape, kept));
+  return out;
+}
+
+}  // namespace
+
+uint32_t reducer_of(const Napi::Value& name) {
+  if (!name.IsString()) throw Error(Code::invalid_option, "reducer: expected a string");
+  return number_of(name.As<Napi::String>().Utf8Value(), "reducer", kReducers);
+}
+
+std::vector<uint32_t> reducers_of(const Napi::Object& o) {
+  std::vector<uint32_t> out;
+  if (absent(o.Get("reducers"))) return out;
+  auto list = list_of(o, "reducers");
+  for (uint32_t i = 0; i < list.Length(); i++) out.push_back(reducer_of(list.Get(i)));
+  return out;
+}
+
+void whole_setting_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
+  out.interventions.push_back(interventions_of(list_of(o, "interventions"), shape, out.values));
+  out.settings.push_back(setting_of(o, shape));
+  out.settings.back().interventions = out.interventions.back().data();
+  out.settings.back().intervention_count = out.interventions.back().size();
 }
 
 void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
@@ -96,9 +122,7 @@ void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
     Napi::Object setting = item_of(settings, i, "settings");
     Napi::Array list = list_of(setting, "interventions");
     if (last.IsEmpty() || !last.StrictEquals(list)) {
-      auto& read = out.interventions.emplace_back();
-      for (uint32_t k = 0; k < list.Length(); k++)
-        read.push_back(intervention_of(item_of(list, k, "interventions"), shape, out.values));
+      out.interventions.push_back(interventions_of(list, shape, out.values));
       last = list;
     }
     out.settings.push_back(setting_of(setting, shape));
@@ -110,10 +134,13 @@ void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
     auto c = item_of(captures, i, "captures");
     out.captures.push_back({point_of(c), unsigned_of(c, "from"), unsigned_of(c, "to")});
   }
+  out.reducers = reducers_of(o);
   out.plan = {out.settings.data(),         static_cast<uint32_t>(out.settings.size()),
               out.captures.data(),         static_cast<uint32_t>(out.captures.size()),
               unsigned_of(o, "sequences"), unsigned_of(o, "length"),
               unsigned_of(o, "threads")};
+  out.plan.reducers = out.reducers.data();
+  out.plan.reducer_count = static_cast<uint32_t>(out.reducers.size());
 }
 
 }  // namespace sparselab::node

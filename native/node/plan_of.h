@@ -19,10 +19,14 @@ struct PlanStorage {
   std::vector<Values> values;
   std::vector<SlSetting> settings;
   std::vector<SlCapture> captures;
+  std::vector<uint32_t> reducers;
 };
 
-// Without its interventions.
-SlSetting setting_of(const Napi::Object& o, const SlModel& shape);
+// The one setting of `o`, into out.settings.
+void whole_setting_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
+// The reducers of a plan's object, and one by its name.
+std::vector<uint32_t> reducers_of(const Napi::Object& o);
+uint32_t reducer_of(const Napi::Value& name);
 void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
 
 }  // namespace sparselab::node

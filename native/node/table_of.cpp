@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "architectures/model_file.h"
 #include "error.h"
 #include "quant/types.h"
 
@@ -146,6 +147,12 @@ Napi::Object table_of(Napi::Env env, const Table& table, const std::string& path
     tensors.Set(i, o);
   }
   out.Set("tensors", tensors);
+  if (const auto activation = default_activation(table)) {
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("kind", kActivations[activation->activation]);
+    o.Set("rule", activation->rule);
+    out.Set("defaultActivation", o);
+  }
   return out;
 }
 

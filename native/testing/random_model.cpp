@@ -88,10 +88,12 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
   data_.push_back(encode(type, values));
   names_.push_back(name);
   static constexpr std::pair<const char*, SlTensorRole> kRoles[] = {
-      {"token_embd", SL_TENSOR_EMBED}, {"output_norm", SL_TENSOR_OUTPUT_NORM}, {"output", SL_TENSOR_OUTPUT},
-      {"attn_norm", SL_TENSOR_ATTN_NORM}, {"ffn_norm", SL_TENSOR_FFN_NORM}, {"attn_q", SL_TENSOR_Q},
-      {"attn_k", SL_TENSOR_K}, {"attn_v", SL_TENSOR_V}, {"attn_output", SL_TENSOR_O},
-      {"ffn_gate", SL_TENSOR_GATE}, {"ffn_up", SL_TENSOR_UP}, {"ffn_down_t", SL_TENSOR_DOWN_T},
+      {"token_embd", SL_TENSOR_EMBED},  {"output_norm", SL_TENSOR_OUTPUT_NORM},
+      {"output", SL_TENSOR_OUTPUT},     {"attn_norm", SL_TENSOR_ATTN_NORM},
+      {"ffn_norm", SL_TENSOR_FFN_NORM}, {"attn_q", SL_TENSOR_Q},
+      {"attn_k", SL_TENSOR_K},          {"attn_v", SL_TENSOR_V},
+      {"attn_output", SL_TENSOR_O},     {"ffn_gate", SL_TENSOR_GATE},
+      {"ffn_up", SL_TENSOR_UP},         {"ffn_down_t", SL_TENSOR_DOWN_T},
       {"ffn_down", SL_TENSOR_DOWN}};
   const bool in_layer = name.starts_with("blk.");
   const std::string what = in_layer ? name.substr(name.find('.', 4) + 1) : name;

@@ -1,5 +1,5 @@
-/* Made from native/vocabulary/vocabulary.json by scripts/vocabulary.mjs: change that table and run "node scripts/vocabulary.mjs". */
 // clang-format off
+/* Made from native/vocabulary/vocabulary.json by scripts/vocabulary.mjs: change that table and run "node scripts/vocabulary.mjs". */
 #ifndef SPARSELAB_VOCABULARY_H
 #define SPARSELAB_VOCABULARY_H
 

@@ -135,7 +135,12 @@ describe("the file written over in place", () => {
       strategy: "dense" as const,
       interventions: [],
     };
-    const ffn = calling((addon) => addon.ffn(native, 0, new Float32Array(shape.hidden), null, setting, 1));
+    const plan = { settings: [setting], captures: [], sequences: 1, length: 1, threads: 1 };
+    const program = callingSync((addon) => addon.compile(native, plan));
+    const x = new Float32Array(shape.hidden);
+    const ffn = calling((addon) =>
+      addon.ffn(program, 0, { settings: new Int32Array(1), x }, { y: new Float32Array(shape.hidden) }),
+    );
     await underWay();
     overwrite(path, readFileSync(path).subarray(0, 4), 0);
     for (const call of [done, weight, ffn]) await expect(call).rejects.toMatchObject(changed);

@@ -329,11 +329,23 @@ describe("what the caller keeps, the caller may change", () => {
       return [sinks.logits, sinks.nll, sinks.kl];
     };
     const ffn = async (spoils: boolean) => {
-      const x = Float32Array.from({ length: 3 * hidden }, (_, i) => (i % 7) - 3);
-      const given = { x, neurons: Int32Array.of(1, 4, 20), t: setting.t.slice() };
-      const running = native().ffn(weights.native, 0, given.x, given.neurons, { ...setting, t: given.t }, 1);
+      const neurons = Array.from({ length: layers }, () => Int32Array.of(1, 4, 20));
+      const { file } = await native().openFile(weights.table.path);
+      const opening = native().open(file, { neurons });
+      if (spoils) spoil(neurons);
+      const part = await opening;
+      native().closeFile(file);
+      const given = { settings: [{ ...setting, t: setting.t.slice() }], captures: [], sequences: 1, length: 1, threads: 1 };
+      const program = native().compile(part, given);
       if (spoils) spoil(given);
-      return running;
+      const batch = { settings: new Int32Array(3), x: Float32Array.from({ length: 3 * hidden }, (_, i) => (i % 7) - 3) };
+      const sinks = { y: new Float32Array(3 * hidden), gate: new Float32Array(9), mid: new Float32Array(9) };
+      const running = native().ffn(program, 0, batch, sinks);
+      if (spoils) spoil(batch);
+      await running;
+      native().closeProgram(program);
+      native().closeModel(part);
+      return sinks;
     };
     for (let round = 0; round < 20; round++) {
       expect(await forward(true)).toEqual(await forward(false));
