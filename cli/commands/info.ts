@@ -1,14 +1,14 @@
 /** `sparselab info`: what a file is. Of a file that holds only a vocabulary it tells the vocabulary. */
 import { bytesText, LabError } from "../../lab/errors.js";
+import { architecture, describeValue, modelName, number } from "../../lab/metadata.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "../../lab/model/activation.js";
 import { openFile } from "../../lab/model/load.js";
-import { architecture, describeValue, modelName, number } from "../../lab/model/metadata.js";
 import { strategyOf } from "../../lab/model/options.js";
-import { planOf } from "../../lab/model/pass.js";
 import { modelPath } from "../../lab/model/path.js";
-import { Weights } from "../../lab/model/weights.js";
 import { callingSync, type FileTable, type OpenedFile } from "../../lab/native.js";
 import { perLayer } from "../../lab/policy/policy.js";
+import { planOf } from "../../lab/runtime/prefill.js";
+import { Weights } from "../../lab/runtime/weights.js";
 import { createTokenizer, type Tokenizer } from "../../lab/tokenizer/index.js";
 import { type Command, parse } from "../arguments.js";
 import { loadOptions, print, printJson } from "../model.js";

@@ -4,9 +4,9 @@
  */
 import { setImmediate as breathe } from "node:timers/promises";
 import type { Inside } from "../model/model.js";
-import { countSinks, Program, sequenceBatch } from "../model/program.js";
-import { throwIfAborted } from "../model/queue.js";
 import { logSumExp } from "../model/sampler.js";
+import { countSinks, Program, sequenceBatch } from "../runtime/program.js";
+import { throwIfAborted } from "../runtime/queue.js";
 
 /** KL(p‖q) = Σ p (ln p - ln q) in nats, p and q given as logits (V). */
 export function divergence(p: Float32Array, q: Float32Array): number {

@@ -1,6 +1,7 @@
 /** How many settings go side by side: each has a KV cache and scratch of its own, and all of it is stated before it is allocated. */
-import { availableBytes, checkMemory, type Need } from "../model/memory.js";
+
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
+import { availableBytes, checkMemory, type Need } from "../runtime/memory.js";
 import { compares, type Job } from "./job.js";
 import type { Measure } from "./report.js";
 

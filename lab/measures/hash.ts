@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { LabError } from "../errors.js";
-import { untilAborted } from "../model/queue.js";
-import type { Weights } from "../model/weights.js";
 import { calling } from "../native.js";
+import { untilAborted } from "../runtime/queue.js";
+import type { Weights } from "../runtime/weights.js";
 
 const PIECE = 2 ** 20;
 const known = new Map<string, string>();

@@ -3,7 +3,7 @@
  * from.
  */
 import { LabError, unknownName } from "../errors.js";
-import { modelName } from "../model/metadata.js";
+import { modelName } from "../metadata.js";
 import { type Inside, insideOf, type Model } from "../model/model.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";

@@ -3,10 +3,11 @@
  * for all settings; each setting is a sequence with its own residual stream and KV cache, and the reference of KL is one more. Rows lie
  * token by token, the settings of a token next to each other.
  */
-import { type Reservation, reserve } from "../model/memory.js";
-import { notFinite } from "../model/pass.js";
-import { countSinks, Program } from "../model/program.js";
+
 import type { NativeBatch, NativeSetting, NativeSinks } from "../native.js";
+import { type Reservation, reserve } from "../runtime/memory.js";
+import { notFinite } from "../runtime/prefill.js";
+import { countSinks, Program } from "../runtime/program.js";
 import { compareRows, OtherModel } from "./compare.js";
 import { CHUNK, scoring, WALK_HINT, walkNeeds, walkPlan } from "./groups.js";
 import { compares, type Job } from "./job.js";

@@ -13,7 +13,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { setImmediate as breathe } from "node:timers/promises";
 import { LabError } from "../errors.js";
 import { checkCount } from "../model/options.js";
-import { throwIfAborted } from "../model/queue.js";
+import { throwIfAborted } from "../runtime/queue.js";
 import { encodeSlices, type Slices, type Token, type Tokenizer } from "../tokenizer/index.js";
 import type { Corpus } from "./corpus.js";
 

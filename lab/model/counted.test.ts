@@ -2,12 +2,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
 import { native } from "../native.js";
+import { availableBytes } from "../runtime/memory.js";
+import { passNeeds, planOf } from "../runtime/prefill.js";
 import { tensor } from "../tensor.js";
 import { patch, steer } from "./interventions.js";
 import { loadQuietly } from "./load.js";
-import { availableBytes } from "./memory.js";
 import { insideOf, type Model } from "./model.js";
-import { passNeeds, planOf } from "./pass.js";
 
 let dir: Awaited<ReturnType<typeof folder>>;
 let model: Model;

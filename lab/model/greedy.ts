@@ -3,11 +3,11 @@
  * whatever it is, end of sequence or not.
  */
 import { LabError } from "../errors.js";
+import { decode, pass, passNeeds, planOf, reservePass } from "../runtime/prefill.js";
+import { Program } from "../runtime/program.js";
 import { largest, type Tensor } from "../tensor.js";
 import { type Captured, cacheOf, parseCaptures } from "./cache.js";
 import { insideOf, type Model } from "./model.js";
-import { decode, pass, passNeeds, planOf, reservePass } from "./pass.js";
-import { Program } from "./program.js";
 import { promptTokens } from "./prompt.js";
 
 export interface GreedyRows {

@@ -12,8 +12,8 @@ import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { checkMemory } from "../runtime/memory.js";
 import { type Tensor, tensor } from "../tensor.js";
-import { checkMemory } from "./memory.js";
 
 /** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all; listed twice counts once. */
 export interface Where {

@@ -4,14 +4,14 @@ import type { Loose } from "../literals.js";
 import { calling, callingSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
+import { throwIfAborted, untilAborted } from "../runtime/queue.js";
+import { Weights } from "../runtime/weights.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
 import { noInterventions } from "./interventions.js";
 import { type Model, view } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
 import { missingFile, modelPath } from "./path.js";
-import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
-import { Weights } from "./weights.js";
 
 /**
  * Opens a model file, or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one line: the name, the

@@ -7,27 +7,27 @@ import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../d
 import { checkOptions, LabError, nearest } from "../errors.js";
 import { type HookPoint, hookPoints } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
+import { modelName } from "../metadata.js";
 import { calling, callingSync, type NativeSetting } from "../native.js";
 import { checkPolicy, type LoosePolicy, type PerLayer, type Policy, type PolicyOption } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { reserve } from "../runtime/memory.js";
+import { type LogitRows, pass, passNeeds, planOf, reservePass } from "../runtime/prefill.js";
+import { Program } from "../runtime/program.js";
+import type { Weights } from "../runtime/weights.js";
 import { type Tensor, tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Activation } from "./activation.js";
 import { parseCaptures } from "./cache.js";
+import { modelHtml, modelText } from "./display.js";
 import { checkWrites, type GenerateOptions, type Generation, generation } from "./generate.js";
 import { type CheckedIntervention, type Intervention, type LooseIntervention, takeInterventions } from "./interventions.js";
-import { reserve } from "./memory.js";
-import { modelName } from "./metadata.js";
-import { modelHtml, modelText } from "./model-display.js";
 import { checkChoice, checkSignal, refuseLater, type Strategy, strategyOf } from "./options.js";
-import { type LogitRows, pass, passNeeds, planOf, reservePass } from "./pass.js";
-import { Program } from "./program.js";
 import { type Prompt, promptTokens, type Role } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
 import { checkWeightName } from "./weight-name.js";
-import type { Weights } from "./weights.js";
 
 /** What `run` takes. */
 export interface RunOptions<S extends string = HookPoint, L extends string = LogitRows> {

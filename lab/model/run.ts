@@ -1,12 +1,12 @@
 /** What `run` gives back: plain data about one prompt. T tokens, V vocabulary. */
 import { type Displayable, displaySymbol, type MimeBundle } from "../display.js";
 import { LabError } from "../errors.js";
+import type { PassResult } from "../runtime/prefill.js";
+import type { Weights } from "../runtime/weights.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { valueText } from "../tensor-display.js";
 import type { Token } from "../tokenizer/index.js";
 import { type Cache, cacheOf } from "./cache.js";
-import type { PassResult } from "./pass.js";
-import type { Weights } from "./weights.js";
 
 /** What `run` gives: logits, what was captured, and the share of zeros. */
 export interface Run<S extends string = string> extends Displayable {

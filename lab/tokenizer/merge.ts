@@ -6,7 +6,7 @@
  * same ids, short runs, memory that does not grow with the text. A run of n characters costs O(n log n).
  */
 import { LabError } from "../errors.js";
-import { checkMemory } from "../model/memory.js";
+import { checkMemory } from "../runtime/memory.js";
 import { BYTES_PER_UNIT, MergeRun, unitLength } from "./merge-run.js";
 import { type Token, textOf, type Vocabulary } from "./vocabulary.js";
 

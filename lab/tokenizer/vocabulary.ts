@@ -5,7 +5,7 @@
  * the file gives them.
  */
 import { LabError } from "../errors.js";
-import { describeValue } from "../model/metadata.js";
+import { describeValue } from "../metadata.js";
 import type { FileTable, NumberArray, StringTable } from "../native.js";
 
 /** The number of a piece of the vocabulary. */

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Intervention, type Model, measure, type Policy, patch, steer, sweep, tensor } from "../../lab/index.js";
 import { loadQuietly } from "../../lab/model/load.js";
 import { insideOf } from "../../lab/model/model.js";
-import { countSinks } from "../../lab/model/program.js";
 import { native } from "../../lab/native.js";
+import { countSinks } from "../../lab/runtime/program.js";
 import { folder, small, writeSmallLlama } from "../support/small-llama.js";
 
 const { layers, hidden, neurons, vocab } = small;

@@ -4,9 +4,9 @@
  */
 import { LabError } from "../errors.js";
 import type { ParsedHook } from "../hooks.js";
+import type { Captured } from "../model/cache.js";
+import { widthOf } from "../model/interventions.js";
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
-import type { Captured } from "./cache.js";
-import { widthOf } from "./interventions.js";
 import { floats, type Need, type Reservation, reserve } from "./memory.js";
 import { countSinks, type Program, sequenceBatch } from "./program.js";
 import type { Weights } from "./weights.js";
