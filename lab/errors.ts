@@ -71,14 +71,10 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   }
 }
 
-/** 1 -> "1 token", 2 -> "2 tokens" */
-export const countText = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
-
-/** 1536 -> "1.5 KiB" */
-export function bytesText(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return unit === 0 ? `${value} bytes` : `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+/** For values that the lab computes from logits; the executor itself refuses logits that are not finite. */
+export function notFinite(position: number): LabError {
+  return new LabError(
+    "not-finite",
+    `the logits at token position ${position} are not finite: a weight of the file is, or an intervention or activation drove the values out of float32`,
+  );
 }

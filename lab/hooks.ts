@@ -3,7 +3,7 @@
  * Letters: T tokens, D hidden, F neurons, V vocabulary.
  */
 import { LabError, nearest } from "./errors.js";
-import type { NativePoint } from "./native.js";
+import type { NativeModelInfo, NativePoint } from "./native.js";
 import { received } from "./received.js";
 
 /** Residual stream before attention, between attention and FFN, after FFN. (T, D) */
@@ -123,4 +123,9 @@ function unknown(name: string, known: readonly string[]): LabError {
   const near = nearest(name, known);
   const hint = near ? ` Did you mean "${near}"?` : "";
   return new LabError("unknown-hook-point", `unknown hook point "${name}".${hint} Known: ${hookPoints().join(", ")}`);
+}
+
+/** Values of one row at a point: D, F or V. */
+export function widthOf(hook: ParsedHook, info: NativeModelInfo): number {
+  return hook.width === "neuron" ? info.neurons : hook.width === "vocab" ? info.vocab : info.hidden;
 }

@@ -2,8 +2,9 @@
  * Reads the keys of a file's header by their meaning. A key of the wrong type is an error that names it: a guessed value would be a
  * wrong number later.
  */
-import { bytesText, LabError } from "./errors.js";
+import { LabError } from "./errors.js";
 import type { FileTable, MetaValue } from "./native.js";
+import { bytesText } from "./text.js";
 
 function wrongType(table: FileTable, key: string, expected: string, found: MetaValue): LabError {
   return new LabError("bad-file", `key "${key}" of ${table.path} must be ${expected}, found ${describeValue(found)}`);

@@ -7,10 +7,10 @@ import { dirname, extname, resolve } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { LabError } from "./errors.js";
 import type { Checked, Loose } from "./literals.js";
-import { floatText } from "./policy/policy.js";
 import { refusePromise } from "./promised.js";
 import { received } from "./received.js";
 import type { Values } from "./tensor.js";
+import { floatText } from "./text.js";
 
 type SavePath = `${string}.${"json" | "csv"}`;
 

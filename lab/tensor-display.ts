@@ -2,6 +2,8 @@
  * How a tensor shows itself as a cell's last value: its shape, a summary, and a corner of its values. One line of text for a terminal,
  * a small table for a notebook; never the whole of a capture.
  */
+import { valueText } from "./text.js";
+
 interface Shown {
   readonly data: Float32Array;
   readonly dims: readonly string[];
@@ -9,13 +11,6 @@ interface Shown {
 }
 const ROWS = 6;
 const COLUMNS = 8;
-
-/** A value in at most five significant digits. */
-export function valueText(value: number): string {
-  if (value === 0 || !Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(5))) : value.toExponential(3);
-}
 
 function summary({ data }: Shown): string {
   if (data.length === 0) return "no values";

@@ -3,10 +3,10 @@
  * the names of the axes are part of the type, so `run.cache.get("blocks.*.ffn.mid").at({ head: 3 })` is an error while it is typed.
  * Sums run in float64 and are rounded once at the end.
  */
-
 import { type Displayable, displaySymbol, type MimeBundle } from "./display.js";
 import { checkOptions, LabError, unknownName } from "./errors.js";
 import type { Checked, IsPlain, Loose } from "./literals.js";
+import { largest } from "./math.js";
 import { received } from "./received.js";
 import { shapeText, tensorHtml, tensorText } from "./tensor-display.js";
 
@@ -312,29 +312,6 @@ class Dense {
     for (let i = 0; i < out.length; i++) out[i] = fn(this.data.subarray(i * width, (i + 1) * width), v);
     return new Dense(out, this.dims.slice(0, -1), sizes);
   }
-}
-
-/** Positions of the k largest values, best first; equal values by position, NaN before all. */
-export function largest(values: Float32Array, k: number): number[] {
-  const key = (i: number) => (Number.isNaN(values[i]) ? Number.POSITIVE_INFINITY : values[i]!);
-  const before = (a: number, b: number) =>
-    Number(Number.isNaN(values[b])) - Number(Number.isNaN(values[a])) || key(b) - key(a) || a - b;
-  if (k > 256) return Array.from(values.keys()).sort(before).slice(0, k);
-  const best: number[] = [];
-  for (let i = 0; i < values.length && k > 0; i++) {
-    // The common case without a call: not better than the last of the k, and equal ones go by place.
-    if (best.length === k && values[i]! <= values[best[k - 1]!]!) continue;
-    if (best.length === k && before(i, best[k - 1]!) > 0) continue;
-    let low = 0;
-    for (let high = best.length; low < high; ) {
-      const middle = (low + high) >> 1;
-      if (before(best[middle]!, i) < 0) low = middle + 1;
-      else high = middle;
-    }
-    best.splice(low, 0, i);
-    if (best.length > k) best.pop();
-  }
-  return best;
 }
 
 function inner(a: Float32Array, b: Float32Array): number {

@@ -1,5 +1,5 @@
 /** `sparselab info`: what a file is. Of a file that holds only a vocabulary it tells the vocabulary. */
-import { bytesText, LabError } from "../../lab/errors.js";
+import { LabError } from "../../lab/errors.js";
 import { architecture, describeValue, modelName, number } from "../../lab/metadata.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "../../lab/model/activation.js";
 import { openFile } from "../../lab/model/load.js";
@@ -7,8 +7,9 @@ import { strategyOf } from "../../lab/model/options.js";
 import { modelPath } from "../../lab/model/path.js";
 import { callingSync, type FileTable, type OpenedFile } from "../../lab/native.js";
 import { perLayer } from "../../lab/policy/policy.js";
-import { planOf } from "../../lab/runtime/prefill.js";
+import { sequencePlan } from "../../lab/runtime/batch.js";
 import { Weights } from "../../lab/runtime/weights.js";
+import { bytesText } from "../../lab/text.js";
 import { createTokenizer, type Tokenizer } from "../../lab/tokenizer/index.js";
 import { type Command, parse } from "../arguments.js";
 import { loadOptions, print, printJson } from "../model.js";
@@ -83,7 +84,7 @@ async function modelFacts(opened: OpenedFile, option: Activation | undefined): P
       interventions: [],
     };
     const { cacheBytes, scratchBytes } = callingSync((addon) =>
-      addon.estimate(weights.native, planOf(setting, [], shape.context, 1), 1, 1),
+      addon.estimate(weights.native, sequencePlan(setting, [], shape.context, 1), 1, 1),
     );
     const ranks = shape.predictors.map(({ layer, rank }) => `${layer}:${rank}`).join(" ");
     const memory = {

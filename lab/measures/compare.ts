@@ -3,10 +3,11 @@
  * its own, and KL and top-1 are worked out here, by the executor's own formulas. V vocabulary.
  */
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Inside } from "../model/model.js";
-import { logSumExp } from "../model/sampler.js";
-import { countSinks, Program, sequenceBatch } from "../runtime/program.js";
-import { throwIfAborted } from "../runtime/queue.js";
+import { throwIfAborted } from "../abort.js";
+import { logSumExp } from "../math.js";
+import type { Internals } from "../model/internals.js";
+import { countSinks, sequenceBatch } from "../runtime/batch.js";
+import { Program } from "../runtime/program.js";
 
 /** KL(p‖q) = Σ p (ln p - ln q) in nats, p and q given as logits (V). */
 export function divergence(p: Float32Array, q: Float32Array): number {
@@ -27,12 +28,12 @@ export function sameTop(p: Float32Array, q: Float32Array): boolean {
 
 /** The reference's own walk through one window. */
 export class OtherModel {
-  readonly #inside: Inside;
+  readonly #internals: Internals;
   readonly #program: Program;
 
-  constructor(inside: Inside, length: number) {
-    const { weights, native, threads } = inside;
-    this.#inside = inside;
+  constructor(internals: Internals, length: number) {
+    const { weights, native, threads } = internals;
+    this.#internals = internals;
     this.#program = new Program(weights, { settings: [native], captures: [], sequences: 1, length, threads });
   }
 
@@ -43,7 +44,7 @@ export class OtherModel {
     scored: readonly boolean[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { info } = this.#inside.weights;
+    const { info } = this.#internals.weights;
     const logits = new Float32Array(scored.filter(Boolean).length * info.vocab);
     await this.#program.forward(
       { ...sequenceBatch(tokens, start), logits: Uint8Array.from(scored, Number) },

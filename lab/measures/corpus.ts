@@ -2,8 +2,8 @@
  * A corpus: which text is measured. The text is a file or a string; what becomes of it is in `windows.ts`.
  */
 import { basename, resolve } from "node:path";
+import { checkCount } from "../check.js";
 import { checkOptions, LabError } from "../errors.js";
-import { checkCount } from "../model/options.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 

@@ -1,5 +1,4 @@
 /** How many settings go side by side: each has a KV cache and scratch of its own, and all of it is stated before it is allocated. */
-
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
 import { availableBytes, checkMemory, type Need } from "../runtime/memory.js";
 import { compares, type Job } from "./job.js";
@@ -17,11 +16,11 @@ export function walkPlan(settings: readonly NativeSetting[], length: number, thr
 
 /** What the walk over these settings takes, part by part. */
 export function walkNeeds(
-  { inside, windows, other }: Job,
+  { internals, windows, other }: Job,
   settings: readonly NativeSetting[],
   measure: readonly Measure[],
 ): readonly Need[] {
-  const { weights, threads } = inside;
+  const { weights, threads } = internals;
   const tokens = Math.min(CHUNK, windows.size);
   const logitRows = scoring(measure) ? tokens : 0;
   const own = callingSync((addon) =>

@@ -3,9 +3,9 @@
  * so a stop is heard, and remembered for as long as nothing touches the file.
  */
 import { createHash } from "node:crypto";
+import { untilAborted } from "../abort.js";
 import { LabError } from "../errors.js";
 import { calling } from "../native.js";
-import { untilAborted } from "../runtime/queue.js";
 import type { Weights } from "../runtime/weights.js";
 
 const PIECE = 2 ** 20;

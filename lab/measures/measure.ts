@@ -1,11 +1,10 @@
 /** `measure`: one view of a model over a corpus. Sums are kept where the model runs; nothing is captured. */
-
+import { checkFunction, checkSignal } from "../check.js";
 import { notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
+import { internalsOf } from "../model/internals.js";
 import type { Model } from "../model/model.js";
-import { insideOf } from "../model/model.js";
-import { checkFunction, checkSignal } from "../model/options.js";
 import { Progress } from "../progress.js";
 import { type Corpus, checkCorpus } from "./corpus.js";
 import { groupSize } from "./groups.js";
@@ -52,7 +51,7 @@ export async function measure<const M extends Loose<Measure>>(
 }
 
 async function measured(model: Model, on: Corpus, options: MeasureOptions): Promise<Report<Measure>> {
-  const inside = insideOf(model);
+  const internals = internalsOf(model);
   if (typeof options !== "object" || options === null)
     throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
   checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress", "quiet"]);
@@ -60,11 +59,11 @@ async function measured(model: Model, on: Corpus, options: MeasureOptions): Prom
   const text = checkCorpus(on);
   const wanted = { ...options, measure: checkMeasures(options.measure) };
   const signal = checkSignal(options.signal) ?? notebook()?.signal();
-  if (options.reference !== undefined) insideOf(options.reference);
+  if (options.reference !== undefined) internalsOf(options.reference);
   checkFunction("onProgress", options.onProgress);
   const job = await prepare(model, text, wanted, signal);
   const { windows, reference, provenance } = job;
-  const { weights, native } = inside;
+  const { weights, native } = internals;
   const side = withReference([native], reference);
   groupSize(job, [native], side.settings.slice(1), wanted.measure);
   const scores = new Scores(weights.info.layers, weights.info.neurons);
@@ -83,6 +82,6 @@ async function measured(model: Model, on: Corpus, options: MeasureOptions): Prom
   return shown({
     ...scores.measures(wanted.measure),
     tokens: scores.tokens,
-    provenance: policyOf(provenance, inside.setting.policy, scores.tokens),
+    provenance: policyOf(provenance, internals.setting.policy, scores.tokens),
   }) as unknown as Report<Measure>;
 }

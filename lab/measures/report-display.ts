@@ -1,7 +1,7 @@
 /** How a report shows itself as a cell's last value: a small table of its numbers, and one line of where they come from. */
 import { displaySymbol, type MimeBundle } from "../display.js";
 import { policyText } from "../policy/policy.js";
-import { valueText } from "../tensor-display.js";
+import { valueText } from "../text.js";
 import type { MeasureMap, Provenance } from "./report.js";
 
 type Parts = { readonly [K in keyof MeasureMap]?: MeasureMap[K] } & { readonly tokens: number; readonly provenance: Provenance };

@@ -3,11 +3,11 @@
  * for all settings; each setting is a sequence with its own residual stream and KV cache, and the reference of KL is one more. Rows lie
  * token by token, the settings of a token next to each other.
  */
-
+import { notFinite } from "../errors.js";
 import type { NativeBatch, NativeSetting, NativeSinks } from "../native.js";
+import { countSinks } from "../runtime/batch.js";
 import { type Reservation, reserve } from "../runtime/memory.js";
-import { notFinite } from "../runtime/prefill.js";
-import { countSinks, Program } from "../runtime/program.js";
+import { Program } from "../runtime/program.js";
 import { compareRows, OtherModel } from "./compare.js";
 import { CHUNK, scoring, WALK_HINT, walkNeeds, walkPlan } from "./groups.js";
 import { compares, type Job } from "./job.js";
@@ -32,8 +32,8 @@ export interface Walked {
 }
 
 export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
-  const { inside, other, windows } = on.job;
-  const { weights, threads } = inside;
+  const { internals, other, windows } = on.job;
+  const { weights, threads } = internals;
   const held = [weights, ...(other ? [other.weights] : [])];
   for (const one of held) one.retain();
   let memory: Reservation | undefined;
@@ -74,7 +74,7 @@ async function step(
   count: number,
 ): Promise<number> {
   const { job, settings, signal } = on;
-  const { vocab } = job.inside.weights.info;
+  const { vocab } = job.internals.weights.info;
   const window = job.windows.list[w]!;
   const { batch, sinks } = chunk(on, window, start, count);
   if (!twin) {
@@ -116,7 +116,7 @@ function chunk(
     sequences: setting,
     settings: setting,
   };
-  const sinks = countSinks(job.inside.weights.info.layers, rows);
+  const sinks = countSinks(job.internals.weights.info.layers, rows);
   if (!scoring(measure)) return { batch, sinks };
   const compared = reference >= 0;
   return {
@@ -141,7 +141,7 @@ function collect(
   const S = settings.length;
   const rows = count * S;
   scores.forEach((score, s) => {
-    for (let layer = 0; layer < job.inside.weights.info.layers; layer++) {
+    for (let layer = 0; layer < job.internals.weights.info.layers; layer++) {
       let [mid, gate, read] = [0, 0, 0];
       for (let at = layer * rows + s; at < (layer + 1) * rows; at += S) {
         mid += sinks.zerosInMid[at]!;

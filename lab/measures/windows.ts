@@ -11,9 +11,9 @@ import { createHash, type Hash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setImmediate as breathe } from "node:timers/promises";
+import { throwIfAborted } from "../abort.js";
+import { checkCount } from "../check.js";
 import { LabError } from "../errors.js";
-import { checkCount } from "../model/options.js";
-import { throwIfAborted } from "../runtime/queue.js";
 import { encodeSlices, type Slices, type Token, type Tokenizer } from "../tokenizer/index.js";
 import type { Corpus } from "./corpus.js";
 

@@ -9,7 +9,8 @@
 import { LabError, unknownName } from "../errors.js";
 import { architecture, fileName, modelName, perLayerNumbers, text } from "../metadata.js";
 import type { FileTable, NativeActivation } from "../native.js";
-import { checkThreshold, floatText, type PerLayer, perLayer, perLayerText } from "../policy/policy.js";
+import { checkThreshold, type PerLayer, perLayer, perLayerText } from "../policy/policy.js";
+import { floatText } from "../text.js";
 
 /** What the model computes. `fatrelu_0.03` is FATReLU with t = 0.03; `gelu` is the erf form, `relu2` the squared ReLU. */
 export type Activation = NativeActivation | `fatrelu_${number}`;

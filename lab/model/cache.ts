@@ -6,6 +6,7 @@ import { LabError } from "../errors.js";
 import { type Gettable, type HookDims, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
 import { received } from "../received.js";
+import type { Captured } from "../runtime/captures.js";
 import { type Tensor, tensor } from "../tensor.js";
 
 /** What a run captured: `run.cache.get("blocks.3.ffn.mid")`. */
@@ -14,12 +15,6 @@ export interface Cache<S extends string = string> {
   readonly bytes: number;
   /** A captured point, or one layer of a captured range: `run.cache.get("blocks.3.ffn.mid")`. */
   get<const N extends Loose<Gettable<S>>>(point: Checked<N, Gettable<S>>): Tensor<HookDims<N>>;
-}
-
-export interface Captured {
-  readonly hook: ParsedHook;
-  /** (layers of the range, rows, width) */
-  readonly data: Float32Array;
 }
 
 export function cacheOf<S extends string>(captures: readonly Captured[], rows: number, layers: number): Cache<S> {

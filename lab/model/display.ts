@@ -1,13 +1,14 @@
 /** How a model shows itself as a cell's last value: the file, what is in force and why, and the memory, as text or a small table. */
 import { basename } from "node:path";
-import { bytesText } from "../errors.js";
 import { callingSync } from "../native.js";
 import { policyText } from "../policy/policy.js";
+import { bytesText } from "../text.js";
 import { activationText } from "./activation.js";
-import { insideOf, type Model } from "./model.js";
+import { internalsOf } from "./internals.js";
+import type { Model } from "./model.js";
 
 function facts(model: Model): [string, string][] {
-  const { weights, setting } = insideOf(model);
+  const { weights, setting } = internalsOf(model);
   const { info, table } = weights;
   const { memory } = model;
   const kv = info.kvHeads === info.heads ? "" : ` (${info.kvHeads} for keys and values)`;

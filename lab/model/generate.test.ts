@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { largest } from "../math.js";
 import { tinyWorld } from "../package.js";
-import { largest } from "../tensor.js";
 import { greedyRows } from "./greedy.js";
 import { loadQuietly } from "./load.js";
 import type { Model } from "./model.js";

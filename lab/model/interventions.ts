@@ -7,7 +7,7 @@
  * program shares that copy. What `model.interventions` gives is a fresh copy again.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
-import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
+import { type HookPoint, type ParsedHook, parseHook, widthOf } from "../hooks.js";
 import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { refusePromise } from "../promised.js";
@@ -215,10 +215,6 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
       return made({ do: kind }, { kind: "replace" }, replacement(from, hook, width, place.tokens));
     }
   }
-}
-
-export function widthOf(hook: ParsedHook, info: NativeModelInfo): number {
-  return hook.width === "neuron" ? info.neurons : hook.width === "vocab" ? info.vocab : info.hidden;
 }
 
 function finite(what: string, value: unknown): number {

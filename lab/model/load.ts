@@ -1,17 +1,19 @@
 /** `load`: from a file to a model, with the summary that says what is in force and why. */
+import { throwIfAborted, untilAborted } from "../abort.js";
 import { notebook } from "../display.js";
 import type { Loose } from "../literals.js";
 import { calling, callingSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
-import { throwIfAborted, untilAborted } from "../runtime/queue.js";
 import { Weights } from "../runtime/weights.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
 import { noInterventions } from "./interventions.js";
-import { type Model, view } from "./model.js";
+import type { Model } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
 import { missingFile, modelPath } from "./path.js";
 import type { Setting } from "./setting.js";
+import { View } from "./view.js";
+import { Vocabulary } from "./vocabulary.js";
 
 /**
  * Opens a model file, or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one line: the name, the
@@ -58,7 +60,10 @@ export async function loadQuietly(
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
     const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
-    const model = view(weights, setting, { context: contextOf(options.context, weights.info.context), threads });
+    const model = new View(weights, new Vocabulary(table), setting, {
+      context: contextOf(options.context, weights.info.context),
+      threads,
+    });
     options.onProgress?.(1);
     return { model, summary: summaryOf(model, setting) };
   } finally {

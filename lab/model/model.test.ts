@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { displaySymbol } from "../display.js";
+import { logSumExp } from "../math.js";
 import { tinyWorld } from "../package.js";
 import { ablate, patch, steer } from "./interventions.js";
 import { loadQuietly } from "./load.js";
 import type { Model } from "./model.js";
-import { logSumExp } from "./sampler.js";
 
 const text = "The rope is in the bag. The bag is in the cellar.";
 let model: Model;
@@ -121,7 +121,7 @@ describe("run", () => {
     try {
       await expect(model.run(text, { capture: "blocks.*.ffn.mid" })).rejects.toMatchObject({
         code: "out-of-memory",
-        message: expect.stringMatching(/blocks\.\*\.ffn\.mid of \d+ tokens .*\d+ bytes.*KV cache.*Capture fewer blocks/),
+        message: expect.stringMatching(/blocks\.\*\.ffn\.mid of \d+ tokens .*\d+ bytes.*KV cache.*Capture fewer layers/),
       });
       await expect(model.generate(text, { capture: "blocks.*.ffn.mid" }).text()).rejects.toMatchObject({ code: "out-of-memory" });
     } finally {

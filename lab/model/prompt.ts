@@ -2,10 +2,11 @@
  * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
  * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { countText, LabError, nearest } from "../errors.js";
+import { LabError, nearest } from "../errors.js";
 import type { Checked } from "../literals.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { countText } from "../text.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
 export type Role = "system" | "user" | "assistant";
@@ -17,7 +18,8 @@ export interface Message<R extends string = Role> {
 /** Raw text, messages, or token ids. */
 export type Prompt<R extends string = Role> = string | readonly Token[] | readonly Message<R>[];
 
-interface Told {
+/** What turning a prompt into tokens needs to know of the model. */
+export interface PromptContext {
   readonly vocab: number;
   readonly context: number;
   /** Made on first use; undefined where the file has no vocabulary. Throws where it has one of another kind. */
@@ -33,7 +35,7 @@ interface Told {
  */
 export function promptTokens<R extends string>(
   prompt: Prompt<R>,
-  { vocab, context, tokenizer, expectedBos, warn }: Told,
+  { vocab, context, tokenizer, expectedBos, warn }: PromptContext,
   more = 0,
 ): readonly Token[] {
   const given: string | readonly unknown[] = itemsOf(prompt);

@@ -8,10 +8,10 @@
  * - top-p: the smallest set of most likely tokens whose probabilities add up to at least p.
  * - min-p: tokens with at least p times the probability of the most likely one.
  */
+import { checkCount } from "../check.js";
 import { checkOptions, LabError } from "../errors.js";
+import { largest } from "../math.js";
 import { received } from "../received.js";
-import { largest } from "../tensor.js";
-import { checkCount } from "./options.js";
 
 export interface SamplingOptions {
   /** Default 0: always the most likely token. */
@@ -122,13 +122,4 @@ export function sfc32(seed: number): () => number {
   };
   for (let i = 0; i < 15; i++) next();
   return next;
-}
-
-/** log Σ exp(x), in float64. */
-export function logSumExp(logits: Float32Array): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const value of logits) if (value > most) most = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - most);
-  return most + Math.log(sum);
 }

@@ -2,7 +2,6 @@
  * Sparsity (x) against quality (y), a line for each method: what does it cost to keep more neurons silent? The lower right corner is
  * where one wants to be (the upper right for top-1 agreement). After Sparsing Law, figure 2, with sparsity in place of its complement.
  */
-
 import type { Checked, Loose } from "../literals.js";
 import { policyText } from "../policy/policy.js";
 import { caption } from "./caption.js";

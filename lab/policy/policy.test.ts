@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkPolicy, fatrelu, floatText, type Policy, perLayer, policyText } from "./policy.js";
+import { floatText } from "../text.js";
+import { checkPolicy, fatrelu, type Policy, perLayer, policyText } from "./policy.js";
 
 describe("policies", () => {
   it("are data", () => {

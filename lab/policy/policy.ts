@@ -6,6 +6,7 @@ import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { IsPlain, Loose } from "../literals.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { floatText } from "../text.js";
 
 /** One number for all blocks, or one for each. */
 export type PerLayer = number | readonly number[];
@@ -95,16 +96,6 @@ export function perLayer(t: PerLayer, layers: number, what = "t"): Float32Array 
  */
 export function fatrelu(...t: readonly number[]): { readonly kind: "fatrelu"; readonly t: number }[] {
   return t.map((value) => checkPolicy({ kind: "fatrelu", t: value }) as { readonly kind: "fatrelu"; readonly t: number });
-}
-
-/** The shortest decimal that is this float32: 0.029999999329447746 -> "0.03". */
-export function floatText(value: number): string {
-  const float = Math.fround(value);
-  for (let digits = 1; digits <= 9; digits++) {
-    const text = float.toPrecision(digits);
-    if (Math.fround(Number(text)) === float) return String(Number(text));
-  }
-  return String(value);
 }
 
 /** `as-trained`, `t = 0.01`, `t = 0.01 to 0.2 by layer` */

@@ -7,8 +7,9 @@
  * One that does not fit beside calls that end by themselves waits for them.
  */
 import { freemem } from "node:os";
-import { bytesText, LabError } from "../errors.js";
-import { throwIfAborted, untilAborted } from "./queue.js";
+import { throwIfAborted, untilAborted } from "../abort.js";
+import { LabError } from "../errors.js";
+import { bytesText } from "../text.js";
 
 /** Bytes that may still be allocated: what the system says is available, within the limit of the process's control group. */
 export function freeBytes(): number {

@@ -2,8 +2,9 @@
  * `sweep`: many policies over one corpus. The weights are walked once per chunk for all of them, in one batch, so six settings cost little
  * more memory traffic than one; each keeps its own residual stream and KV cache. Points grow while it runs.
  */
+import { checkFunction, checkSignal } from "../check.js";
 import { displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { bytesText, checkOptions, LabError } from "../errors.js";
+import { checkOptions, LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
 import { type Corpus, checkCorpus } from "../measures/corpus.js";
 import { groupSize } from "../measures/groups.js";
@@ -12,13 +13,14 @@ import type { Measure, Point } from "../measures/report.js";
 import { shown } from "../measures/report-display.js";
 import { Scores } from "../measures/scores.js";
 import { walk } from "../measures/walk.js";
-import { insideOf, type Model } from "../model/model.js";
-import { checkFunction, checkSignal } from "../model/options.js";
+import { internalsOf } from "../model/internals.js";
+import type { Model } from "../model/model.js";
 import { nativeSetting } from "../model/setting.js";
 import type { NativeSetting } from "../native.js";
 import { type CheckedPolicy, checkPolicy, type LoosePolicy, type Policy } from "../policy/policy.js";
 import { Progress } from "../progress.js";
 import { refusePromise } from "../promised.js";
+import { bytesText } from "../text.js";
 
 /** What `sweep` takes. */
 export interface SweepOptions<M extends string = Measure, P extends LoosePolicy = Policy> {
@@ -71,14 +73,14 @@ export function sweep<const M extends Loose<Measure>, P extends LoosePolicy = Po
 
 /** The same within so many bytes of free memory; what is really free where nothing is said. */
 export function sweepWithin<const M extends Measure>(model: Model, options: SweepOptions<M>, free?: number): Sweep<M> {
-  const inside = insideOf(model);
+  const internals = internalsOf(model);
   if (typeof options !== "object" || options === null) throw new LabError("invalid-option", "sweep needs { over, on, measure }");
   if ("tasks" in options)
     throw new LabError("invalid-option", "option tasks of sweep is not available yet; measure perplexity or kl instead");
   checkOptions("sweep", options, ["over", "on", "measure", "reference", "window", "onUpdate", "signal", "quiet"]);
   checkSignal(options.signal);
   checkFunction("onUpdate", options.onUpdate);
-  if (options.reference !== undefined) insideOf(options.reference);
+  if (options.reference !== undefined) internalsOf(options.reference);
   // Copied here: the sweep reads them long after the call.
   const wanted = { ...options, measure: checkMeasures(options.measure), on: checkCorpus(options.on) };
   refusePromise("over", options.over);
@@ -86,7 +88,7 @@ export function sweepWithin<const M extends Measure>(model: Model, options: Swee
     throw new LabError("invalid-option", "over must be an array of at least one policy, such as fatrelu(0, 0.01, 0.02)");
   }
   const policies = Array.from(options.over, checkPolicy);
-  const settings = policies.map((policy) => nativeSetting({ ...inside.setting, policy }, inside.weights.info));
+  const settings = policies.map((policy) => nativeSetting({ ...internals.setting, policy }, internals.weights.info));
   return new Sweeping(model, wanted, policies, settings, free);
 }
 
@@ -237,8 +239,8 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     progress: Progress | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { inside, windows } = job;
-    const { info } = inside.weights;
+    const { internals, windows } = job;
+    const { info } = internals.weights;
     const { measure, onUpdate } = this.#options;
     const side = withReference(this.#settings.slice(from, to), job.reference);
     const scores = this.#settings.slice(from, to).map(() => new Scores(info.layers, info.neurons));
