@@ -1,6 +1,6 @@
 /**
- * What `measure` and `sweep` prepare alike: measures checked, the corpus cut into windows, the reference found, and where every number comes
- * from.
+ * What every evaluation prepares: the measures are checked, the corpus is cut into windows, the reference is found, and the provenance of
+ * every number is collected.
  */
 import { LabError, unknownName } from "../errors.js";
 import { modelName } from "../metadata.js";
@@ -17,7 +17,7 @@ import type { Measure, Provenance } from "./report.js";
 import { type Windows, windowSize, windowsOf } from "./windows.js";
 
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
-/** Measures of the design that come later. */
+/** Measures that are planned and not available yet. */
 const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
 export const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
@@ -46,7 +46,7 @@ export interface Job {
   /** What kl and top1 compare with, where one of them is asked for: a setting of the same weights, or a model of others. */
   readonly reference: NativeSetting | undefined;
   readonly other: Internals | undefined;
-  /** What does not depend on the setting. */
+  /** The part that does not depend on the setting. */
   readonly provenance: Omit<Provenance, "policy" | "tokens">;
 }
 
@@ -132,7 +132,8 @@ function sameVocabulary(a: Internals, b: Internals): boolean {
   );
 }
 
-export const policyOf = (provenance: Job["provenance"], policy: Policy, tokens: number): Provenance => ({
+/** Where the numbers of one setting come from. */
+export const provenanceOf = ({ provenance }: Job, policy: Policy, tokens: number): Provenance => ({
   ...provenance,
   policy,
   tokens,

@@ -1,13 +1,13 @@
 /** How a report shows itself as a cell's last value: a small table of its numbers, and one line of where they come from. */
 import { displaySymbol, type MimeBundle } from "../display.js";
 import { policyText } from "../policy/policy.js";
-import { valueText } from "../text.js";
+import { htmlText, valueText } from "../text.js";
 import type { MeasureMap, Provenance } from "./report.js";
 
 type Parts = { readonly [K in keyof MeasureMap]?: MeasureMap[K] } & { readonly tokens: number; readonly provenance: Provenance };
 
-/** The same record, which now draws itself; the drawing is no part of its data. */
-export function shown<R extends object>(report: R): R {
+/** The same record, made displayable; the display is not part of its data. */
+export function withDisplay<R extends object>(report: R): R {
   return Object.defineProperty(report, displaySymbol, { value: () => bundle(report as unknown as Parts), enumerable: false });
 }
 
@@ -48,12 +48,11 @@ export function reportOrigin({ tokens, provenance: p }: Parts): string {
 }
 
 function bundle(report: Parts): MimeBundle {
-  const escaped = (text: string) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
   const table = reportRows(report).map(([name, value]) => `<tr><td style="text-align:left">${name}</td><td>${value}</td></tr>`);
   return {
     "text/plain": `Report: ${reportRows(report)
       .map(([name, value]) => `${name} ${value}`)
       .join("; ")}. ${reportOrigin(report)}`,
-    "text/html": `<div><table>${table.join("")}</table><small>${escaped(reportOrigin(report))}</small></div>`,
+    "text/html": `<div><table>${table.join("")}</table><small>${htmlText(reportOrigin(report))}</small></div>`,
   };
 }

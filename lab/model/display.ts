@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { callingSync } from "../native.js";
 import { policyText } from "../policy/policy.js";
-import { bytesText } from "../text.js";
+import { bytesText, htmlText } from "../text.js";
 import { activationText } from "./activation.js";
 import { internalsOf } from "./internals.js";
 import type { Model } from "./model.js";
@@ -54,10 +54,9 @@ export function modelText(model: Model): string {
     .join("; ")}`;
 }
 
-const escaped = (text: string) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
 export function modelHtml(model: Model): string {
   const rows = facts(model).map(
-    ([name, value]) => `<tr><td><b>${name}</b></td><td style="text-align:left">${escaped(value)}</td></tr>`,
+    ([name, value]) => `<tr><td><b>${name}</b></td><td style="text-align:left">${htmlText(value)}</td></tr>`,
   );
-  return `<div><b>${escaped(model.name)}</b><table>${rows.join("")}</table></div>`;
+  return `<div><b>${htmlText(model.name)}</b><table>${rows.join("")}</table></div>`;
 }

@@ -7,18 +7,14 @@ import { displaySymbol, type MimeBundle, notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
 import { type Corpus, checkCorpus } from "../measures/corpus.js";
-import { groupSize } from "../measures/groups.js";
-import { checkMeasures, type Job, policyOf, prepare, withReference } from "../measures/job.js";
+import { type EvaluatedSetting, evaluate, type Groups, type Step } from "../measures/evaluate.js";
+import { checkMeasures } from "../measures/job.js";
 import type { Measure, Point } from "../measures/report.js";
-import { shown } from "../measures/report-display.js";
-import { Scores } from "../measures/scores.js";
-import { walk } from "../measures/walk.js";
+import { withDisplay } from "../measures/report-display.js";
 import { internalsOf } from "../model/internals.js";
 import type { Model } from "../model/model.js";
 import { nativeSetting } from "../model/setting.js";
-import type { NativeSetting } from "../native.js";
 import { type CheckedPolicy, checkPolicy, type LoosePolicy, type Policy } from "../policy/policy.js";
-import { Progress } from "../progress.js";
 import { refusePromise } from "../promised.js";
 import { bytesText } from "../text.js";
 
@@ -87,16 +83,17 @@ export function sweepWithin<const M extends Measure>(model: Model, options: Swee
   if (!Array.isArray(options.over) || options.over.length === 0) {
     throw new LabError("invalid-option", "over must be an array of at least one policy, such as fatrelu(0, 0.01, 0.02)");
   }
-  const policies = Array.from(options.over, checkPolicy);
-  const settings = policies.map((policy) => nativeSetting({ ...internals.setting, policy }, internals.weights.info));
-  return new Sweeping(model, wanted, policies, settings, free);
+  const settings = Array.from(options.over, (one) => {
+    const policy = checkPolicy(one);
+    return { policy, native: nativeSetting({ ...internals.setting, policy }, internals.weights.info) };
+  });
+  return new RunningSweep(model, wanted, settings, free);
 }
 
-class Sweeping<M extends Measure> implements Sweep<M> {
+class RunningSweep<M extends Measure> implements Sweep<M> {
   readonly #model: Model;
   readonly #options: SweepOptions<M>;
-  readonly #policies: readonly Policy[];
-  readonly #settings: readonly NativeSetting[];
+  readonly #settings: readonly EvaluatedSetting[];
   readonly #free: number | undefined;
   #finished: Point<M>[] = [];
   #running: Point<M>[] = [];
@@ -109,16 +106,9 @@ class Sweeping<M extends Measure> implements Sweep<M> {
   #readers = 0;
   weightBytesRead = 0;
 
-  constructor(
-    model: Model,
-    options: SweepOptions<M>,
-    policies: readonly Policy[],
-    settings: readonly NativeSetting[],
-    free: number | undefined,
-  ) {
+  constructor(model: Model, options: SweepOptions<M>, settings: readonly EvaluatedSetting[], free: number | undefined) {
     this.#model = model;
     this.#options = options;
-    this.#policies = policies;
     this.#settings = settings;
     this.#free = free;
   }
@@ -205,67 +195,39 @@ class Sweeping<M extends Measure> implements Sweep<M> {
   }
 
   async *#run(): AsyncGenerator<void, void, void> {
-    const { on, measure, reference = this.#model } = this.#options;
+    const { on, measure, reference = this.#model, window, quiet, onUpdate } = this.#options;
     const signal = this.#options.signal ?? notebook()?.signal();
-    const job = await prepare(this.#model, on, { ...this.#options, reference }, signal);
-    const extra = job.reference ? [job.reference] : [];
-    const group = groupSize(job, this.#settings, extra, measure, this.#free);
-    const groups = Math.ceil(this.#settings.length / group.size);
-    const label = `sweep of ${this.#settings.length} settings on ${on.name}, ${groups === 1 ? "all at once" : `${groups} groups of ${group.size}`}, ${bytesText(group.bytes)}`;
-    const progress = this.#options.quiet ? undefined : new Progress(label);
-    // A reader that leaves its loop stops the sweep as the signal does.
-    let how: "done" | "stopped" | "failed" = "stopped";
+    const label = ({ count, size, bytes }: Groups) =>
+      `sweep of ${this.#settings.length} settings on ${on.name}, ${count === 1 ? "all at once" : `${count} groups of ${size}`}, ${bytesText(bytes)}`;
     try {
-      for (let from = 0; from < this.#settings.length; from += group.size) {
-        const to = Math.min(from + group.size, this.#settings.length);
-        await this.#group(job, from, to, progress, signal);
-        if (to === this.#settings.length) how = "done";
-        yield;
-      }
+      yield* evaluate(
+        {
+          model: this.#model,
+          on,
+          measure,
+          settings: this.#settings,
+          reference,
+          window,
+          signal,
+          label: quiet ? undefined : label,
+          free: this.#free,
+        },
+        (step) => this.#update(step),
+      );
     } catch (error) {
-      if (signal?.aborted) this.#options.onUpdate?.(this.points);
-      else how = "failed";
+      if (signal?.aborted) onUpdate?.(this.points);
       throw error;
-    } finally {
-      progress?.end(how);
     }
   }
 
-  /** Settings from <= i < to, side by side. */
-  async #group(
-    job: Job,
-    from: number,
-    to: number,
-    progress: Progress | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { internals, windows } = job;
-    const { info } = internals.weights;
-    const { measure, onUpdate } = this.#options;
-    const side = withReference(this.#settings.slice(from, to), job.reference);
-    const scores = this.#settings.slice(from, to).map(() => new Scores(info.layers, info.neurons));
-    const total = windows.list.length * windows.size;
-    for await (const { tokens, weightBytesRead } of walk({ job, ...side, scores, measure, signal })) {
-      this.weightBytesRead += weightBytesRead;
-      progress?.tick((from + ((to - from) * tokens) / total) / this.#settings.length);
-      const done = tokens === total;
-      const ready = scores.every((score) => score.scored) || measure.every((name) => name === "sparsity");
-      const points = ready ? scores.map((score, i) => this.#point(job, score, this.#policies[from + i]!, done)) : [];
-      if (done) [this.#finished, this.#running] = [[...this.#finished, ...points], []];
-      else this.#running = points;
-      if (ready) onUpdate?.(this.points);
-    }
-  }
-
-  #point(job: Job, score: Scores, setting: Policy, done: boolean): Point<M> {
-    const { tokens } = score;
-    const measured = score.measures(this.#options.measure);
-    return shown({
-      ...measured,
-      tokens,
-      provenance: policyOf(job.provenance, setting, tokens),
-      setting,
-      done,
-    }) as unknown as Point<M>;
+  #update({ from, done, weightBytesRead, ready, reports }: Step): void {
+    this.weightBytesRead += weightBytesRead;
+    const points = (ready ? reports() : []).map((report, i) => {
+      const setting = this.#settings[from + i]!.policy;
+      return withDisplay({ ...report, setting, done }) as unknown as Point<M>;
+    });
+    if (done) [this.#finished, this.#running] = [[...this.#finished, ...points], []];
+    else this.#running = points;
+    if (ready) this.#options.onUpdate?.(this.points);
   }
 }
