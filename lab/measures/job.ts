@@ -4,6 +4,7 @@
  */
 import { LabError, unknownName } from "../errors.js";
 import { modelName } from "../metadata.js";
+import { weightTypes } from "../model/description.js";
 import { type Internals, internalsOf } from "../model/internals.js";
 import type { Model } from "../model/model.js";
 import type { NativeSetting } from "../native.js";
@@ -70,8 +71,7 @@ export async function prepare(
     provenance: {
       model: modelName(weights.table),
       sha256: digest,
-      weights: Object.entries(weights.info.weightTypes)
-        .sort(([, a], [, b]) => b - a)
+      weights: weightTypes(weights.info)
         .map(([type]) => type)
         .join(", "),
       activation: model.activation.name,

@@ -54,7 +54,7 @@ export async function loadQuietly(
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const weights = await opened(file, signal);
+  const weights = await openWeights(file, signal);
   const { table } = weights;
   try {
     throwIfAborted(signal);
@@ -71,12 +71,13 @@ export async function loadQuietly(
   }
 }
 
-/** Opens a model file, which the caller closes; a file that is not there is told with the nearest that is. */
-export const openFile = (path: string): Promise<OpenedFile> => found(path, (addon) => addon.openFile(path));
-/** The header alone. */
-export const readHeader = (path: string): Promise<FileTable> => found(path, (addon) => addon.readHeader(path));
+/** Opens a model file, which the caller closes. The error for a missing file names the nearest one. */
+export const openFile = (path: string): Promise<OpenedFile> => opening(path, (addon) => addon.openFile(path));
+export const closeFile = ({ file }: OpenedFile): void => callingSync((addon) => addon.closeFile(file));
+/** Reads the header alone. */
+export const readHeader = (path: string): Promise<FileTable> => opening(path, (addon) => addon.readHeader(path));
 
-async function found<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
+async function opening<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
   try {
     return await calling(open);
   } catch (error) {
@@ -85,13 +86,11 @@ async function found<T>(path: string, open: (addon: NativeAddon) => Promise<T>):
 }
 
 /**
- * Opens the file once; header and weights are those of this descriptor. Who stops waits for nothing: opening a file may take long where
- * the disk is far away, and the weights may have to be copied. What comes too late is closed.
+ * Opens the file once: header and weights come from the same descriptor. A stop ends the waiting at once, though opening a file on a slow
+ * disk and copying weights go on; their results are closed when they arrive.
  */
-async function opened(path: string, signal: AbortSignal | undefined): Promise<Weights> {
-  const opening = openFile(path);
-  const close = (late: OpenedFile) => callingSync((addon) => addon.closeFile(late.file));
-  const file = await orClosed(opening, close, signal);
+async function openWeights(path: string, signal: AbortSignal | undefined): Promise<Weights> {
+  const file = await orClosed(openFile(path), closeFile, signal);
   try {
     const weights = Weights.open(file).then((made) => {
       made.retain();
@@ -99,11 +98,11 @@ async function opened(path: string, signal: AbortSignal | undefined): Promise<We
     });
     return await orClosed(weights, (late) => late.release(), signal);
   } finally {
-    close(file);
+    closeFile(file);
   }
 }
 
-/** `promise`, or `aborted` as soon as the signal says so: then `close` gets what comes of the promise later. */
+/** `promise`, or `aborted` as soon as the signal says so; then the late result goes to `close`. */
 async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal: AbortSignal | undefined): Promise<T> {
   try {
     return await untilAborted(promise, signal);
@@ -113,7 +112,7 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
   }
 }
 
-/** The model's line: its name, the activation with its origin, the strategy. The rest stands in the model's own table. */
+/** One line: the name, the activation with its origin, the strategy. The model's display has the rest. */
 function summaryOf(model: Model, { activation, policy }: Setting): string {
   const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
   return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}`;

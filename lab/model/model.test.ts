@@ -182,7 +182,7 @@ describe("views", () => {
 
   it("show themselves", () => {
     const bundle = model[displaySymbol]() as Record<string, string>;
-    expect(bundle["text/plain"]).toMatch(/^Model .*6 blocks, hidden 256, neurons \d+/);
+    expect(bundle["text/plain"]).toMatch(/^Model .*6 layers, hidden 256, neurons \d+/);
     expect(bundle["text/html"]).toContain("<table>");
   });
 });

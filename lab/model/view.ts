@@ -225,7 +225,7 @@ export class View implements Model {
     return {
       vocab: this.vocab,
       context: this.context,
-      tokenizer: () => (vocabulary.exists ? vocabulary.tokenizer : undefined),
+      tokenizer: () => (vocabulary.model === undefined ? undefined : vocabulary.tokenizer),
       // Token ids go into any model, even one with a broken vocabulary; its BOS is known only where the vocabulary can be read.
       expectedBos: () => (vocabulary.fault ? null : vocabulary.tokenizer.addsBos ? vocabulary.tokenizer.bos : null),
       warn: (message: string) => warnOnce(this.#weights, message),

@@ -3,7 +3,7 @@
  * still runs on token ids.
  */
 import { LabError } from "../errors.js";
-import type { FileTable } from "../native.js";
+import type { FileTable, MetaValue } from "../native.js";
 import { createTokenizer, type Tokenizer } from "../tokenizer/index.js";
 
 export class Vocabulary {
@@ -15,9 +15,13 @@ export class Vocabulary {
     this.#table = table;
   }
 
-  /** Whether the file has a vocabulary at all. */
-  get exists(): boolean {
-    return this.#table.metadata.has("tokenizer.ggml.model");
+  /** The key that says which kind of vocabulary it is; undefined where the file has none. */
+  get model(): MetaValue | undefined {
+    return this.#table.metadata.get("tokenizer.ggml.model");
+  }
+
+  get chatTemplate(): boolean {
+    return this.#table.metadata.has("tokenizer.chat_template");
   }
 
   /** Throws where the vocabulary cannot be used. */
