@@ -37,14 +37,14 @@ export function number(table: FileTable, key: string): number | undefined {
   throw wrongType(table, key, "a number", found);
 }
 
-/** One number for all blocks, or an array of `layers` numbers. */
+/** One number for all layers, or an array of `layers` numbers. */
 export function perLayerNumbers(table: FileTable, key: string, layers: number): number | readonly number[] | undefined {
   const found = table.metadata.get(key);
   if (found === undefined || found.type === "f32" || found.type === "f64") return found?.value;
   if (found.type !== "numbers" || (found.element !== "f32" && found.element !== "f64"))
     throw wrongType(table, key, "a float32 or an array of float32", found);
   if (found.value.length !== layers) {
-    throw new LabError("bad-file", `key "${key}" of ${table.path} has ${found.value.length} values for ${layers} blocks`);
+    throw new LabError("bad-file", `key "${key}" of ${table.path} has ${found.value.length} values for ${layers} layers`);
   }
   return Array.from(found.value, Number);
 }

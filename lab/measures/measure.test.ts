@@ -37,7 +37,7 @@ function windows(): number[][] {
 const rows = Array.from({ length: window / 2 - 1 }, (_, i) => window / 2 + i);
 
 describe("measure", () => {
-  it("sparsity: the mean over blocks of the mean over all tokens of the share of zeros in x₁", async () => {
+  it("sparsity: the mean over layers of the mean over all tokens of the share of zeros in x₁", async () => {
     const report = await measure(model, on, { measure: ["sparsity"], window });
     const [byLayer, inGate] = [new Array<number>(model.layers).fill(0), [0]];
     for (const tokens of windows()) {

@@ -8,7 +8,7 @@ import type { LoosePolicy, Policy, Setting } from "../policy/policy.js";
 /** What each measure gives. */
 export interface MeasureMap {
   /**
-   * mean: share of zeros in x₁, the mean over blocks of the mean over all tokens of the windows; byLayer (L): the same for each block.
+   * mean: share of zeros in x₁, the mean over layers of the mean over all tokens of the windows; byLayer (L): the same for each layer.
    * zerosInGate: in s. rowsSkipped: rows of up and down that were never read for a token, 0 under `dense`.
    */
   sparsity: {

@@ -2,7 +2,7 @@
  * The sums of one setting over a corpus, and the measures made of them. Sums are counts or float64; standard errors come from the spread of
  * the windows' means (tokens of a window go together), so they are NaN until two windows are finished:
  *   stderr(mean) = sd(means of the windows, n - 1) / sqrt(windows); of perplexity: perplexity · stderr(mean nll).
- * L blocks, F neurons.
+ * L layers, F neurons.
  */
 import type { Measure, MeasureMap } from "./report.js";
 
@@ -24,7 +24,7 @@ export class Scores {
     this.#rowsRead = new Float64Array(layers);
   }
 
-  /** Counts of one block over `tokens` rows. */
+  /** Counts of one layer over `tokens` rows. */
   addCounts(layer: number, zerosInMid: number, zerosInGate: number, rowsRead: number): void {
     this.#zerosInMid[layer]! += zerosInMid;
     this.#zerosInGate[layer]! += zerosInGate;
@@ -60,7 +60,7 @@ export class Scores {
     return Object.fromEntries(wanted.map((name) => [name, made[name]()])) as unknown as { readonly [K in M]: MeasureMap[K] };
   }
 
-  /** S(l) = zeros in x₁ / (tokens · F); mean over the blocks (ProSparse). */
+  /** S(l) = zeros in x₁ / (tokens · F); mean over the layers (ProSparse). */
   sparsity(): MeasureMap["sparsity"] {
     const share = (sums: Float64Array) =>
       sums.reduce((sum, value) => sum + value, 0) / (this.tokens * this.#neurons * sums.length);

@@ -3,7 +3,7 @@
  * architecture. The wrong one gives fluent nonsense or a slightly worse model, never an error, so the choice is always stated, and where
  * it cannot be known the load is refused until the caller chooses.
  *
- * Keys: `{arch}.hidden_activation` (string) and `sparselab.threshold` (float32, or one for each block).
+ * Keys: `{arch}.hidden_activation` (string) and `sparselab.threshold` (float32, or one for each layer).
  * Rules: a PowerInfer (`PWRI`) llama computes ReLU; a GGUF llama computes SiLU.
  */
 import { LabError, unknownName } from "../errors.js";
@@ -21,7 +21,7 @@ export const isReluFamily = (kind: NativeActivation): boolean => reluFamily.incl
 const family = (kind: NativeActivation): string => (isReluFamily(kind) ? "relu" : kind.startsWith("gelu") ? "gelu" : kind);
 
 export interface ResolvedActivation {
-  /** As it is printed: "silu", "relu", "fatrelu_0.03", or "fatrelu" with a threshold for each block. */
+  /** As it is printed: "silu", "relu", "fatrelu_0.03", or "fatrelu" with a threshold for each layer. */
   readonly name: Activation;
   readonly kind: NativeActivation;
   readonly t: PerLayer;
@@ -60,7 +60,7 @@ export function parseActivation(
 
 const spelled = ({ kind, t = 0 }: Spelled): Activation =>
   kind !== "fatrelu" ? kind : typeof t === "number" ? (`fatrelu_${floatText(t)}` as Activation) : "fatrelu";
-/** For people: a threshold by block is named as such. */
+/** For people: a threshold by layer is named as such. */
 const said = (of: Spelled): string => (Array.isArray(of.t) ? `fatrelu with t = ${perLayerText(of.t)}` : spelled(of));
 
 /** What the file's own keys say, or undefined where it has none. */
@@ -105,7 +105,7 @@ function ofKeys(table: FileTable, layers: number): { readonly says: Spelled; rea
   return { says: { kind: "fatrelu", t }, key };
 }
 
-/** The activation in force. `layers` is the number of blocks. */
+/** The activation in force. `layers` is the number of layers. */
 export function resolveActivation(table: FileTable, layers: number, option?: Activation): ResolvedActivation {
   const chosen = option === undefined ? undefined : parseActivation(option);
   const keys = ofKeys(table, layers);

@@ -1,6 +1,6 @@
 /**
  * Interventions: what is changed while the model runs, as data, and their translation into what the executor knows. Shapes, positions and
- * neurons are checked here, with the model's own numbers in the message. Applied in order; the active list of a block is built after
+ * neurons are checked here, with the model's own numbers in the message. Applied in order; the active list of a layer is built after
  * those at its gate.
  *
  * They are copied where they enter, once: vectors and tensors into native memory, where nobody can change them, and every view, sweep and
@@ -130,7 +130,7 @@ export function takeInterventions(list: unknown, info: NativeModelInfo): Interve
   const sources = new Set(checked.flatMap(({ source }) => source ?? []));
   checkMemory(
     [{ what: "copies of the interventions' values", bytes: [...sources].reduce((sum, { byteLength }) => sum + byteLength, 0) }],
-    "Patch fewer blocks or fewer tokens",
+    "Patch fewer layers or fewer tokens",
   );
   const kept = new Map([...sources].map((source) => [source, callingSync((addon) => addon.keepValues(source))]));
   const entries = checked.map(({ source, ...one }) => ({ ...one, values: source && kept.get(source)! }));
@@ -240,7 +240,7 @@ function placeOf(given: unknown, hook: ParsedHook, info: NativeModelInfo): Place
       `${hook.name} has no neurons; where.neurons goes with ffn.gate_pre, ffn.gate, ffn.up_pre, ffn.up and ffn.mid`,
     );
   }
-  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a block");
+  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a layer");
   const place = { ...(tokens && { tokens }), ...(neurons && { neurons }) };
   return { ...place, where: Object.freeze(place) };
 }

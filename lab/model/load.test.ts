@@ -71,7 +71,7 @@ describe("load", () => {
       /goes with a ReLU-family activation.*silu/,
     );
     await expect(loadQuietly(path, { activation: "relu", policy: { kind: "fatrelu", t: [0.1] } })).rejects.toThrow(
-      /1 values for a model of 2 blocks/,
+      /1 values for a model of 2 layers/,
     );
   });
 

@@ -188,7 +188,7 @@ describe("views", () => {
 });
 
 describe("interventions", () => {
-  it("take a neuron's share out of what the block writes", async () => {
+  it("take a neuron's share out of what the layer writes", async () => {
     const before = await model.run(text, { capture: ["blocks.3.ffn.mid", "blocks.3.ffn.out", "blocks.3.resid_post"] });
     const token = before.tokens.length - 1;
     const [{ index, value }] = before.cache.get("blocks.3.ffn.mid").at({ token }).map(Math.abs).top(1) as [

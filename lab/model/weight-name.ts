@@ -10,7 +10,7 @@ export function checkWeightName(name: string, table: FileTable): void {
   if (names.includes(name)) return;
   const near = typeof name === "string" ? nearest(name, names) : undefined;
   const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
-  // The same weights in every block are named once.
+  // The same weights in every layer are named once.
   const patterns = [...new Set(names.map((one) => one.replace(/^blk\.\d+\./, "blk.*.")))];
   throw new LabError(
     "invalid-option",

@@ -13,7 +13,7 @@ import { seriesOf } from "./series.js";
 import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./style.js";
 
 /**
- * Points of a sweep over thresholds; a threshold of its own for each block stands at the mean over blocks. None draws the empty frame.
+ * Points of a sweep over thresholds; a threshold of its own for each layer stands at the mean over layers. None draws the empty frame.
  * @example
  * show(plot.threshold(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "perplexity"] }), "perplexity"));
  */

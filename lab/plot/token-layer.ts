@@ -1,4 +1,4 @@
-/** Token (x) by block (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
+/** Token (x) by layer (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
 import { LabError } from "../errors.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
@@ -42,7 +42,7 @@ export function tokenLayer(run: TokenLayerInput): Figure {
       ticks: "outside",
       ticklen: 4,
     },
-    hovertemplate: "%{customdata}, block %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
+    hovertemplate: "%{customdata}, layer %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
     customdata: shares.map(() => pieces.map((piece, token) => `<b>${pieceText(piece)}</b> · token ${token}`)),
   };
   const empty = tokens === 0 || layers === 0;
@@ -51,12 +51,12 @@ export function tokenLayer(run: TokenLayerInput): Figure {
     layout({
       title: "Where the model works",
       subtitle: empty ? "" : subtitle(pieces, shares),
-      caption: ["Each column is one token, each row one block; sparsity is the share of zeros in x₁ = act(x·W_gate) ⊙ (x·W_up)."],
+      caption: ["Each column is one token, each row one layer; sparsity is the share of zeros in x₁ = act(x·W_gate) ⊙ (x·W_up)."],
       height: Math.min(700, 260 + 24 * layers),
       tickRoom: 36,
       axes: {
         xaxis: axis("", { ...tokenTicks(pieces), showgrid: false, showline: false, ticks: "" }),
-        yaxis: axis("block", { dtick: Math.max(1, Math.ceil(layers / 16)), showgrid: false, showline: false, ticks: "" }),
+        yaxis: axis("layer", { dtick: Math.max(1, Math.ceil(layers / 16)), showgrid: false, showline: false, ticks: "" }),
       },
       annotations: empty ? [emptyNote("no tokens")] : [],
     }),

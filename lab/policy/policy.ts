@@ -1,6 +1,6 @@
 /**
  * Policies: which neurons count as inactive, as data. Small records that are printed, stored and compared; what they mean for a model
- * (one threshold for each block) is worked out here and nowhere else.
+ * (one threshold for each layer) is worked out here and nowhere else.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { IsPlain, Loose } from "../literals.js";
@@ -8,7 +8,7 @@ import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { floatText } from "../text.js";
 
-/** One number for all blocks, or one for each. */
+/** One number for all layers, or one for each. */
 export type PerLayer = number | readonly number[];
 /**
  * `as-trained` is the activation's own rule. On a ReLU-family activation `fatrelu` replaces the activation's own t
@@ -76,13 +76,13 @@ export function checkThreshold(t: unknown): void {
   }
 }
 
-/** One float32 for each block. */
+/** One float32 for each layer. */
 export function perLayer(t: PerLayer, layers: number, what = "t"): Float32Array {
   if (typeof t === "number") return new Float32Array(layers).fill(t);
   if (t.length !== layers) {
     throw new LabError(
       "invalid-option",
-      `${what} has ${t.length} values for a model of ${layers} blocks; give one number, or ${layers}`,
+      `${what} has ${t.length} values for a model of ${layers} layers; give one number, or ${layers}`,
     );
   }
   return Float32Array.from(t);
