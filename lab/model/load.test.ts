@@ -58,7 +58,7 @@ describe("load", () => {
     const path = writeSmallLlama(dir.path, { file: "prosparse-tiny.gguf" });
     await expect(loadQuietly(path)).rejects.toMatchObject({
       code: "invalid-option",
-      message: expect.stringMatching(/name says "prosparse"/),
+      message: expect.stringMatching(/name contains "prosparse"/),
     });
     const { model } = await loadQuietly(path, { activation: "fatrelu_0.01" });
     expect(model.activation).toEqual({ name: "fatrelu_0.01", t: 0.01, from: "option" });

@@ -84,8 +84,8 @@ var m={exports:{}};new Function("module","exports","define",s)(m,m.exports,undef
 
 function titles({ layout }: FigureData): { title: string; subtitle: string } {
   const { title } = layout as { title?: { text?: unknown; subtitle?: { text?: unknown } } };
-  const said = (text: unknown, otherwise: string) => plain(typeof text === "string" ? text : otherwise);
-  return { title: said(title?.text, "figure"), subtitle: said(title?.subtitle?.text, "") };
+  const titleText = (given: unknown, otherwise: string) => plain(typeof given === "string" ? given : otherwise);
+  return { title: titleText(title?.text, "figure"), subtitle: titleText(title?.subtitle?.text, "") };
 }
 /** Plotly's little HTML, taken off again. */
 function plain(text: string): string {

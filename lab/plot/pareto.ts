@@ -17,7 +17,7 @@ import {
 } from "./quality.js";
 import { type Scale, scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
-import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor } from "./style.js";
+import { accent, axis, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor, thousandsText } from "./style.js";
 
 /**
  * Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from.
@@ -100,7 +100,7 @@ export function hoverText(point: AnyPoint, quality: QualityAxis, name: string): 
     `<b>${policyText(setting)}</b>${name ? ` · ${escapeText(name)}` : ""}${done ? "" : " · running"}`,
     `zeros in x₁ ${percentText(sparsity.mean)} · in s ${percentText(sparsity.zerosInGate)}`,
     quality.text(point),
-    `${countText(tokens)} tokens`,
+    `${thousandsText(tokens)} tokens`,
   ].join("<br>");
 }
 
@@ -143,7 +143,7 @@ export function subtitle(points: readonly AnyPoint[], price: Price | undefined):
   if (points.length === 0) return "waiting for the first points";
   const running = points.filter(({ done }) => !done);
   if (running.length > 0) {
-    return `${running.length} of ${points.length} settings running, ${countText(Math.max(...running.map(({ tokens }) => tokens)))} tokens so far`;
+    return `${running.length} of ${points.length} settings running, ${thousandsText(Math.max(...running.map(({ tokens }) => tokens)))} tokens so far`;
   }
   if (price?.best) {
     const { best, baseline } = price;

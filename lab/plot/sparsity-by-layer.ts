@@ -6,7 +6,7 @@ import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
 import { checkMeasured } from "./quality.js";
 import { named } from "./series.js";
-import { axis, countText, emptyNote, escapeText, layout, percent, percentText, seriesColor } from "./style.js";
+import { axis, emptyNote, escapeText, layout, percent, percentText, seriesColor, thousandsText } from "./style.js";
 
 /**
  * One or more reports with `sparsity`; their layers need not be as many. None draws the empty frame.
@@ -68,7 +68,7 @@ function trace({ sparsity, tokens }: Report<"sparsity">, name: string, color: st
     hovertemplate: "%{customdata}<extra></extra>",
     customdata: layers.map((share, layer) => {
       const head = `<b>layer ${layer}</b>${name ? ` · ${escapeText(name)}` : ""}`;
-      return `${head}<br>zeros in x₁ ${percentText(share)}<br>mean over layers ${percentText(sparsity.mean)}<br>${countText(tokens)} tokens`;
+      return `${head}<br>zeros in x₁ ${percentText(share)}<br>mean over layers ${percentText(sparsity.mean)}<br>${thousandsText(tokens)} tokens`;
     }),
   };
 }

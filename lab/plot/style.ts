@@ -153,6 +153,6 @@ export function percentText(share: number): string {
   return `${(100 * share).toFixed(share >= 0.99 && share < 1 ? 2 : 1)} %`;
 }
 /** 32768 -> "32 768", with a thin space. */
-export function countText(count: number): string {
+export function thousandsText(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 }

@@ -4,7 +4,7 @@ import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import type { Tensor } from "../tensor.js";
 import { type Figure, figure } from "./figure.js";
-import { axis, countText, emptyNote, escapeText, heatScale, layout, percent, percentText } from "./style.js";
+import { axis, emptyNote, escapeText, heatScale, layout, percent, percentText, thousandsText } from "./style.js";
 
 export interface TokenLayerInput {
   readonly pieces: readonly string[];
@@ -67,17 +67,17 @@ function subtitle(pieces: readonly string[], shares: readonly (readonly number[]
   const means = pieces.map((_, token) => shares.reduce((sum, row) => sum + row[token]!, 0) / shares.length);
   const busiest = means.indexOf(Math.min(...means));
   const mean = means.reduce((sum, share) => sum + share, 0) / means.length;
-  return `${countText(pieces.length)} tokens, ${percentText(mean)} zeros; busiest at “${pieces[busiest]}” (${percentText(means[busiest]!)})`;
+  return `${thousandsText(pieces.length)} tokens, ${percentText(mean)} zeros; busiest at “${pieces[busiest]}” (${percentText(means[busiest]!)})`;
 }
 
 /** The pieces as ticks; of a long text only every n-th, so that they stay readable. */
 function tokenTicks(pieces: readonly string[]): object {
   const step = Math.max(1, Math.ceil(pieces.length / 64));
-  const shown = pieces.flatMap((piece, token) => (token % step === 0 ? [{ piece, token }] : []));
+  const labelled = pieces.flatMap((piece, token) => (token % step === 0 ? [{ piece, token }] : []));
   return {
     tickmode: "array",
-    tickvals: shown.map(({ token }) => token),
-    ticktext: shown.map(({ piece }) => pieceText(piece)),
+    tickvals: labelled.map(({ token }) => token),
+    ticktext: labelled.map(({ piece }) => pieceText(piece)),
     tickangle: -60,
     tickfont: { size: pieces.length > 40 ? 10 : 12 },
   };

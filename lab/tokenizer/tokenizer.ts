@@ -108,9 +108,9 @@ class SpmTokenizer implements Tokenizer {
     this.check("decode", tokens);
     const { addEos, eos } = this.vocabulary;
     const stream = new VocabularyTextStream(this.vocabulary);
-    const shown = addEos && tokens.length > 0 && tokens.at(-1) === eos ? tokens.slice(0, -1) : tokens;
+    const withoutEos = addEos && tokens.length > 0 && tokens.at(-1) === eos ? tokens.slice(0, -1) : tokens;
     let text = "";
-    for (const token of shown) text += stream.push(token);
+    for (const token of withoutEos) text += stream.push(token);
     return text + stream.flush();
   }
 
