@@ -9,7 +9,7 @@ export function logSumExp(logits: Float32Array): number {
   return most + Math.log(sum);
 }
 
-/** Positions of the k largest values, best first; equal values by position, NaN before all. */
+/** Positions of the k largest values, largest first, NaN before all. Ties: the lowest position first. */
 export function largest(values: Float32Array, k: number): number[] {
   const key = (i: number) => (Number.isNaN(values[i]) ? Number.POSITIVE_INFINITY : values[i]!);
   const before = (a: number, b: number) =>
@@ -17,7 +17,7 @@ export function largest(values: Float32Array, k: number): number[] {
   if (k > 256) return Array.from(values.keys()).sort(before).slice(0, k);
   const best: number[] = [];
   for (let i = 0; i < values.length && k > 0; i++) {
-    // The common case without a call: not better than the last of the k, and equal ones go by place.
+    // The common case without a call: not larger than the last of the k; ties keep the lower position.
     if (best.length === k && values[i]! <= values[best[k - 1]!]!) continue;
     if (best.length === k && before(i, best[k - 1]!) > 0) continue;
     let low = 0;

@@ -1,7 +1,4 @@
-/**
- * Reads the keys of a file's header by their meaning. A key of the wrong type is an error that names it: a guessed value would be a
- * wrong number later.
- */
+/** Reads keys of a file's header. A key of the wrong type is an error that names it; a guessed value would give wrong numbers later. */
 import { LabError } from "./errors.js";
 import type { FileTable, MetaValue } from "./native.js";
 import { bytesText } from "./text.js";
@@ -10,7 +7,7 @@ function wrongType(table: FileTable, key: string, expected: string, found: MetaV
   return new LabError("bad-file", `key "${key}" of ${table.path} must be ${expected}, found ${describeValue(found)}`);
 }
 
-/** What a value is, for an error: "a value of type u32", "an array of f32", "a string of 600 MiB, more than is read". */
+/** A value in words, for an error: "a value of type u32", "an array of f32", "a string of 600 MiB, more than is read". */
 export function describeValue(value: MetaValue | undefined): string {
   if (value === undefined) return "no such key";
   if (value.type === "strings") return "an array of strings";

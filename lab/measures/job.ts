@@ -62,7 +62,7 @@ export async function prepare(
   const digest = await sha256Of(weights, signal);
   const reference = compares(options.measure) ? await referenceOf(options.reference, internals, digest, signal) : undefined;
   const size = windowSize(options.window, Math.min(internals.context, reference?.internals.context ?? internals.context));
-  const windows = await windowsOf(on, internals.vocabulary.tokenizer, size, signal);
+  const windows = await windowsOf(on, internals.fileTokenizer.tokenizer, size, signal);
   return {
     internals,
     windows,

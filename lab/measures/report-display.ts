@@ -1,4 +1,4 @@
-/** How a report shows itself as a cell's last value: a small table of its numbers, and one line of where they come from. */
+/** How a report shows itself as a cell's last value: a small table of its numbers, and one line of provenance. */
 import { displaySymbol, type MimeBundle } from "../display.js";
 import { policyText } from "../policy/policy.js";
 import { htmlText, valueText } from "../text.js";
@@ -15,7 +15,7 @@ const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 /** A value with its standard error, where there is one. */
 const within = (text: string, stderr: string, known: number) => (Number.isFinite(known) ? `${text} ± ${stderr}` : text);
 
-/** The measures of a report, a name and a value each, as a person reads them. */
+/** The measures of a report, as names and values for people. */
 export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
   const out: [string, string][] = [];
   if (sparsity) {
@@ -41,7 +41,7 @@ export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, 
   return out;
 }
 
-/** Where the numbers come from, in one line. */
+/** The provenance of the numbers, in one line. */
 export function reportOrigin({ tokens, provenance: p }: Parts): string {
   const reference = p.reference === null ? "" : `; compared with ${p.reference}`;
   return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${p.strategy}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}${reference}`;

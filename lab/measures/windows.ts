@@ -1,8 +1,8 @@
 /**
  * The windows of a corpus. The text is tokenised as a whole, BOS in front as the vocabulary asks and special texts as plain text, then cut
  * into windows that do not overlap; what is left over at the end is not used. Where the vocabulary asks for BOS it replaces the first token
- * of each window. The second half of a window is scored: the rows W/2 to W-2 predict the tokens after them, 255 of 512. All of it as
- * llama.cpp's perplexity tool does, so that numbers can be held against its own.
+ * of each window. The second half of a window is scored: the rows W/2 to W-2 predict the tokens after them, 255 of 512. This is
+ * what llama.cpp's perplexity tool does, so that numbers can be compared.
  *
  * The text is read and tokenised in slices, no further than `maxTokens` needs, and the JavaScript thread is never held for long; its hash
  * is of the whole file all the same, and of the bytes that were read.

@@ -1,6 +1,6 @@
 /**
- * What `capture` kept: one tensor for each captured name, and single layers of captured ranges. A captured point is always computed,
- * never a zero that nobody calculated; values are those after interventions at that point.
+ * Captured values: one tensor for each captured name, and single layers of captured ranges. A captured point is always computed, even where
+ * the strategy would skip it; values are those after the interventions at that point.
  */
 import { LabError } from "../errors.js";
 import { type Gettable, type HookDims, type ParsedHook, parseHook } from "../hooks.js";
@@ -46,7 +46,7 @@ function find(captures: readonly Captured[], point: string, rows: number, layers
   throw new LabError("not-captured", `"${point}" was not captured; this run kept ${kept}. Ask for it: { capture: ["${point}"] }`);
 }
 
-/** The capture option as checked points, each once. */
+/** Parses the option `capture`; duplicates count once. */
 export function parseCaptures(capture: string | readonly string[] | undefined, layers: number): ParsedHook[] {
   const list = capture === undefined ? [] : typeof capture === "string" ? [capture] : capture;
   if (!Array.isArray(list)) {

@@ -10,8 +10,8 @@ import { sequencePlan } from "../runtime/batch.js";
 import { Weights } from "../runtime/weights.js";
 import { bytesText } from "../text.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "./activation.js";
+import { FileTokenizer } from "./file-tokenizer.js";
 import { type Strategy, strategyOf } from "./options.js";
-import { Vocabulary } from "./vocabulary.js";
 
 export interface Fact {
   /** Its name for programs. */
@@ -29,7 +29,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
   const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
   const head = [fact("name", modelName(table)), fileFact(table), architectureFact(table)];
   if (vocabularyOnly)
-    return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new Vocabulary(table))];
+    return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new FileTokenizer(table))];
 
   const weights = await Weights.open(opened);
   weights.retain();
@@ -50,7 +50,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
       resolved ? strategyFact("auto", resolved) : fact("strategy", strategy, "follows the activation"),
       predictorsFact(info),
       ...vocabSizeFact(table, info.vocab),
-      tokenizerFact(new Vocabulary(table)),
+      tokenizerFact(new FileTokenizer(table)),
       memoryFact(
         info,
         callingSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], info.context, 1), 1, 1)),
@@ -159,21 +159,21 @@ function vocabSizeFact(table: FileTable, rows: number): Fact[] {
   return [fact("vocabSize", found, `key ${key} says ${found}; the embedding has ${rows} rows, which count`, "vocab_size")];
 }
 
-function tokenizerFact(vocabulary: Vocabulary): Fact {
-  const { model } = vocabulary;
+function tokenizerFact(fileTokenizer: FileTokenizer): Fact {
+  const { model } = fileTokenizer;
   if (model === undefined) return fact("tokenizer", null, "none: the model takes token ids only");
   const kind = model.type === "string" ? model.value : describeValue(model);
   if (kind !== "llama")
     return fact("tokenizer", { kind, supported: false }, `"${kind}", which is not supported; the model takes token ids only`);
-  const { fault } = vocabulary;
+  const { fault } = fileTokenizer;
   if (fault)
     return fact(
       "tokenizer",
       { kind, supported: true, fault: fault.message },
       `SentencePiece, broken, so the model takes token ids only: ${fault.message}`,
     );
-  const { size, bos, eos, addsBos, addsEos } = vocabulary.tokenizer;
-  const { chatTemplate } = vocabulary;
+  const { size, bos, eos, addsBos, addsEos } = fileTokenizer.tokenizer;
+  const { chatTemplate } = fileTokenizer;
   return fact(
     "tokenizer",
     { kind, supported: true, size, bos, eos, addsBos, addsEos, chatTemplate },

@@ -15,18 +15,18 @@ import { Program } from "../runtime/program.js";
 import { countText } from "../text.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
 import { cacheOf, parseCaptures } from "./cache.js";
+import type { FileTokenizer } from "./file-tokenizer.js";
 import type { GenerateOptions, Generation, Step } from "./generation.js";
 import type { Internals } from "./internals.js";
 import { type Run, runOf } from "./run.js";
 import { Sampler } from "./sampler.js";
 import { StopText } from "./stop-text.js";
-import type { Vocabulary } from "./vocabulary.js";
 
 const known = ["capture", "maxTokens", "temperature", "topK", "topP", "minP", "repeatPenalty", "seed", "stop", "signal"];
 
 /** `generate` writes text: a vocabulary that cannot be used is an error at once, not after the prompt was run. */
-export function checkWrites(vocabulary: Vocabulary): void {
-  const { fault } = vocabulary;
+export function checkWrites(fileTokenizer: FileTokenizer): void {
+  const { fault } = fileTokenizer;
   if (!fault) return;
   throw new LabError(
     fault.code,
@@ -95,7 +95,7 @@ class TextGeneration<S extends string> implements Generation<S> {
 
   get prompt(): Promise<Run<S>> {
     return this.#start().then(({ result }) =>
-      runOf<S>(this.#internals.weights.info, this.#internals.vocabulary, this.#prompt, result),
+      runOf<S>(this.#internals.weights.info, this.#internals.fileTokenizer, this.#prompt, result),
     );
   }
 
@@ -128,7 +128,7 @@ class TextGeneration<S extends string> implements Generation<S> {
 
   async *#steps({ program, row: first }: Started): AsyncGenerator<Step<S>, void, void> {
     const { captures, limit, sampler, stop, signal } = this.#decoding;
-    const { tokenizer } = this.#internals.vocabulary;
+    const { tokenizer } = this.#internals.fileTokenizer;
     const stream = createTextStream(tokenizer, this.#prompt);
     const tokens = [...this.#prompt];
     let row = first;
@@ -148,7 +148,7 @@ class TextGeneration<S extends string> implements Generation<S> {
 
   #step(token: Token, text: string, { logits, captures, sparsity }: Row): Step<S> {
     const total = logSumExp(logits);
-    const { tokenizer } = this.#internals.vocabulary;
+    const { tokenizer } = this.#internals.fileTokenizer;
     const { layers } = this.#internals.weights.info;
     return {
       token,

@@ -1,6 +1,6 @@
 /**
- * The rows of given tokens and of N greedy ones after them, as the parity tests and `sparselab logits` want them: a greedy token is fed
- * whatever it is, end of sequence or not.
+ * Rows of given tokens and of N greedy tokens after them, for the parity tests and `sparselab logits`. Greedy decoding goes on after an
+ * end-of-sequence token.
  */
 import { LabError } from "../errors.js";
 import { largest } from "../math.js";
@@ -34,7 +34,7 @@ export async function greedyRows(
   if (given.length + count > context) {
     throw new LabError(
       "context-full",
-      `${given.length} tokens and ${count} greedy ones do not go into the context of ${context}`,
+      `${given.length} tokens and ${count} greedy ones do not fit into the context of ${context}`,
     );
   }
   const promptContext: PromptContext = {

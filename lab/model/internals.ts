@@ -6,16 +6,16 @@ import { LabError } from "../errors.js";
 import type { NativeSetting } from "../native.js";
 import { refusePromise } from "../promised.js";
 import type { Weights } from "../runtime/weights.js";
+import type { FileTokenizer } from "./file-tokenizer.js";
 import type { Model } from "./model.js";
 import type { Setting } from "./setting.js";
-import type { Vocabulary } from "./vocabulary.js";
 
 /** The internals of a view. */
 export interface Internals {
   /** Keeps the view alive: when a view is garbage collected, its weights are released. */
   readonly view: Model;
   readonly weights: Weights;
-  readonly vocabulary: Vocabulary;
+  readonly fileTokenizer: FileTokenizer;
   readonly setting: Setting;
   readonly native: NativeSetting;
   readonly threads: number;

@@ -84,7 +84,7 @@ describe("load", () => {
     await expect(loadQuietly("")).rejects.toThrow(/needs the path/);
     await expect(loadQuietly(tinyWorld, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
     const context = small.context + 1;
-    await expect(loadQuietly(writeSmallLlama(dir.path), { context })).rejects.toThrow(/made for 64 positions/);
+    await expect(loadQuietly(writeSmallLlama(dir.path), { context })).rejects.toThrow(/has 64 positions/);
   });
 
   it("runs a file without a vocabulary on token ids", async () => {

@@ -1,4 +1,4 @@
-/** `load`: from a file to a model, with the summary that says what is in force and why. */
+/** `load`: opens a model file, and prints which activation and strategy are used and why. */
 import { throwIfAborted, untilAborted } from "../abort.js";
 import { notebook } from "../display.js";
 import type { Loose } from "../literals.js";
@@ -7,17 +7,17 @@ import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../polic
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
+import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
 import type { Model } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
 import { missingFile, modelPath } from "./path.js";
 import type { Setting } from "./setting.js";
 import { View } from "./view.js";
-import { Vocabulary } from "./vocabulary.js";
 
 /**
  * Opens a model file, or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one line: the name, the
- * activation and where it comes from, the strategy. The model itself, as a cell's last value, shows the rest.
+ * activation and where it comes from, the strategy. The model, shown as a cell's last value, has the rest.
  * @param path relative to the notebook's folder
  * @defaultValue `activation`: that of the file; `policy`: as-trained; `strategy`: "auto"; `context`: the file's own; `threads`: those of
  * the machine; `signal`: the running cell's stop button; `quiet`: false
@@ -40,7 +40,7 @@ export async function load<
   return model;
 }
 
-/** The same without printing, for programs that write their own output. */
+/** `load` without printing, for programs that write their own output. */
 export async function loadQuietly(
   path: string,
   given: LoadOptions = {},
@@ -60,7 +60,7 @@ export async function loadQuietly(
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
     const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
-    const model = new View(weights, new Vocabulary(table), setting, {
+    const model = new View(weights, new FileTokenizer(table), setting, {
       context: contextOf(options.context, weights.info.context),
       threads,
     });

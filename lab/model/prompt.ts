@@ -1,6 +1,6 @@
 /**
- * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
- * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
+ * Prompts to token ids. A string is raw text: the vocabulary decides about BOS, and special tokens are recognised. Messages go through the
+ * chat template. Token ids are used as they are, with a warning where the BOS that the model was trained with is missing.
  */
 import { LabError, nearest } from "../errors.js";
 import type { Checked } from "../literals.js";
@@ -22,16 +22,16 @@ export type Prompt<R extends string = Role> = string | readonly Token[] | readon
 export interface PromptContext {
   readonly vocab: number;
   readonly context: number;
-  /** Made on first use; undefined where the file has no vocabulary. Throws where it has one of another kind. */
+  /** Undefined where the file has no vocabulary. Throws where the vocabulary is of another kind. */
   readonly tokenizer: () => Tokenizer | undefined;
-  /** The BOS that the vocabulary wants in front, or null; never throws. */
+  /** The BOS that the vocabulary puts in front of a text, or null. Never throws. */
   readonly expectedBos: () => Token | null;
   readonly warn: (text: string) => void;
 }
 
 /**
- * The tokens of a prompt, in an array of their own: the caller may change the prompt while it is read.
- * @param more tokens that are to follow the prompt, at least: the way out of a full context counts them, too
+ * The tokens of a prompt, in a new array: the caller may change the prompt later.
+ * @param more how many tokens must fit behind the prompt, for the hint of a full context
  */
 export function promptTokens<R extends string>(
   prompt: Prompt<R>,
@@ -41,7 +41,7 @@ export function promptTokens<R extends string>(
   const given: string | readonly unknown[] = itemsOf(prompt);
   const ids = typeof given !== "string" && given.some((item) => typeof item !== "object" || item === null);
   const tokens = typeof given !== "string" && (ids || given.length === 0) ? given : textTokens(given, tokenizer);
-  if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
+  if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it has no tokens");
   if (tokens.length > context) {
     throw new LabError(
       "context-full",
@@ -83,7 +83,8 @@ function itemsOf(prompt: unknown): string | readonly unknown[] {
 
 function textTokens(given: string | readonly unknown[], tokenizer: () => Tokenizer | undefined): readonly Token[] {
   const vocabulary = tokenizer();
-  if (!vocabulary) throw new LabError("invalid-option", "the file has no vocabulary, so it takes no text; give token ids");
+  if (!vocabulary)
+    throw new LabError("invalid-option", "the file has no vocabulary, so the prompt cannot be text; pass token ids");
   if (typeof given === "string") return encodeWhole(vocabulary, given);
   const messages = given.map((item, i) => {
     const message = { ...(item as Message) };
@@ -98,11 +99,11 @@ function textTokens(given: string | readonly unknown[], tokenizer: () => Tokeniz
     }
     return message;
   });
-  // A template writes the ends of its turns, and an answer is to follow.
+  // No EOS: the template ends its turns itself, and an answer follows.
   return encodeWhole(vocabulary, vocabulary.template(messages), { eos: false });
 }
 
-/** BOS and EOS as the vocabulary asks, but not a second BOS where the text (a chat template, say) already begins with it. */
+/** Encodes with BOS and EOS as the vocabulary says, but without a second BOS where the text (a chat template, say) begins with it. */
 function encodeWhole(tokenizer: Tokenizer, text: string, options: { eos?: boolean } = {}): readonly Token[] {
   const tokens = tokenizer.encode(text, options);
   const twice = tokenizer.addsBos && tokens[0] === tokenizer.bos && tokens[1] === tokenizer.bos;

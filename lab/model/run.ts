@@ -7,7 +7,7 @@ import { type Tensor, tensor } from "../tensor.js";
 import { valueText } from "../text.js";
 import type { Token } from "../tokenizer/index.js";
 import { type Cache, cacheOf } from "./cache.js";
-import type { Vocabulary } from "./vocabulary.js";
+import type { FileTokenizer } from "./file-tokenizer.js";
 
 /** What `run` gives: logits, what was captured, and the share of zeros. */
 export interface Run<S extends string = string> extends Displayable {
@@ -27,7 +27,7 @@ export interface Run<S extends string = string> extends Displayable {
 
 export function runOf<S extends string>(
   { layers, vocab }: NativeModelInfo,
-  vocabulary: Vocabulary,
+  fileTokenizer: FileTokenizer,
   tokens: readonly Token[],
   result: PrefillResult,
 ): Run<S> {
@@ -39,7 +39,7 @@ export function runOf<S extends string>(
   const run: Run<S> = {
     tokens: Object.freeze([...tokens]),
     get pieces() {
-      return vocabulary.tokenizer.pieces(tokens);
+      return fileTokenizer.tokenizer.pieces(tokens);
     },
     get logits() {
       if (!result.logits) throw absent("logits");

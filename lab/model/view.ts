@@ -18,6 +18,7 @@ import type { Weights } from "../runtime/weights.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { parseCaptures } from "./cache.js";
 import { modelHtml, modelText } from "./display.js";
+import type { FileTokenizer } from "./file-tokenizer.js";
 import { checkWrites, generation } from "./generate.js";
 import type { GenerateOptions, Generation } from "./generation.js";
 import { internalsOf, isLive, register, unregister } from "./internals.js";
@@ -27,7 +28,6 @@ import { checkChoice, refuseLater, strategyOf } from "./options.js";
 import { type Prompt, type PromptContext, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
-import type { Vocabulary } from "./vocabulary.js";
 import { checkWeightName } from "./weight-name.js";
 
 const rows: readonly LogitRows[] = ["all", "last", "none"];
@@ -58,20 +58,20 @@ export interface ViewOptions {
 
 export class View implements Model {
   readonly #weights: Weights;
-  readonly #vocabulary: Vocabulary;
+  readonly #fileTokenizer: FileTokenizer;
   readonly #setting: Setting;
   readonly #native: NativeSetting;
   readonly context: number;
   readonly threads: number;
 
-  constructor(weights: Weights, vocabulary: Vocabulary, setting: Setting, options: ViewOptions) {
+  constructor(weights: Weights, fileTokenizer: FileTokenizer, setting: Setting, options: ViewOptions) {
     this.#weights = weights;
-    this.#vocabulary = vocabulary;
+    this.#fileTokenizer = fileTokenizer;
     this.#setting = setting;
     this.#native = nativeSetting(setting, weights.info);
     this.context = options.context;
     this.threads = options.threads;
-    register({ view: this, weights, vocabulary, setting, native: this.#native, ...options });
+    register({ view: this, weights, fileTokenizer, setting, native: this.#native, ...options });
   }
 
   get name() {
@@ -122,7 +122,7 @@ export class View implements Model {
     return hookPoints();
   }
   get tokenizer() {
-    return this.#vocabulary.tokenizer;
+    return this.#fileTokenizer.tokenizer;
   }
 
   with<P extends LoosePolicy, S extends string, I extends LooseIntervention>(given: Change<P, S, I>): Model {
@@ -140,7 +140,7 @@ export class View implements Model {
           ? this.#setting.interventions
           : takeInterventions(change.interventions, this.#weights.info),
     };
-    return new View(this.#weights, this.#vocabulary, setting, { context: this.context, threads: this.threads });
+    return new View(this.#weights, this.#fileTokenizer, setting, { context: this.context, threads: this.threads });
   }
 
   async run<S extends string, L extends string, R extends string>(
@@ -162,7 +162,7 @@ export class View implements Model {
       const program = new Program(weights, plan, memory);
       try {
         const result = await prefill(weights, program, captures, tokens, wanted, signal);
-        return runOf<S>(weights.info, this.#vocabulary, tokens, result);
+        return runOf<S>(weights.info, this.#fileTokenizer, tokens, result);
       } finally {
         program.close();
       }
@@ -173,7 +173,7 @@ export class View implements Model {
 
   generate<S extends string, R extends string>(prompt: Prompt<R>, options: GenerateOptions<S> = {}): Generation<S> {
     const own = internalsOf(this);
-    checkWrites(own.vocabulary);
+    checkWrites(own.fileTokenizer);
     return generation(own, promptTokens(prompt, this.#promptContext(), 1), options);
   }
 
@@ -221,13 +221,13 @@ export class View implements Model {
   }
 
   #promptContext(): PromptContext {
-    const vocabulary = this.#vocabulary;
+    const fileTokenizer = this.#fileTokenizer;
     return {
       vocab: this.vocab,
       context: this.context,
-      tokenizer: () => (vocabulary.model === undefined ? undefined : vocabulary.tokenizer),
+      tokenizer: () => (fileTokenizer.model === undefined ? undefined : fileTokenizer.tokenizer),
       // Token ids go into any model, even one with a broken vocabulary; its BOS is known only where the vocabulary can be read.
-      expectedBos: () => (vocabulary.fault ? null : vocabulary.tokenizer.addsBos ? vocabulary.tokenizer.bos : null),
+      expectedBos: () => (fileTokenizer.fault ? null : fileTokenizer.tokenizer.addsBos ? fileTokenizer.tokenizer.bos : null),
       warn: (message: string) => warnOnce(this.#weights, message),
     };
   }

@@ -1,6 +1,6 @@
 /**
- * Policies: which neurons count as inactive, as data. Small records that are printed, stored and compared; what they mean for a model
- * (one threshold for each layer) is worked out here and nowhere else.
+ * Policies: which neurons count as inactive, as data. They are small records that can be printed, stored and compared. Only here are they
+ * turned into one threshold for each layer.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { IsPlain, Loose } from "../literals.js";
@@ -21,7 +21,7 @@ export interface LoosePolicy {
   readonly kind: Loose<Policy["kind"]>;
   readonly t?: PerLayer;
 }
-/** P where it is a policy or its kind is plain; else what a policy is, so that the error says what is wrong with it. */
+/** P where it is a policy or its kind is a plain string, else `Policy`, so that the type error says what is wrong. */
 export type CheckedPolicy<P extends LoosePolicy> =
   IsPlain<P["kind"]> extends true
     ? P
@@ -33,7 +33,7 @@ export type CheckedPolicy<P extends LoosePolicy> =
 /** The option `policy`. A union, since TypeScript would infer only one of several kinds of policy from `policy?: CheckedPolicy<P>`. */
 export type PolicyOption<P extends LoosePolicy> = { policy?: undefined } | { policy: CheckedPolicy<P> };
 type FieldsOf<K extends string> = Policy extends infer Q ? (Q extends { readonly kind: K } ? keyof Q : never) : never;
-/** A policy of type P as a result has it: copied and frozen. `t` may be asked of any of them. */
+/** A policy of type P in a result: copied and frozen. Every policy can be asked for its `t`. */
 export type Setting<P extends LoosePolicy> = P extends unknown
   ? {
       readonly [K in keyof P]: P[K] extends number ? number : P[K] extends readonly number[] ? readonly number[] : P[K];
@@ -41,10 +41,10 @@ export type Setting<P extends LoosePolicy> = P extends unknown
   : never;
 
 const kinds = ["as-trained", "fatrelu"];
-/** Kinds of the design that the executor does not have yet. */
+/** Kinds that are planned and not available yet. */
 const later = ["magnitude", "top-k", "top-p", "gaussian-top-k", "weighted", "cett", "cats", "teal"];
 
-/** Checks a policy's form, whatever the model; returns it frozen, its arrays copied. */
+/** Checks a policy without a model; returns a frozen copy. */
 export function checkPolicy(policy: Policy): Policy {
   refusePromise("a policy", policy);
   const given = policy as { readonly kind?: unknown } | null;
@@ -89,8 +89,8 @@ export function perLayer(t: PerLayer, layers: number, what = "t"): Float32Array 
 }
 
 /**
- * FATReLU at each of these thresholds: what a sweep goes over.
- * @throws LabError invalid-option where a threshold is below 0 or no number
+ * A FATReLU policy for each threshold, to sweep over.
+ * @throws LabError invalid-option where a threshold is negative or not a number
  * @example
  * fatrelu(0, 0.01, 0.02); // three policies
  */

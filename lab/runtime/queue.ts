@@ -1,6 +1,6 @@
 /**
- * The queue of calls on one model's weights: views share threads and memory bandwidth, so their forward passes take turns. One turn is
- * one forward: a generation that waits for its reader holds nobody up. Waiting ends at once when the caller's signal says stop.
+ * The queue of forward passes on one model's weights: views share threads and memory bandwidth, so they take turns. A turn is one forward,
+ * so a generation that waits for its reader does not block others. A stop ends the waiting at once.
  */
 import { throwIfAborted, untilAborted } from "../abort.js";
 
@@ -17,7 +17,7 @@ export class Queue {
     try {
       await untilAborted(before, signal);
     } catch (error) {
-      // The place in the queue is kept until its turn comes, then passed on.
+      // Its turn still comes, and is passed on then.
       void before.then(release);
       throw error;
     }
@@ -28,7 +28,7 @@ export class Queue {
     }
   }
 
-  /** Resolves when everything that was queued has ended. */
+  /** Resolves when all queued calls have ended. */
   async drained(): Promise<void> {
     await this.#tail;
   }

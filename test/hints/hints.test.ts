@@ -78,7 +78,7 @@ describe("a full context", () => {
     const path = writeSmallLlama(at.path, { file: "context.gguf" });
     const error = await errorOf(() => loadQuietly(path, { context: 4096 }));
     const { model: shorter } = await loadQuietly(path, {
-      context: hinted(error, /made for (\d+) positions; give at most that/)!,
+      context: hinted(error, /the model has (\d+) positions; give at most that/)!,
     });
     shorter.dispose();
   });

@@ -1,12 +1,12 @@
 /**
- * The vocabulary of a model's file, shared by its views: read when it is first needed, so that a model without one, or with a broken one,
- * still runs on token ids.
+ * The tokenizer of a model's file, shared by its views. It is made when it is first needed, so that a model without a vocabulary, or with
+ * a broken one, still runs on token ids.
  */
 import { LabError } from "../errors.js";
 import type { FileTable, MetaValue } from "../native.js";
 import { createTokenizer, type Tokenizer } from "../tokenizer/index.js";
 
-export class Vocabulary {
+export class FileTokenizer {
   readonly #table: FileTable;
   #tokenizer: Tokenizer | undefined;
   #fault: LabError | undefined;
