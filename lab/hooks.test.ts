@@ -2,7 +2,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import { type HookDims, hookPoints, parseHook } from "./hooks.js";
 
 describe("hook points", () => {
-  it("names one layer, a range, all layers, and points of the whole model", () => {
+  it("names one block, a range, all blocks, and points of the whole model", () => {
     expect(parseHook("blocks.3.ffn.mid", 8)).toMatchObject({ point: "ffn.mid", from: 3, to: 4, ranged: false, width: "neuron" });
     expect(parseHook("blocks.*.resid_post", 8)).toMatchObject({
       point: "resid_post",
@@ -30,9 +30,9 @@ describe("hook points", () => {
     expect(() => parseHook("blocks.2.attn.pattern", 8)).toThrow(/attention come later.*ffn\.mid/);
   });
 
-  it("refuses layers that the model does not have", () => {
+  it("refuses blocks that the model does not have", () => {
     for (const where of ["8", "-1", "0-8", "5-3", "1e0", "1.5", "", "x"]) {
-      expect(() => parseHook(`blocks.${where}.ffn.mid`, 8), where).toThrow(/unknown hook point|names no layers/);
+      expect(() => parseHook(`blocks.${where}.ffn.mid`, 8), where).toThrow(/unknown hook point|names no blocks/);
     }
   });
 });

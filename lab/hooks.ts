@@ -3,7 +3,7 @@
  * Letters: T tokens, D hidden, F neurons, V vocabulary.
  */
 import { LabError, nearest } from "./errors.js";
-import type { NativeModelInfo, NativePoint } from "./native.js";
+import type { NativePoint } from "./native.js";
 import { received } from "./received.js";
 
 /** Residual stream before attention, between attention and FFN, after FFN. (T, D) */
@@ -13,13 +13,10 @@ export type ResidHook = "resid_pre" | "resid_mid" | "resid_post";
  * mid = x₁ = s ⊙ up, all (T, F); out = mid·W_down (T, D).
  */
 export type FfnHook = "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out";
-/** A point of one layer, of a range of layers (`blocks.0-3.…`) or of all (`blocks.*.…`). */
+/** A point of one block, of a range of blocks (`blocks.0-3.…`) or of all (`blocks.*.…`). */
 export type BlockHook = ResidHook | FfnHook;
 export type Layers = number | "*" | `${number}-${number}`;
-/**
- * `blocks.*.ffn.mid`, `blocks.0-7.resid_post` (both ends included), `embed`, `final_norm`, `logits`. A block is a layer: only these names
- * say `blocks`, as in other tools.
- */
+/** `blocks.*.ffn.mid`, `blocks.0-7.resid_post` (both ends included), `embed`, `final_norm`, `logits`. */
 export type HookPoint = "embed" | "final_norm" | "logits" | `blocks.${Layers}.${BlockHook}`;
 
 type Dims<S extends string> = S extends `blocks.${string}.ffn.${"gate_pre" | "gate" | "up_pre" | "up" | "mid"}`
@@ -40,7 +37,7 @@ export type Gettable<S extends string> = S extends HookPoint
   ? S | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never)
   : HookPoint;
 
-/** The points of one layer, in the order in which they are computed. */
+/** The points of one block, in the order in which they are computed. */
 export const blockHooks: readonly BlockHook[] = [
   "resid_pre",
   "resid_mid",
@@ -58,7 +55,7 @@ const neuronHooks: readonly string[] = ["ffn.gate_pre", "ffn.gate", "ffn.up_pre"
 /** Points of the API that the executor does not have yet. */
 const attentionHooks = ["q", "k", "v", "scores", "pattern", "z", "out"].map((name) => `attn.${name}`);
 
-/** Every hook point of a model, layers as `*`. */
+/** Every hook point of a model, blocks as `*`. */
 export function hookPoints(): readonly HookPoint[] {
   return ["embed", ...blockHooks.map((hook) => `blocks.*.${hook}` as const), "final_norm", "logits"];
 }
@@ -66,7 +63,7 @@ export function hookPoints(): readonly HookPoint[] {
 export interface ParsedHook {
   readonly name: string;
   readonly point: NativePoint;
-  /** Layers from <= l < to; 0 to 1 for a point of the whole model. */
+  /** Blocks from <= l < to; 0 to 1 for a point of the whole model. */
   readonly from: number;
   readonly to: number;
   /** Written with `*` or a range: its tensor has the layer as first axis. */
@@ -91,7 +88,7 @@ export function parseHook(name: string, layers: number): ParsedHook {
   if (attentionHooks.includes(hook)) {
     throw new LabError(
       "unknown-hook-point",
-      `hook point "${name}": the points of attention come later. What exists in a layer: ${blockHooks.join(", ")}`,
+      `hook point "${name}": the points of attention come later. What exists in a block: ${blockHooks.join(", ")}`,
     );
   }
   if (!(blockHooks as readonly string[]).includes(hook))
@@ -108,7 +105,7 @@ export function parseHook(name: string, layers: number): ParsedHook {
   if (from === undefined || last === undefined || from > last || last >= layers) {
     throw new LabError(
       "unknown-hook-point",
-      `hook point "${name}": "${where}" names no layers of this model; write a number from 0 to ${layers - 1}, a range such as "0-${layers - 1}", or "*"`,
+      `hook point "${name}": "${where}" names no blocks of this model; write a number from 0 to ${layers - 1}, a range such as "0-${layers - 1}", or "*"`,
     );
   }
   const ranged = where === "*" || where.includes("-");
@@ -126,9 +123,4 @@ function unknown(name: string, known: readonly string[]): LabError {
   const near = nearest(name, known);
   const hint = near ? ` Did you mean "${near}"?` : "";
   return new LabError("unknown-hook-point", `unknown hook point "${name}".${hint} Known: ${hookPoints().join(", ")}`);
-}
-
-/** Values of one row at a point: D, F or V. */
-export function widthOf(hook: ParsedHook, info: NativeModelInfo): number {
-  return hook.width === "neuron" ? info.neurons : hook.width === "vocab" ? info.vocab : info.hidden;
 }

@@ -38,8 +38,8 @@ export class OtherModel {
   }
 
   /** Begins a new window: position 0 comes next. */
-  restart(): void {
-    this.#program.restart();
+  restart(): Promise<void> {
+    return this.#program.restart();
   }
 
   /** Logits (scored rows, V) of a chunk of the window, in order; `scored` says which rows. */

@@ -65,7 +65,7 @@ async function* windowsThrough(
   const { list, size } = on.job.windows;
   let tokens = 0;
   for (let w = 0; w < list.length; w++) {
-    beginWindow(program, reference);
+    await beginWindow(program, reference);
     for (let start = 0; start < size; start += CHUNK) {
       const count = Math.min(CHUNK, size - start);
       const weightBytesRead = await step(on, program, reference, w, start, count);
@@ -79,9 +79,9 @@ async function* windowsThrough(
 }
 
 /** A window begins at position 0 with an empty KV cache, whatever the one before it left. */
-function beginWindow(program: Program, reference: OtherModel | undefined): void {
-  program.restart();
-  reference?.restart();
+async function beginWindow(program: Program, reference: OtherModel | undefined): Promise<void> {
+  await program.restart();
+  await reference?.restart();
 }
 
 /** Runs one chunk of one window, and adds its numbers to the scores. */

@@ -6,11 +6,12 @@
  * and program shares that copy. `model.interventions` returns a new copy.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
-import { type HookPoint, type ParsedHook, parseHook, widthOf } from "../hooks.js";
+import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { widthOf } from "../runtime/captures.js";
 import { checkMemory } from "../runtime/memory.js";
 import { type Tensor, tensor } from "../tensor.js";
 

@@ -1,11 +1,16 @@
-/** What forward passes keep at the captured hook points: the values, their bytes, and how chunks are put together. */
-import { type ParsedHook, widthOf } from "../hooks.js";
+/** Captured hook points: how many values and bytes they have, and how chunks are put together. */
+import type { ParsedHook } from "../hooks.js";
 import type { NativeModelInfo } from "../native.js";
 
 export interface Captured {
   readonly hook: ParsedHook;
   /** (layers of the range, rows, width) */
   readonly data: Float32Array;
+}
+
+/** Values of one row at a point of one layer: D, F or V. */
+export function widthOf(hook: ParsedHook, info: NativeModelInfo): number {
+  return hook.width === "neuron" ? info.neurons : hook.width === "vocab" ? info.vocab : info.hidden;
 }
 
 /** Values of one row at a captured point, over all layers of its range. */

@@ -54,11 +54,11 @@ describe("a program that restarts", () => {
     await logits(used, [20, 21, 22, 23, 24]);
     // The cache holds five positions: without a restart, position 0 is refused.
     await expect(logits(used, [4, 9, 7])).rejects.toThrow(/position/);
-    used.restart();
+    await used.restart();
     expect([...(await logits(used, [4, 9, 7]))]).toEqual([...expected]);
     expect([...(await logits(used, [11], 3))]).toEqual([...(await logits(fresh, [11], 3))]);
-    used.restart();
-    used.restart();
+    await used.restart();
+    await used.restart();
     expect([...(await logits(used, [4, 9, 7]))]).toEqual([...expected]);
     for (const one of [fresh, used]) one.close();
   });

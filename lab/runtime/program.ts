@@ -71,7 +71,7 @@ export class Program {
    * Empties every sequence: the next batch begins at position 0. No forward may be running.
    * The executor cannot empty a KV cache yet, so the plan is compiled again.
    */
-  restart(): void {
+  async restart(): Promise<void> {
     if (!this.#used) return;
     // Closed first: there is memory for one cache, not for two.
     callingSync((addon) => addon.closeProgram(this.#native));
