@@ -2,7 +2,7 @@
 import { LabError } from "./errors.js";
 import { received } from "./received.js";
 
-/** An AbortSignal or nothing; an AbortController in its place is told what to give. */
+/** Checks that a signal is an AbortSignal or undefined. */
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined;
   const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
@@ -14,13 +14,13 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
   );
 }
 
-/** A function or nothing. */
+/** Checks that a value is a function or undefined. */
 export function checkFunction(what: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function")
     throw new LabError("invalid-option", `${what} must be a function, received ${received(value)}`);
 }
 
-/** A whole number from `least` on, or an error with what was received. */
+/** Checks that a value is undefined or a whole number from `least` to `most`. */
 export function checkCount(what: string, value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
   const upto = most === Number.MAX_SAFE_INTEGER ? "" : ` and <= ${most}`;

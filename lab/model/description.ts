@@ -23,7 +23,7 @@ export interface Fact {
 }
 export const fact = (key: string, value: unknown, text = String(value), label = key): Fact => ({ key, value, label, text });
 
-/** Describes a model file. A file that holds only a vocabulary is described as that. */
+/** Describes a model file. A file may hold only a vocabulary. */
 export async function describeFile(opened: OpenedFile, option: Activation | undefined): Promise<readonly Fact[]> {
   const { table } = opened;
   const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
@@ -43,7 +43,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
       ...head,
       shapeFact(info),
       fact("rope", { base: info.ropeBase }, `base ${info.ropeBase}`),
-      fact("output", info.tied ? "tied" : "own", info.tied ? "tied to the embedding" : "a matrix of its own"),
+      fact("output", info.tied ? "tied" : "own", info.tied ? "tied to the embedding" : "its own matrix"),
       weightsFact(info),
       downFact(info),
       resolved ? activationFact(resolved) : fact("activation", { name: null, undecided }, `undecided. ${undecided}`),
@@ -107,7 +107,7 @@ export const activationFact = (activation: ResolvedActivation): Fact => {
   );
 };
 
-/** @param asked as it was asked for; "auto" is told with its rule */
+/** @param asked the option; for "auto" the text gives the rule */
 export function strategyFact(asked: Strategy, { kind }: ResolvedActivation): Fact {
   const strategy = strategyOf(asked, kind);
   const rule = strategy === "exact" ? "exact for a ReLU-family activation" : "dense where neurons are never exactly zero";

@@ -50,7 +50,7 @@ export function generation<S extends string>(
     const fewer = room > 0 ? `${shorter ? ", or set" : "Set"} maxTokens to at most ${room}` : "";
     throw new LabError(
       "context-full",
-      `the prompt has ${prompt.length} tokens and ${wanted} ${wanted === 1 ? "is" : "are"} to follow; the context holds ${internals.context}. ${shorter}${fewer}`,
+      `the prompt has ${prompt.length} tokens and ${wanted} more ${wanted === 1 ? "is" : "are"} wanted; the context holds ${internals.context}. ${shorter}${fewer}`,
     );
   }
   return new TextGeneration<S>(internals, prompt, {
@@ -110,7 +110,7 @@ class TextGeneration<S extends string> implements Generation<S> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Step<S>, void, void> {
-    if (this.#state !== "new") throw new LabError("invalid-option", "a generation is read once; call generate again");
+    if (this.#state !== "new") throw new LabError("invalid-option", "a generation can be read only once; call generate again");
     this.#state = "running";
     try {
       const started = await this.#start();

@@ -1,6 +1,5 @@
 /**
- * What the lab needs of a view beside its public face: its weights and its setting. Kept beside the view and not in it, so that a notebook
- * does not see them.
+ * The internals of a view, for the lab: its weights and its setting. They are kept outside the object, so that a notebook does not see them.
  */
 import { LabError } from "../errors.js";
 import type { NativeSetting } from "../native.js";
@@ -46,7 +45,7 @@ export function unregister(view: Model): void {
 
 export const isLive = (view: Model): boolean => live.has(view);
 
-/** The internals of a view. Throws for a view that was disposed of, and for anything that is no model. */
+/** The internals of a view. Throws for a view that was disposed of, and for anything but a model. */
 export function internalsOf(model: Model): Internals {
   refusePromise("a model", model);
   const found = internals.get(model);

@@ -44,7 +44,7 @@ export class Program {
     return callingSync((addon) => addon.compile(this.#weights.native, this.plan));
   }
 
-  /** After an error the cache is void: close the program. */
+  /** After an error the KV cache is invalid: close the program. */
   forward(batch: NativeBatch, sinks: NativeSinks, signal: AbortSignal | undefined): Promise<NativeForward> {
     this.#used = true;
     const done = this.#weights.queue.turn(signal, async () => {

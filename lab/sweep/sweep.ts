@@ -1,6 +1,6 @@
 /**
- * `sweep`: many policies over one corpus. The weights are walked once per chunk for all of them, in one batch, so six settings cost little
- * more memory traffic than one; each keeps its own residual stream and KV cache. Points grow while it runs.
+ * `sweep`: many policies over one corpus. They run in one batch, so the weights are read once per chunk for all of them, and six settings
+ * cost little more memory traffic than one. Each has its own residual stream and KV cache. Points are updated while it runs.
  */
 import { checkFunction, checkSignal } from "../check.js";
 import { displaySymbol, type MimeBundle, notebook } from "../display.js";
@@ -28,7 +28,7 @@ export interface SweepOptions<M extends string = Measure, P extends LoosePolicy 
   reference?: Model;
   /** Tokens of a window; default: min(512, context). */
   window?: number;
-  /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. Default: nobody is told. */
+  /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. Default: none. */
   onUpdate?: (points: readonly Point<M, P>[]) => void;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
@@ -36,13 +36,13 @@ export interface SweepOptions<M extends string = Measure, P extends LoosePolicy 
   quiet?: boolean;
 }
 /**
- * Yields each setting once, finished, in the order given; `await` runs it to its end and gives all points. It starts when it is awaited or
- * read. Awaited or read again, it gives the points that it has stored.
+ * Yields each setting once, when it is finished, in the order given; `await` runs the sweep to its end and gives all points. It starts when
+ * it is first awaited or read. Later it gives the stored points.
  */
 export interface Sweep<M extends string, P extends LoosePolicy = Policy>
   extends AsyncIterable<Point<M, P>>,
     PromiseLike<readonly Point<M, P>[]> {
-  /** The points so far, which stay after a stop: running ones have `done: false`. */
+  /** The points so far; they remain after a stop. Running ones have `done: false`. */
   readonly points: readonly Point<M, P>[];
   /** Bytes of weights read so far. */
   readonly weightBytesRead: number;
@@ -67,7 +67,7 @@ export function sweep<const M extends Loose<Measure>, P extends LoosePolicy = Po
   return sweepWithin(model, options as unknown as SweepOptions) as unknown as Sweep<M, P>;
 }
 
-/** The same within so many bytes of free memory; what is really free where nothing is said. */
+/** `sweep` as if `free` bytes of memory were free; undefined: as many as are. */
 export function sweepWithin<const M extends Measure>(model: Model, options: SweepOptions<M>, free?: number): Sweep<M> {
   const internals = internalsOf(model);
   if (typeof options !== "object" || options === null) throw new LabError("invalid-option", "sweep needs { over, on, measure }");
@@ -77,7 +77,7 @@ export function sweepWithin<const M extends Measure>(model: Model, options: Swee
   checkSignal(options.signal);
   checkFunction("onUpdate", options.onUpdate);
   if (options.reference !== undefined) internalsOf(options.reference);
-  // Copied here: the sweep reads them long after the call.
+  // Copied, since the sweep reads them after the call.
   const wanted = { ...options, measure: checkMeasures(options.measure), on: checkCorpus(options.on) };
   refusePromise("over", options.over);
   if (!Array.isArray(options.over) || options.over.length === 0) {
@@ -97,12 +97,12 @@ class RunningSweep<M extends Measure> implements Sweep<M> {
   readonly #free: number | undefined;
   #finished: Point<M>[] = [];
   #running: Point<M>[] = [];
-  /** The work itself, once begun; it ends a group of settings at each step. */
+  /** The evaluation, once it has begun; each step is a group of settings. */
   #work: AsyncGenerator<void, void, void> | undefined;
   #step: Promise<void> | undefined;
   #ended = false;
   #failure: unknown;
-  /** Loops that read it now. */
+  /** How many loops are reading it. */
   #readers = 0;
   weightBytesRead = 0;
 
@@ -146,7 +146,7 @@ class RunningSweep<M extends Measure> implements Sweep<M> {
     return points;
   }
 
-  /** One step of the work, for all who wait for it. */
+  /** One step of the evaluation, shared by all readers that wait for it. */
   #advance(): Promise<void> {
     this.#work ??= this.#run();
     const work = this.#work;
@@ -167,7 +167,7 @@ class RunningSweep<M extends Measure> implements Sweep<M> {
     return this.#step;
   }
 
-  /** The last reader left its loop: what is not measured by then is not measured, as after a stop. */
+  /** The last reader left its loop: the rest is not measured, as after a stop. */
   async #leave(): Promise<void> {
     if (this.#ended || !this.#work) return;
     this.#ended = true;
@@ -179,7 +179,7 @@ class RunningSweep<M extends Measure> implements Sweep<M> {
     );
   }
 
-  /** As a cell's last value: how far it is, and how to run it. */
+  /** As a cell's last value: its progress, and how to run it. */
   [displaySymbol](): MimeBundle {
     const [have, all] = [this.#finished.length, this.#settings.length];
     const settings = `${all} ${all === 1 ? "setting" : "settings"}`;
