@@ -1,4 +1,4 @@
-/** The lines below a figure that say where its numbers come from: only what all of them share, and how many differ where they do. */
+/** The caption of a figure: the provenance that all its results share, and how many values there are where they differ. */
 import type { Provenance } from "../measures/report.js";
 import { policyText } from "../policy/policy.js";
 import { thousandsText } from "./style.js";
@@ -8,7 +8,7 @@ export interface Sourced {
   readonly provenance: Provenance;
 }
 
-/** Two lines: the model, and the measurement. Nothing for no results. */
+/** Two lines: the model, and the measurement. Empty without results. */
 export function caption(results: readonly Sourced[]): readonly string[] {
   if (results.length === 0) return [];
   const shared = (read: (p: Provenance) => string, plural: string): string => {

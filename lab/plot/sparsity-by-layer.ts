@@ -1,4 +1,4 @@
-/** Sparsity (y) by layer (x), a line for each report: where in the model the silence is. After ProSparse, figure 4. */
+/** Sparsity (y) by layer (x), a line for each report: which layers are silent. After ProSparse, figure 4. */
 import { LabError } from "../errors.js";
 import type { Report } from "../measures/report.js";
 import { policyText } from "../policy/policy.js";
@@ -9,7 +9,7 @@ import { named } from "./series.js";
 import { axis, emptyNote, escapeText, layout, percent, percentText, seriesColor, thousandsText } from "./style.js";
 
 /**
- * One or more reports with `sparsity`; their layers need not be as many. None draws the empty frame.
+ * One or more reports with `sparsity`; they can differ in their number of layers. Without reports it is an empty frame.
  * @example
  * show(plot.sparsityByLayer(await measure(model, on, { measure: ["sparsity"] })));
  */
