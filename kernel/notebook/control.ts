@@ -1,6 +1,19 @@
-/** The comm target `jupyter.widget.control`: a page that was loaded again asks once for the states of all widgets. */
+/**
+ * The live widgets, and the comm target `jupyter.widget.control`: a page that was loaded again asks once for the states of all of them.
+ * It knows of a widget only what it sends, so that widget.ts can import it without a circle.
+ */
+import type { Split } from "../comms/buffers.js";
 import { type Comm, registerTarget } from "../comms/comm.js";
-import { widgets } from "./widget.js";
+
+/** A widget as the page asks for it. */
+export interface LiveWidget {
+  readonly id: string;
+  /** Its whole state as the page knows it. */
+  wireState(): Split;
+}
+
+/** The live widgets by id. */
+export const live = new Map<string, LiveWidget>();
 
 let registered = false;
 
@@ -18,7 +31,7 @@ function sendStates(comm: Comm, answers: string): void {
   const states: Record<string, object> = {};
   const buffer_paths: (string | number)[][] = [];
   const all: Uint8Array[] = [];
-  for (const widget of widgets()) {
+  for (const widget of live.values()) {
     const { state, paths, buffers } = widget.wireState();
     states[widget.id] = {
       model_name: state._model_name,

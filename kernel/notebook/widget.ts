@@ -6,10 +6,10 @@
 import { inspect } from "node:util";
 import { type Displayable, displaySymbol, type MimeBundle } from "../../lab/display.js";
 import { LabError, unknownName } from "../../lab/errors.js";
-import { type BufferPath, bytesOf, join, split } from "../comms/buffers.js";
+import { type BufferPath, bytesOf, join, type Split, split } from "../comms/buffers.js";
 import { Comm, type CommMessage } from "../comms/comm.js";
 import { hostFor } from "../comms/host.js";
-import { answerStates } from "./control.js";
+import { answerStates, live } from "./control.js";
 import { type Properties, type Property, snake, taken } from "./property.js";
 
 const PROTOCOL = "2.1.0";
@@ -40,14 +40,6 @@ export interface Spec<S> {
 export type ValueOf<S> = S extends { value: infer V } ? V : never;
 type Observer = (value: unknown, old: unknown) => unknown;
 type MessageHandler = (content: unknown, buffers: readonly Uint8Array[]) => unknown;
-
-/** Shown widgets by id, for a page that was loaded again. */
-const live = new Map<string, Widget<object>>();
-
-/** The live widgets. */
-export function widgets(): Iterable<Widget<object>> {
-  return live.values();
-}
 
 /**
  * What all widgets have: properties that both sides share, `set`, `observe` and `close`. Make one of its kinds, such as `FloatSlider`.
@@ -80,7 +72,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     this.#comm = Comm.open("jupyter.widget", { state, buffer_paths: paths }, { metadata: { version: PROTOCOL }, buffers });
     this.#comm.onMessage = (message) => this.#receive(message);
     this.#comm.onClose = () => this.close();
-    live.set(this.id, this as unknown as Widget<object>);
+    live.set(this.id, this);
   }
 
   /** Its comm's id, by which the page knows it. */
@@ -166,7 +158,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
   }
 
   /** The whole state as the page knows it. */
-  wireState(): { state: Record<string, unknown>; paths: readonly BufferPath[]; buffers: readonly Uint8Array[] } {
+  wireState(): Split {
     const { module, version, model, view, viewModule = module, viewVersion = version } = this.#spec.names;
     return split({
       _model_module: module,
