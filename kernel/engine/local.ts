@@ -162,7 +162,7 @@ export class LocalModules {
     seen.add(module);
     const source = module.source!;
     if (source.exports.has(name)) {
-      const from = source.taken.find((t) => t.exportedAs === name && t.passedOn);
+      const from = source.imported.find((t) => t.exportedAs === name && t.reexported);
       return !from || this.#gives(module, from.specifier, from.name, seen);
     }
     return name !== "default" && source.stars.some((s) => this.#gives(module, s, name, seen));
@@ -181,11 +181,11 @@ export class LocalModules {
   }
 
   #compile(module: LocalModule): vm.SourceTextModule {
-    const { taken, required } = module.source!;
+    const { imported, required } = module.source!;
     let { code } = module.source!;
     // `export { Row } from "./rows"`, where Row is a type, has no value to pass on: blanks keep all columns as they are.
-    for (const { specifier, name, passedOn, ranges } of taken) {
-      if (!passedOn || this.#gives(module, specifier, name, new Set([module]))) continue;
+    for (const { specifier, name, reexported, ranges } of imported) {
+      if (!reexported || this.#gives(module, specifier, name, new Set([module]))) continue;
       for (const [start, end] of ranges) code = code.slice(0, start) + " ".repeat(end - start) + code.slice(end);
     }
     for (const name of required) if (module.targets.has(name)) code += `\nimport ${JSON.stringify(name)};`;

@@ -8,7 +8,7 @@ import { type Displayable, type Draftable, displaySymbol, draftSymbol, type Mime
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
 import { engine } from "../engine/shared.js";
-import type { Later, Work } from "../engine/work.js";
+import type { Finisher, Task } from "../engine/task.js";
 import type { Failure } from "../messages.js";
 import { type AnyWidget, VBox } from "./boxes.js";
 import { Checkbox, FloatSlider, IntSlider, Text } from "./controls.js";
@@ -103,10 +103,10 @@ class Calls {
   readonly #output: Output;
   readonly #fn: (signal: AbortSignal) => unknown;
   /** What must be done when values have come to rest: a figure's static picture. */
-  readonly #later: Later[] = [];
-  #running: { readonly work: Work; readonly ended: Promise<void> } | undefined;
+  readonly #atEnd: Finisher[] = [];
+  #running: { readonly task: Task; readonly ended: Promise<void> } | undefined;
   #serial = 0;
-  #overtaken = new WeakSet<Work>();
+  #overtaken = new WeakSet<Task>();
   /** Names the figure of this interaction on the page, so that the next one is drawn in its place. */
   readonly #key = `interact-figure-${randomUUID()}`;
 
@@ -125,8 +125,8 @@ class Calls {
     }
     // A newer value came while the old call ended: its call is the one.
     if (mine !== this.#serial) return this.#latest();
-    const work = new engine.Work(this.#later);
-    const running = { work, ended: this.#run(work) };
+    const task = new engine.Task(this.#atEnd);
+    const running = { task, ended: this.#run(task) };
     this.#running = running;
     await running.ended;
     if (this.#running === running) this.#running = undefined;
@@ -136,8 +136,8 @@ class Calls {
   /** Ends the running call. */
   stop(): void {
     if (!this.#running) return;
-    this.#overtaken.add(this.#running.work);
-    this.#running.work.controller.abort();
+    this.#overtaken.add(this.#running.task);
+    this.#running.task.controller.abort();
   }
 
   async #latest(): Promise<void> {
@@ -145,39 +145,39 @@ class Calls {
   }
 
   /** What the call returned. A newer value may come while it is drawn: then it is dropped, since only the latest counts. */
-  async #show(value: unknown, work: Work): Promise<void> {
-    const { signal } = work.controller;
+  async #show(value: unknown, task: Task): Promise<void> {
+    const { signal } = task.controller;
     if (!isDraftable(value)) return this.#output.show(value, signal);
     const draft = value[draftSymbol](this.#key);
     this.#output.capture(() => engine.showBundle(draft.now, this.#key));
-    work.later.push(async () => {
-      if (this.#overtaken.has(work)) return;
+    task.atEnd.push(async () => {
+      if (this.#overtaken.has(task)) return;
       const whole = await draft.later();
-      if (!this.#overtaken.has(work)) engine.showBundle(whole, this.#key, true);
+      if (!this.#overtaken.has(task)) engine.showBundle(whole, this.#key, true);
     });
   }
 
-  async #run(work: Work): Promise<void> {
-    const { signal } = work.controller;
+  async #run(task: Task): Promise<void> {
+    const { signal } = task.controller;
     this.#output.clear(true);
     let failure: Failure | undefined;
     try {
-      await engine.runWork(work, async () => {
+      await engine.runTask(task, async () => {
         const value = await this.#output.capture(() => this.#fn(signal));
-        if (value !== undefined && !signal.aborted) await this.#show(value, work);
+        if (value !== undefined && !signal.aborted) await this.#show(value, task);
       });
       if (signal.aborted) failure = engine.interruptedFailure();
     } catch (error) {
       failure = signal.aborted ? engine.interruptedFailure() : engine.failureOf(error);
     }
-    if (this.#overtaken.has(work)) return;
+    if (this.#overtaken.has(task)) return;
     if (failure) this.#output.fail(failure);
     this.#output.settle();
-    if (this.#later.length === 0) return;
+    if (this.#atEnd.length === 0) return;
     await Promise.race([new Promise<void>((done) => engine.setTimeout(done, REST)), aborted(signal)]);
-    if (this.#overtaken.has(work)) return;
-    await engine.finishWork(work);
-    if (!this.#overtaken.has(work)) this.#output.settle();
+    if (this.#overtaken.has(task)) return;
+    await engine.finishTask(task);
+    if (!this.#overtaken.has(task)) this.#output.settle();
   }
 }
 

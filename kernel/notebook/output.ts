@@ -4,7 +4,7 @@
  */
 import type { MimeBundle } from "../../lab/display.js";
 import { engine } from "../engine/shared.js";
-import type { Shown, Taker } from "../engine/work.js";
+import type { CellOutput, OutputSink } from "../engine/task.js";
 import type { Failure } from "../messages.js";
 import { type Layout, type LayoutState, layout } from "./looks.js";
 import { addProperties } from "./model.js";
@@ -59,7 +59,7 @@ export class Output extends Widget<OutputState> {
   #timer: NodeJS.Timeout | undefined;
   #last = 0;
   #wait = 0;
-  readonly #take: Taker = (shown) => this.#add(shown);
+  readonly #take: OutputSink = (shown) => this.#add(shown);
 
   constructor(options: { layout?: Layout | Partial<LayoutState> } = {}) {
     super(spec, options);
@@ -82,11 +82,11 @@ export class Output extends Widget<OutputState> {
 
   /** Shows a value as a cell's result would be shown; nothing where `signal` is aborted before the value is drawn. */
   show(value: unknown, signal?: AbortSignal): Promise<void> {
-    return engine.showsItself(this.#show(value, signal));
+    return engine.showsNothing(this.#show(value, signal));
   }
 
   async #show(value: unknown, signal?: AbortSignal): Promise<void> {
-    const data = await engine.divert(this.#take, () => engine.shownAs(value));
+    const data = await engine.divert(this.#take, () => engine.bundleOf(value));
     if (signal?.aborted || Object.keys(data).length === 0) return;
     this.#push({ output_type: "display_data", data, metadata: {} });
   }
@@ -116,7 +116,7 @@ export class Output extends Widget<OutputState> {
     super.close();
   }
 
-  #add(shown: Shown): void {
+  #add(shown: CellOutput): void {
     if (this.closed) return;
     if (shown.event === "stream") this.#print(shown.name, shown.text);
     else if (shown.type === "clear_output") this.clear(shown.wait);

@@ -66,7 +66,7 @@ interface Current {
   gaveUp: boolean;
 }
 
-export class Engine {
+export class EngineClient {
   readonly #cwd: string;
   readonly #listener: EngineListener;
   #child: ChildProcess | undefined;

@@ -1,5 +1,5 @@
 /**
- * Comms on their way through the server. It keeps which are open, so that a page that was loaded again is told at once, and says of each
+ * CommRouter on their way through the server. It keeps which are open, so that a page that was loaded again is told at once, and says of each
  * message of the front end when it was dealt with: the front end sends the next change of a slider then, and not before.
  */
 import type { CommOut, CommType } from "../comms/host.js";
@@ -8,7 +8,7 @@ import type { Message } from "./wire.js";
 
 const TYPES: readonly string[] = ["comm_open", "comm_msg", "comm_close"] satisfies readonly CommType[];
 
-export interface CommsListener {
+export interface CommRouterListener {
   status(state: "busy" | "idle", parent: Message): void;
   /** Publishes a comm message. */
   publish(type: CommType, content: object, parent: Message | undefined, metadata?: object, buffers?: readonly Uint8Array[]): void;
@@ -18,14 +18,14 @@ export interface CommsListener {
   cell(key: string | undefined): Message | undefined;
 }
 
-export class Comms {
-  readonly #listener: CommsListener;
+export class CommRouter {
+  readonly #listener: CommRouterListener;
   /** Target by comm id. */
   readonly #open = new Map<string, string>();
   /** Messages that the engine works on, by their id. */
   readonly #pending = new Map<string, Message>();
 
-  constructor(listener: CommsListener) {
+  constructor(listener: CommRouterListener) {
     this.#listener = listener;
   }
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Comms } from "./comms.js";
+import { CommRouter } from "./comm-router.js";
 import type { Message } from "./wire.js";
 
 const message = (msg_type: string, msg_id: string, content: Record<string, unknown>): Message =>
@@ -9,11 +9,11 @@ const cell = message("execute_request", "cell", {});
 describe("comms in the server", () => {
   let log: string[];
   let engine: boolean;
-  let comms: Comms;
+  let comms: CommRouter;
   beforeEach(() => {
     log = [];
     engine = true;
-    comms = new Comms({
+    comms = new CommRouter({
       status: (state, parent) => log.push(`${state} ${parent.header.msg_id}`),
       publish: (type, content, parent) =>
         log.push(`${type} ${(content as { comm_id: string }).comm_id} for ${parent?.header.msg_id}`),

@@ -27,7 +27,7 @@ interface Checked {
   readonly without: Set<string>;
 }
 
-export class Language {
+export class LanguageClient {
   readonly #cwd: string;
   readonly #heapMb: number | undefined;
   #worker: Worker | undefined;
