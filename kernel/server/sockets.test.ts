@@ -3,7 +3,7 @@ import { Dealer, Router } from "zeromq";
 import { address, type Connection } from "./connection.js";
 import { Receiver, SendQueue } from "./sockets.js";
 
-test("a queue sends one at a time, in order, and goes on after a failure", async () => {
+test("a queue sends one message at a time, in order, and continues after a failure", async () => {
   const sent: string[] = [];
   const failures: string[] = [];
   let inFlight = 0;

@@ -253,6 +253,6 @@ describe("protocol", () => {
     }
     expect((await kernel.execute("[(globalThis as any).forged, (globalThis as any).times]")).text).toBe("[ undefined, 1 ]");
     expect(kernel.log).toContain("wrong signature");
-    expect(kernel.log).toContain("sent before");
+    expect(kernel.log).toContain("duplicate message");
   });
 });

@@ -54,7 +54,7 @@ describe("input", () => {
   test("is refused, with a way out, where the front end has nobody to ask, and once the cell has ended", async () => {
     const { reply } = await kernel.execute('await input("Name? ")', { allow_stdin: false });
     expect(reply).toMatchObject({ status: "error", ename: "InputRefused" });
-    expect(reply.evalue).toContain("this front end says that there is nobody");
+    expect(reply.evalue).toContain("this front end has none (allow_stdin is not set)");
     const late = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("only while its cell runs"));
     await asking("setTimeout(() => input().catch((e) => console.log(e.message)), 50)");
     await late;

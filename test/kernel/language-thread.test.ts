@@ -50,7 +50,7 @@ test("a thread that ran out of memory is replaced; what waited behind is answere
   await language.ask("undo", { label: "cell 3" });
   const huge = check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, "cell 4");
   const behind = check("kept.n.toFixed() + twice.toFixed()", "cell 5");
-  await expect(huge).rejects.toThrow(/ran out of memory.*started anew/s);
+  await expect(huge).rejects.toThrow(/ran out of memory.*restarted/s);
   expect(await behind).toHaveProperty("cell");
   expect(await check("kept.n.nothing", "cell 6")).toHaveProperty("failure");
   expect(await check("lost", "cell 7")).toHaveProperty("failure");
@@ -82,12 +82,12 @@ test("a replaced thread knows what cells changed besides names: failed cells, st
   const before = await after("first ");
   expect(before).toEqual(["fits", expect.stringMatching(/'later'\. Cell 5 declares it, but failed before/), "fits"]);
   const lose = (label: string) => check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, label);
-  await expect(lose("cell 8")).rejects.toThrow(/ran out of memory.*started anew/s);
+  await expect(lose("cell 8")).rejects.toThrow(/ran out of memory.*restarted/s);
   expect(await after("second ")).toEqual(before);
   const checked = await check("wrong", "cell 9");
   expect("cell" in checked && checked.cell.js).toContain("cell 2, which declares it, failed its check");
   await check("// @strict", "cell 10");
-  await expect(lose("cell 11")).rejects.toThrow(/ran out of memory.*started anew/s);
+  await expect(lose("cell 11")).rejects.toThrow(/ran out of memory.*restarted/s);
   expect(await said("function g(x) { return x; }", "cell 12")).toContain("implicitly has an 'any' type");
 }, 120_000);
 
