@@ -49,8 +49,7 @@ export function split(state: Readonly<Record<string, unknown>>): Split {
  * A path that does not exist is an error: the message is damaged.
  */
 export function join(state: Record<string, unknown>, paths: readonly BufferPath[], buffers: readonly Uint8Array[]): void {
-  if (paths.length > buffers.length)
-    throw new TypeError(`expected ${paths.length} binary values, received ${buffers.length}`);
+  if (paths.length > buffers.length) throw new TypeError(`expected ${paths.length} binary values, received ${buffers.length}`);
   paths.forEach((path, i) => {
     let at: unknown = state;
     for (const step of path.slice(0, -1)) at = own(at, step, path);

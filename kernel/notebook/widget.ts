@@ -10,7 +10,7 @@ import { type BufferPath, bytesOf, join, split } from "../comms/buffers.js";
 import { Comm, type CommMessage } from "../comms/comm.js";
 import { hostFor } from "../comms/host.js";
 import { answerStates } from "./control.js";
-import { type Properties, type Property, snake, taken } from "./property.js";
+import { checkedValue, type Properties, type Property, snake } from "./property.js";
 
 const PROTOCOL = "2.1.0";
 const reference = "IPY_MODEL_";
@@ -103,7 +103,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     const next: Partial<S> = {};
     for (const name of Object.keys(changes) as (keyof S & string)[]) {
       this.#known(name);
-      next[name] = taken(this.#spec.name, name, this.#spec.properties[name], changes[name]);
+      next[name] = checkedValue(this.#spec.name, name, this.#spec.properties[name], changes[name]);
     }
     this.#check({ ...this.#state, ...next });
     this.#change(next, true);
@@ -196,7 +196,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
       for (const name of names) {
         const property = this.#spec.properties[name] as Property<unknown>;
         const value = given[name] === undefined ? property.initial : given[name];
-        const made = taken(this.#spec.name, name, property, value);
+        const made = checkedValue(this.#spec.name, name, property, value);
         state[name] = made;
         if (made instanceof Widget && made !== value) this.#looks.push(made);
       }

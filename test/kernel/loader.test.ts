@@ -218,7 +218,7 @@ test("a module or package that is not there says what to do, in a cell, at run t
   expect((await failing('import z from "npm:zod@4"')).evalue).toContain('import "zod"');
   expect((await failing('import z from "https://esm.sh/zod"')).evalue).toContain("not loaded from the network");
   expect((await failing('import z from "numpy"')).evalue).toContain("Python package");
-  expect((await failing('import z from "./Onne"')).evalue).toContain("there is no such file");
+  expect((await failing('import z from "./Onne"')).evalue).toContain("There is no such file");
   // It is installed meanwhile.
   mkdirSync(join(kernel.folder, "node_modules/absent-too"), { recursive: true });
   file("node_modules/absent-too/package.json", '{ "name": "absent-too", "version": "1.0.0", "main": "i.js" }');

@@ -53,7 +53,7 @@ describe("after a cell that failed its check", () => {
     const { reply } = await kernel.execute('const early = 1; throw new Error("x"); const laterOn = 2;');
     const again = await kernel.execute("early + laterOn");
     expect(again.reply.evalue).toBe(
-      `Cannot find name 'laterOn'. Cell ${reply.execution_count} declares it, but failed before it came to that line.`,
+      `Cannot find name 'laterOn'. Cell ${reply.execution_count} declares it, but failed before that line.`,
     );
     expect(await last(["early"])).toBe("1");
   });

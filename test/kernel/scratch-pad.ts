@@ -586,7 +586,7 @@ export const wrong: readonly { readonly cells: readonly string[]; readonly says:
   { cells: ["const o1 = { width: 1 }; o1.widht"], says: "Did you mean 'width'" },
   { cells: ["[1] === [1]"], says: "JavaScript compares objects by reference" },
   { cells: ["const u1 = [1, 2] as const; u1[5]"], says: "has no element at index '5'" },
-  { cells: ["y1 = 5"], says: "Declare it where it first gets a value: let y1" },
+  { cells: ["y1 = 5"], says: "Declare it at its first assignment: let y1" },
   { cells: ["Array.fromAsync([1])"], says: /no Array\.fromAsync; Node 22 has it.*for await/ },
   { cells: ["Object.groupBy([1], (x) => x)"], says: /no Object\.groupBy; Node 21 has it/ },
   { cells: ["new Set([1]).union(new Set([2]))"], says: /no Set\.union; Node 22 has it.*new Set\(\[/ },

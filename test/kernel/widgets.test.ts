@@ -97,7 +97,7 @@ s`);
     const here = await client.execute("s.value = 70");
     expect(here.reply).toMatchObject({ status: "error", ename: "LabError" });
     expect(here.reply.evalue).toBe(
-      "FloatSlider: value is 70, outside of 0.1 to 2. Set the limits with it: set({ value, min, max })",
+      "FloatSlider: value is 70, outside of 0.1 to 2. To move the limits too, set them together: set({ value, min, max })",
     );
     const types = await client.execute("s.value = 'high'");
     expect(types.reply.evalue).toContain("Type 'string' is not assignable to type 'number'");
