@@ -593,7 +593,7 @@ export const wrong: readonly { readonly cells: readonly string[]; readonly says:
   { cells: ["[1].values().map((x) => x)"], says: /no Iterator\.prototype\.map.*\[\.\.\.iterator\]/ },
   { cells: ["new DisposableStack()"], says: /no DisposableStack; Node 24 has it/ },
   { cells: ['new WebSocket("ws://x")'], says: /no WebSocket; Node 22 has it/ },
-  { cells: ["document.title"], says: /belongs to browsers.*reference lib="dom"/ },
+  { cells: ["document.title"], says: /exists in browsers.*reference lib="dom"/ },
   { cells: ["$('#a')"], says: /^Cannot find name '\$'\.$/ },
   { cells: ['await model.run("a", { capture: "blocks.0.ffn.mdi" })'], says: /"blocks.0.ffn.mdi"' is not assignable/ },
   { cells: ['await model.run("a", { logits: "lst" })'], says: `Did you mean '"last"'` },
