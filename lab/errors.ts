@@ -1,6 +1,6 @@
 /**
- * The one error class of the lab, and the helpers that word it: an error carries a code for programs, and for people the name,
- * what was expected, what was received, and a way out. Nothing asked for is silently not done.
+ * The error class of the lab, and helpers for its messages: an error has a code for programs, and for people the name, what was expected,
+ * what was received, and what to do.
  */
 import { distance } from "fastest-levenshtein";
 import { received } from "./received.js";
@@ -20,11 +20,11 @@ export type LabErrorCode =
   | "disposed"
   | "aborted";
 
-/** A message is one line, also where a stranger's file put a line end into a name. */
+/** A message is one line, even where a name in a file contains a line break. */
 const escaped = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /**
- * An error of the lab: `code` is for programs, the message for people, with what was expected, what came and a way out.
+ * An error of the lab: `code` is for programs, the message for people, with what was expected, what was received and what to do.
  * @example
  * try {
  *   await load("nowhere.gguf");
@@ -41,7 +41,7 @@ export class LabError extends Error {
   }
 }
 
-/** The nearest of `known` to `name` by Levenshtein distance, or undefined where nothing is near. */
+/** The name in `known` that is nearest to `name` by Levenshtein distance; undefined where none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.ceil(name.length / 2)) + 1;
@@ -60,8 +60,8 @@ export function unknownName(code: LabErrorCode, what: string, name: string, know
 }
 
 /**
- * Throws when `options` is no record, or has a key that is not in `known`: an ignored option is a wrong result that nobody sees. Undefined
- * stands for no options.
+ * Throws where `options` is not a record, or has a key that is not in `known`: an ignored option would give wrong results silently.
+ * Undefined means no options.
  */
 export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
   if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options)))
@@ -71,14 +71,10 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   }
 }
 
-/** 1 -> "1 token", 2 -> "2 tokens" */
-export const countText = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
-
-/** 1536 -> "1.5 KiB" */
-export function bytesText(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return unit === 0 ? `${value} bytes` : `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+/** For values that the lab computes from logits; the executor itself refuses logits that are not finite. */
+export function notFinite(position: number): LabError {
+  return new LabError(
+    "not-finite",
+    `the logits at token position ${position} are not finite: a weight of the file is, or an intervention or activation drove the values out of float32`,
+  );
 }

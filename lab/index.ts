@@ -6,7 +6,7 @@ export { type MeasureOptions, measure } from "./measures/measure.js";
 export type { Measure, MeasureMap, Point, Provenance, Report } from "./measures/report.js";
 export type { Activation } from "./model/activation.js";
 export type { Cache } from "./model/cache.js";
-export type { GenerateOptions, Generation, Step } from "./model/generate.js";
+export type { GenerateOptions, Generation, Step } from "./model/generation.js";
 export { ablate, type Intervention, patch, steer, type Where } from "./model/interventions.js";
 export { load } from "./model/load.js";
 export type { Model, RunOptions } from "./model/model.js";

@@ -1,4 +1,4 @@
-/** Where the package lies, and its version; found from the sources (lab/) and from the build (dist/lab/) alike. */
+/** The folder and version of the package, found from the sources (lab/) and from the build (dist/lab/). */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,11 +1,11 @@
 /**
- * One line that says how far a long call is: an output of its own in a notebook, which is redrawn in place (so that prints keep lines of
- * their own), a line of stderr in a terminal, nothing elsewhere. A call in a loop does not repeat itself: in a notebook the calls of a cell
- * with the same label share one line, in a terminal only the first says that it is done.
+ * One line with the progress of a long call: in a notebook an output that is redrawn in place (prints keep their own lines), in a terminal
+ * a line of stderr, elsewhere nothing. Calls in a loop do not fill the page: in a notebook, calls of a cell with the same label share a
+ * line; in a terminal, only the first reports that it is done.
  */
 import { type Notebook, notebook } from "./display.js";
 
-/** Takes the line's text; `last`: nothing more comes. */
+/** Writes the line's text; `last`: it is final. */
 type Write = (text: string, last: boolean) => void;
 const EVERY_MS = 250;
 
@@ -23,7 +23,7 @@ export class Progress {
     this.#start = now();
   }
 
-  /** Share done, 0 to 1. */
+  /** @param fraction share done, 0 to 1 */
   tick(fraction: number): void {
     const now = this.#now();
     if (!this.#write || now - this.#last < EVERY_MS) return;
@@ -33,7 +33,7 @@ export class Progress {
     this.#write(`${this.#label}: ${Math.floor(100 * fraction)} %${left}`, false);
   }
 
-  /** The last state, with the time it took; `how` is "done" or "stopped". */
+  /** Writes how the call ended, and the time it took. */
   end(how: "done" | "stopped" | "failed" = "done"): void {
     this.#write?.(`${this.#label}: ${how} after ${durationText(this.#now() - this.#start)}`, true);
   }
@@ -45,46 +45,46 @@ function defaultWrite(label: string): Write | undefined {
   return process.stderr.isTTY ? inTerminal(label, (text) => void process.stderr.write(text)) : undefined;
 }
 
-/** Lines of the running cell, or handler, by label. */
-const shown = new Map<string, string>();
-let made = 0;
+/** Ids of the outputs of the running cell or handler, by label. */
+const outputs = new Map<string, string>();
+let count = 0;
 
-/** An output that is redrawn; it belongs to the code that runs now, and a call with this label later in the same code goes on with it. */
+/** An output that is redrawn. Later calls of the running cell with this label share it. */
 export function inNotebook(label: string, book: Notebook): Write {
   const key = `${book.cell()} ${label}`;
   return (text) => {
     const bundle = { "text/plain": text };
-    const id = shown.get(key);
+    const id = outputs.get(key);
     if (id !== undefined) {
       book.update(bundle, id);
       return;
     }
-    const fresh = `sparselab-progress-${process.pid}-${++made}`;
-    shown.set(key, fresh);
+    const fresh = `sparselab-progress-${process.pid}-${++count}`;
+    outputs.set(key, fresh);
     book.display(bundle, fresh);
     book.atEnd(async () => {
-      if (shown.get(key) === fresh) shown.delete(key);
+      if (outputs.get(key) === fresh) outputs.delete(key);
     });
   };
 }
 
-/** Labels that have said that they are done. */
-const said = new Set<string>();
-const MOST_SAID = 1000;
+/** Labels whose end was reported. */
+const reported = new Set<string>();
+const MOST_REPORTED = 1000;
 
-/** A line that is rewritten in place; a later one with the same label is taken away again when it is done. */
+/** A line that is rewritten in place; a later one with the same label is erased when it is done. */
 export function inTerminal(label: string, write: (text: string) => void): Write {
   let width = 0;
   return (text, last) => {
-    // Spaces over the rest of a longer line before.
+    // Spaces cover the rest of a longer line.
     const line = `\r${text.padEnd(width)}`;
     if (!last) write(line);
-    else if (said.has(label) && / done after /.test(text)) write(`\r${" ".repeat(width)}\r`);
+    else if (reported.has(label) && / done after /.test(text)) write(`\r${" ".repeat(width)}\r`);
     else write(`${line}\n`);
     width = last ? 0 : text.length;
     if (!last) return;
-    if (said.size >= MOST_SAID) said.clear();
-    said.add(label);
+    if (reported.size >= MOST_REPORTED) reported.clear();
+    reported.add(label);
   };
 }
 

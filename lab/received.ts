@@ -1,6 +1,6 @@
 /**
- * What was received, in a few words, for the message of an error. Anything may stand where an option was expected, also what `String` and
- * JSON refuse (a symbol, a bigint, an object without a prototype, a proxy): this never throws.
+ * A received value in a few words, for error messages. Any value can be passed as an option, even one that `String` or JSON refuses (a
+ * symbol, a bigint, an object without a prototype, a proxy), so this never throws.
  */
 export function received(value: unknown): string {
   switch (typeof value) {

@@ -1,23 +1,23 @@
 /**
- * `save`: results to a file, by its ending. json: the record as it is, arrays of numbers as lists (float32 in their shortest form, what is
- * not a number as null). csv: one row for each record, nested names joined by dots; of a tensor one row for each value.
+ * `save`: writes results to a file, in the format of its ending. json: the record, with arrays of numbers as lists (float32 in their
+ * shortest form, NaN and infinities as null). csv: one row for each record, nested names joined by dots; of a tensor, one row for each value.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { LabError } from "./errors.js";
 import type { Checked, Loose } from "./literals.js";
-import { floatText } from "./policy/policy.js";
 import { refusePromise } from "./promised.js";
 import { received } from "./received.js";
 import type { Values } from "./tensor.js";
+import { floatText } from "./text.js";
 
 type SavePath = `${string}.${"json" | "csv"}`;
 
 /**
  * Writes a report, points, a tensor, or any plain value. The path is relative to the notebook's folder.
- * @param path ends in .json or .csv; a folder that is missing is made, a file that is there is replaced
- * @throws LabError invalid-option for another ending and for what is no plain data
+ * @param path ends in .json or .csv; a missing folder is made, an existing file is replaced
+ * @throws LabError invalid-option for another ending, and for values that are not plain data
  * @example
  * await save("results/points.csv", points);
  */
@@ -37,7 +37,7 @@ export async function save<const S extends Loose<SavePath>>(path: Checked<S, Sav
 
 const isTensor = (value: object): value is Values => "dims" in value && "data" in value && value.data instanceof Float32Array;
 
-/** The value as JSON has it; throws on what would be lost. */
+/** The value as JSON can hold it; throws where something would be lost. */
 export function plain(value: unknown, where: string): unknown {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : null;

@@ -2,7 +2,9 @@
  * How a tensor shows itself as a cell's last value: its shape, a summary, and a corner of its values. One line of text for a terminal,
  * a small table for a notebook; never the whole of a capture.
  */
-interface Shown {
+import { valueText } from "./text.js";
+
+interface TensorData {
   readonly data: Float32Array;
   readonly dims: readonly string[];
   readonly size: Readonly<Record<string, number>>;
@@ -10,14 +12,7 @@ interface Shown {
 const ROWS = 6;
 const COLUMNS = 8;
 
-/** A value in at most five significant digits. */
-export function valueText(value: number): string {
-  if (value === 0 || !Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(5))) : value.toExponential(3);
-}
-
-function summary({ data }: Shown): string {
+function summary({ data }: TensorData): string {
   if (data.length === 0) return "no values";
   let [least, most, sum, zeros, odd] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
   for (const value of data) {
@@ -34,29 +29,29 @@ function summary({ data }: Shown): string {
 }
 
 /** `layer 16 × token 5 × neuron 512` */
-export function shapeText({ dims, size }: Omit<Shown, "data">): string {
+export function shapeText({ dims, size }: Omit<TensorData, "data">): string {
   return dims.length === 0 ? "one value" : dims.map((name) => `${name} ${size[name]}`).join(" × ");
 }
 
-export function tensorText(shown: Shown): string {
-  const first = Array.from(shown.data.subarray(0, COLUMNS), valueText).join(" ");
-  const rest = shown.data.length > COLUMNS ? " …" : "";
-  if (shown.data.length <= 1) return `Tensor ${shapeText(shown)}: ${first}`;
-  return `Tensor ${shapeText(shown)} (${summary(shown)}): ${first}${rest}`;
+export function tensorText(tensor: TensorData): string {
+  const first = Array.from(tensor.data.subarray(0, COLUMNS), valueText).join(" ");
+  const rest = tensor.data.length > COLUMNS ? " …" : "";
+  if (tensor.data.length <= 1) return `Tensor ${shapeText(tensor)}: ${first}`;
+  return `Tensor ${shapeText(tensor)} (${summary(tensor)}): ${first}${rest}`;
 }
 
-/** The first rows of the last two axes; the axes before them stand at 0. */
-export function tensorHtml(shown: Shown): string {
-  const columns = shown.size[shown.dims.at(-1) ?? ""] ?? shown.data.length;
-  const rows = shown.dims.length > 1 ? (shown.size[shown.dims.at(-2)!] ?? 1) : 1;
-  const outer = shown.dims.slice(0, -2).map((name) => `${name} 0`);
+/** The first rows of the last two axes; the axes before them are at 0. */
+export function tensorHtml(tensor: TensorData): string {
+  const columns = tensor.size[tensor.dims.at(-1) ?? ""] ?? tensor.data.length;
+  const rows = tensor.dims.length > 1 ? (tensor.size[tensor.dims.at(-2)!] ?? 1) : 1;
+  const outer = tensor.dims.slice(0, -2).map((name) => `${name} 0`);
   const cells = (row: number) =>
     Array.from(
-      shown.data.subarray(row * columns, row * columns + Math.min(columns, COLUMNS)),
+      tensor.data.subarray(row * columns, row * columns + Math.min(columns, COLUMNS)),
       (v) => `<td>${valueText(v)}</td>`,
     ).join("");
   const body =
-    shown.data.length === 0
+    tensor.data.length === 0
       ? ""
       : Array.from(
           { length: Math.min(rows, ROWS) },
@@ -64,5 +59,5 @@ export function tensorHtml(shown: Shown): string {
         ).join("");
   const more = rows > ROWS ? `<tr><td>… ${rows - ROWS} more rows</td></tr>` : "";
   const where = outer.length > 0 ? ` · shown at ${outer.join(", ")}` : "";
-  return `<div><b>Tensor</b> ${shapeText(shown)}<br><small>${summary(shown)}${where}</small><table>${body}${more}</table></div>`;
+  return `<div><b>Tensor</b> ${shapeText(tensor)}<br><small>${summary(tensor)}${where}</small><table>${body}${more}</table></div>`;
 }

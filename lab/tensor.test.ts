@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { displaySymbol } from "./display.js";
-import { largest, type Tensor, tensor } from "./tensor.js";
+import { largest } from "./math.js";
+import { type Tensor, tensor } from "./tensor.js";
 
 const numbers = tensor(
   Float32Array.from({ length: 24 }, (_, i) => i),

@@ -1,22 +1,22 @@
 /**
- * Tensor: row-major float32 with named axes, the one array type that a notebook sees. Plain data and garbage like any other value;
- * the names of the axes are part of the type, so `run.cache.get("blocks.*.ffn.mid").at({ head: 3 })` is an error while it is typed.
- * Sums run in float64 and are rounded once at the end.
+ * Tensor: row-major float32 with named axes, the array type that a notebook sees. It is plain data, garbage collected like any value. The
+ * names of the axes are part of its type, so `run.cache.get("blocks.*.ffn.mid").at({ head: 3 })` is a type error. Sums run in float64 and
+ * are rounded once at the end.
  */
-
 import { type Displayable, displaySymbol, type MimeBundle } from "./display.js";
 import { checkOptions, LabError, unknownName } from "./errors.js";
 import type { Checked, IsPlain, Loose } from "./literals.js";
+import { largest } from "./math.js";
 import { received } from "./received.js";
 import { shapeText, tensorHtml, tensorText } from "./tensor-display.js";
 
-/** All axes but the last. Of axes that are not known in the types, nothing more is known. */
+/** All axes but the last. Where the axes are not known to the types, neither is this. */
 export type Init<D extends readonly string[]> = number extends D["length"]
   ? readonly string[]
   : D extends readonly [...infer I extends string[], string]
     ? I
     : [];
-/** The axes of D without those named K. Where K is a plain string, any axes may be left. */
+/** The axes of D without those named K. Where K is a plain string, any axes may remain. */
 export type Without<D extends readonly string[], K extends string> = number extends D["length"]
   ? readonly string[]
   : IsPlain<K> extends true
@@ -30,7 +30,7 @@ type Remaining<D extends readonly string[], K extends string> = D extends readon
     ? Remaining<T, K>
     : [H, ...Remaining<T, K>]
   : [];
-/** Values with named axes: what the operations of a tensor take. */
+/** Values with named axes, as the operations of a tensor take them. */
 export interface Values<D extends readonly string[] = readonly string[]> {
   readonly data: Float32Array;
   readonly dims: D;
@@ -46,12 +46,12 @@ export interface Tensor<D extends readonly string[] = readonly string[]> extends
   mean<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** The largest value; NaN where there is a NaN. */
   max<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
-  /** The first position of the largest value (of the first NaN where there is one). */
+  /** The position of the largest value, or of the first NaN. Ties: the lowest position. */
   argmax<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   sum<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** Euclidean length along an axis. */
   norm<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
-  /** The k largest values with their places, best first; equal values in the order of their places, NaN before all. */
+  /** The k largest values with their positions, largest first, NaN before all. Ties: the lowest position first. */
   top(k: number): readonly { readonly index: Readonly<Record<D[number], number>>; readonly value: number }[];
   map(fn: (value: number) => number): Tensor<D>;
   add(other: Values<D> | number): Tensor<D>;
@@ -86,7 +86,7 @@ function checkTensor(data: unknown, dims: unknown, sizes: unknown): void {
 }
 const listText = (value: unknown) =>
   Array.isArray(value) ? `[${Array.from(value, received).slice(0, 8).join(", ")}]` : received(value);
-/** Whether a value has what the operations need of another tensor. */
+/** Whether a value can be the other tensor of an operation. */
 function isValues(value: unknown): value is Values {
   if (typeof value !== "object" || value === null) return false;
   const { data, dims, size } = value as Partial<Values>;
@@ -314,29 +314,6 @@ class Dense {
   }
 }
 
-/** Positions of the k largest values, best first; equal values by position, NaN before all. */
-export function largest(values: Float32Array, k: number): number[] {
-  const key = (i: number) => (Number.isNaN(values[i]) ? Number.POSITIVE_INFINITY : values[i]!);
-  const before = (a: number, b: number) =>
-    Number(Number.isNaN(values[b])) - Number(Number.isNaN(values[a])) || key(b) - key(a) || a - b;
-  if (k > 256) return Array.from(values.keys()).sort(before).slice(0, k);
-  const best: number[] = [];
-  for (let i = 0; i < values.length && k > 0; i++) {
-    // The common case without a call: not better than the last of the k, and equal ones go by place.
-    if (best.length === k && values[i]! <= values[best[k - 1]!]!) continue;
-    if (best.length === k && before(i, best[k - 1]!) > 0) continue;
-    let low = 0;
-    for (let high = best.length; low < high; ) {
-      const middle = (low + high) >> 1;
-      if (before(best[middle]!, i) < 0) low = middle + 1;
-      else high = middle;
-    }
-    best.splice(low, 0, i);
-    if (best.length > k) best.pop();
-  }
-  return best;
-}
-
 function inner(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
@@ -349,7 +326,7 @@ function stridesOf(sizes: readonly number[]): number[] {
   return strides;
 }
 
-/** The values at offset + Σ index·stride, row-major: a view where they lie side by side. */
+/** The values at offset + Σ index·stride, row-major: a view where they are contiguous. */
 function gathered(data: Float32Array, offset: number, sizes: readonly number[], strides: readonly number[]): Float32Array {
   const count = sizes.reduce((product, n) => product * n, 1);
   const packed = stridesOf(sizes);

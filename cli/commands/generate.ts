@@ -1,5 +1,4 @@
 /** `sparselab generate`: text from a prompt, as it comes. */
-
 import { checkSampling } from "../../lab/model/sampler.js";
 import { policyText } from "../../lab/policy/policy.js";
 import { type Command, countOf, modelOptions, numberOf, parse, required, usage } from "../arguments.js";

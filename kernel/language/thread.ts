@@ -70,8 +70,8 @@ cells.compiler.program().getTypeChecker();
 port.postMessage({ ready: true } satisfies LanguageResponse);
 kept = v8.getHeapStatistics().used_heap_size; // Nearly all of it stays in use.
 // Then check a typical cell, to warm the checker up; unless a call is waiting already.
-setTimeout(() => {
+setImmediate(() => {
   if (called) return;
   cells.check('import { load } from "sparselab"; console.log(load)', "warm-up");
   cells.reset();
-}, 20);
+});

@@ -1,12 +1,13 @@
 /**
- * Comparison with a model of other weights (a dense twin, say): its rows cannot lie in the same batch, so its logits come from a program of
- * its own, and KL and top-1 are worked out here, by the executor's own formulas. V vocabulary.
+ * Comparison with a model of other weights (a dense twin, say). Its rows cannot be in the same batch, so its logits come from a program of
+ * its own, and KL and top-1 are computed here, by the executor's formulas. V vocabulary.
  */
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Inside } from "../model/model.js";
-import { countSinks, Program, sequenceBatch } from "../model/program.js";
-import { throwIfAborted } from "../model/queue.js";
-import { logSumExp } from "../model/sampler.js";
+import { throwIfAborted } from "../abort.js";
+import { logSumExp } from "../math.js";
+import type { Internals } from "../model/internals.js";
+import { countSinks, sequenceBatch, sequencePlan } from "../runtime/batch.js";
+import { Program } from "../runtime/program.js";
 
 /** KL(p‖q) = Σ p (ln p - ln q) in nats, p and q given as logits (V). */
 export function divergence(p: Float32Array, q: Float32Array): number {
@@ -19,21 +20,26 @@ export function divergence(p: Float32Array, q: Float32Array): number {
   return sum;
 }
 
-/** Whether the most likely tokens are the same, the first of equal ones in both. */
+/** Whether the most likely tokens are the same. Ties: the lowest token id. */
 export function sameTop(p: Float32Array, q: Float32Array): boolean {
   const top = (x: Float32Array) => x.reduce((best, value, v) => (value > x[best]! ? v : best), 0);
   return top(p) === top(q);
 }
 
-/** The reference's own walk through one window. */
+/** The reference's own walk over the windows. */
 export class OtherModel {
-  readonly #inside: Inside;
+  readonly #internals: Internals;
   readonly #program: Program;
 
-  constructor(inside: Inside, length: number) {
-    const { weights, native, threads } = inside;
-    this.#inside = inside;
-    this.#program = new Program(weights, { settings: [native], captures: [], sequences: 1, length, threads });
+  constructor(internals: Internals, length: number) {
+    const { weights, native, threads } = internals;
+    this.#internals = internals;
+    this.#program = new Program(weights, sequencePlan(native, [], length, threads));
+  }
+
+  /** Begins a new window: position 0 comes next. */
+  restart(): Promise<void> {
+    return this.#program.restart();
   }
 
   /** Logits (scored rows, V) of a chunk of the window, in order; `scored` says which rows. */
@@ -43,7 +49,7 @@ export class OtherModel {
     scored: readonly boolean[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { info } = this.#inside.weights;
+    const { info } = this.#internals.weights;
     const logits = new Float32Array(scored.filter(Boolean).length * info.vocab);
     await this.#program.forward(
       { ...sequenceBatch(tokens, start), logits: Uint8Array.from(scored, Number) },
@@ -59,8 +65,8 @@ export class OtherModel {
 }
 
 /**
- * KL and agreement of each row (rows, V) with the reference's row of the same token: row r belongs to token floor(r / settings). Lets others
- * run between rows, so a stop is heard.
+ * KL and agreement of each row (rows, V) with the reference's row of the same token: row r belongs to token floor(r / settings). Gives up
+ * the JavaScript thread between rows, so that a stop is noticed.
  */
 export async function compareRows(
   p: Float32Array,

@@ -1,9 +1,7 @@
-/**
- * A corpus: which text is measured. The text is a file or a string; what becomes of it is in `windows.ts`.
- */
+/** A corpus: the text that is measured, a file or a string. `windows.ts` cuts it into windows. */
 import { basename, resolve } from "node:path";
+import { checkCount } from "../check.js";
 import { checkOptions, LabError } from "../errors.js";
-import { checkCount } from "../model/options.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 
@@ -14,18 +12,18 @@ export interface Corpus {
   readonly path?: string;
   /** The text itself; absent where it is in a file. */
   readonly text?: string;
-  /** Tokens of the beginning that are measured. Default: all. */
+  /** Measures only so many tokens, from the beginning. Default: all. */
   readonly maxTokens?: number;
 }
 
-/** Longer strings, and those with line breaks, are taken for a text and not for a path. */
+/** Longer strings, and strings with line breaks, are texts rather than paths. */
 const LONGEST_PATH = 4096;
 
 /**
  * A plain text file in UTF-8, to measure a model on. The path is relative to the notebook's folder; the file is read when it is measured.
- * @param options.maxTokens only the beginning of the text, so many tokens
+ * @param options.maxTokens measures only so many tokens, from the beginning
  * @defaultValue `maxTokens`: the whole text
- * @throws LabError invalid-option for what is no path; `measure` and `sweep` throw bad-file where there is no such file
+ * @throws LabError invalid-option where it is not a path; `measure` and `sweep` throw bad-file where there is no such file
  * @example
  * const report = await measure(model, corpus("models/held.txt", { maxTokens: 2048 }), { measure: ["perplexity"] });
  */
@@ -50,8 +48,8 @@ export function corpus(path: string, options: { maxTokens?: number } = {}): Corp
 
 /**
  * A string as a corpus.
- * @param options.name how reports and figures call it
- * @param options.maxTokens only the beginning of the text, so many tokens
+ * @param options.name its name in reports and figures
+ * @param options.maxTokens measures only so many tokens, from the beginning
  * @defaultValue `name`: "text"; `maxTokens`: the whole text
  * @throws LabError invalid-option
  * @example
@@ -68,11 +66,11 @@ corpus.text = (text: string, options: { name?: string; maxTokens?: number } = {}
   return Object.freeze({ name, text, ...(maxTokens === undefined ? {} : { maxTokens }) });
 };
 
-/** A text in a message: its beginning. */
+/** The beginning of a text, for a message. */
 export const shortened = (text: string): string =>
   JSON.stringify(text.length > 40 ? `${[...text.slice(0, 42)].slice(0, 40).join("")}…` : text);
 
-/** The corpus as it is now: it is read later. Throws for what is no corpus, with what to write instead. */
+/** A copy of the corpus, which is read later. Where it is not a corpus, the error says what to write. */
 export function checkCorpus(on: Corpus): Corpus {
   refusePromise("a corpus", on);
   if (typeof on === "string") {

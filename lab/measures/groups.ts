@@ -1,26 +1,26 @@
-/** How many settings go side by side: each has a KV cache and scratch of its own, and all of it is stated before it is allocated. */
-import { availableBytes, checkMemory, type Need } from "../model/memory.js";
+/** How many settings run side by side: each has its own KV cache and scratch, which are counted before they are allocated. */
 import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
+import { availableBytes, checkMemory, type Need } from "../runtime/memory.js";
 import { compares, type Job } from "./job.js";
 import type { Measure } from "./report.js";
 
-/** Tokens of one chunk, whatever the number of settings, so that a sweep reads the weights as often as one setting does. */
+/** Tokens of one chunk, for any number of settings, so that a sweep reads the weights as often as one setting does. */
 export const CHUNK = 64;
 
-/** Whether tokens are scored at all: sparsity needs no logits. */
+/** Whether tokens are scored. Sparsity needs no logits. */
 export const scoring = (measure: readonly Measure[]): boolean => measure.some((name) => name !== "sparsity");
 
 export function walkPlan(settings: readonly NativeSetting[], length: number, threads: number): NativePlan {
   return { settings, captures: [], sequences: settings.length, length, threads };
 }
 
-/** What the walk over these settings takes, part by part. */
+/** The memory of a walk over these settings, part by part. */
 export function walkNeeds(
-  { inside, windows, other }: Job,
+  { internals, windows, other }: Job,
   settings: readonly NativeSetting[],
   measure: readonly Measure[],
 ): readonly Need[] {
-  const { weights, threads } = inside;
+  const { weights, threads } = internals;
   const tokens = Math.min(CHUNK, windows.size);
   const logitRows = scoring(measure) ? tokens : 0;
   const own = callingSync((addon) =>
@@ -51,10 +51,10 @@ export function walkNeeds(
     { what: "logits of the reference", bytes: logits, array: true },
   ];
 }
-/** What to do where a walk does not fit. */
+/** The hint where a walk does not fit into memory. */
 export const WALK_HINT = "Use a smaller window";
 
-/** How many settings (beside `extra`, the reference) go into one batch within half of the free memory; at least one. */
+/** How many settings (beside `extra`, the reference) fit into half of the free memory; at least one. */
 export function groupSize(
   job: Job,
   settings: readonly NativeSetting[],

@@ -1,26 +1,26 @@
 /**
- * SHA-256 of a model's file, from the descriptor that was opened and not from its path, where another file may lie by now. Read in pieces,
- * so a stop is heard, and remembered for as long as nothing touches the file.
+ * SHA-256 of a model's file, from the open descriptor and not from its path, which may lead to another file by now. It is read in pieces, so
+ * that it can be stopped, and remembered for as long as the file is not touched.
  */
 import { createHash } from "node:crypto";
+import { untilAborted } from "../abort.js";
 import { LabError } from "../errors.js";
-import { untilAborted } from "../model/queue.js";
-import type { Weights } from "../model/weights.js";
 import { calling } from "../native.js";
+import type { Weights } from "../runtime/weights.js";
 
 const PIECE = 2 ** 20;
 const known = new Map<string, string>();
 
 /**
- * Of a model's file. A rename, a new link or a deletion changes its stamp: then it is read again, and must be what it was.
- * @param onProgress share of the file that is read
+ * Hashes a model's file. A rename, a new link or a deletion changes its stamp: then it is read again, and its contents must be the same.
+ * @param onProgress called with the share of the file that is read
  * @throws LabError bad-file where the contents are not those that were loaded, aborted
  */
 export async function sha256Of(weights: Weights, signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<string> {
   for (let tries = 0; tries < 3; tries++) {
     const stamp = await calling((addon) => addon.stamp(weights.native));
     const digest = known.get(stamp) ?? (await digestOf(weights, signal, onProgress));
-    // Only a digest of a file that nobody touched meanwhile counts.
+    // The digest counts only if the file was not touched meanwhile.
     if (stamp !== (await calling((addon) => addon.stamp(weights.native)))) continue;
     if (weights.sha256 !== undefined && weights.sha256 !== digest)
       throw new LabError("bad-file", `"${weights.table.path}" was changed after it was loaded; load it again`);
@@ -28,7 +28,7 @@ export async function sha256Of(weights: Weights, signal?: AbortSignal, onProgres
     known.set(stamp, digest);
     return digest;
   }
-  throw new LabError("bad-file", `"${weights.table.path}" is changed again and again while it is read`);
+  throw new LabError("bad-file", `"${weights.table.path}" keeps changing while it is read`);
 }
 
 async function digestOf(
@@ -39,12 +39,12 @@ async function digestOf(
   const hash = createHash("sha256");
   const size = weights.table.fileBytes;
   const read = (into: Uint8Array, at: number) => calling((addon) => addon.read(weights.native, into, at));
-  // One piece is read while the one before is hashed.
+  // One piece is read while the previous one is hashed.
   let [piece, next] = [new Uint8Array(PIECE), new Uint8Array(PIECE)];
   let pending = read(piece, 0);
   for (let at = 0; at < size; ) {
     const bytes = await untilAborted(pending, signal);
-    if (bytes === 0) break; // It was cut: its stamp says so, too.
+    if (bytes === 0) break; // The file was truncated: its stamp changes, too.
     at += bytes;
     pending = at < size ? read(next, at) : Promise.resolve(0);
     hash.update(piece.subarray(0, bytes));

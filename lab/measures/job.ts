@@ -1,10 +1,12 @@
 /**
- * What `measure` and `sweep` prepare alike: measures checked, the corpus cut into windows, the reference found, and where every number comes
- * from.
+ * What every evaluation prepares: the measures are checked, the corpus is cut into windows, the reference is found, and the provenance of
+ * every number is collected.
  */
 import { LabError, unknownName } from "../errors.js";
-import { modelName } from "../model/metadata.js";
-import { type Inside, insideOf, type Model } from "../model/model.js";
+import { modelName } from "../metadata.js";
+import { weightTypes } from "../model/description.js";
+import { type Internals, internalsOf } from "../model/internals.js";
+import type { Model } from "../model/model.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";
 import { type Policy, policyText } from "../policy/policy.js";
@@ -16,7 +18,7 @@ import type { Measure, Provenance } from "./report.js";
 import { type Windows, windowSize, windowsOf } from "./windows.js";
 
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
-/** Measures of the design that come later. */
+/** Measures that are planned and not available yet. */
 const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
 export const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
@@ -40,12 +42,12 @@ export function checkMeasures<M extends Measure>(given: readonly M[]): readonly 
   return list;
 }
 export interface Job {
-  readonly inside: Inside;
+  readonly internals: Internals;
   readonly windows: Windows;
   /** What kl and top1 compare with, where one of them is asked for: a setting of the same weights, or a model of others. */
   readonly reference: NativeSetting | undefined;
-  readonly other: Inside | undefined;
-  /** What does not depend on the setting. */
+  readonly other: Internals | undefined;
+  /** The part that does not depend on the setting. */
   readonly provenance: Omit<Provenance, "policy" | "tokens">;
 }
 
@@ -55,27 +57,26 @@ export async function prepare(
   options: { readonly measure: readonly Measure[]; readonly reference?: Model | undefined; readonly window?: number | undefined },
   signal: AbortSignal | undefined,
 ): Promise<Job> {
-  const inside = insideOf(model);
-  const { weights } = inside;
+  const internals = internalsOf(model);
+  const { weights } = internals;
   const digest = await sha256Of(weights, signal);
-  const reference = compares(options.measure) ? await referenceOf(options.reference, inside, digest, signal) : undefined;
-  const size = windowSize(options.window, Math.min(inside.context, reference?.inside.context ?? inside.context));
-  const windows = await windowsOf(on, weights.tokenizer, size, signal);
+  const reference = compares(options.measure) ? await referenceOf(options.reference, internals, digest, signal) : undefined;
+  const size = windowSize(options.window, Math.min(internals.context, reference?.internals.context ?? internals.context));
+  const windows = await windowsOf(on, internals.fileTokenizer.tokenizer, size, signal);
   return {
-    inside,
+    internals,
     windows,
-    reference: reference?.same ? reference.inside.native : undefined,
-    other: reference?.same ? undefined : reference?.inside,
+    reference: reference?.same ? reference.internals.native : undefined,
+    other: reference?.same ? undefined : reference?.internals,
     provenance: {
       model: modelName(weights.table),
       sha256: digest,
-      weights: Object.entries(weights.info.weightTypes)
-        .sort(([, a], [, b]) => b - a)
+      weights: weightTypes(weights.info)
         .map(([type]) => type)
         .join(", "),
       activation: model.activation.name,
       strategy: model.strategy,
-      interventions: inside.setting.interventions.count,
+      interventions: internals.setting.interventions.count,
       reference: reference ? referenceText(options.reference!, reference.same ? undefined : reference.digest) : null,
       arithmetic: "float",
       kv: "f32",
@@ -84,7 +85,7 @@ export async function prepare(
       window: windows.size,
       bos: windows.bos,
       device: "cpu",
-      threads: inside.threads,
+      threads: internals.threads,
       version: packageInfo().version,
       date: new Date().toISOString(),
     },
@@ -93,7 +94,7 @@ export async function prepare(
 
 /** A model of other weights is named with the beginning of its file's hash. */
 const referenceText = (model: Model, digest: string | undefined) => {
-  const { count } = insideOf(model).setting.interventions;
+  const { count } = internalsOf(model).setting.interventions;
   const changed = count > 0 ? `, ${count} interventions` : "";
   const file = digest === undefined ? "" : ` (sha256 ${digest.slice(0, 16)}…)`;
   return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${model.strategy}${changed}`;
@@ -101,27 +102,27 @@ const referenceText = (model: Model, digest: string | undefined) => {
 
 async function referenceOf(
   reference: Model | undefined,
-  inside: Inside,
+  internals: Internals,
   digest: string,
   signal: AbortSignal | undefined,
-): Promise<{ readonly inside: Inside; readonly same: boolean; readonly digest: string }> {
+): Promise<{ readonly internals: Internals; readonly same: boolean; readonly digest: string }> {
   if (reference === undefined)
     throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
-  const other = insideOf(reference);
-  if (other.weights === inside.weights) return { inside: other, same: true, digest };
+  const other = internalsOf(reference);
+  if (other.weights === internals.weights) return { internals: other, same: true, digest };
   const its = await sha256Of(other.weights, signal);
-  if (its !== digest && !sameVocabulary(other, inside)) {
+  if (its !== digest && !sameVocabulary(other, internals)) {
     throw new LabError(
       "invalid-option",
-      `the reference ${reference.name} has another vocabulary than ${modelName(inside.weights.table)}: their distributions cannot be compared`,
+      `the reference ${reference.name} has another vocabulary than ${modelName(internals.weights.table)}: their distributions cannot be compared`,
     );
   }
-  return { inside: other, same: its === digest, digest: its };
+  return { internals: other, same: its === digest, digest: its };
 }
 
-function sameVocabulary(a: Inside, b: Inside): boolean {
+function sameVocabulary(a: Internals, b: Internals): boolean {
   if (a.weights.info.vocab !== b.weights.info.vocab) return false;
-  const pieces = ({ weights }: Inside) => weights.table.metadata.get("tokenizer.ggml.tokens");
+  const pieces = ({ weights }: Internals) => weights.table.metadata.get("tokenizer.ggml.tokens");
   const [its, own] = [pieces(a), pieces(b)];
   return (
     its?.type === "strings" &&
@@ -131,7 +132,8 @@ function sameVocabulary(a: Inside, b: Inside): boolean {
   );
 }
 
-export const policyOf = (provenance: Job["provenance"], policy: Policy, tokens: number): Provenance => ({
+/** Where the numbers of one setting come from. */
+export const provenanceOf = ({ provenance }: Job, policy: Policy, tokens: number): Provenance => ({
   ...provenance,
   policy,
   tokens,

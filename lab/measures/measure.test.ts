@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { displaySymbol } from "../display.js";
+import { logSumExp } from "../math.js";
 import { ablate } from "../model/interventions.js";
 import { loadQuietly } from "../model/load.js";
 import type { Model } from "../model/model.js";
-import { logSumExp } from "../model/sampler.js";
 import { tinyWorld } from "../package.js";
 import { corpus } from "./corpus.js";
 import { measure } from "./measure.js";
@@ -37,7 +37,7 @@ function windows(): number[][] {
 const rows = Array.from({ length: window / 2 - 1 }, (_, i) => window / 2 + i);
 
 describe("measure", () => {
-  it("sparsity: the mean over blocks of the mean over all tokens of the share of zeros in x₁", async () => {
+  it("sparsity: the mean over layers of the mean over all tokens of the share of zeros in x₁", async () => {
     const report = await measure(model, on, { measure: ["sparsity"], window });
     const [byLayer, inGate] = [new Array<number>(model.layers).fill(0), [0]];
     for (const tokens of windows()) {

@@ -1,19 +1,15 @@
-/** `measure`: one view of a model over a corpus. Sums are kept where the model runs; nothing is captured. */
-
+/** `measure`: one view of a model over a corpus. It is an evaluation of one setting; a sweep evaluates several. */
+import { checkFunction, checkSignal } from "../check.js";
 import { notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
+import { internalsOf } from "../model/internals.js";
 import type { Model } from "../model/model.js";
-import { insideOf } from "../model/model.js";
-import { checkFunction, checkSignal } from "../model/options.js";
-import { Progress } from "../progress.js";
 import { type Corpus, checkCorpus } from "./corpus.js";
-import { groupSize } from "./groups.js";
-import { checkMeasures, policyOf, prepare, withReference } from "./job.js";
+import { evaluate, type Step } from "./evaluate.js";
+import { checkMeasures } from "./job.js";
 import type { Measure, Report } from "./report.js";
-import { shown } from "./report-display.js";
-import { Scores } from "./scores.js";
-import { walk } from "./walk.js";
+import { withDisplay } from "./report-display.js";
 
 /** What `measure` takes. */
 export interface MeasureOptions<M extends string = Measure> {
@@ -52,7 +48,7 @@ export async function measure<const M extends Loose<Measure>>(
 }
 
 async function measured(model: Model, on: Corpus, options: MeasureOptions): Promise<Report<Measure>> {
-  const inside = insideOf(model);
+  const internals = internalsOf(model);
   if (typeof options !== "object" || options === null)
     throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
   checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress", "quiet"]);
@@ -60,29 +56,16 @@ async function measured(model: Model, on: Corpus, options: MeasureOptions): Prom
   const text = checkCorpus(on);
   const wanted = { ...options, measure: checkMeasures(options.measure) };
   const signal = checkSignal(options.signal) ?? notebook()?.signal();
-  if (options.reference !== undefined) insideOf(options.reference);
+  if (options.reference !== undefined) internalsOf(options.reference);
   checkFunction("onProgress", options.onProgress);
-  const job = await prepare(model, text, wanted, signal);
-  const { windows, reference, provenance } = job;
-  const { weights, native } = inside;
-  const side = withReference([native], reference);
-  groupSize(job, [native], side.settings.slice(1), wanted.measure);
-  const scores = new Scores(weights.info.layers, weights.info.neurons);
-  const total = windows.list.length * windows.size;
-  const progress = wanted.onProgress || wanted.quiet ? undefined : new Progress(`measure ${text.name}`);
-  try {
-    for await (const { tokens } of walk({ job, ...side, scores: [scores], measure: wanted.measure, signal })) {
-      progress?.tick(tokens / total);
-      wanted.onProgress?.(tokens / total);
-    }
-  } catch (error) {
-    progress?.end(signal?.aborted ? "stopped" : "failed");
-    throw error;
-  }
-  progress?.end();
-  return shown({
-    ...scores.measures(wanted.measure),
-    tokens: scores.tokens,
-    provenance: policyOf(provenance, inside.setting.policy, scores.tokens),
-  }) as unknown as Report<Measure>;
+  let last!: Step;
+  const label = wanted.onProgress || wanted.quiet ? undefined : () => `measure ${text.name}`;
+  const settings = [{ policy: internals.setting.policy, native: internals.native }];
+  const { measure, reference, window } = wanted;
+  const evaluation = evaluate({ model, on: text, measure, settings, reference, window, signal, label }, (step) => {
+    last = step;
+    wanted.onProgress?.(step.fraction);
+  });
+  for await (const _ of evaluation) void _;
+  return withDisplay(last.reports()[0]!);
 }

@@ -1,13 +1,13 @@
-/** How a report shows itself as a cell's last value: a small table of its numbers, and one line of where they come from. */
+/** How a report shows itself as a cell's last value: a small table of its numbers, and one line of provenance. */
 import { displaySymbol, type MimeBundle } from "../display.js";
 import { policyText } from "../policy/policy.js";
-import { valueText } from "../tensor-display.js";
+import { htmlText, valueText } from "../text.js";
 import type { MeasureMap, Provenance } from "./report.js";
 
 type Parts = { readonly [K in keyof MeasureMap]?: MeasureMap[K] } & { readonly tokens: number; readonly provenance: Provenance };
 
-/** The same record, which now draws itself; the drawing is no part of its data. */
-export function shown<R extends object>(report: R): R {
+/** The same record, made displayable; the display is not part of its data. */
+export function withDisplay<R extends object>(report: R): R {
   return Object.defineProperty(report, displaySymbol, { value: () => bundle(report as unknown as Parts), enumerable: false });
 }
 
@@ -15,7 +15,7 @@ const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 /** A value with its standard error, where there is one. */
 const within = (text: string, stderr: string, known: number) => (Number.isFinite(known) ? `${text} ± ${stderr}` : text);
 
-/** The measures of a report, a name and a value each, as a person reads them. */
+/** The measures of a report, as names and values for people. */
 export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
   const out: [string, string][] = [];
   if (sparsity) {
@@ -41,19 +41,18 @@ export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, 
   return out;
 }
 
-/** Where the numbers come from, in one line. */
+/** The provenance of the numbers, in one line. */
 export function reportOrigin({ tokens, provenance: p }: Parts): string {
   const reference = p.reference === null ? "" : `; compared with ${p.reference}`;
   return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${p.strategy}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}${reference}`;
 }
 
 function bundle(report: Parts): MimeBundle {
-  const escaped = (text: string) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
   const table = reportRows(report).map(([name, value]) => `<tr><td style="text-align:left">${name}</td><td>${value}</td></tr>`);
   return {
     "text/plain": `Report: ${reportRows(report)
       .map(([name, value]) => `${name} ${value}`)
       .join("; ")}. ${reportOrigin(report)}`,
-    "text/html": `<div><table>${table.join("")}</table><small>${escaped(reportOrigin(report))}</small></div>`,
+    "text/html": `<div><table>${table.join("")}</table><small>${htmlText(reportOrigin(report))}</small></div>`,
   };
 }

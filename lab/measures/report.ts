@@ -1,15 +1,12 @@
-/**
- * What a measurement gives back: plain records of numbers, each with where it came from. Definitions and formulas stand with each
- * measure in this folder.
- */
+/** Reports: plain records of numbers with their provenance. The formulas are in scores.ts. */
 import type { Known } from "../literals.js";
 import type { LoosePolicy, Policy, Setting } from "../policy/policy.js";
 
-/** What each measure gives. */
+/** The result of each measure. */
 export interface MeasureMap {
   /**
-   * mean: share of zeros in x₁, the mean over blocks of the mean over all tokens of the windows; byLayer (L): the same for each block.
-   * zerosInGate: in s. rowsSkipped: rows of up and down that were never read for a token, 0 under `dense`.
+   * mean: share of zeros in x₁, the mean over layers of the mean over all tokens of the windows; byLayer (L): the same for each layer.
+   * zerosInGate: the same in s. rowsSkipped: share of the rows of up and down that were not read for a token, 0 under `dense`.
    */
   sparsity: {
     readonly mean: number;
@@ -27,11 +24,11 @@ export interface MeasureMap {
 /** The name of a measure. */
 export type Measure = keyof MeasureMap;
 
-/** Where a number comes from: enough to get it again. */
+/** Where a number comes from: enough to reproduce it. */
 export interface Provenance {
   readonly model: string;
   readonly sha256: string;
-  /** Weight types of the file, the largest first: "Q8_0, F32". */
+  /** Weight types of the file, the one with the most bytes first: "Q8_0, F32". */
   readonly weights: string;
   readonly activation: string;
   readonly policy: Policy;
@@ -53,7 +50,7 @@ export interface Provenance {
   readonly version: string;
   readonly date: string;
 }
-/** What `measure` gives: a record for each measure that was asked for (every measure where a plain string named one), and where the numbers come from. */
+/** The result of `measure`: a record for each measure that was asked for (every measure where a plain string named one), and the provenance of the numbers. */
 export type Report<M extends string> = { readonly [K in Known<M, Measure>]: MeasureMap[K] } & {
   /** Tokens of all windows that were measured. */
   readonly tokens: number;

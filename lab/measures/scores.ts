@@ -1,8 +1,8 @@
 /**
- * The sums of one setting over a corpus, and the measures made of them. Sums are counts or float64; standard errors come from the spread of
- * the windows' means (tokens of a window go together), so they are NaN until two windows are finished:
+ * The sums of one setting over a corpus, and the measures computed from them. Sums are counts or float64. Standard errors come from the
+ * spread of the windows' means (tokens of a window are not independent), so they are NaN until two windows are finished:
  *   stderr(mean) = sd(means of the windows, n - 1) / sqrt(windows); of perplexity: perplexity · stderr(mean nll).
- * L blocks, F neurons.
+ * L layers, F neurons.
  */
 import type { Measure, MeasureMap } from "./report.js";
 
@@ -24,7 +24,7 @@ export class Scores {
     this.#rowsRead = new Float64Array(layers);
   }
 
-  /** Counts of one block over `tokens` rows. */
+  /** Counts of one layer over `tokens` rows. */
   addCounts(layer: number, zerosInMid: number, zerosInGate: number, rowsRead: number): void {
     this.#zerosInMid[layer]! += zerosInMid;
     this.#zerosInGate[layer]! += zerosInGate;
@@ -45,7 +45,7 @@ export class Scores {
     this.#kl.endWindow();
     this.#top1.endWindow();
   }
-  /** Whether every measure that scores tokens has one. */
+  /** Whether a token has been scored. */
   get scored(): boolean {
     return this.#nll.count > 0 || this.#kl.count > 0 || this.#top1.count > 0;
   }
@@ -60,7 +60,7 @@ export class Scores {
     return Object.fromEntries(wanted.map((name) => [name, made[name]()])) as unknown as { readonly [K in M]: MeasureMap[K] };
   }
 
-  /** S(l) = zeros in x₁ / (tokens · F); mean over the blocks (ProSparse). */
+  /** S(l) = zeros in x₁ / (tokens · F); mean over the layers (ProSparse). */
   sparsity(): MeasureMap["sparsity"] {
     const share = (sums: Float64Array) =>
       sums.reduce((sum, value) => sum + value, 0) / (this.tokens * this.#neurons * sums.length);
@@ -88,11 +88,11 @@ export class Scores {
   }
 }
 
-/** A mean over tokens with the spread of the windows' means. */
+/** A mean over tokens, and the spread of the windows' means. */
 class Spread {
   count = 0;
   sum = 0;
-  /** Every value in order, and those that came since: a sweep asks for quantiles after each chunk, and sorts only the new ones. */
+  /** The sorted values, and the new ones since: a sweep asks for quantiles after each chunk, and only the new ones are sorted. */
   #sorted = new Float64Array(0);
   #fresh: number[] | undefined;
   readonly #means: number[] = [];
@@ -134,7 +134,7 @@ class Spread {
   }
 }
 
-/** Between the two nearest values, in proportion. */
+/** Linear between the two nearest values. */
 export function quantile(sorted: Float64Array, q: number): number {
   const place = q * (sorted.length - 1);
   const low = Math.floor(place);

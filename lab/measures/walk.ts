@@ -1,12 +1,13 @@
 /**
  * The walk over a corpus: S settings side by side, the same tokens for each, in one batch. A chunk of tokens goes through the weights once
- * for all settings; each setting is a sequence with its own residual stream and KV cache, and the reference of KL is one more. Rows lie
- * token by token, the settings of a token next to each other.
+ * for all settings; each setting is a sequence with its own residual stream and KV cache, and the reference of KL is one more. Rows are
+ * ordered by token, and by setting within a token. One program serves all windows; its KV cache is emptied before each.
  */
-import { type Reservation, reserve } from "../model/memory.js";
-import { notFinite } from "../model/pass.js";
-import { countSinks, Program } from "../model/program.js";
+import { notFinite } from "../errors.js";
 import type { NativeBatch, NativeSetting, NativeSinks } from "../native.js";
+import { countSinks } from "../runtime/batch.js";
+import { type Reservation, reserve } from "../runtime/memory.js";
+import { Program } from "../runtime/program.js";
 import { compareRows, OtherModel } from "./compare.js";
 import { CHUNK, scoring, WALK_HINT, walkNeeds, walkPlan } from "./groups.js";
 import { compares, type Job } from "./job.js";
@@ -31,31 +32,23 @@ export interface Walked {
 }
 
 export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
-  const { inside, other, windows } = on.job;
-  const { weights, threads } = inside;
+  const { internals, other, windows } = on.job;
+  const { weights, threads } = internals;
   const held = [weights, ...(other ? [other.weights] : [])];
   for (const one of held) one.retain();
   let memory: Reservation | undefined;
   try {
     memory = await reserve(walkNeeds(on.job, on.settings, on.measure), WALK_HINT, { endsByItself: true, signal: on.signal });
-    let tokens = 0;
-    for (let w = 0; w < windows.list.length; w++) {
-      const program = new Program(weights, walkPlan(on.settings, windows.size, threads));
-      const twin = other && compares(on.measure) ? new OtherModel(other, windows.size) : undefined;
+    const program = new Program(weights, walkPlan(on.settings, windows.size, threads));
+    try {
+      const reference = other && compares(on.measure) ? new OtherModel(other, windows.size) : undefined;
       try {
-        for (let start = 0; start < windows.size; start += CHUNK) {
-          const count = Math.min(CHUNK, windows.size - start);
-          const weightBytesRead = await step(on, program, twin, w, start, count);
-          tokens += count;
-          memory.settle((start + count) / windows.size);
-          for (const score of on.scores) score.tokens = tokens;
-          if (start + count === windows.size) for (const score of on.scores) score.endWindow();
-          yield { tokens, weightBytesRead };
-        }
+        yield* windowsThrough(on, program, reference, memory);
       } finally {
-        program.close();
-        twin?.close();
+        reference?.close();
       }
+    } finally {
+      program.close();
     }
   } finally {
     memory?.release();
@@ -63,39 +56,73 @@ export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
   }
 }
 
-/** One chunk of one window through the weights; its sums go into the scores. */
+async function* windowsThrough(
+  on: Walk,
+  program: Program,
+  reference: OtherModel | undefined,
+  memory: Reservation,
+): AsyncGenerator<Walked, void, void> {
+  const { list, size } = on.job.windows;
+  let tokens = 0;
+  for (let w = 0; w < list.length; w++) {
+    await beginWindow(program, reference);
+    for (let start = 0; start < size; start += CHUNK) {
+      const count = Math.min(CHUNK, size - start);
+      const weightBytesRead = await step(on, program, reference, w, start, count);
+      tokens += count;
+      memory.settle((start + count) / size);
+      for (const score of on.scores) score.tokens = tokens;
+      if (start + count === size) for (const score of on.scores) score.endWindow();
+      yield { tokens, weightBytesRead };
+    }
+  }
+}
+
+/** A window begins at position 0 with an empty KV cache, whatever the one before it left. */
+async function beginWindow(program: Program, reference: OtherModel | undefined): Promise<void> {
+  await program.restart();
+  await reference?.restart();
+}
+
+/** Runs one chunk of one window, and adds its numbers to the scores. */
 async function step(
   on: Walk,
   program: Program,
-  twin: OtherModel | undefined,
+  reference: OtherModel | undefined,
   w: number,
   start: number,
   count: number,
 ): Promise<number> {
   const { job, settings, signal } = on;
-  const { vocab } = job.inside.weights.info;
+  const { vocab } = job.internals.weights.info;
   const window = job.windows.list[w]!;
   const { batch, sinks } = chunk(on, window, start, count);
-  if (!twin) {
+
+  // 1. The reference is in the batch, or there is none: the executor compares.
+  if (!reference) {
     const { weightBytesRead } = await program.forward(batch, sinks, signal);
     collect(on, sinks, batch, w, start, count);
     return weightBytesRead;
   }
+
+  // 2. The reference has weights of its own: its logits of the scored tokens, then those of the settings.
   const scored = Array.from({ length: count }, (_, i) => batch.targets![i * settings.length]! >= 0);
-  const p = await twin.logits(window.subarray(start, start + count), start, scored, signal);
+  const p = await reference.logits(window.subarray(start, start + count), start, scored, signal);
   const q = new Float32Array(p.length * settings.length);
   const { weightBytesRead } = await program.forward(batch, { ...sinks, ...(q.length > 0 && { logits: q }) }, signal);
-  const dense = await compareRows(p, q, vocab, settings.length, signal);
-  // Back to a place for every row of the batch.
+  const compared = await compareRows(p, q, vocab, settings.length, signal);
+
+  // 3. From scored rows back to all rows of the batch.
   const [kl, top1] = [new Float64Array(batch.tokens.length).fill(Number.NaN), new Uint8Array(batch.tokens.length)];
   let at = 0;
   batch.targets!.forEach((target, row) => {
-    if (target >= 0) [kl[row], top1[row]] = [dense.kl[at]!, dense.top1[at++]!];
+    if (target >= 0) [kl[row], top1[row]] = [compared.kl[at]!, compared.top1[at++]!];
   });
   collect(on, { ...sinks, kl, top1 }, batch, w, start, count);
   return weightBytesRead;
 }
 
+/** The batch of one chunk, and the arrays that the executor fills. */
 function chunk(
   { job, settings, reference, measure }: Walk,
   window: Int32Array,
@@ -115,7 +142,7 @@ function chunk(
     sequences: setting,
     settings: setting,
   };
-  const sinks = countSinks(job.inside.weights.info.layers, rows);
+  const sinks = countSinks(job.internals.weights.info.layers, rows);
   if (!scoring(measure)) return { batch, sinks };
   const compared = reference >= 0;
   return {
@@ -129,6 +156,7 @@ function chunk(
   };
 }
 
+/** Adds the numbers of one chunk to the scores. */
 function collect(
   { job, settings, scores, measure }: Walk,
   sinks: NativeSinks,
@@ -140,7 +168,7 @@ function collect(
   const S = settings.length;
   const rows = count * S;
   scores.forEach((score, s) => {
-    for (let layer = 0; layer < job.inside.weights.info.layers; layer++) {
+    for (let layer = 0; layer < job.internals.weights.info.layers; layer++) {
       let [mid, gate, read] = [0, 0, 0];
       for (let at = layer * rows + s; at < (layer + 1) * rows; at += S) {
         mid += sinks.zerosInMid[at]!;

@@ -1,19 +1,19 @@
 /**
- * The windows of a corpus. The text is tokenised as a whole, BOS in front as the vocabulary asks and special texts as plain text, then cut
- * into windows that do not overlap; what is left over at the end is not used. Where the vocabulary asks for BOS it replaces the first token
- * of each window. The second half of a window is scored: the rows W/2 to W-2 predict the tokens after them, 255 of 512. All of it as
- * llama.cpp's perplexity tool does, so that numbers can be held against its own.
+ * The windows of a corpus. The text is tokenised as a whole, with BOS where the vocabulary has it and special texts as plain text, then cut
+ * into windows that do not overlap; the rest at the end is not used. Where the vocabulary has BOS, it replaces the first token of each
+ * window. The second half of a window is scored: rows W/2 to W-2 predict the tokens after them, 255 of 512. This is what llama.cpp's
+ * perplexity tool does, so that numbers can be compared.
  *
- * The text is read and tokenised in slices, no further than `maxTokens` needs, and the JavaScript thread is never held for long; its hash
- * is of the whole file all the same, and of the bytes that were read.
+ * The text is read and tokenised in slices, no further than `maxTokens` needs, without blocking the JavaScript thread. The hash is of the
+ * whole file, computed from the bytes that were read.
  */
 import { createHash, type Hash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setImmediate as breathe } from "node:timers/promises";
+import { throwIfAborted } from "../abort.js";
+import { checkCount } from "../check.js";
 import { LabError } from "../errors.js";
-import { checkCount } from "../model/options.js";
-import { throwIfAborted } from "../model/queue.js";
 import { encodeSlices, type Slices, type Token, type Tokenizer } from "../tokenizer/index.js";
 import type { Corpus } from "./corpus.js";
 
@@ -30,11 +30,11 @@ export interface Windows {
   bytesAt(window: number, position: number): number;
 }
 
-/** Bytes of the text that are tokenised at once; what a stop or another call waits for is a small part of it. */
+/** Bytes of the text that are tokenised at once; a stop or another call waits only for a small part of it. */
 const SLICE = 2 ** 15;
-/** Bytes of the rest of a file that are only hashed. */
+/** Bytes read at once of the rest of a file, which is only hashed. */
 const REST = 2 ** 20;
-/** Milliseconds on the JavaScript thread between two turns of others. */
+/** Milliseconds of work before other callers get the JavaScript thread. */
 const TURN = 5;
 
 export const firstScored = (size: number): number => Math.floor(size / 2);
@@ -46,9 +46,9 @@ export function windowSize(option: number | undefined, context: number): number 
 
 /**
  * Reads and tokenises a corpus.
- * @throws LabError bad-file (no such file, no plain file, not UTF-8, changed while it was read), invalid-option where the text is shorter
+ * @throws LabError bad-file (no such file, not a regular file, not UTF-8, changed while it was read), invalid-option where the text is shorter
  * than a window, out-of-memory, aborted
- * @param turn milliseconds of work between two turns of others
+ * @param turn milliseconds of work before other callers get the JavaScript thread
  */
 export async function windowsOf(
   on: Corpus,
@@ -73,7 +73,7 @@ export async function windowsOf(
   return { list, size, first: firstScored(size), bos, sha256, bytesAt: (w, position) => bytesOf(list[w]![position]!) };
 }
 
-/** UTF-8 bytes that a token stands for; pieces that are no text by themselves are shown as `<0xE4>`, one byte each. */
+/** UTF-8 bytes of a token's piece; pieces that are not text by themselves are written `<0xE4>`, one for each byte. */
 function tokenBytes(tokenizer: Tokenizer, token: Token): number {
   const piece = tokenizer.pieces([token])[0]!;
   return /^(<0x[0-9A-F]{2}>)+$/.test(piece) ? piece.length / 6 : Buffer.byteLength(piece, "utf8");
@@ -90,7 +90,7 @@ class Cutter {
   readonly #list: Int32Array[] = [];
   #window: Int32Array;
   #count = 0;
-  /** When the JavaScript thread was last given to others. */
+  /** When other callers last got the JavaScript thread. */
   #since = performance.now();
 
   constructor(on: Corpus, tokenizer: Tokenizer, size: number, signal: AbortSignal | undefined, turn: number) {
@@ -108,7 +108,7 @@ class Cutter {
     return this.#on.maxTokens !== undefined && this.#count >= this.#on.maxTokens;
   }
 
-  /** Tokenises a piece of the text, whole characters, and lets others run meanwhile. `last`: no text comes any more. */
+  /** Tokenises a piece of the text (whole characters), yielding the thread now and then. `last`: it is the last piece. */
   async take(text: string, last: boolean): Promise<void> {
     if (this.full) return;
     this.#slices.add(text);
@@ -160,7 +160,7 @@ async function fromText(text: string, cutter: Cutter, signal: AbortSignal | unde
   throwIfAborted(signal);
   for (let at = 0; at < text.length; ) {
     let to = Math.min(at + SLICE, text.length);
-    // Both halves of a surrogate pair are one character.
+    // The halves of a surrogate pair stay together.
     if (/^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(to - 1, to + 1))) to++;
     const part = text.slice(at, to);
     hash.update(part, "utf8");
@@ -177,7 +177,7 @@ async function fromFile(on: Corpus, cutter: Cutter, signal: AbortSignal | undefi
   const file = await opened(on);
   try {
     const before = await file.stat({ bigint: true });
-    if (!before.isFile()) throw unreadable(on, `it is ${kindOf(before)}, not a plain file`);
+    if (!before.isFile()) throw unreadable(on, `it is ${kindOf(before)}, not a regular file`);
     const hash = createHash("sha256");
     let at = await tokenised(file, on, cutter, hash);
     const rest = Buffer.allocUnsafe(REST);
@@ -190,7 +190,7 @@ async function fromFile(on: Corpus, cutter: Cutter, signal: AbortSignal | undefi
     }
     const after = await file.stat({ bigint: true });
     if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || BigInt(at) !== before.size)
-      throw new LabError("bad-file", `corpus ${on.path} was changed while it was read; measure again`);
+      throw new LabError("bad-file", `corpus ${on.path} changed while it was read; measure again`);
     return hash.digest("hex");
   } finally {
     await file.close();
@@ -230,7 +230,7 @@ async function read(file: FileHandle, into: Buffer, at: number, on: Corpus): Pro
   }
 }
 
-/** Opens without waiting for a writer: a pipe is refused, not waited for. */
+/** Opens without waiting for a writer, so that a pipe is refused at once. */
 async function opened(on: Corpus): Promise<FileHandle> {
   try {
     return await open(on.path!, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));

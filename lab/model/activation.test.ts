@@ -35,7 +35,7 @@ describe("the activation in force", () => {
     expect(resolveActivation(table({ key: "relu" }), L, "relu").overrules).toBeUndefined();
   });
 
-  it("reads thresholds, one or one for each block", () => {
+  it("reads thresholds, one or one for each layer", () => {
     expect(resolveActivation(table({ key: "fatrelu", threshold: f32(0.03) }), L)).toMatchObject({ name: "fatrelu_0.03" });
     expect(resolveActivation(table({ key: "fatrelu", threshold: array(0.5, 1) }), L)).toMatchObject({
       name: "fatrelu",
@@ -53,7 +53,7 @@ describe("the activation in force", () => {
     expect(() => resolveActivation(table({ key: "relu", threshold: f32(0.5) }), L)).toThrow(/contradict/);
     expect(() => resolveActivation(table({ key: "fatrelu_0.1", threshold: f32(0.5) }), L)).toThrow(/contradict/);
     expect(() => resolveActivation(table({ key: "fatrelu" }), L)).toThrow(/sparselab\.threshold.*missing/);
-    expect(() => resolveActivation(table({ key: "fatrelu", threshold: array(1) }), L)).toThrow(/1 values for 2 blocks/);
+    expect(() => resolveActivation(table({ key: "fatrelu", threshold: array(1) }), L)).toThrow(/1 values for 2 layers/);
     expect(() => resolveActivation(table({ key: "fatrelu", threshold: f32(-1) }), L)).toThrow(/>= 0/);
     expect(() => resolveActivation(table({ key: "fatrelu", threshold: { type: "string", value: "1" } }), L)).toThrow(
       /must be a float32/,

@@ -1,41 +1,43 @@
 /**
- * Which activation a model computes, and who says so: the caller's option, else the file's own keys, else the rule of its container and
- * architecture. The wrong one gives fluent nonsense or a slightly worse model, never an error, so the choice is always stated, and where
- * it cannot be known the load is refused until the caller chooses.
+ * Which activation a model computes, and where that comes from: the caller's option, else the file's keys, else the rule for its container
+ * and architecture. A wrong activation gives fluent nonsense or a slightly worse model, never an error. So the choice is always printed,
+ * and where it cannot be known, loading fails until the caller chooses.
  *
- * Keys: `{arch}.hidden_activation` (string) and `sparselab.threshold` (float32, or one for each block).
+ * Keys: `{arch}.hidden_activation` (string) and `sparselab.threshold` (float32, or one for each layer).
  * Rules: a PowerInfer (`PWRI`) llama computes ReLU; a GGUF llama computes SiLU.
  */
 import { LabError, unknownName } from "../errors.js";
+import { architecture, fileName, modelName, perLayerNumbers, text } from "../metadata.js";
 import type { FileTable, NativeActivation } from "../native.js";
-import { checkThreshold, floatText, type PerLayer, perLayer, perLayerText } from "../policy/policy.js";
-import { architecture, fileName, modelName, perLayerNumbers, text } from "./metadata.js";
+import { checkThreshold, type PerLayer, perLayer, perLayerText } from "../policy/policy.js";
+import { floatText } from "../text.js";
 
 /** What the model computes. `fatrelu_0.03` is FATReLU with t = 0.03; `gelu` is the erf form, `relu2` the squared ReLU. */
 export type Activation = NativeActivation | `fatrelu_${number}`;
 const names: readonly NativeActivation[] = ["silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"];
-/** Neurons of these are exactly zero for a large share of tokens. */
+/** Activations under which neurons are exactly zero for a large share of the tokens. */
 const reluFamily: readonly NativeActivation[] = ["relu", "relu2", "fatrelu"];
 export const isReluFamily = (kind: NativeActivation): boolean => reluFamily.includes(kind);
 const family = (kind: NativeActivation): string => (isReluFamily(kind) ? "relu" : kind.startsWith("gelu") ? "gelu" : kind);
 
 export interface ResolvedActivation {
-  /** As it is printed: "silu", "relu", "fatrelu_0.03", or "fatrelu" with a threshold for each block. */
+  /** As printed: "silu", "relu", "fatrelu_0.03", or "fatrelu" with a threshold for each layer. */
   readonly name: Activation;
   readonly kind: NativeActivation;
   readonly t: PerLayer;
   readonly from: "option" | "file" | "architecture";
-  /** Why, for the line that `load` prints: `the file's key llama.hidden_activation`. */
+  /** Where it comes from, for the line that `load` prints: `the file's key llama.hidden_activation`. */
   readonly source: string;
-  /** What the file or the rule says instead, where the option overrules it. */
+  /** What the file or the rule gives instead, where the option overrules it. */
   readonly overrules?: string;
-  /** What a reader of results should know besides. */
+  /** Remarks for readers of results. */
   readonly notes: readonly string[];
 }
 
-interface Spelled {
+/** An activation as an option or a key gives it. */
+interface ActivationSpec {
   readonly kind: NativeActivation;
-  /** Absent where `fatrelu` stands without its number. */
+  /** Absent for `fatrelu` without a number. */
   readonly t?: PerLayer;
 }
 
@@ -44,7 +46,7 @@ export function parseActivation(
   spelling: string,
   code: "invalid-option" | "bad-file" = "invalid-option",
   where = "activation",
-): Spelled {
+): ActivationSpec {
   if ((names as readonly string[]).includes(spelling)) {
     return spelling === "fatrelu" ? { kind: "fatrelu" } : { kind: spelling as NativeActivation, t: 0 };
   }
@@ -57,13 +59,13 @@ export function parseActivation(
   return { kind: "fatrelu", t };
 }
 
-const spelled = ({ kind, t = 0 }: Spelled): Activation =>
+const nameOf = ({ kind, t = 0 }: ActivationSpec): Activation =>
   kind !== "fatrelu" ? kind : typeof t === "number" ? (`fatrelu_${floatText(t)}` as Activation) : "fatrelu";
-/** For people: a threshold by block is named as such. */
-const said = (of: Spelled): string => (Array.isArray(of.t) ? `fatrelu with t = ${perLayerText(of.t)}` : spelled(of));
+/** For people: also says where each layer has its own threshold. */
+const describe = (of: ActivationSpec): string => (Array.isArray(of.t) ? `fatrelu with t = ${perLayerText(of.t)}` : nameOf(of));
 
-/** What the file's own keys say, or undefined where it has none. */
-function ofKeys(table: FileTable, layers: number): { readonly says: Spelled; readonly key: string } | undefined {
+/** The activation in the file's keys; undefined where it has none. */
+function ofKeys(table: FileTable, layers: number): { readonly spec: ActivationSpec; readonly key: string } | undefined {
   const key = `${architecture(table)}.hidden_activation`;
   const name = text(table, key);
   const threshold = perLayerNumbers(table, "sparselab.threshold", layers);
@@ -72,72 +74,75 @@ function ofKeys(table: FileTable, layers: number): { readonly says: Spelled; rea
       if (!Number.isFinite(t) || t < 0)
         throw new LabError("bad-file", `key "sparselab.threshold" of ${table.path} must be finite and >= 0, found ${t}`);
     }
-    if (name === undefined) return { says: { kind: "fatrelu", t: threshold }, key: "sparselab.threshold" };
+    if (name === undefined) return { spec: { kind: "fatrelu", t: threshold }, key: "sparselab.threshold" };
   }
   if (name === undefined) return undefined;
-  const says = parseActivation(name, "bad-file", `value of key "${key}"`);
-  if (says.kind !== "fatrelu") {
+  const spec = parseActivation(name, "bad-file", `value of key "${key}"`);
+  if (spec.kind !== "fatrelu") {
     if (threshold !== undefined && perLayer(threshold, layers).some((t) => t !== 0)) {
       throw new LabError(
         "bad-file",
         `keys of ${table.path} contradict each other: "${key}" is "${name}", "sparselab.threshold" is ${perLayerText(threshold)}`,
       );
     }
-    return { says, key };
+    return { spec, key };
   }
   if (
-    says.t !== undefined &&
+    spec.t !== undefined &&
     threshold !== undefined &&
-    perLayer(threshold, layers).some((t) => t !== Math.fround(says.t as number))
+    perLayer(threshold, layers).some((t) => t !== Math.fround(spec.t as number))
   ) {
     throw new LabError(
       "bad-file",
       `keys of ${table.path} contradict each other: "${key}" is "${name}", "sparselab.threshold" is ${perLayerText(threshold)}`,
     );
   }
-  const t = threshold ?? says.t;
+  const t = threshold ?? spec.t;
   if (t === undefined)
     throw new LabError(
       "bad-file",
-      `"${key}" of ${table.path} is "fatrelu", but its threshold, key "sparselab.threshold", is missing`,
+      `"${key}" of ${table.path} is "fatrelu", but its threshold, the key "sparselab.threshold", is missing`,
     );
-  return { says: { kind: "fatrelu", t }, key };
+  return { spec: { kind: "fatrelu", t }, key };
 }
 
-/** The activation in force. `layers` is the number of blocks. */
+/** Chooses the activation. */
 export function resolveActivation(table: FileTable, layers: number, option?: Activation): ResolvedActivation {
+  // 1. The three sources.
   const chosen = option === undefined ? undefined : parseActivation(option);
   const keys = ofKeys(table, layers);
-  const rule: Spelled = table.magic === "PWRI" ? { kind: "relu", t: 0 } : { kind: "silu", t: 0 };
+  const rule: ActivationSpec = table.magic === "PWRI" ? { kind: "relu", t: 0 } : { kind: "silu", t: 0 };
   const ruleText =
     table.magic === "PWRI"
       ? "the rule of PowerInfer files, which have no key for it"
       : "the rule of GGUF llama files without a key for it";
-  const called = `${modelName(table)} ${fileName(table)}`;
+  const modelNames = `${modelName(table)} ${fileName(table)}`;
 
+  // 2. Refuse a guess, and an option of another family than the file's key.
   if (chosen === undefined && keys === undefined && table.magic === "GGUF") {
-    const hint = /prosparse|relu|minicpm-s(?![a-z])/i.exec(called);
+    const hint = /prosparse|relu|minicpm-s(?![a-z])/i.exec(modelNames);
     if (hint) {
       throw new LabError(
         "invalid-option",
-        `${fileName(table)}: a GGUF file of architecture ${architecture(table)} computes SiLU unless the key "${architecture(table)}.hidden_activation" says otherwise; this one has no key, but its name says "${hint[0]}". Choose: { activation: "relu" }, { activation: "fatrelu_0.01" } or { activation: "silu" } (--activation on the command line)`,
+        `${fileName(table)}: a GGUF file of architecture ${architecture(table)} computes SiLU unless the key "${architecture(table)}.hidden_activation" says otherwise; this file has no such key, but its name contains "${hint[0]}". Choose: { activation: "relu" }, { activation: "fatrelu_0.01" } or { activation: "silu" } (--activation on the command line)`,
       );
     }
   }
-  if (chosen !== undefined && keys !== undefined && family(chosen.kind) !== family(keys.says.kind)) {
+  if (chosen !== undefined && keys !== undefined && family(chosen.kind) !== family(keys.spec.kind)) {
     throw new LabError(
       "invalid-option",
-      `activation "${option}" is of another family than ${said(keys.says)}, which ${fileName(table)} says in its key "${keys.key}"; the weights were trained for the latter. Omit the option, or choose one of its family: ${names
-        .filter((name) => family(name) === family(keys.says.kind))
+      `activation "${option}" belongs to another family than ${describe(keys.spec)}, which ${fileName(table)} has in its key "${keys.key}"; the weights were trained for the latter. Omit the option, or choose one of its family: ${names
+        .filter((name) => family(name) === family(keys.spec.kind))
         .map((name) => (name === "fatrelu" ? "fatrelu_0.01" : name))
         .join(", ")}`,
     );
   }
 
-  const says = keys?.says ?? rule;
-  const force: Spelled = chosen ?? says;
-  // "fatrelu" without a number takes the file's own thresholds.
-  const t = force.t ?? (says.kind === "fatrelu" ? says.t : undefined);
+  // 3. The first source that has one, with its thresholds.
+  const spec = keys?.spec ?? rule;
+  const force: ActivationSpec = chosen ?? spec;
+  // "fatrelu" without a number takes the thresholds of the file.
+  const t = force.t ?? (spec.kind === "fatrelu" ? spec.t : undefined);
   if (t === undefined) {
     throw new LabError(
       "invalid-option",
@@ -145,28 +150,28 @@ export function resolveActivation(table: FileTable, layers: number, option?: Act
     );
   }
   for (const value of typeof t === "number" ? [t] : t) checkThreshold(value);
-  const inForce: Spelled = { kind: force.kind, t };
+  const inForce: ActivationSpec = { kind: force.kind, t };
   const overruled =
-    chosen !== undefined && said(inForce) !== said(says) ? `${said(says)} (${keys ? `key ${keys.key}` : ruleText})` : undefined;
+    chosen !== undefined && describe(inForce) !== describe(spec)
+      ? `${describe(spec)} (${keys ? `key ${keys.key}` : ruleText})`
+      : undefined;
   return {
-    name: spelled(inForce),
+    name: nameOf(inForce),
     kind: inForce.kind,
     t: typeof t === "number" ? t : Object.freeze([...t]),
     from: chosen !== undefined ? "option" : keys ? "file" : "architecture",
     source: chosen !== undefined ? "your option" : keys ? `the file's key ${keys.key}` : ruleText,
     ...(overruled === undefined ? {} : { overrules: overruled }),
-    notes: notesFor(called, inForce),
+    notes: notesFor(modelNames, inForce),
   };
 }
 
-function notesFor(called: string, inForce: Spelled): string[] {
-  if (!/minicpm-s(?![a-z])/i.test(called) || inForce.kind !== "relu") return [];
-  return [
-    'MiniCPM-S: ReLU is what the file was exported with; its authors mean FATReLU with t = 0.03: { activation: "fatrelu_0.03" }',
-  ];
+function notesFor(modelNames: string, inForce: ActivationSpec): string[] {
+  if (!/minicpm-s(?![a-z])/i.test(modelNames) || inForce.kind !== "relu") return [];
+  return ['MiniCPM-S: the file was exported with ReLU; its authors mean FATReLU with t = 0.03: { activation: "fatrelu_0.03" }'];
 }
 
-/** The activation's line: what is in force, where it came from, what it overrules. */
+/** `activation relu (from your option, which overrules silu (…))` */
 export function activationText(activation: ResolvedActivation): string {
   const overrules = activation.overrules === undefined ? "" : `, which overrules ${activation.overrules}`;
   return `activation ${activation.name} (from ${activation.source}${overrules})`;

@@ -1,11 +1,12 @@
 /**
- * What `capture` kept: one tensor for each captured name, and single layers of captured ranges. A captured point is always computed,
- * never a zero that nobody calculated; values are those after interventions at that point.
+ * Captured values: one tensor for each captured name, and single layers of captured ranges. A captured point is always computed, even where
+ * the strategy would skip it; values are those after the interventions at that point.
  */
 import { LabError } from "../errors.js";
 import { type Gettable, type HookDims, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
 import { received } from "../received.js";
+import type { Captured } from "../runtime/captures.js";
 import { type Tensor, tensor } from "../tensor.js";
 
 /** What a run captured: `run.cache.get("blocks.3.ffn.mid")`. */
@@ -14,12 +15,6 @@ export interface Cache<S extends string = string> {
   readonly bytes: number;
   /** A captured point, or one layer of a captured range: `run.cache.get("blocks.3.ffn.mid")`. */
   get<const N extends Loose<Gettable<S>>>(point: Checked<N, Gettable<S>>): Tensor<HookDims<N>>;
-}
-
-export interface Captured {
-  readonly hook: ParsedHook;
-  /** (layers of the range, rows, width) */
-  readonly data: Float32Array;
 }
 
 export function cacheOf<S extends string>(captures: readonly Captured[], rows: number, layers: number): Cache<S> {
@@ -51,7 +46,7 @@ function find(captures: readonly Captured[], point: string, rows: number, layers
   throw new LabError("not-captured", `"${point}" was not captured; this run kept ${kept}. Ask for it: { capture: ["${point}"] }`);
 }
 
-/** The capture option as checked points, each once. */
+/** Parses the option `capture`; duplicates count once. */
 export function parseCaptures(capture: string | readonly string[] | undefined, layers: number): ParsedHook[] {
   const list = capture === undefined ? [] : typeof capture === "string" ? [capture] : capture;
   if (!Array.isArray(list)) {

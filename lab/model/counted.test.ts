@@ -2,12 +2,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
 import { native } from "../native.js";
+import { sequencePlan } from "../runtime/batch.js";
+import { availableBytes } from "../runtime/memory.js";
+import { prefillNeeds } from "../runtime/prefill.js";
 import { tensor } from "../tensor.js";
+import { internalsOf } from "./internals.js";
 import { patch, steer } from "./interventions.js";
 import { loadQuietly } from "./load.js";
-import { availableBytes } from "./memory.js";
-import { insideOf, type Model } from "./model.js";
-import { passNeeds, planOf } from "./pass.js";
+import type { Model } from "./model.js";
 
 let dir: Awaited<ReturnType<typeof folder>>;
 let model: Model;
@@ -31,8 +33,8 @@ function free(bytes: number): void {
 const prompt = [1, 5, 6, 7, 8];
 /** What a run of this prompt takes. */
 function runBytes(): number {
-  const { weights, native: setting, threads } = insideOf(model);
-  return passNeeds(weights, planOf(setting, [], prompt.length, threads), [], prompt.length, "all").reduce(
+  const { weights, native: setting, threads } = internalsOf(model);
+  return prefillNeeds(weights, sequencePlan(setting, [], prompt.length, threads), [], prompt.length, "all").reduce(
     (sum, { bytes }) => sum + bytes,
     0,
   );
@@ -41,10 +43,10 @@ const outOf = (message: RegExp) => ({ code: "out-of-memory", message: expect.str
 
 describe("counted before it is taken", () => {
   it("a run: KV cache, rotation table, scratch and logits", async () => {
-    const { headSize } = insideOf(model).weights.info;
+    const { headSize } = internalsOf(model).weights.info;
     const { cacheBytes, rotationBytes } = native().estimate(
-      insideOf(model).weights.native,
-      { ...planOf(insideOf(model).native, [], 64, 1) },
+      internalsOf(model).weights.native,
+      { ...sequencePlan(internalsOf(model).native, [], 64, 1) },
       1,
       1,
     );
@@ -86,7 +88,7 @@ describe("counted before it is taken", () => {
     const view = model.with({ interventions });
     expect(kept).toHaveBeenCalledTimes(2);
     const other = view.with({ policy: { kind: "fatrelu", t: 0.1 } });
-    expect(insideOf(other).native.interventions).toBe(insideOf(view).native.interventions);
+    expect(internalsOf(other).native.interventions).toBe(internalsOf(view).native.interventions);
     expect(kept).toHaveBeenCalledTimes(2);
     view.dispose();
     other.dispose();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { largest } from "../math.js";
 import { tinyWorld } from "../package.js";
-import { largest } from "../tensor.js";
 import { greedyRows } from "./greedy.js";
 import { loadQuietly } from "./load.js";
 import type { Model } from "./model.js";
@@ -81,7 +81,7 @@ describe("generate", () => {
 
   it("says with numbers when the context does not suffice, and fills it where nothing else is asked", async () => {
     expect(() => model.generate(prompt, { maxTokens: 512 })).toThrow(
-      /6 tokens and 512 are to follow; the context holds 512.*at most 506/,
+      /6 tokens and 512 more are wanted; the context holds 512.*at most 506/,
     );
     const { model: narrow } = await loadQuietly(tinyWorld, { context: 12 });
     let count = 0;
@@ -95,7 +95,7 @@ describe("generate", () => {
     expect(() => model.generate(prompt, { maxTokens: 0 })).toThrow(/maxTokens/);
     const generation = model.generate(prompt, { maxTokens: 1 });
     await generation.text();
-    await expect(generation[Symbol.asyncIterator]().next()).rejects.toThrow(/read once/);
+    await expect(generation[Symbol.asyncIterator]().next()).rejects.toThrow(/read only once/);
   });
 
   it("feeds greedy tokens row by row to the bits of one pass", async () => {

@@ -1,63 +1,32 @@
 /**
- * Generation: an async iterable of steps over a KV cache of its own. Each step tells about the forward pass whose logits chose its token.
+ * `generate`: an async iterable of steps over a KV cache of its own. Each step describes the forward pass whose logits chose its token.
  * Nothing is computed ahead of the reader: leaving the loop ends the work.
  */
-import { type Displayable, displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { checkOptions, countText, LabError } from "../errors.js";
-import type { HookPoint, ParsedHook } from "../hooks.js";
-import type { Checked } from "../literals.js";
+import { checkCount, checkSignal } from "../check.js";
+import { displaySymbol, type MimeBundle, notebook } from "../display.js";
+import { checkOptions, LabError } from "../errors.js";
+import type { ParsedHook } from "../hooks.js";
+import { largest, logSumExp } from "../math.js";
 import { received } from "../received.js";
-import { largest } from "../tensor.js";
+import { sequencePlan } from "../runtime/batch.js";
+import { decode, lastRow, type Row } from "../runtime/decode.js";
+import { type PrefillResult, prefill, prefillNeeds, reservePrefill } from "../runtime/prefill.js";
+import { Program } from "../runtime/program.js";
+import { countText } from "../text.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
-import { type Cache, cacheOf, parseCaptures } from "./cache.js";
-import type { Inside } from "./model.js";
-import { checkCount, checkSignal } from "./options.js";
-import { decode, type PassResult, pass, passNeeds, planOf, type Row, reservePass } from "./pass.js";
-import { Program } from "./program.js";
+import { cacheOf, parseCaptures } from "./cache.js";
+import type { FileTokenizer } from "./file-tokenizer.js";
+import type { GenerateOptions, Generation, Step } from "./generation.js";
+import type { Internals } from "./internals.js";
 import { type Run, runOf } from "./run.js";
-import { logSumExp, Sampler, type SamplingOptions } from "./sampler.js";
+import { Sampler } from "./sampler.js";
 import { StopText } from "./stop-text.js";
-
-/** What `generate` takes, beside the options of sampling. */
-export interface GenerateOptions<S extends string = HookPoint> extends SamplingOptions {
-  /** Points to keep at every step, `blocks.*.ffn.mid` or a list of such names. Default: none. */
-  capture?: Checked<S, HookPoint> | readonly Checked<S, HookPoint>[];
-  /** Default: as many as the context holds. */
-  maxTokens?: number;
-  /** Texts that end the generation; they are not part of the text. Default: none. */
-  stop?: readonly string[];
-  /** Stops within 100 ms; default: the running cell's stop button. */
-  signal?: AbortSignal;
-}
-/**
- * cache and sparsity are those of the forward pass whose logits chose `token` (for the first step: the prompt's last row), copied before
- * the step is yielded; the caches have one token.
- */
-export interface Step<S extends string = string> {
-  readonly token: Token;
-  /** Whole characters only: a piece that ends inside one waits for the next, as does what may begin a stop string. */
-  readonly text: string;
-  /** log p of the token under the model itself, before temperature and the like. */
-  readonly logprob: number;
-  /** The most likely tokens at this step, best first. */
-  top(k: number): readonly { readonly token: Token; readonly text: string; readonly logprob: number }[];
-  /** (L) share of zeros in x₁. */
-  readonly sparsity: Float32Array;
-  readonly cache: Cache<S>;
-}
-/** A text on its way: read it with `for await`, or `await generation.text()`. */
-export interface Generation<S extends string = string> extends AsyncIterable<Step<S>>, Displayable {
-  /** The prompt's own pass, with its captures; its logits are the last row's. Starts the work. */
-  readonly prompt: Promise<Run<S>>;
-  /** The whole text; runs to the end what has not run yet. */
-  text(): Promise<string>;
-}
 
 const known = ["capture", "maxTokens", "temperature", "topK", "topP", "minP", "repeatPenalty", "seed", "stop", "signal"];
 
-/** What is generated is told as text: a vocabulary that cannot do it is an error at once, not after the prompt's pass. */
-export function checkWrites({ weights }: Inside): void {
-  const fault = weights.vocabularyFault;
+/** `generate` writes text: a vocabulary that cannot be used is an error at once, not after the prompt was run. */
+export function checkWrites(fileTokenizer: FileTokenizer): void {
+  const { fault } = fileTokenizer;
   if (!fault) return;
   throw new LabError(
     fault.code,
@@ -66,7 +35,7 @@ export function checkWrites({ weights }: Inside): void {
 }
 
 export function generation<S extends string>(
-  inside: Inside,
+  internals: Internals,
   prompt: readonly Token[],
   options: GenerateOptions<S>,
 ): Generation<S> {
@@ -74,18 +43,18 @@ export function generation<S extends string>(
   const { capture, maxTokens, stop = [], signal, ...sampling } = options;
   checkCount("maxTokens", maxTokens, 1);
   if (!Array.isArray(stop)) throw new LabError("invalid-option", `stop must be an array of texts, received ${received(stop)}`);
-  const room = inside.context - prompt.length;
+  const room = internals.context - prompt.length;
   const wanted = maxTokens ?? 1;
   if (wanted > room) {
-    const shorter = wanted < inside.context ? `Shorten the prompt by ${countText(wanted - room, "token")}` : "";
+    const shorter = wanted < internals.context ? `Shorten the prompt by ${countText(wanted - room, "token")}` : "";
     const fewer = room > 0 ? `${shorter ? ", or set" : "Set"} maxTokens to at most ${room}` : "";
     throw new LabError(
       "context-full",
-      `the prompt has ${prompt.length} tokens and ${wanted} ${wanted === 1 ? "is" : "are"} to follow; the context holds ${inside.context}. ${shorter}${fewer}`,
+      `the prompt has ${prompt.length} tokens and ${wanted} more ${wanted === 1 ? "is" : "are"} wanted; the context holds ${internals.context}. ${shorter}${fewer}`,
     );
   }
-  return new Writer<S>(inside, prompt, {
-    captures: parseCaptures(capture, inside.weights.info.layers),
+  return new TextGeneration<S>(internals, prompt, {
+    captures: parseCaptures(capture, internals.weights.info.layers),
     limit: maxTokens ?? room,
     sampler: new Sampler(sampling),
     stop: new StopText(stop),
@@ -93,7 +62,8 @@ export function generation<S extends string>(
   });
 }
 
-interface Work {
+/** How a text is generated: the checked options. */
+interface Decoding {
   readonly captures: readonly ParsedHook[];
   readonly limit: number;
   readonly sampler: Sampler;
@@ -102,29 +72,31 @@ interface Work {
 }
 interface Started {
   readonly program: Program;
-  readonly result: PassResult;
-  /** What the prompt's last row left. */
+  readonly result: PrefillResult;
+  /** The last row of the prompt. */
   readonly row: Row;
 }
-// A generation of which only the prompt was read still holds its cache: it goes when the generation is collected.
+// A generation of which only the prompt was read still holds its cache, until it is garbage collected.
 const collected = new FinalizationRegistry<Program>((program) => program.close());
 
-class Writer<S extends string> implements Generation<S> {
-  readonly #inside: Inside;
+class TextGeneration<S extends string> implements Generation<S> {
+  readonly #internals: Internals;
   readonly #prompt: readonly Token[];
-  readonly #work: Work;
+  readonly #decoding: Decoding;
   #started: Promise<Started> | undefined;
   #state: "new" | "running" | "ended" = "new";
   #text = "";
 
-  constructor(inside: Inside, prompt: readonly Token[], work: Work) {
-    this.#inside = inside;
+  constructor(internals: Internals, prompt: readonly Token[], decoding: Decoding) {
+    this.#internals = internals;
     this.#prompt = prompt;
-    this.#work = work;
+    this.#decoding = decoding;
   }
 
   get prompt(): Promise<Run<S>> {
-    return this.#start().then(({ result }) => runOf<S>(this.#inside.weights, this.#prompt, result));
+    return this.#start().then(({ result }) =>
+      runOf<S>(this.#internals.weights.info, this.#internals.fileTokenizer, this.#prompt, result),
+    );
   }
 
   async text(): Promise<string> {
@@ -138,7 +110,7 @@ class Writer<S extends string> implements Generation<S> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Step<S>, void, void> {
-    if (this.#state !== "new") throw new LabError("invalid-option", "a generation is read once; call generate again");
+    if (this.#state !== "new") throw new LabError("invalid-option", "a generation can be read only once; call generate again");
     this.#state = "running";
     try {
       const started = await this.#start();
@@ -155,8 +127,8 @@ class Writer<S extends string> implements Generation<S> {
   }
 
   async *#steps({ program, row: first }: Started): AsyncGenerator<Step<S>, void, void> {
-    const { captures, limit, sampler, stop, signal } = this.#work;
-    const { tokenizer } = this.#inside.weights;
+    const { captures, limit, sampler, stop, signal } = this.#decoding;
+    const { tokenizer } = this.#internals.fileTokenizer;
     const stream = createTextStream(tokenizer, this.#prompt);
     const tokens = [...this.#prompt];
     let row = first;
@@ -170,13 +142,14 @@ class Writer<S extends string> implements Generation<S> {
       yield this.#step(token, text, row);
       if (last) return;
       tokens.push(token);
-      row = await decode(this.#inside.weights, program, captures, token, tokens.length - 1, signal);
+      row = await decode(this.#internals.weights, program, captures, token, tokens.length - 1, signal);
     }
   }
 
   #step(token: Token, text: string, { logits, captures, sparsity }: Row): Step<S> {
     const total = logSumExp(logits);
-    const { tokenizer, info } = this.#inside.weights;
+    const { tokenizer } = this.#internals.fileTokenizer;
+    const { layers } = this.#internals.weights.info;
     return {
       token,
       text,
@@ -191,7 +164,7 @@ class Writer<S extends string> implements Generation<S> {
         }));
       },
       sparsity,
-      cache: cacheOf<S>(captures, 1, info.layers),
+      cache: cacheOf<S>(captures, 1, layers),
     };
   }
 
@@ -201,22 +174,22 @@ class Writer<S extends string> implements Generation<S> {
   }
 
   async #prefill(): Promise<Started> {
-    const { weights, native, threads } = this.#inside;
-    const { captures, limit, signal } = this.#work;
-    const plan = planOf(native, captures, this.#prompt.length + limit, threads);
-    const needs = passNeeds(weights, plan, captures, this.#prompt.length, "last");
-    const memory = await reservePass(
+    const { weights, native, threads } = this.#internals;
+    const { captures, limit, signal } = this.#decoding;
+    const plan = sequencePlan(native, captures, this.#prompt.length + limit, threads);
+    const needs = prefillNeeds(weights, plan, captures, this.#prompt.length, "last");
+    const memory = await reservePrefill(
       needs,
       false,
       signal,
-      'Give a smaller maxTokens, capture fewer blocks ("blocks.0-7.…"), or shorten the prompt',
+      'Give a smaller maxTokens, capture fewer layers ("blocks.0-7.…"), or shorten the prompt',
     );
     const program = new Program(weights, plan, memory);
     try {
-      const result = await pass(weights, program, captures, this.#prompt, "last", signal);
+      const result = await prefill(weights, program, captures, this.#prompt, "last", signal);
       collected.register(this, program, this);
-      // Copied before the prompt's run is handed out: its reader may change what it was given.
-      return { program, result, row: lastRow(result, this.#prompt.length, this.#inside) };
+      // Copied before the prompt's run is handed out, since the caller may change it.
+      return { program, result, row: lastRow(result, this.#prompt.length, weights.info.layers) };
     } catch (error) {
       program.close();
       throw error;
@@ -231,23 +204,4 @@ class Writer<S extends string> implements Generation<S> {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this[displaySymbol]()["text/plain"] as string;
   }
-}
-
-/** The prompt's last row, copied out of its pass. */
-function lastRow(result: PassResult, tokens: number, { weights }: Inside): Row {
-  const captures = result.captures.map(({ hook, data }) => {
-    const layers = hook.to - hook.from;
-    const width = data.length / (layers * tokens);
-    const row = new Float32Array(layers * width);
-    for (let layer = 0; layer < layers; layer++) {
-      const start = (layer * tokens + tokens - 1) * width;
-      row.set(data.subarray(start, start + width), layer * width);
-    }
-    return { hook, data: row };
-  });
-  const sparsity = Float32Array.from(
-    { length: weights.info.layers },
-    (_, layer) => result.sparsity[layer * tokens + tokens - 1]!,
-  );
-  return { logits: result.logits!.slice(), captures, sparsity };
 }

@@ -1,14 +1,19 @@
 /**
- * The rows of given tokens and of N greedy ones after them, as the parity tests and `sparselab logits` want them: a greedy token is fed
- * whatever it is, end of sequence or not.
+ * Rows of given tokens and of N greedy tokens after them, for the parity tests and `sparselab logits`. Greedy decoding goes on after an
+ * end-of-sequence token.
  */
 import { LabError } from "../errors.js";
-import { largest, type Tensor } from "../tensor.js";
-import { type Captured, cacheOf, parseCaptures } from "./cache.js";
-import { insideOf, type Model } from "./model.js";
-import { decode, pass, passNeeds, planOf, reservePass } from "./pass.js";
-import { Program } from "./program.js";
-import { promptTokens } from "./prompt.js";
+import { largest } from "../math.js";
+import { sequencePlan } from "../runtime/batch.js";
+import { type Captured, joined } from "../runtime/captures.js";
+import { decode } from "../runtime/decode.js";
+import { prefill, prefillNeeds, reservePrefill } from "../runtime/prefill.js";
+import { Program } from "../runtime/program.js";
+import type { Tensor } from "../tensor.js";
+import { cacheOf, parseCaptures } from "./cache.js";
+import { internalsOf } from "./internals.js";
+import type { Model } from "./model.js";
+import { type PromptContext, promptTokens } from "./prompt.js";
 
 export interface GreedyRows {
   /** The tokens given and the N that were chosen. */
@@ -25,21 +30,27 @@ export async function greedyRows(
   point: string,
   signal?: AbortSignal,
 ): Promise<GreedyRows> {
-  const { view, weights, native, threads, context } = insideOf(model);
+  const { weights, native, threads, context } = internalsOf(model);
   if (given.length + count > context) {
     throw new LabError(
       "context-full",
-      `${given.length} tokens and ${count} greedy ones do not go into the context of ${context}`,
+      `${given.length} tokens and ${count} greedy ones do not fit into the context of ${context}`,
     );
   }
-  const told = { vocab: model.vocab, context, tokenizer: () => undefined, expectedBos: () => null, warn: () => undefined };
-  const tokens = [...promptTokens(given, told)];
+  const promptContext: PromptContext = {
+    vocab: model.vocab,
+    context,
+    tokenizer: () => undefined,
+    expectedBos: () => null,
+    warn: () => undefined,
+  };
+  const tokens = [...promptTokens(given, promptContext)];
   const captures = parseCaptures(point, model.layers);
-  const plan = planOf(native, captures, tokens.length + count, threads);
-  const memory = await reservePass(passNeeds(weights, plan, captures, tokens.length + count, "last"), true, signal);
+  const plan = sequencePlan(native, captures, tokens.length + count, threads);
+  const memory = await reservePrefill(prefillNeeds(weights, plan, captures, tokens.length + count, "last"), true, signal);
   const program = new Program(weights, plan, memory);
   try {
-    const first = await pass(weights, program, captures, tokens, "last", signal);
+    const first = await prefill(weights, program, captures, tokens, "last", signal);
     const parts: Captured[] = [first.captures[0]!];
     let logits = first.logits!;
     for (let i = 0; i < count; i++) {
@@ -48,26 +59,9 @@ export async function greedyRows(
       parts.push(row.captures[0]!);
       logits = row.logits;
     }
-    const { get } = cacheOf<never>([joined(parts)], tokens.length, view.layers);
+    const { get } = cacheOf<never>([joined(parts)], tokens.length, model.layers);
     return { tokens, rows: (get as (point: string) => Tensor)(point) };
   } finally {
     program.close();
   }
-}
-
-/** Parts of (layers, their rows, width) one after another: (layers, rows, width). */
-function joined(parts: readonly Captured[]): Captured {
-  const { hook } = parts[0]!;
-  const layers = hook.to - hook.from;
-  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
-  const span = data.length / layers;
-  for (let layer = 0; layer < layers; layer++) {
-    let at = layer * span;
-    for (const part of parts) {
-      const own = part.data.length / layers;
-      data.set(part.data.subarray(layer * own, (layer + 1) * own), at);
-      at += own;
-    }
-  }
-  return { hook, data };
 }

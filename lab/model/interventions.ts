@@ -1,10 +1,9 @@
 /**
- * Interventions: what is changed while the model runs, as data, and their translation into what the executor knows. Shapes, positions and
- * neurons are checked here, with the model's own numbers in the message. Applied in order; the active list of a block is built after
- * those at its gate.
+ * Interventions: changes to values while the model runs, as data, and their translation for the executor. Shapes, positions and neurons are
+ * checked here, with the model's numbers in the message. They apply in order; a layer's active list is built after those at its gate.
  *
- * They are copied where they enter, once: vectors and tensors into native memory, where nobody can change them, and every view, sweep and
- * program shares that copy. What `model.interventions` gives is a fresh copy again.
+ * They are copied once, when they are passed: vectors and tensors into native memory, which JavaScript cannot change, and every view, sweep
+ * and program shares that copy. `model.interventions` returns a new copy.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
@@ -12,21 +11,22 @@ import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { widthOf } from "../runtime/captures.js";
+import { checkMemory } from "../runtime/memory.js";
 import { type Tensor, tensor } from "../tensor.js";
-import { checkMemory } from "./memory.js";
 
-/** tokens: positions in the whole sequence, from 0. neurons: of the points that have neurons. Absent: all; listed twice counts once. */
+/** Where an intervention applies. A position or neuron that is listed twice counts once. */
 export interface Where {
-  /** Default: all positions. */
+  /** Positions in the whole sequence, from 0. Default: all. */
   readonly tokens?: readonly number[];
-  /** Default: all neurons. */
+  /** Neurons, at points that have neurons. Default: all. */
   readonly neurons?: readonly number[];
 }
-/** What is changed at a hook point while the model runs, as data: `ablate`, `steer` and `patch` make such records. */
+/** A change to the values at a hook point while the model runs, as data. `ablate`, `steer` and `patch` make such records. */
 export type Intervention<At extends string = HookPoint> =
   | { readonly at: At; readonly do: "zero"; readonly where?: Where }
   | { readonly at: At; readonly do: "scale"; readonly by: number; readonly where?: Where }
-  /** Row p of `with` stands for position p of the sequence; later positions are left alone. */
+  /** Row p of `with` replaces position p of the sequence; later positions do not change. */
   | { readonly at: At; readonly do: "replace"; readonly with: Tensor; readonly where?: Where }
   | {
       readonly at: At;
@@ -46,7 +46,7 @@ export interface LooseIntervention {
   readonly scale?: number;
   readonly where?: Where;
 }
-/** I where it is an intervention as far as its literals say; else what an intervention is. */
+/** I where its literals make an intervention, else `Intervention`, so that the type error says what is wrong. */
 export type CheckedIntervention<I extends LooseIntervention> = I extends unknown
   ? IsPlain<I["do"]> extends true
     ? I["at"] extends Checked<I["at"], HookPoint>
@@ -82,8 +82,8 @@ export function steer<const S extends Loose<HookPoint>>(
   return { at: at as HookPoint, do: "add", vector, scale };
 }
 /**
- * Puts the values of another run in place of this one's.
- * @param from row p stands for position p of the sequence; later positions are left alone
+ * Replaces the values at a point by those of another run.
+ * @param from row p replaces position p of the sequence; later positions do not change
  * @defaultValue `where`: everywhere
  * @example
  * const patched = model.with({ interventions: [patch("blocks.3.resid_post", run.cache.get("blocks.3.resid_post"))] });
@@ -97,7 +97,7 @@ export function patch<const S extends Loose<HookPoint>>(at: Checked<S, HookPoint
 export interface Interventions {
   /** How many were given. */
   readonly count: number;
-  /** What the executor is told: without those that name no place at all. */
+  /** For the executor: without those whose `where` is empty. */
   readonly native: readonly NativeIntervention[];
   /** `zero at blocks.3.ffn.mid`, one for each. */
   readonly names: readonly string[];
@@ -108,12 +108,12 @@ export const noInterventions: Interventions = { count: 0, native: [], names: [],
 
 const kinds = ["zero", "scale", "replace", "add"];
 
-/** One of them, checked. `source` and `axes` of the values of a vector or a tensor. */
+/** A checked intervention. `source` and `axes`: the values of its vector or tensor. */
 interface CheckedOne {
   readonly given: Omit<Intervention, "vector" | "with">;
   readonly source?: Float32Array;
   readonly axes?: { readonly dims: readonly string[]; readonly sizes: readonly number[] };
-  /** Absent where `where` names no place: nothing is changed then. */
+  /** Absent where `where` is empty: nothing changes then. */
   readonly native?: Omit<NativeIntervention, "values">;
 }
 
@@ -126,11 +126,11 @@ export function takeInterventions(list: unknown, info: NativeModelInfo): Interve
     );
   }
   const checked = Array.from(list as readonly unknown[], (one, i) => check(one, i, info));
-  // One array given twice (a vector at several points) is kept once.
+  // An array that several interventions share is copied once.
   const sources = new Set(checked.flatMap(({ source }) => source ?? []));
   checkMemory(
     [{ what: "copies of the interventions' values", bytes: [...sources].reduce((sum, { byteLength }) => sum + byteLength, 0) }],
-    "Patch fewer blocks or fewer tokens",
+    "Patch fewer layers or fewer tokens",
   );
   const kept = new Map([...sources].map((source) => [source, callingSync((addon) => addon.keepValues(source))]));
   const entries = checked.map(({ source, ...one }) => ({ ...one, values: source && kept.get(source)! }));
@@ -158,7 +158,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
       `intervention ${i} must be a record such as ablate("blocks.3.ffn.mid") gives, received ${received(one)}`,
     );
   }
-  // Each property is read once: what was checked is what is used.
+  // Each property is read once, so that the checked value is the one that is used.
   const { at, do: kind, by, scale, vector, with: from, where } = one as Record<string, unknown>;
   if (kind === "call")
     throw new LabError("invalid-option", `intervention "call" is not available yet; known: ${kinds.join(", ")}`);
@@ -217,10 +217,6 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
   }
 }
 
-export function widthOf(hook: ParsedHook, info: NativeModelInfo): number {
-  return hook.width === "neuron" ? info.neurons : hook.width === "vocab" ? info.vocab : info.hidden;
-}
-
 function finite(what: string, value: unknown): number {
   if (typeof value === "number" && Number.isFinite(Math.fround(value))) return value;
   const beyond = typeof value === "number" && Number.isFinite(value) ? " (the executor computes in float32)" : "";
@@ -244,7 +240,7 @@ function placeOf(given: unknown, hook: ParsedHook, info: NativeModelInfo): Place
       `${hook.name} has no neurons; where.neurons goes with ffn.gate_pre, ffn.gate, ffn.up_pre, ffn.up and ffn.mid`,
     );
   }
-  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a block");
+  const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a layer");
   const place = { ...(tokens && { tokens }), ...(neurons && { neurons }) };
   return { ...place, where: Object.freeze(place) };
 }

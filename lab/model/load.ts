@@ -1,21 +1,23 @@
-/** `load`: from a file to a model, with the summary that says what is in force and why. */
+/** `load`: opens a model file, and prints which activation and strategy are used and why. */
+import { throwIfAborted, untilAborted } from "../abort.js";
 import { notebook } from "../display.js";
 import type { Loose } from "../literals.js";
 import { calling, callingSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
+import { Weights } from "../runtime/weights.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
+import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
-import { type Model, view } from "./model.js";
+import type { Model } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
 import { missingFile, modelPath } from "./path.js";
-import { throwIfAborted, untilAborted } from "./queue.js";
 import type { Setting } from "./setting.js";
-import { Weights } from "./weights.js";
+import { View } from "./view.js";
 
 /**
  * Opens a model file, or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one line: the name, the
- * activation and where it comes from, the strategy. The model itself, as a cell's last value, shows the rest.
+ * activation and where it comes from, the strategy. The model, shown as a cell's last value, has the rest.
  * @param path relative to the notebook's folder
  * @defaultValue `activation`: that of the file; `policy`: as-trained; `strategy`: "auto"; `context`: the file's own; `threads`: those of
  * the machine; `signal`: the running cell's stop button; `quiet`: false
@@ -38,7 +40,7 @@ export async function load<
   return model;
 }
 
-/** The same without printing, for programs that write their own output. */
+/** `load` without printing, for programs that write their own output. */
 export async function loadQuietly(
   path: string,
   given: LoadOptions = {},
@@ -52,13 +54,16 @@ export async function loadQuietly(
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const weights = await opened(file, signal);
+  const weights = await openWeights(file, signal);
   const { table } = weights;
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
     const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
-    const model = view(weights, setting, { context: contextOf(options.context, weights.info.context), threads });
+    const model = new View(weights, new FileTokenizer(table), setting, {
+      context: contextOf(options.context, weights.info.context),
+      threads,
+    });
     options.onProgress?.(1);
     return { model, summary: summaryOf(model, setting) };
   } finally {
@@ -66,12 +71,13 @@ export async function loadQuietly(
   }
 }
 
-/** Opens a model file, which the caller closes; a file that is not there is told with the nearest that is. */
-export const openFile = (path: string): Promise<OpenedFile> => found(path, (addon) => addon.openFile(path));
-/** The header alone. */
-export const readHeader = (path: string): Promise<FileTable> => found(path, (addon) => addon.readHeader(path));
+/** Opens a model file, which the caller closes. The error for a missing file names the nearest one. */
+export const openFile = (path: string): Promise<OpenedFile> => opening(path, (addon) => addon.openFile(path));
+export const closeFile = ({ file }: OpenedFile): void => callingSync((addon) => addon.closeFile(file));
+/** Reads the header alone. */
+export const readHeader = (path: string): Promise<FileTable> => opening(path, (addon) => addon.readHeader(path));
 
-async function found<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
+async function opening<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
   try {
     return await calling(open);
   } catch (error) {
@@ -80,13 +86,11 @@ async function found<T>(path: string, open: (addon: NativeAddon) => Promise<T>):
 }
 
 /**
- * Opens the file once; header and weights are those of this descriptor. Who stops waits for nothing: opening a file may take long where
- * the disk is far away, and the weights may have to be copied. What comes too late is closed.
+ * Opens the file once: header and weights come from the same descriptor. A stop ends the waiting at once, though opening a file on a slow
+ * disk and copying weights go on; their results are closed when they arrive.
  */
-async function opened(path: string, signal: AbortSignal | undefined): Promise<Weights> {
-  const opening = openFile(path);
-  const close = (late: OpenedFile) => callingSync((addon) => addon.closeFile(late.file));
-  const file = await orClosed(opening, close, signal);
+async function openWeights(path: string, signal: AbortSignal | undefined): Promise<Weights> {
+  const file = await orClosed(openFile(path), closeFile, signal);
   try {
     const weights = Weights.open(file).then((made) => {
       made.retain();
@@ -94,11 +98,11 @@ async function opened(path: string, signal: AbortSignal | undefined): Promise<We
     });
     return await orClosed(weights, (late) => late.release(), signal);
   } finally {
-    close(file);
+    closeFile(file);
   }
 }
 
-/** `promise`, or `aborted` as soon as the signal says so: then `close` gets what comes of the promise later. */
+/** `promise`, or `aborted` as soon as the signal says so; then the late result goes to `close`. */
 async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal: AbortSignal | undefined): Promise<T> {
   try {
     return await untilAborted(promise, signal);
@@ -108,7 +112,7 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
   }
 }
 
-/** The model's line: its name, the activation with its origin, the strategy. The rest stands in the model's own table. */
+/** One line: the name, the activation with its origin, the strategy. The model's display has the rest. */
 function summaryOf(model: Model, { activation, policy }: Setting): string {
   const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
   return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}`;

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { displaySymbol } from "../display.js";
+import { logSumExp } from "../math.js";
 import { native } from "../native.js";
 import { tinyWorld } from "../package.js";
 import { ablate, patch, steer } from "./interventions.js";
 import { loadQuietly } from "./load.js";
 import type { Model } from "./model.js";
-import { logSumExp } from "./sampler.js";
 
 const text = "The rope is in the bag. The bag is in the cellar.";
 let model: Model;
@@ -122,7 +122,7 @@ describe("run", () => {
     try {
       await expect(model.run(text, { capture: "blocks.*.ffn.mid" })).rejects.toMatchObject({
         code: "out-of-memory",
-        message: expect.stringMatching(/blocks\.\*\.ffn\.mid of \d+ tokens .*\d+ bytes.*KV cache.*Capture fewer blocks/),
+        message: expect.stringMatching(/blocks\.\*\.ffn\.mid of \d+ tokens .*\d+ bytes.*KV cache.*Capture fewer layers/),
       });
       await expect(model.generate(text, { capture: "blocks.*.ffn.mid" }).text()).rejects.toMatchObject({ code: "out-of-memory" });
     } finally {
@@ -192,13 +192,13 @@ describe("views", () => {
 
   it("show themselves", () => {
     const bundle = model[displaySymbol]() as Record<string, string>;
-    expect(bundle["text/plain"]).toMatch(/^Model .*6 blocks, hidden 256, neurons \d+/);
+    expect(bundle["text/plain"]).toMatch(/^Model .*6 layers, hidden 256, neurons \d+/);
     expect(bundle["text/html"]).toContain("<table>");
   });
 });
 
 describe("interventions", () => {
-  it("take a neuron's share out of what the block writes", async () => {
+  it("take a neuron's share out of what the layer writes", async () => {
     const before = await model.run(text, { capture: ["blocks.3.ffn.mid", "blocks.3.ffn.out", "blocks.3.resid_post"] });
     const token = before.tokens.length - 1;
     const [{ index, value }] = before.cache.get("blocks.3.ffn.mid").at({ token }).map(Math.abs).top(1) as [

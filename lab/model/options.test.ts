@@ -36,7 +36,7 @@ describe("options of load", () => {
     expect(check({ device: "gpu" })).toThrow(/unknown device "gpu"/);
     expect(check({ activation: 3 })).toThrow(/must be a name/);
     expect(() => threadsOf(0)).toThrow(/>= 1/);
-    expect(() => contextOf(1024, 512)).toThrow(/made for 512/);
+    expect(() => contextOf(1024, 512)).toThrow(/has 512 positions/);
     expect(contextOf(undefined, 512)).toBe(512);
   });
 });

@@ -1,8 +1,9 @@
 /**
- * The options of `load`, checked one by one. What the API names but the executor cannot do yet is refused with what to use instead:
- * an option that is accepted and ignored would be a wrong result that nobody sees.
+ * The options of `load`. Values of the API that the executor does not support yet are refused with what to use instead: an option that is
+ * accepted and ignored would give wrong results silently.
  */
 import { availableParallelism } from "node:os";
+import { checkCount, checkFunction, checkSignal } from "../check.js";
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { Checked } from "../literals.js";
 import type { NativeActivation, NativeStrategy } from "../native.js";
@@ -10,7 +11,7 @@ import type { LoosePolicy, Policy, PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type Activation, isReluFamily } from "./activation.js";
 
-/** How the rows are walked. `exact` gives the bits of `dense`. `auto` is a rule on file and activation, printed by `load`: exact for a ReLU-family activation, else dense. */
+/** Which rows of the FFN are computed. `exact` skips rows that cannot matter and gives the bits of `dense`. `auto` is a rule, printed by `load`: exact for a ReLU-family activation, else dense. */
 export type Strategy = "auto" | "dense" | "exact";
 
 /** What `load` takes. */
@@ -23,23 +24,23 @@ export type LoadOptions<
   R extends string = "float",
   K extends string = "f32",
 > = PolicyOption<P> & {
-  /** Default: that of the file. Option before key before rule; `load` says which is in force and what it overrules. Another family than the file's key (silu or gelu against relu) is an error. */
+  /** Default: that of the file. The option goes before the file's key, the key before the rule; `load` prints which one is used and what it overrules. An activation of another family than the key's (silu or gelu against relu) is an error. */
   activation?: Checked<A, Activation>;
   /** Default: "auto". */
   strategy?: Checked<S, Strategy>;
   /** Default: "auto". */
   device?: Checked<D, "auto" | "cpu">;
-  /** mmap: pages of the file, quick to open. Default: "mmap". */
+  /** "mmap": the weights are pages of the file, quick to open. Default: "mmap". */
   layout?: Checked<L, "mmap">;
   /** Default: "float". */
   arithmetic?: Checked<R, "float">;
   /** Type of the KV cache. Default: "f32". */
   kv?: Checked<K, "f32">;
-  /** Positions that a sequence may hold; at most the file's own, which is the default. */
+  /** Positions that a sequence can hold. Default: as many as the file allows, which is also the most. */
   context?: number;
-  /** Threads of the executor; default: those that the machine has. They change no bit of a result. */
+  /** Threads of the executor. Default: as many as the machine has. The number does not change a single bit of a result. */
   threads?: number;
-  /** Told the share of the work done, 0 to 1. Default: nobody is told. */
+  /** Called with the share of the work that is done, 0 to 1. Default: none. */
   onProgress?: (fraction: number) => void;
   /** Stops loading within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
@@ -61,7 +62,7 @@ const later: Readonly<Record<string, { readonly now: readonly string[]; readonly
   },
 };
 
-/** One of the values that work now; a value of the API that comes later says so. */
+/** Checks that a value is supported. The error for one that is planned says so. */
 export function checkChoice(option: keyof typeof later, value: unknown): void {
   if (value === undefined) return;
   const { now, later: coming } = later[option]!;
@@ -78,7 +79,7 @@ export function checkChoice(option: keyof typeof later, value: unknown): void {
   throw unknownName("invalid-option", option, name, now);
 }
 
-/** Options of the API that have no value that works yet. */
+/** Refuses options that are planned and have no supported value yet. */
 export function refuseLater(options: object): void {
   const given = options as { readonly vram?: unknown; readonly cutoff?: unknown };
   if (given.vram !== undefined)
@@ -91,7 +92,7 @@ export function refuseLater(options: object): void {
   }
 }
 
-/** The options, checked and copied: `load` uses them after it has waited for the file. */
+/** The options, checked and copied, since `load` uses them after it has waited for the file. */
 export function checkLoadOptions(options: LoadOptions): LoadOptions {
   checkOptions("load", options ?? null, [
     "vram",
@@ -122,31 +123,6 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   return { ...options };
 }
 
-/** An AbortSignal or nothing; an AbortController in its place is told what to give. */
-export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
-  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  if (typeof aborted === "boolean" && typeof addEventListener === "function" && typeof removeEventListener === "function")
-    return signal as AbortSignal;
-  throw new LabError(
-    "invalid-option",
-    `signal must be an AbortSignal, such as AbortSignal.timeout(60_000) or the signal of an AbortController, received ${received(signal)}`,
-  );
-}
-
-/** A function or nothing. */
-export function checkFunction(what: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function")
-    throw new LabError("invalid-option", `${what} must be a function, received ${received(value)}`);
-}
-
-/** A whole number from `least` on, or an error with what was received. */
-export function checkCount(what: string, value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
-  const upto = most === Number.MAX_SAFE_INTEGER ? "" : ` and <= ${most}`;
-  throw new LabError("invalid-option", `${what} must be a whole number >= ${least}${upto}, received ${received(value)}`);
-}
-
 export function threadsOf(option: number | undefined): number {
   checkCount("threads", option, 1, 1024);
   return option ?? availableParallelism();
@@ -155,12 +131,12 @@ export function threadsOf(option: number | undefined): number {
 export function contextOf(option: number | undefined, fileContext: number): number {
   checkCount("context", option, 2);
   if (option !== undefined && option > fileContext) {
-    throw new LabError("invalid-option", `context ${option}: the model was made for ${fileContext} positions; give at most that`);
+    throw new LabError("invalid-option", `context ${option}: the model has ${fileContext} positions; give at most that`);
   }
   return option ?? fileContext;
 }
 
-/** The rule of `auto`: never approximate, and never a stopwatch. */
+/** The rule of `auto`: never approximate, never decided by a timing. */
 export function strategyOf(strategy: Strategy, activation: NativeActivation): NativeStrategy {
   if (strategy !== "auto") return strategy;
   return isReluFamily(activation) ? "exact" : "dense";

@@ -1,6 +1,6 @@
 /**
- * The path of a model file as it was written: an address, `~` or another program's way of naming a model is told as such, and a file that
- * is not there with the nearest that is.
+ * Paths of model files. A URL, `~` or another program's name for a model is refused with what to write instead; the error for a missing
+ * file names the nearest one.
  */
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -12,51 +12,50 @@ import { received } from "../received.js";
 
 const bad = (path: string, what: string): LabError => new LabError("bad-file", `cannot open ${JSON.stringify(path)}: ${what}`);
 
-/** What the beginning of a path tells, and what to do. The first match counts. */
-const KINDS: readonly (readonly [RegExp, (path: string, rest: string) => string])[] = [
-  [/\0/, () => "a path holds no NUL character; take it out"],
+/** Beginnings that are no paths, and what to do instead. The first match counts. */
+const NO_PATHS: readonly (readonly [RegExp, (path: string, rest: string) => string])[] = [
+  [/\0/, () => "a path cannot contain a NUL character; remove it"],
   [
     /^(?:https?|ftp|s3|gs):\/\//i,
-    (path) =>
-      `this is an address, and only files load: download it first (curl -L -O ${JSON.stringify(path)}), then load the file`,
+    (path) => `this is a URL, and load opens files: download it first (curl -L -O ${JSON.stringify(path)}), then load the file`,
   ],
   [
     /^(?:hf|huggingface|ollama|modelscope|ms):(?:\/\/)?/i,
     (_, rest) =>
-      `this names a model on a server, and load takes a file: download the model's .gguf file there (on Hugging Face: hf download ${rest.replace(/[@:].*$/, "") || "OWNER/MODEL"} --include "*.gguf" --local-dir .), then load that file`,
+      `this names a model on a server, and load opens files: download the model's .gguf file there (on Hugging Face: hf download ${rest.replace(/[@:].*$/, "") || "OWNER/MODEL"} --include "*.gguf" --local-dir .), then load that file`,
   ],
   [
     /^file:/i,
     (path) => {
       try {
-        return `this is an address, and load takes a path: ${JSON.stringify(fileURLToPath(path))}`;
+        return `this is a URL, and load takes a path: ${JSON.stringify(fileURLToPath(path))}`;
       } catch {
-        return 'this is an address, and load takes a path, as in "/home/me/model.gguf"';
+        return 'this is a URL, and load takes a path, as in "/home/me/model.gguf"';
       }
     },
   ],
-  [/^~(?:[/\\]|$)/, (_, rest) => `~ is expanded by a shell and not here: write ${JSON.stringify(join(homedir(), rest))}`],
+  [/^~(?:[/\\]|$)/, (_, rest) => `~ is expanded by a shell, not by load: write ${JSON.stringify(join(homedir(), rest))}`],
 ];
 
 /**
- * The absolute path of what is to be opened, where the words of it can be one.
- * @throws LabError bad-file, with what to write instead; invalid-option for what is no text.
+ * The absolute path of a model file.
+ * @throws LabError bad-file, with what to write instead; invalid-option for anything but a string.
  */
 export function modelPath(path: unknown): string {
   if (path instanceof URL) return modelPath(path.href);
   if (typeof path !== "string" || path === "")
     throw new LabError("invalid-option", `load needs the path of a model file, received ${received(path)}`);
-  for (const [kind, told] of KINDS) {
-    const match = kind.exec(path);
-    // A file may be called so all the same.
-    if (match && (path.includes("\0") || !existsSync(path))) throw bad(path, told(path, path.slice(match[0].length)));
+  for (const [pattern, instead] of NO_PATHS) {
+    const match = pattern.exec(path);
+    // A file may have such a name.
+    if (match && (path.includes("\0") || !existsSync(path))) throw bad(path, instead(path, path.slice(match[0].length)));
   }
   return resolve(path);
 }
 
 /**
- * Why a file could not be opened, where the folder can tell: what is in it that is called much the same, or which models a folder holds.
- * Undefined where the error that is there says all.
+ * Why a file could not be opened, with a similar name in its folder, or the models in a folder that was named. Undefined where the
+ * original error says it all.
  */
 export async function missingFile(path: string): Promise<LabError | undefined> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
@@ -66,8 +65,8 @@ export async function missingFile(path: string): Promise<LabError | undefined> {
     return bad(
       path,
       models.length === 0
-        ? "it is a folder, and no .gguf file is in it"
-        : `it is a folder; load a file in it: ${listed(models.map((name) => join(path, name)))}`,
+        ? "it is a folder without a .gguf file"
+        : `it is a folder; load one of its files: ${listText(models.map((name) => join(path, name)))}`,
     );
   }
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") return undefined;
@@ -76,24 +75,24 @@ export async function missingFile(path: string): Promise<LabError | undefined> {
   if (names === undefined)
     return bad(
       path,
-      `No such file: the folder ${JSON.stringify(folder)} is not there. Paths count from ${JSON.stringify(process.cwd())}`,
+      `No such file: there is no folder ${JSON.stringify(folder)}. Paths are relative to ${JSON.stringify(process.cwd())}`,
     );
   const models = names.filter(isModel);
   const near = nearest(basename(path), models) ?? nearest(basename(path), names);
-  if (near !== undefined) return bad(path, `No such file. Did you mean ${JSON.stringify(shown(join(folder, near)))}?`);
-  const others = models.length === 0 ? "" : `. Models there: ${listed(models)}`;
+  if (near !== undefined) return bad(path, `No such file. Did you mean ${JSON.stringify(shortPath(join(folder, near)))}?`);
+  const others = models.length === 0 ? "" : `. Models there: ${listText(models)}`;
   return bad(path, `No such file in ${JSON.stringify(folder)}${others}`);
 }
 
 const isModel = (name: string): boolean => /\.gguf$/i.test(name);
 const modelsIn = async (folder: string): Promise<string[]> => (await readdir(folder).catch(() => [])).filter(isModel).sort();
-/** As it would be written: relative where that is shorter. */
-const shown = (path: string): string => {
+/** As a user would write it: relative where that is shorter. */
+const shortPath = (path: string): string => {
   const near = relative(process.cwd(), path);
   return near.length < path.length ? near : path;
 };
-const listed = (names: readonly string[]): string =>
+const listText = (names: readonly string[]): string =>
   names
     .slice(0, 5)
-    .map((name) => JSON.stringify(shown(name)))
+    .map((name) => JSON.stringify(shortPath(name)))
     .join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");

@@ -1,11 +1,12 @@
 /**
- * From a prompt to token ids. A string is raw text: BOS as the vocabulary asks, special tokens recognised. Messages go through the chat
- * template. Token ids are taken as they are, with a warning where the BOS that the model was trained with is missing.
+ * Prompts to token ids. A string is raw text: the vocabulary decides about BOS, and special tokens are recognised. Messages go through the
+ * chat template. Token ids are used as they are, with a warning where the BOS that the model was trained with is missing.
  */
-import { countText, LabError, nearest } from "../errors.js";
+import { LabError, nearest } from "../errors.js";
 import type { Checked } from "../literals.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
+import { countText } from "../text.js";
 import type { Token, Tokenizer } from "../tokenizer/index.js";
 
 export type Role = "system" | "user" | "assistant";
@@ -17,29 +18,30 @@ export interface Message<R extends string = Role> {
 /** Raw text, messages, or token ids. */
 export type Prompt<R extends string = Role> = string | readonly Token[] | readonly Message<R>[];
 
-interface Told {
+/** What turning a prompt into tokens needs to know of the model. */
+export interface PromptContext {
   readonly vocab: number;
   readonly context: number;
-  /** Made on first use; undefined where the file has no vocabulary. Throws where it has one of another kind. */
+  /** Undefined where the file has no vocabulary. Throws where the vocabulary is of another kind. */
   readonly tokenizer: () => Tokenizer | undefined;
-  /** The BOS that the vocabulary wants in front, or null; never throws. */
+  /** The BOS that the vocabulary puts in front of a text, or null. Never throws. */
   readonly expectedBos: () => Token | null;
   readonly warn: (text: string) => void;
 }
 
 /**
- * The tokens of a prompt, in an array of their own: the caller may change the prompt while it is read.
- * @param more tokens that are to follow the prompt, at least: the way out of a full context counts them, too
+ * The tokens of a prompt, in a new array: the caller may change the prompt later.
+ * @param more how many tokens must fit behind the prompt, for the hint of a full context
  */
 export function promptTokens<R extends string>(
   prompt: Prompt<R>,
-  { vocab, context, tokenizer, expectedBos, warn }: Told,
+  { vocab, context, tokenizer, expectedBos, warn }: PromptContext,
   more = 0,
 ): readonly Token[] {
   const given: string | readonly unknown[] = itemsOf(prompt);
   const ids = typeof given !== "string" && given.some((item) => typeof item !== "object" || item === null);
   const tokens = typeof given !== "string" && (ids || given.length === 0) ? given : textTokens(given, tokenizer);
-  if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it gives no token");
+  if (tokens.length === 0) throw new LabError("invalid-option", "the prompt is empty: it has no tokens");
   if (tokens.length > context) {
     throw new LabError(
       "context-full",
@@ -81,7 +83,8 @@ function itemsOf(prompt: unknown): string | readonly unknown[] {
 
 function textTokens(given: string | readonly unknown[], tokenizer: () => Tokenizer | undefined): readonly Token[] {
   const vocabulary = tokenizer();
-  if (!vocabulary) throw new LabError("invalid-option", "the file has no vocabulary, so it takes no text; give token ids");
+  if (!vocabulary)
+    throw new LabError("invalid-option", "the file has no vocabulary, so the prompt cannot be text; pass token ids");
   if (typeof given === "string") return encodeWhole(vocabulary, given);
   const messages = given.map((item, i) => {
     const message = { ...(item as Message) };
@@ -96,11 +99,11 @@ function textTokens(given: string | readonly unknown[], tokenizer: () => Tokeniz
     }
     return message;
   });
-  // A template writes the ends of its turns, and an answer is to follow.
+  // No EOS: the template ends its turns itself, and an answer follows.
   return encodeWhole(vocabulary, vocabulary.template(messages), { eos: false });
 }
 
-/** BOS and EOS as the vocabulary asks, but not a second BOS where the text (a chat template, say) already begins with it. */
+/** Encodes with BOS and EOS as the vocabulary says, but without a second BOS where the text (a chat template, say) begins with it. */
 function encodeWhole(tokenizer: Tokenizer, text: string, options: { eos?: boolean } = {}): readonly Token[] {
   const tokens = tokenizer.encode(text, options);
   const twice = tokenizer.addsBos && tokens[0] === tokenizer.bos && tokens[1] === tokenizer.bos;

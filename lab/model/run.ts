@@ -1,12 +1,13 @@
 /** What `run` gives back: plain data about one prompt. T tokens, V vocabulary. */
 import { type Displayable, displaySymbol, type MimeBundle } from "../display.js";
 import { LabError } from "../errors.js";
+import type { NativeModelInfo } from "../native.js";
+import type { PrefillResult } from "../runtime/prefill.js";
 import { type Tensor, tensor } from "../tensor.js";
-import { valueText } from "../tensor-display.js";
+import { valueText } from "../text.js";
 import type { Token } from "../tokenizer/index.js";
 import { type Cache, cacheOf } from "./cache.js";
-import type { PassResult } from "./pass.js";
-import type { Weights } from "./weights.js";
+import type { FileTokenizer } from "./file-tokenizer.js";
 
 /** What `run` gives: logits, what was captured, and the share of zeros. */
 export interface Run<S extends string = string> extends Displayable {
@@ -24,9 +25,13 @@ export interface Run<S extends string = string> extends Displayable {
   readonly sparsity: Tensor<["layer", "token"]>;
 }
 
-export function runOf<S extends string>(weights: Weights, tokens: readonly Token[], result: PassResult): Run<S> {
-  const { layers, vocab } = weights.info;
-  // Worked out now: the arrays below are the reader's, who may change them.
+export function runOf<S extends string>(
+  { layers, vocab }: NativeModelInfo,
+  fileTokenizer: FileTokenizer,
+  tokens: readonly Token[],
+  result: PrefillResult,
+): Run<S> {
+  // Computed now, since the caller may change the arrays below.
   const perplexity =
     result.logprobs && Math.exp(-result.logprobs.subarray(1).reduce((sum, value) => sum + value, 0) / (tokens.length - 1));
   const zeros = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
@@ -34,7 +39,7 @@ export function runOf<S extends string>(weights: Weights, tokens: readonly Token
   const run: Run<S> = {
     tokens: Object.freeze([...tokens]),
     get pieces() {
-      return weights.tokenizer.pieces(tokens);
+      return fileTokenizer.tokenizer.pieces(tokens);
     },
     get logits() {
       if (!result.logits) throw absent("logits");

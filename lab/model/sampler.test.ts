@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkSampling, logSumExp, Sampler, sfc32 } from "./sampler.js";
+import { logSumExp } from "../math.js";
+import { checkSampling, Sampler, sfc32 } from "./sampler.js";
 
 const logits = Float32Array.of(1, 3, 2, -1, 0);
 const softmax = (temperature: number) => {

@@ -1,17 +1,17 @@
 /**
- * How the next token is chosen from its logits. In this order, as llama.cpp does: repeat penalty, top-k, top-p, min-p, temperature, then a
- * draw. Temperature 0 takes the most likely token after the penalty; the other steps change nothing there. Everything runs in float64, and
- * draws come from a generator of its own, so a seed gives the same text on every machine.
+ * Sampling: how the next token is chosen from its logits. In llama.cpp's order: repeat penalty, top-k, top-p, min-p, temperature, then a
+ * draw. Temperature 0 takes the most likely token after the penalty; the other steps make no difference then. Everything runs in float64
+ * with a random generator of our own, so a seed gives the same text on every machine.
  *
  * - repeat penalty r: the logit of each token among the last 64 is divided by r where positive, multiplied by r where not (CTRL, 2019).
- * - top-k: the k largest logits; 0 leaves all. Equal logits go by token id, the lower first.
+ * - top-k: the k largest logits; 0 keeps all. Ties: the lowest token id.
  * - top-p: the smallest set of most likely tokens whose probabilities add up to at least p.
  * - min-p: tokens with at least p times the probability of the most likely one.
  */
+import { checkCount } from "../check.js";
 import { checkOptions, LabError } from "../errors.js";
+import { largest } from "../math.js";
 import { received } from "../received.js";
-import { largest } from "../tensor.js";
-import { checkCount } from "./options.js";
 
 export interface SamplingOptions {
   /** Default 0: always the most likely token. */
@@ -46,7 +46,7 @@ export function checkSampling(options: SamplingOptions): void {
   checkCount("seed", options.seed, 0, 2 ** 32 - 1);
 }
 
-/** Chooses tokens one after another; holds the generator's state. */
+/** Chooses one token after another; holds the state of the random generator. */
 export class Sampler {
   readonly #options: Required<SamplingOptions>;
   readonly #random: () => number;
@@ -57,7 +57,7 @@ export class Sampler {
     this.#random = sfc32(this.#options.seed);
   }
 
-  /** logits (V) are left as they are; `before` are the tokens so far, prompt included. */
+  /** Chooses from logits (V), which it does not change. `before`: the tokens so far, prompt included. */
   choose(logits: Float32Array, before: readonly number[]): number {
     const { temperature, topK, topP, minP, repeatPenalty } = this.#options;
     const penalised = penalise(logits, before, repeatPenalty);
@@ -98,7 +98,7 @@ function penalise(logits: Float32Array, before: readonly number[], penalty: numb
 function nucleus(tokens: readonly number[], weight: (token: number) => number, p: number): number[] {
   const weights = new Map(tokens.map((token) => [token, weight(token)]));
   const total = tokens.reduce((sum, token) => sum + weights.get(token)!, 0);
-  // All tokens below this together weigh less than 1 - p: sorting the others is enough.
+  // All tokens below this weigh less than 1 - p together, so only the others are sorted.
   const least = ((1 - p) * total) / tokens.length;
   const likely = tokens
     .filter((token) => weights.get(token)! >= least)
@@ -122,13 +122,4 @@ export function sfc32(seed: number): () => number {
   };
   for (let i = 0; i < 15; i++) next();
   return next;
-}
-
-/** log Σ exp(x), in float64. */
-export function logSumExp(logits: Float32Array): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const value of logits) if (value > most) most = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - most);
-  return most + Math.log(sum);
 }

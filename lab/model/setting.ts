@@ -1,6 +1,6 @@
 /**
- * A setting is everything that may differ between views of one model: what is computed, which neurons count, how rows are walked, what is
- * changed. Here it is put together for the executor; a sweep runs many of them over the same tokens.
+ * A setting is everything that can differ between views of one model: activation, policy, strategy, interventions. Here it is translated
+ * for the executor; a sweep runs many settings over the same tokens.
  */
 import { LabError } from "../errors.js";
 import type { NativeModelInfo, NativeSetting } from "../native.js";

@@ -1,7 +1,4 @@
-/**
- * Text on its way to the reader, held back where it could be the beginning of a stop string: a reader never sees half of what ends the
- * generation.
- */
+/** Stop strings: text that may begin one is held back, so that a reader never sees part of a stop string. */
 import { LabError } from "../errors.js";
 import { received } from "../received.js";
 
@@ -21,7 +18,7 @@ export class StopText {
     this.#stops = [...stops];
   }
 
-  /** What may be shown now. Sets `stopped` when a stop string came; the text before it is the last. */
+  /** The text that can be shown now. Sets `stopped` at a stop string; the text before it is the last. */
   push(text: string): string {
     const all = this.#held + text;
     const found = this.#stops.map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
@@ -35,7 +32,7 @@ export class StopText {
     return all.slice(0, all.length - keep);
   }
 
-  /** What was held back, when nothing more comes. */
+  /** The text that was held back, when no more follows. */
   flush(): string {
     const rest = this.#held;
     this.#held = "";
@@ -43,7 +40,7 @@ export class StopText {
   }
 }
 
-/** Length of the longest end of `text` that is a beginning of `stop`. */
+/** Length of the longest end of `text` that `stop` begins with. */
 function overlap(text: string, stop: string): number {
   for (let n = Math.min(text.length, stop.length - 1); n > 0; n--) if (text.endsWith(stop.slice(0, n))) return n;
   return 0;

@@ -1,4 +1,4 @@
-/** The names of a file's weights: what is none of them is told the nearest, and what names there are. */
+/** The names of a file's weights: the error for an unknown one names the nearest, and lists what the file has. */
 import { LabError, nearest } from "../errors.js";
 import type { FileTable } from "../native.js";
 import { refusePromise } from "../promised.js";
@@ -10,7 +10,7 @@ export function checkWeightName(name: string, table: FileTable): void {
   if (names.includes(name)) return;
   const near = typeof name === "string" ? nearest(name, names) : undefined;
   const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
-  // The same weights in every block are named once.
+  // A weight that every layer has is listed once.
   const patterns = [...new Set(names.map((one) => one.replace(/^blk\.\d+\./, "blk.*.")))];
   throw new LabError(
     "invalid-option",

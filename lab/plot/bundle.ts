@@ -1,8 +1,7 @@
 /**
- * How a figure travels: one bundle that draws offline in JupyterLab, Notebook, VS Code and nbconvert's pages, and leaves a static
- * picture where scripts do not run (an untrusted notebook, GitHub). The html holds the picture and a script that waits for one page-wide
- * promise; the library that fulfils it travels in an output of its own, so that re-running, deleting or updating a figure never takes
- * the library away from the others.
+ * A figure as a MIME bundle: it draws offline in JupyterLab, Notebook, VS Code and nbconvert's pages, and leaves a static picture where
+ * scripts do not run (an untrusted notebook, GitHub). The html has the picture, and a script that waits for a page-wide promise of the
+ * library. The library is in a separate output, so that re-running, deleting or updating a figure never removes it for the others.
  */
 import { randomUUID } from "node:crypto";
 import type { MimeBundle } from "../display.js";
@@ -16,9 +15,9 @@ export interface FigureData {
 }
 interface BundleOptions {
   readonly picture?: Picture;
-  /** An update under the same key moves the drawn figure into the new output instead of drawing it anew: zoom stays, nothing flickers. */
+  /** An update with the same key moves the drawn figure into the new output instead of drawing a new one: it keeps its zoom and does not flicker. */
   readonly key?: string;
-  /** Carry the library in this figure: for a front end whose kernel offers no separate output. */
+  /** Puts the library into this figure, for a front end without a separate output. */
   readonly embed?: boolean;
 }
 
@@ -31,12 +30,12 @@ export function figureBundle(figure: FigureData, { picture, key, embed }: Bundle
   };
 }
 
-/** The output that carries the library: sent once for each cell that draws, before its first figure. */
+/** The output with the library: sent once for each cell that draws, before its first figure. */
 export function libraryBundle(): MimeBundle {
   return { "text/html": libraryScript(), "text/plain": `plotly.js ${libraryVersion()}, for the figures below` };
 }
 
-/** A page of its own: the library as it is, and the figure. */
+/** A whole page: the library, and the figure. */
 export function figurePage(figure: FigureData): string {
   const { title } = titles(figure);
   const library = librarySource().replace(/<\/script/gi, "<\\/script");
@@ -65,7 +64,7 @@ function figureHtml(figure: FigureData, picture: Picture | undefined, key: strin
   const image = picture
     ? `<img alt="${escapeHtml(figureText(figure))}" style="max-width:100%" src="data:image/svg+xml;base64,${Buffer.from(picture.svg).toString("base64")}">`
     : "";
-  // A front end may run the script before the output stands on the page, so the script looks for its place for some frames.
+  // A front end may run the script before the output is on the page, so the script looks for its element for some frames.
   return `<div id="${id}" style="min-height:${height ?? 450}px">${image}</div><script>(function(){${page}
 var f=${scriptJson({ data: figure.data, layout: figure.layout, config })},k=${JSON.stringify(key ?? id)},tries=300;
 function place(P){var host=document.getElementById("${id}");if(!host){if(tries-->0)requestAnimationFrame(function(){place(P)});return}
@@ -84,10 +83,10 @@ var m={exports:{}};new Function("module","exports","define",s)(m,m.exports,undef
 
 function titles({ layout }: FigureData): { title: string; subtitle: string } {
   const { title } = layout as { title?: { text?: unknown; subtitle?: { text?: unknown } } };
-  const said = (text: unknown, otherwise: string) => plain(typeof text === "string" ? text : otherwise);
-  return { title: said(title?.text, "figure"), subtitle: said(title?.subtitle?.text, "") };
+  const titleText = (given: unknown, otherwise: string) => plain(typeof given === "string" ? given : otherwise);
+  return { title: titleText(title?.text, "figure"), subtitle: titleText(title?.subtitle?.text, "") };
 }
-/** Plotly's little HTML, taken off again. */
+/** Removes the HTML that plotly uses in titles. */
 function plain(text: string): string {
   return text
     .replace(/<\/?(b|i|br)>/g, "")
@@ -98,7 +97,7 @@ function plain(text: string): string {
 function escapeHtml(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }
-/** JSON that may stand in a script: no "<", so that no text can end it. */
+/** JSON for use inside a script element: without "<", so that no text can end the element. */
 function scriptJson(value: unknown): string {
   return JSON.stringify(value)
     .replace(/</g, "\\u003c")

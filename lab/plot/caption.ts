@@ -1,14 +1,14 @@
-/** The lines below a figure that say where its numbers come from: only what all of them share, and how many differ where they do. */
+/** The caption of a figure: the provenance that all its results share, and how many values there are where they differ. */
 import type { Provenance } from "../measures/report.js";
 import { policyText } from "../policy/policy.js";
-import { countText } from "./style.js";
+import { thousandsText } from "./style.js";
 
 export interface Sourced {
   readonly tokens: number;
   readonly provenance: Provenance;
 }
 
-/** Two lines: the model, and the measurement. Nothing for no results. */
+/** Two lines: the model, and the measurement. Empty without results. */
 export function caption(results: readonly Sourced[]): readonly string[] {
   if (results.length === 0) return [];
   const shared = (read: (p: Provenance) => string, plural: string): string => {
@@ -26,7 +26,9 @@ export function caption(results: readonly Sourced[]): readonly string[] {
   ];
   const tokens = [...new Set(results.map((result) => result.tokens))];
   const count =
-    tokens.length === 1 ? countText(tokens[0]!) : `${countText(Math.min(...tokens))} to ${countText(Math.max(...tokens))}`;
+    tokens.length === 1
+      ? thousandsText(tokens[0]!)
+      : `${thousandsText(Math.min(...tokens))} to ${thousandsText(Math.max(...tokens))}`;
   const measured = [
     `${shared((p) => p.corpus, "corpora")}: ${count} tokens`,
     shared((p) => `windows of ${p.window}${p.bos ? " that begin with BOS" : ""}`, "kinds of window"),

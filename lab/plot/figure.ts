@@ -1,7 +1,4 @@
-/**
- * A figure: plotly's data and layout, as plain values. It draws itself where a notebook shows a value, and saves itself as a page, a
- * picture or data.
- */
+/** A figure: plotly's data and layout, as plain values. It displays itself as a cell's value, and is saved as a page, a picture or data. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import {
@@ -17,12 +14,12 @@ import { unknownName } from "../errors.js";
 import { figureBundle, figurePage, libraryBundle } from "./bundle.js";
 import { drawPicture } from "./picture/picture.js";
 
-/** A figure: plotly's data and layout. It draws itself as a cell's last value; `show` draws it at once. */
+/** A figure: plotly's data and layout. It displays itself as a cell's last value; `show` displays it at once. */
 export interface Figure extends Displayable {
   readonly data: readonly object[];
   readonly layout: object;
   /**
-   * Writes the figure; the name's ending says how: .html (a page that needs nothing else), .svg, .png (two device pixels for one CSS
+   * Writes the figure, in the format of the name's ending: .html (a page that needs nothing else), .svg, .png (two device pixels for one CSS
    * pixel), .json (plotly's data and layout). A relative path is relative to the working directory: in a notebook, the notebook's folder.
    * An existing file is replaced, a missing folder is made.
    */
@@ -60,13 +57,13 @@ class PlotlyFigure implements Figure, Draftable {
     }
   }
 
-  /** A cell's last value: its picture is there at once, the library comes in an output of its own. */
+  /** As a cell's last value: with its picture; the library comes in a separate output. */
   async [displaySymbol](): Promise<MimeBundle> {
     const picture = await drawPicture(this);
     return figureBundle(this, { picture, embed: !sendLibrary() });
   }
 
-  /** While a slider moves: drawn by the page alone, in place; the picture follows when it rests. */
+  /** While a slider moves, the page draws the figure in place; the picture follows when the slider rests. */
   [draftSymbol](key: string): Draft {
     const embed = !sendLibrary();
     return {
@@ -76,16 +73,16 @@ class PlotlyFigure implements Figure, Draftable {
   }
 }
 
-/** Cells that have it; more than one where a widget of an earlier cell plots. */
+/** Cells that have the library; several where a widget of an earlier cell plots. */
 const served = new Set<string>();
-/** Sends the library unless the running cell has done so; false where there is no notebook that could take it. */
+/** Sends the library, once for each cell; false outside a notebook. */
 export function sendLibrary(): boolean {
   const book = notebook();
   if (!book) return false;
   const cell = book.cell();
   if (!served.has(cell)) {
     served.add(cell);
-    // Under the cell: an area is emptied and filled anew, and with it the library would be gone from a saved notebook.
+    // Below the cell: an output widget is cleared and refilled, and a saved notebook would lose the library with it.
     book.display(libraryBundle(), `sparselab-plotly-${cell}`, "cell");
   }
   return true;

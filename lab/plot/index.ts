@@ -1,4 +1,4 @@
-/** The lab's figures: pure functions, result in, figure out. Each stands in a file of its own. */
+/** The lab's figures: pure functions from results to figures, one in each file. */
 import { pareto } from "./pareto.js";
 import { sparsityByLayer } from "./sparsity-by-layer.js";
 import { threshold } from "./threshold.js";

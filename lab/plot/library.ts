@@ -1,6 +1,6 @@
 /**
- * The plotly library that draws figures on a page: the cartesian part of plotly.js (lines, bars, heat maps, histograms), which a
- * notebook can carry. It is 1.5 MB, 0.66 MB as gzip in base64.
+ * The plotly library that draws figures on a page: the cartesian part of plotly.js (lines, bars, heat maps, histograms), which is small
+ * enough for a notebook: 1.5 MB, 0.66 MB as gzip in base64.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,7 +20,7 @@ export function librarySource(): string {
 }
 
 let packed: string | undefined;
-/** Packed once for a process: 0.1 s. */
+/** Compressed once per process: 0.1 s. */
 export function libraryGzipBase64(): string {
   packed ??= gzipSync(librarySource(), { level: constants.Z_BEST_COMPRESSION }).toString("base64");
   return packed;

@@ -1,8 +1,7 @@
 /**
- * Sparsity (x) against quality (y), a line for each method: what does it cost to keep more neurons silent? The lower right corner is
- * where one wants to be (the upper right for top-1 agreement). After Sparsing Law, figure 2, with sparsity in place of its complement.
+ * Sparsity (x) against quality (y), a line for each method: what does it cost to keep more neurons silent? The best corner is the lower
+ * right (the upper right for top-1 agreement). After Sparsing Law, figure 2, with sparsity instead of its complement.
  */
-
 import type { Checked, Loose } from "../literals.js";
 import { policyText } from "../policy/policy.js";
 import { caption } from "./caption.js";
@@ -18,10 +17,10 @@ import {
 } from "./quality.js";
 import { type Scale, scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
-import { accent, axis, countText, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor } from "./style.js";
+import { accent, axis, emptyNote, escapeText, layout, muted, percent, percentText, seriesColor, thousandsText } from "./style.js";
 
 /**
- * Points of a sweep, finished (filled) or running (hollow); none draws the empty frame that a live figure starts from.
+ * Points of a sweep, finished (filled) or running (hollow). Without points it is an empty frame, with which a live figure starts.
  * @example
  * show(plot.pareto(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "kl"] }), "kl"));
  */
@@ -60,7 +59,7 @@ interface TraceLook {
   readonly scale: Scale;
   /** Drawn with a ring. */
   readonly best: AnyPoint | undefined;
-  /** Name only the ends and the best: among several lines the other names would cover each other. */
+  /** Names only the ends and the best, since other names would overlap among several lines. */
   readonly sparing: boolean;
 }
 
@@ -85,7 +84,7 @@ function trace(line: readonly AnyPoint[], look: TraceLook): object {
       },
     },
     text: labels(line, look),
-    // The curve comes from the left, below (above) each point: this corner is free.
+    // The curve comes from the left, below (or above) each point, so this corner is free.
     textposition: line.map((_, i) => `${lower ? "top" : "bottom"} ${i === 0 ? "center" : "left"}`),
     textfont: { size: 11, color: muted },
     cliponaxis: false,
@@ -101,11 +100,11 @@ export function hoverText(point: AnyPoint, quality: QualityAxis, name: string): 
     `<b>${policyText(setting)}</b>${name ? ` · ${escapeText(name)}` : ""}${done ? "" : " · running"}`,
     `zeros in x₁ ${percentText(sparsity.mean)} · in s ${percentText(sparsity.zerosInGate)}`,
     quality.text(point),
-    `${countText(tokens)} tokens`,
+    `${thousandsText(tokens)} tokens`,
   ].join("<br>");
 }
 
-/** Settings beside their points: the ends and the best always, of the others those that do not stand too close to one already named. */
+/** Names beside the points: always the ends and the best, and others that are not too close to a named point. */
 function labels(line: readonly AnyPoint[], { quality, scale, best, sparing }: TraceLook): string[] {
   const places = line.map((point) => [point.sparsity.mean, scale.inAxis(quality.value(point))] as const);
   const extent = (axis: 0 | 1) => Math.max(...places.map((p) => p[axis])) - Math.min(...places.map((p) => p[axis])) || 1;
@@ -120,11 +119,11 @@ function labels(line: readonly AnyPoint[], { quality, scale, best, sparing }: Tr
   return line.map(({ setting }, i) => (named.includes(i) ? policyText(setting) : ""));
 }
 
-/** What more sparsity costs in perplexity, from the densest point on. */
+/** The price of sparsity in perplexity, compared with the densest point. */
 export interface Price {
   readonly baseline: AnyPoint;
   readonly value: number;
-  /** Perplexity that is 1 % more. */
+  /** The perplexity of the baseline plus 1 %. */
   readonly limit: number;
   /** The sparsest finished point within the limit; absent where none is sparser than the baseline. */
   readonly best: AnyPoint | undefined;
@@ -144,7 +143,7 @@ export function subtitle(points: readonly AnyPoint[], price: Price | undefined):
   if (points.length === 0) return "waiting for the first points";
   const running = points.filter(({ done }) => !done);
   if (running.length > 0) {
-    return `${running.length} of ${points.length} settings running, ${countText(Math.max(...running.map(({ tokens }) => tokens)))} tokens so far`;
+    return `${running.length} of ${points.length} settings running, ${thousandsText(Math.max(...running.map(({ tokens }) => tokens)))} tokens so far`;
   }
   if (price?.best) {
     const { best, baseline } = price;

@@ -1,4 +1,4 @@
-/** The measures of quality that a figure can put against sparsity: how each is read, named, drawn and said. */
+/** The measures of quality that a figure can compare with sparsity: their values, names, axes and texts. */
 import { LabError, unknownName } from "../errors.js";
 import type { IsPlain } from "../literals.js";
 import type { Measure, Point } from "../measures/report.js";
@@ -8,9 +8,9 @@ import { received } from "../received.js";
 import { checkForm } from "./form.js";
 
 export type Quality = "perplexity" | "kl" | "top1";
-/** A point that has what a figure of y shows. Where y is a plain string, the figure looks itself when it is drawn. */
+/** A point with the measures that a figure of y shows. Where y is a plain string, they are checked when the figure is made. */
 export type Plotted<Y extends string> = Point<IsPlain<Y> extends true ? "sparsity" : "sparsity" | (Y & Quality), LoosePolicy>;
-/** What a figure needs of a point whose measures are only known when it runs. */
+/** A point whose measures are known only at run time. */
 export type AnyPoint = Point<"sparsity"> & Partial<Point<Quality>>;
 
 export interface QualityAxis {
@@ -68,7 +68,7 @@ export function qualityAxis(where: string, name: string): QualityAxis {
 
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 
-/** Every point must have been measured for what the figure shows. */
+/** Throws where a point lacks a measure that the figure shows. */
 export function checkMeasured(where: string, results: readonly object[], wanted: readonly Measure[]): void {
   refusePromise(where, results);
   if (!Array.isArray(results)) {

@@ -1,19 +1,19 @@
 /**
- * The y axis that fits a measure of quality: linear, or logarithmic where the values spread over decades. A logarithm has no zero, and the
- * reference's own KL is exactly 0 (and rounding may leave a hair less): such points stand on a floor below the others, whose tick says "0".
+ * The y axis for a measure of quality: linear, or logarithmic where the values spread over decades. A logarithmic axis has no zero, but the
+ * reference's own KL is 0 (or slightly less, by rounding): such points are drawn on a floor below the others, with the tick "0".
  */
 import { numberText, type QualityAxis } from "./quality.js";
 
 export interface Scale {
   /** Options of the plotly axis. */
   readonly axis: object;
-  /** Where a value is drawn: itself, or the floor for what a logarithmic axis cannot show. */
+  /** Where a value is drawn: at itself, or at the floor where a logarithmic axis cannot show it. */
   place(value: number): number;
-  /** The same for plotly's annotations, which want the exponent on a logarithmic axis. */
+  /** The same for plotly's annotations, which take the exponent on a logarithmic axis. */
   inAxis(value: number): number;
 }
 
-/** Room below the lowest and above the highest value, as a share of their distance: labels and notes stand there. */
+/** Room for labels and notes below the lowest and above the highest value, as a share of their distance. */
 const below = 0.16;
 const above = 0.12;
 
@@ -29,7 +29,7 @@ export function scaleFor(values: readonly number[], quality: QualityAxis): Scale
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
   if (quality.name === "top1" || positive.length === 0) return linear(values);
   const [least, most] = [Math.min(...positive), Math.max(...positive)];
-  // Perplexities differ by factors, not by decades: beyond four times the foot of the curve would be a flat line.
+  // Perplexities differ by factors, not by decades: beyond a factor of four, the low end would be a flat line on a linear axis.
   if (quality.name === "perplexity") return most / least > 4 ? logarithmic(least, most, false) : linear(values);
   return most / least > 20
     ? logarithmic(

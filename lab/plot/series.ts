@@ -1,11 +1,11 @@
-/** Points sorted into lines: one line for each model, view and kind of policy, named by what differs. */
+/** Groups points into lines: one for each model, view and kind of policy, named by what differs. */
 import type { Policy } from "../policy/policy.js";
 import type { AnyPoint } from "./quality.js";
 
 export interface Series {
   /** Empty where there is one line only. */
   readonly name: string;
-  /** In the order of their sparsity, the densest first. */
+  /** By sparsity, the densest first. */
   readonly points: readonly AnyPoint[];
 }
 
@@ -34,7 +34,7 @@ export function seriesOf(points: readonly AnyPoint[]): readonly Series[] {
   ).map(({ name, item }) => ({ name, points: item }));
 }
 
-/** Names each item by those of its facets that differ among the items; equal names are numbered. A hash is left out where the name tells. */
+/** Names each item by its facets that differ among the items; equal names are numbered. The hash is omitted where the model's name differs. */
 export function named<T>(items: readonly T[], facetsOf: (item: T) => readonly string[]): readonly { name: string; item: T }[] {
   const rows = items.map(facetsOf);
   const differing = (rows[0] ?? []).map((value, i) => rows.some((row) => row[i] !== value));

@@ -45,14 +45,14 @@ function showInNotebook(first: FigureData, book: Notebook): Live {
   let finishing = false;
   const pace = paced(notebookPace, () => book.update(figureBundle(latest, { key }), key));
 
-  // Once the cell's code has ended: the last state, with its picture. A figure updated meanwhile is drawn again.
+  // When the cell's code has ended: the last state with its picture. A figure that was updated meanwhile is drawn again.
   const finish = async (): Promise<void> => {
     let drawn: FigureData | undefined;
     try {
       while (drawn !== latest) {
         drawn = latest;
         const picture = await drawPicture(drawn);
-        // Where it changed meanwhile, the page goes on at its pace.
+        // It changed meanwhile: its picture would be outdated.
         if (drawn !== latest) continue;
         pace.cancel();
         book.update(figureBundle(drawn, { key, picture }), key);
@@ -104,7 +104,7 @@ function live(update: (figure: FigureData) => void): Live {
   };
 }
 
-/** Runs `work` at most once in `ms`: at once when it has rested so long, else when it has; never forgets the last call. */
+/** Runs `work` at most once in `ms` milliseconds: at once where the last run is long enough ago, else later. The last call always runs. */
 function paced(ms: number, work: () => void): { soon(): void; flush(): void; cancel(): void } {
   let last = performance.now();
   let timer: NodeJS.Timeout | undefined;
@@ -125,7 +125,7 @@ function paced(ms: number, work: () => void): { soon(): void; flush(): void; can
         run();
         return;
       }
-      // Set anew each time: it belongs to the code that asked last, which may still print when an earlier one was stopped.
+      // A new timer each time: it belongs to the latest caller, which can still print where an earlier one was stopped.
       clearTimeout(timer);
       timer = setTimeout(run, wait);
     },

@@ -6,7 +6,7 @@ type Trace = { readonly name: string; readonly x: number[]; readonly y: number[]
 const traces = (figure: { data: readonly object[] }) => figure.data as readonly Trace[];
 
 describe("plot.sparsityByLayer", () => {
-  it("draws a line of blocks for each report, named by what differs, with its mean", () => {
+  it("draws a line of layers for each report, named by what differs, with its mean", () => {
     const figure = sparsityByLayer(sampleReport(0.914, { policy: { kind: "fatrelu", t: 0 } }), sampleReport(0.984));
     expect(traces(figure).map(({ name }) => name)).toEqual(["t = 0: mean 91.4 %", "fatrelu_1.5: mean 98.4 %"]);
     expect(traces(figure)[0]!.x).toEqual([0, 1, 2, 3, 4, 5]);

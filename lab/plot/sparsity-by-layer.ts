@@ -1,4 +1,4 @@
-/** Sparsity (y) by block (x), a line for each report: where in the model the silence is. After ProSparse, figure 4. */
+/** Sparsity (y) by layer (x), a line for each report: which layers are silent. After ProSparse, figure 4. */
 import { LabError } from "../errors.js";
 import type { Report } from "../measures/report.js";
 import { policyText } from "../policy/policy.js";
@@ -6,10 +6,10 @@ import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
 import { checkMeasured } from "./quality.js";
 import { named } from "./series.js";
-import { axis, countText, emptyNote, escapeText, layout, percent, percentText, seriesColor } from "./style.js";
+import { axis, emptyNote, escapeText, layout, percent, percentText, seriesColor, thousandsText } from "./style.js";
 
 /**
- * One or more reports with `sparsity`; their blocks need not be as many. None draws the empty frame.
+ * One or more reports with `sparsity`; they can differ in their number of layers. Without reports it is an empty frame.
  * @example
  * show(plot.sparsityByLayer(await measure(model, on, { measure: ["sparsity"] })));
  */
@@ -27,11 +27,11 @@ export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figu
   return figure(
     lines.map(({ item, name }, i) => trace(item, name, seriesColor(i))),
     layout({
-      title: "Sparsity by block",
+      title: "Sparsity by layer",
       subtitle: subtitle(means),
       caption: caption(reports),
       axes: {
-        xaxis: axis("block", reports.length === 0 ? { range: [0, 1], showticklabels: false } : { dtick: tickStep(reports) }),
+        xaxis: axis("layer", reports.length === 0 ? { range: [0, 1], showticklabels: false } : { dtick: tickStep(reports) }),
         yaxis: axis("sparsity: zeros in x₁ (% of neurons)", reports.length === 0 ? { range: [0, 100] } : {}),
       },
       legend: reports.length > 1,
@@ -50,8 +50,8 @@ function facetsOf({ provenance: p }: Report<"sparsity">, mixedActivations: boole
 
 function subtitle(means: readonly number[]): string {
   if (means.length === 0) return "";
-  if (means.length === 1) return `mean over blocks ${percentText(means[0]!)}`;
-  return `means over blocks from ${percentText(Math.min(...means))} to ${percentText(Math.max(...means))}`;
+  if (means.length === 1) return `mean over layers ${percentText(means[0]!)}`;
+  return `means over layers from ${percentText(Math.min(...means))} to ${percentText(Math.max(...means))}`;
 }
 
 function trace({ sparsity, tokens }: Report<"sparsity">, name: string, color: string): object {
@@ -67,13 +67,13 @@ function trace({ sparsity, tokens }: Report<"sparsity">, name: string, color: st
     cliponaxis: false,
     hovertemplate: "%{customdata}<extra></extra>",
     customdata: layers.map((share, layer) => {
-      const head = `<b>block ${layer}</b>${name ? ` · ${escapeText(name)}` : ""}`;
-      return `${head}<br>zeros in x₁ ${percentText(share)}<br>mean over blocks ${percentText(sparsity.mean)}<br>${countText(tokens)} tokens`;
+      const head = `<b>layer ${layer}</b>${name ? ` · ${escapeText(name)}` : ""}`;
+      return `${head}<br>zeros in x₁ ${percentText(share)}<br>mean over layers ${percentText(sparsity.mean)}<br>${thousandsText(tokens)} tokens`;
     }),
   };
 }
 
-/** Every block has its tick up to sixteen. */
+/** Every layer has its tick up to sixteen. */
 function tickStep(reports: readonly Report<"sparsity">[]): number {
   const layers = Math.max(...reports.map(({ sparsity }) => sparsity.byLayer.length));
   return Math.max(1, Math.ceil(layers / 16));

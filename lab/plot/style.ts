@@ -1,5 +1,5 @@
 /**
- * The house style of all figures: one type face, one palette, one frame, so that a figure's own file says only what it shows.
+ * The common style of all figures: one type face, one palette, one frame, so that a figure's own file has only what it shows.
  *
  * Colours are Okabe and Ito's (2008), told apart by colour-blind readers; the heat scale is ColorBrewer's YlGnBu, dark where the model
  * works and pale where it is silent, which also survives a black and white print.
@@ -36,7 +36,7 @@ const margin = { l: 76, r: 32, t: 88, b: 112 };
 
 export interface Frame {
   readonly title: string;
-  /** What the figure says, in one line below the title. */
+  /** The figure's result, in one line below the title. */
   readonly subtitle?: string;
   /** Where the numbers come from: lines below the axis. */
   readonly caption?: readonly string[];
@@ -49,7 +49,7 @@ export interface Frame {
   readonly annotations?: readonly object[];
 }
 
-/** A plotly layout in the house style. Texts are plain: they are escaped here. */
+/** A plotly layout in the common style. Texts are plain; they are escaped here. */
 export function layout(frame: Frame): Record<string, unknown> {
   const { tickRoom = 0 } = frame;
   const caption = (frame.caption ?? []).map(escapeText).join("<br>");
@@ -88,7 +88,7 @@ export function layout(frame: Frame): Record<string, unknown> {
     hoverlabel: { bgcolor: "#ffffff", bordercolor: line, align: "left", font: { family: fontFamily, size: 12, color: ink } },
     showlegend: frame.legend ?? false,
     legend: { orientation: "h", x: 1, xanchor: "right", y: 1.01, yanchor: "bottom", font: { size: 12 } },
-    // A reader's zoom survives a live update.
+    // A live update keeps the zoom.
     uirevision: "sparselab",
     ...frame.axes,
     shapes: frame.shapes ?? [],
@@ -139,7 +139,7 @@ export const config = {
   toImageButtonOptions: { format: "svg", filename: "sparselab" },
 } as const;
 
-/** Plotly reads a little HTML in texts: `<s>` would vanish as a tag. Line breaks and tabs become visible signs. */
+/** Escapes the HTML that plotly reads in texts, where `<s>` would vanish as a tag. Line breaks and tabs become visible signs. */
 export function escapeText(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\r?\n/g, "↵").replace(/\t/g, "⇥");
 }
@@ -153,6 +153,6 @@ export function percentText(share: number): string {
   return `${(100 * share).toFixed(share >= 0.99 && share < 1 ? 2 : 1)} %`;
 }
 /** 32768 -> "32 768", with a thin space. */
-export function countText(count: number): string {
+export function thousandsText(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 }

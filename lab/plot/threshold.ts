@@ -1,6 +1,6 @@
 /**
- * What a threshold does: sparsity and quality over FATReLU's t, one panel above the other with one t axis. After ProSparse, table 9. Where
- * the upper curve has risen and the lower has not, silence is free.
+ * The effect of a threshold: sparsity and quality over FATReLU's t, in two panels with a common t axis. Where the upper curve has risen and
+ * the lower has not, sparsity costs nothing. After ProSparse, table 9.
  */
 import { LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
@@ -13,7 +13,7 @@ import { seriesOf } from "./series.js";
 import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./style.js";
 
 /**
- * Points of a sweep over thresholds; a threshold of its own for each block stands at the mean over blocks. None draws the empty frame.
+ * Points of a sweep over thresholds; a setting with a threshold for each layer is placed at their mean. Without points it is an empty frame.
  * @example
  * show(plot.threshold(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "perplexity"] }), "perplexity"));
  */
@@ -37,7 +37,7 @@ export function threshold<const Y extends Loose<Quality>>(points: readonly Plott
     ];
   });
   return figure(
-    // A panel exists only where a trace stands on it.
+    // A panel exists only where it has a trace.
     empty ? ["y", "y2"].map((yaxis) => ({ type: "scatter", x: [], y: [], xaxis: "x", yaxis })) : panels,
     layout({
       title: `What the threshold buys, and its price in ${quality.word}`,

@@ -9,7 +9,7 @@ const run = {
 type Heat = { readonly z: number[][]; readonly zmin: number; readonly customdata: string[][] };
 
 describe("plot.tokenLayer", () => {
-  it("colours blocks (rows) by tokens (columns), in percent", () => {
+  it("colours layers (rows) by tokens (columns), in percent", () => {
     const [heat] = tokenLayer(run).data as readonly Heat[];
     expect(heat!.z).toEqual([
       [80, 90, 100],

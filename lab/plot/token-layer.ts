@@ -1,10 +1,10 @@
-/** Token (x) by block (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
+/** Token (x) by layer (y), coloured by sparsity: dark where the model works, pale where it is silent. After the SparsingLaw repository. */
 import { LabError } from "../errors.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import type { Tensor } from "../tensor.js";
 import { type Figure, figure } from "./figure.js";
-import { axis, countText, emptyNote, escapeText, heatScale, layout, percent, percentText } from "./style.js";
+import { axis, emptyNote, escapeText, heatScale, layout, percent, percentText, thousandsText } from "./style.js";
 
 export interface TokenLayerInput {
   readonly pieces: readonly string[];
@@ -42,7 +42,7 @@ export function tokenLayer(run: TokenLayerInput): Figure {
       ticks: "outside",
       ticklen: 4,
     },
-    hovertemplate: "%{customdata}, block %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
+    hovertemplate: "%{customdata}, layer %{y}<br>zeros in x₁ %{z:.2f} %<extra></extra>",
     customdata: shares.map(() => pieces.map((piece, token) => `<b>${pieceText(piece)}</b> · token ${token}`)),
   };
   const empty = tokens === 0 || layers === 0;
@@ -51,12 +51,12 @@ export function tokenLayer(run: TokenLayerInput): Figure {
     layout({
       title: "Where the model works",
       subtitle: empty ? "" : subtitle(pieces, shares),
-      caption: ["Each column is one token, each row one block; sparsity is the share of zeros in x₁ = act(x·W_gate) ⊙ (x·W_up)."],
+      caption: ["Each column is one token, each row one layer; sparsity is the share of zeros in x₁ = act(x·W_gate) ⊙ (x·W_up)."],
       height: Math.min(700, 260 + 24 * layers),
       tickRoom: 36,
       axes: {
         xaxis: axis("", { ...tokenTicks(pieces), showgrid: false, showline: false, ticks: "" }),
-        yaxis: axis("block", { dtick: Math.max(1, Math.ceil(layers / 16)), showgrid: false, showline: false, ticks: "" }),
+        yaxis: axis("layer", { dtick: Math.max(1, Math.ceil(layers / 16)), showgrid: false, showline: false, ticks: "" }),
       },
       annotations: empty ? [emptyNote("no tokens")] : [],
     }),
@@ -67,17 +67,17 @@ function subtitle(pieces: readonly string[], shares: readonly (readonly number[]
   const means = pieces.map((_, token) => shares.reduce((sum, row) => sum + row[token]!, 0) / shares.length);
   const busiest = means.indexOf(Math.min(...means));
   const mean = means.reduce((sum, share) => sum + share, 0) / means.length;
-  return `${countText(pieces.length)} tokens, ${percentText(mean)} zeros; busiest at “${pieces[busiest]}” (${percentText(means[busiest]!)})`;
+  return `${thousandsText(pieces.length)} tokens, ${percentText(mean)} zeros; busiest at “${pieces[busiest]}” (${percentText(means[busiest]!)})`;
 }
 
 /** The pieces as ticks; of a long text only every n-th, so that they stay readable. */
 function tokenTicks(pieces: readonly string[]): object {
   const step = Math.max(1, Math.ceil(pieces.length / 64));
-  const shown = pieces.flatMap((piece, token) => (token % step === 0 ? [{ piece, token }] : []));
+  const labelled = pieces.flatMap((piece, token) => (token % step === 0 ? [{ piece, token }] : []));
   return {
     tickmode: "array",
-    tickvals: shown.map(({ token }) => token),
-    ticktext: shown.map(({ piece }) => pieceText(piece)),
+    tickvals: labelled.map(({ token }) => token),
+    ticktext: labelled.map(({ piece }) => pieceText(piece)),
     tickangle: -60,
     tickfont: { size: pieces.length > 40 ? 10 : 12 },
   };

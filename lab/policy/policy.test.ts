@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkPolicy, fatrelu, floatText, type Policy, perLayer, policyText } from "./policy.js";
+import { floatText } from "../text.js";
+import { checkPolicy, fatrelu, type Policy, perLayer, policyText } from "./policy.js";
 
 describe("policies", () => {
   it("are data", () => {
@@ -23,9 +24,9 @@ describe("policies", () => {
     expect(() => checkPolicy({ kind: "fatrelu" } as unknown as Policy)).toThrow(/received undefined/);
   });
 
-  it("give one threshold for each block", () => {
+  it("give one threshold for each layer", () => {
     expect([...perLayer(0.5, 3)]).toEqual([0.5, 0.5, 0.5]);
-    expect(() => perLayer([1, 2], 3)).toThrow(/2 values for a model of 3 blocks/);
+    expect(() => perLayer([1, 2], 3)).toThrow(/2 values for a model of 3 layers/);
   });
 
   it("print float32 in its shortest form", () => {

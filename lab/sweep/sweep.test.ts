@@ -7,8 +7,9 @@ import { groupSize } from "../measures/groups.js";
 import { prepare } from "../measures/job.js";
 import { measure } from "../measures/measure.js";
 import type { Point } from "../measures/report.js";
+import { internalsOf } from "../model/internals.js";
 import { loadQuietly } from "../model/load.js";
-import { insideOf, type Model } from "../model/model.js";
+import type { Model } from "../model/model.js";
 import { tinyWorld } from "../package.js";
 import { fatrelu } from "../policy/policy.js";
 import { sweep, sweepWithin } from "./sweep.js";
@@ -113,7 +114,7 @@ describe("sweep", () => {
   it("says that it was left, where a later reader wants what was not measured", async () => {
     const options = { over: fatrelu(0, 1, 2), on: corpus(held, { maxTokens: window }), measure: ["sparsity"], window } as const;
     const job = await prepare(model, options.on, { measure: ["sparsity"], window }, undefined);
-    const one = groupSize(job, [insideOf(model).native], [], ["sparsity"]);
+    const one = groupSize(job, [internalsOf(model).native], [], ["sparsity"]);
     const running = sweepWithin(model, options, 2 * one.bytes);
     for await (const point of running) {
       expect(point.setting).toEqual({ kind: "fatrelu", t: 0 });
@@ -156,7 +157,7 @@ describe("sweep", () => {
 
   it("makes groups of what fits into memory, to the same points", async () => {
     const job = await prepare(model, on, { measure: ["kl"], reference: model, window }, undefined);
-    const settings = [0, 1, 2, 3].map(() => insideOf(model).native);
+    const settings = [0, 1, 2, 3].map(() => internalsOf(model).native);
     const whole = groupSize(job, settings, settings.slice(0, 1), ["kl"]);
     expect(whole.size).toBe(4);
     const half = groupSize(job, settings, settings.slice(0, 1), ["kl"], 1.5 * whole.bytes);

@@ -1,24 +1,22 @@
 /**
- * `sweep`: many policies over one corpus. The weights are walked once per chunk for all of them, in one batch, so six settings cost little
- * more memory traffic than one; each keeps its own residual stream and KV cache. Points grow while it runs.
+ * `sweep`: many policies over one corpus. They run in one batch, so the weights are read once per chunk for all of them, and six settings
+ * cost little more memory traffic than one. Each has its own residual stream and KV cache. Points are updated while it runs.
  */
+import { checkFunction, checkSignal } from "../check.js";
 import { displaySymbol, type MimeBundle, notebook } from "../display.js";
-import { bytesText, checkOptions, LabError } from "../errors.js";
+import { checkOptions, LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
 import { type Corpus, checkCorpus } from "../measures/corpus.js";
-import { groupSize } from "../measures/groups.js";
-import { checkMeasures, type Job, policyOf, prepare, withReference } from "../measures/job.js";
+import { type EvaluatedSetting, evaluate, type Groups, type Step } from "../measures/evaluate.js";
+import { checkMeasures } from "../measures/job.js";
 import type { Measure, Point } from "../measures/report.js";
-import { shown } from "../measures/report-display.js";
-import { Scores } from "../measures/scores.js";
-import { walk } from "../measures/walk.js";
-import { insideOf, type Model } from "../model/model.js";
-import { checkFunction, checkSignal } from "../model/options.js";
+import { withDisplay } from "../measures/report-display.js";
+import { internalsOf } from "../model/internals.js";
+import type { Model } from "../model/model.js";
 import { nativeSetting } from "../model/setting.js";
-import type { NativeSetting } from "../native.js";
 import { type CheckedPolicy, checkPolicy, type LoosePolicy, type Policy } from "../policy/policy.js";
-import { Progress } from "../progress.js";
 import { refusePromise } from "../promised.js";
+import { bytesText } from "../text.js";
 
 /** What `sweep` takes. */
 export interface SweepOptions<M extends string = Measure, P extends LoosePolicy = Policy> {
@@ -30,7 +28,7 @@ export interface SweepOptions<M extends string = Measure, P extends LoosePolicy 
   reference?: Model;
   /** Tokens of a window; default: min(512, context). */
   window?: number;
-  /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. Default: nobody is told. */
+  /** All points so far, after each chunk of tokens: finished ones with `done`, and running ones once they have a score. Default: none. */
   onUpdate?: (points: readonly Point<M, P>[]) => void;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
@@ -38,13 +36,13 @@ export interface SweepOptions<M extends string = Measure, P extends LoosePolicy 
   quiet?: boolean;
 }
 /**
- * Yields each setting once, finished, in the order given; `await` runs it to its end and gives all points. It starts when it is awaited or
- * read. Awaited or read again, it gives the points that it has stored.
+ * Yields each setting once, when it is finished, in the order given; `await` runs the sweep to its end and gives all points. It starts when
+ * it is first awaited or read. Later it gives the stored points.
  */
 export interface Sweep<M extends string, P extends LoosePolicy = Policy>
   extends AsyncIterable<Point<M, P>>,
     PromiseLike<readonly Point<M, P>[]> {
-  /** The points so far, which stay after a stop: running ones have `done: false`. */
+  /** The points so far; they remain after a stop. Running ones have `done: false`. */
   readonly points: readonly Point<M, P>[];
   /** Bytes of weights read so far. */
   readonly weightBytesRead: number;
@@ -69,54 +67,48 @@ export function sweep<const M extends Loose<Measure>, P extends LoosePolicy = Po
   return sweepWithin(model, options as unknown as SweepOptions) as unknown as Sweep<M, P>;
 }
 
-/** The same within so many bytes of free memory; what is really free where nothing is said. */
+/** `sweep` as if `free` bytes of memory were free; undefined: as many as are. */
 export function sweepWithin<const M extends Measure>(model: Model, options: SweepOptions<M>, free?: number): Sweep<M> {
-  const inside = insideOf(model);
+  const internals = internalsOf(model);
   if (typeof options !== "object" || options === null) throw new LabError("invalid-option", "sweep needs { over, on, measure }");
   if ("tasks" in options)
     throw new LabError("invalid-option", "option tasks of sweep is not available yet; measure perplexity or kl instead");
   checkOptions("sweep", options, ["over", "on", "measure", "reference", "window", "onUpdate", "signal", "quiet"]);
   checkSignal(options.signal);
   checkFunction("onUpdate", options.onUpdate);
-  if (options.reference !== undefined) insideOf(options.reference);
-  // Copied here: the sweep reads them long after the call.
+  if (options.reference !== undefined) internalsOf(options.reference);
+  // Copied, since the sweep reads them after the call.
   const wanted = { ...options, measure: checkMeasures(options.measure), on: checkCorpus(options.on) };
   refusePromise("over", options.over);
   if (!Array.isArray(options.over) || options.over.length === 0) {
     throw new LabError("invalid-option", "over must be an array of at least one policy, such as fatrelu(0, 0.01, 0.02)");
   }
-  const policies = Array.from(options.over, checkPolicy);
-  const settings = policies.map((policy) => nativeSetting({ ...inside.setting, policy }, inside.weights.info));
-  return new Sweeping(model, wanted, policies, settings, free);
+  const settings = Array.from(options.over, (one) => {
+    const policy = checkPolicy(one);
+    return { policy, native: nativeSetting({ ...internals.setting, policy }, internals.weights.info) };
+  });
+  return new RunningSweep(model, wanted, settings, free);
 }
 
-class Sweeping<M extends Measure> implements Sweep<M> {
+class RunningSweep<M extends Measure> implements Sweep<M> {
   readonly #model: Model;
   readonly #options: SweepOptions<M>;
-  readonly #policies: readonly Policy[];
-  readonly #settings: readonly NativeSetting[];
+  readonly #settings: readonly EvaluatedSetting[];
   readonly #free: number | undefined;
   #finished: Point<M>[] = [];
   #running: Point<M>[] = [];
-  /** The work itself, once begun; it ends a group of settings at each step. */
+  /** The evaluation, once it has begun; each step is a group of settings. */
   #work: AsyncGenerator<void, void, void> | undefined;
   #step: Promise<void> | undefined;
   #ended = false;
   #failure: unknown;
-  /** Loops that read it now. */
+  /** How many loops are reading it. */
   #readers = 0;
   weightBytesRead = 0;
 
-  constructor(
-    model: Model,
-    options: SweepOptions<M>,
-    policies: readonly Policy[],
-    settings: readonly NativeSetting[],
-    free: number | undefined,
-  ) {
+  constructor(model: Model, options: SweepOptions<M>, settings: readonly EvaluatedSetting[], free: number | undefined) {
     this.#model = model;
     this.#options = options;
-    this.#policies = policies;
     this.#settings = settings;
     this.#free = free;
   }
@@ -154,7 +146,7 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     return points;
   }
 
-  /** One step of the work, for all who wait for it. */
+  /** One step of the evaluation, shared by all readers that wait for it. */
   #advance(): Promise<void> {
     this.#work ??= this.#run();
     const work = this.#work;
@@ -175,7 +167,7 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     return this.#step;
   }
 
-  /** The last reader left its loop: what is not measured by then is not measured, as after a stop. */
+  /** The last reader left its loop: the rest is not measured, as after a stop. */
   async #leave(): Promise<void> {
     if (this.#ended || !this.#work) return;
     this.#ended = true;
@@ -187,7 +179,7 @@ class Sweeping<M extends Measure> implements Sweep<M> {
     );
   }
 
-  /** As a cell's last value: how far it is, and how to run it. */
+  /** As a cell's last value: its progress, and how to run it. */
   [displaySymbol](): MimeBundle {
     const [have, all] = [this.#finished.length, this.#settings.length];
     const settings = `${all} ${all === 1 ? "setting" : "settings"}`;
@@ -203,67 +195,39 @@ class Sweeping<M extends Measure> implements Sweep<M> {
   }
 
   async *#run(): AsyncGenerator<void, void, void> {
-    const { on, measure, reference = this.#model } = this.#options;
+    const { on, measure, reference = this.#model, window, quiet, onUpdate } = this.#options;
     const signal = this.#options.signal ?? notebook()?.signal();
-    const job = await prepare(this.#model, on, { ...this.#options, reference }, signal);
-    const extra = job.reference ? [job.reference] : [];
-    const group = groupSize(job, this.#settings, extra, measure, this.#free);
-    const groups = Math.ceil(this.#settings.length / group.size);
-    const label = `sweep of ${this.#settings.length} settings on ${on.name}, ${groups === 1 ? "all at once" : `${groups} groups of ${group.size}`}, ${bytesText(group.bytes)}`;
-    const progress = this.#options.quiet ? undefined : new Progress(label);
-    // A reader that leaves its loop stops the sweep as the signal does.
-    let how: "done" | "stopped" | "failed" = "stopped";
+    const label = ({ count, size, bytes }: Groups) =>
+      `sweep of ${this.#settings.length} settings on ${on.name}, ${count === 1 ? "all at once" : `${count} groups of ${size}`}, ${bytesText(bytes)}`;
     try {
-      for (let from = 0; from < this.#settings.length; from += group.size) {
-        const to = Math.min(from + group.size, this.#settings.length);
-        await this.#group(job, from, to, progress, signal);
-        if (to === this.#settings.length) how = "done";
-        yield;
-      }
+      yield* evaluate(
+        {
+          model: this.#model,
+          on,
+          measure,
+          settings: this.#settings,
+          reference,
+          window,
+          signal,
+          label: quiet ? undefined : label,
+          free: this.#free,
+        },
+        (step) => this.#update(step),
+      );
     } catch (error) {
-      if (signal?.aborted) this.#options.onUpdate?.(this.points);
-      else how = "failed";
+      if (signal?.aborted) onUpdate?.(this.points);
       throw error;
-    } finally {
-      progress?.end(how);
     }
   }
 
-  /** Settings from <= i < to, side by side. */
-  async #group(
-    job: Job,
-    from: number,
-    to: number,
-    progress: Progress | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { inside, windows } = job;
-    const { info } = inside.weights;
-    const { measure, onUpdate } = this.#options;
-    const side = withReference(this.#settings.slice(from, to), job.reference);
-    const scores = this.#settings.slice(from, to).map(() => new Scores(info.layers, info.neurons));
-    const total = windows.list.length * windows.size;
-    for await (const { tokens, weightBytesRead } of walk({ job, ...side, scores, measure, signal })) {
-      this.weightBytesRead += weightBytesRead;
-      progress?.tick((from + ((to - from) * tokens) / total) / this.#settings.length);
-      const done = tokens === total;
-      const ready = scores.every((score) => score.scored) || measure.every((name) => name === "sparsity");
-      const points = ready ? scores.map((score, i) => this.#point(job, score, this.#policies[from + i]!, done)) : [];
-      if (done) [this.#finished, this.#running] = [[...this.#finished, ...points], []];
-      else this.#running = points;
-      if (ready) onUpdate?.(this.points);
-    }
-  }
-
-  #point(job: Job, score: Scores, setting: Policy, done: boolean): Point<M> {
-    const { tokens } = score;
-    const measured = score.measures(this.#options.measure);
-    return shown({
-      ...measured,
-      tokens,
-      provenance: policyOf(job.provenance, setting, tokens),
-      setting,
-      done,
-    }) as unknown as Point<M>;
+  #update({ from, done, weightBytesRead, ready, reports }: Step): void {
+    this.weightBytesRead += weightBytesRead;
+    const points = (ready ? reports() : []).map((report, i) => {
+      const setting = this.#settings[from + i]!.policy;
+      return withDisplay({ ...report, setting, done }) as unknown as Point<M>;
+    });
+    if (done) [this.#finished, this.#running] = [[...this.#finished, ...points], []];
+    else this.#running = points;
+    if (ready) this.#options.onUpdate?.(this.points);
   }
 }

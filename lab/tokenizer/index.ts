@@ -1,5 +1,4 @@
-/** The tokenizer of a model: what the rest of the lab imports. */
-
+/** The tokenizer of a model, as the rest of the lab imports it. */
 export type { Slices } from "./slices.js";
 export type { Message } from "./template.js";
 export type { TextStream } from "./text-stream.js";

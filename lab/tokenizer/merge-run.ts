@@ -1,10 +1,10 @@
 /**
- * The merges of one run of characters, with the arrays that they need. A long run can be worked on in steps, so that the JavaScript
- * thread stays free and a stop is heard: `begin`, then `setUp`, `merge` and `emit`, each with a limit and each until it says it is done.
+ * The merges of one run of characters, and their arrays. A long run can be done in steps, so that the JavaScript thread is not blocked and a
+ * stop is noticed: `begin`, then `setUp`, `merge` and `emit`, each with a limit, and each repeated until it returns true.
  */
 import type { Token, Vocabulary } from "./vocabulary.js";
 
-/** Bytes of the character that this byte opens. */
+/** Bytes of a character, by the high half of its first byte. */
 const UNIT = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4];
 export const unitLength = (lead: number): number => UNIT[lead >> 4]!;
 
@@ -48,7 +48,7 @@ export class MergeRun {
     this.made = 0;
   }
 
-  /** Lists at most `limit` characters more, and offers their pairs; true when all are listed. */
+  /** Lists at most `limit` more characters, and offers their pairs; true when all are listed. */
   setUp(limit: number): boolean {
     const to = Math.min(this.#count, this.#at + limit);
     for (let i = this.#at; i < to; i++) {
@@ -66,7 +66,7 @@ export class MergeRun {
     return true;
   }
 
-  /** At most `limit` merges, or pairs that turn out stale; true when no two neighbours form a piece any more. */
+  /** Does at most `limit` merges (stale pairs count); true when no two neighbours form a piece. */
   merge(limit: number): boolean {
     for (let done = 0; this.waiting > 0; done++) {
       if (done >= limit) return false;
@@ -88,7 +88,7 @@ export class MergeRun {
     return true;
   }
 
-  /** Gives at most `limit` symbols more to `take`, from the first on; true when all are given. */
+  /** Passes at most `limit` more symbols to `take`, in order; true when all were passed. */
   emit(limit: number, take: (symbol: string) => void): boolean {
     for (let done = 0; this.#at >= 0; done++) {
       if (done >= limit) return false;
@@ -100,7 +100,7 @@ export class MergeRun {
     return true;
   }
 
-  /** Puts the pair among those that may merge, if together they are a piece. */
+  /** Adds a pair to the heap, if together they are a piece. */
   private offer(left: number, right: number): void {
     if (left < 0 || right < 0) return;
     const bytes = this.length[left]! + this.length[right]!;
@@ -144,10 +144,10 @@ export class MergeRun {
     return difference > 0 || (difference === 0 && this.left[a]! < this.left[b]!);
   }
 
-  /** Room for n symbols: each merge offers at most two pairs more, so never more than 3 n. */
+  /** Makes room for n symbols: each merge offers at most two more pairs, so there are never more than 3 n. */
   private reserve(n: number): void {
     if (n <= this.start.length) return;
-    // A long run is a run of its own: there is no next one to have room for.
+    // The arrays of a long run are not used again: no spare room.
     const room = n > 2 ** 16 ? n : Math.max(64, 2 ** Math.ceil(Math.log2(n)));
     this.start = new Int32Array(room);
     this.length = new Int32Array(room);

@@ -1,16 +1,16 @@
 /**
- * The SentencePiece merge with llama.cpp's ids: characters are joined pair by pair, always the pair whose joint piece has the
- * highest score, of equal ones the leftmost, until no two neighbours form a piece. A character that is no piece becomes its bytes.
+ * The SentencePiece merge with llama.cpp's ids: neighbours are merged pair by pair, always the pair whose merged piece has the highest
+ * score (ties: the leftmost), until no two neighbours form a piece. A character without a piece becomes its bytes.
  *
- * Two characters that stand side by side in no piece of the vocabulary can never end up in one token. The text is cut there first:
- * same ids, short runs, memory that does not grow with the text. A run of n characters costs O(n log n).
+ * Two characters that are neighbours in no piece of the vocabulary can never end up in one token. The text is cut there first: same ids,
+ * short runs, and memory that does not grow with the text. A run of n characters costs O(n log n).
  */
 import { LabError } from "../errors.js";
-import { checkMemory } from "../model/memory.js";
+import { checkMemory } from "../runtime/memory.js";
 import { BYTES_PER_UNIT, MergeRun, unitLength } from "./merge-run.js";
 import { type Token, textOf, type Vocabulary } from "./vocabulary.js";
 
-/** The start of each character of a byte string, and its end. */
+/** The start of each character of a byte string, and the end of the string. */
 export function unitStarts(text: string): number[] {
   const starts: number[] = [];
   let at = 0;
@@ -27,15 +27,15 @@ export function unitCode(text: string, from: number, to: number): number {
 }
 
 const PAIR = 2 ** 21; // more characters than Unicode has
-/** Characters, merges or tokens between two yields: less than a millisecond or two, also where memory is slow. */
+/** Characters, merges or tokens between two yields: at most a millisecond or two, even where memory is slow. */
 const STEP = 1024;
 
 export class Merger {
   private readonly longest: number;
-  /** Characters of the vocabulary, numbered; pairs of them that some piece holds side by side. */
+  /** Characters of the vocabulary, numbered, and the pairs of them that are neighbours in some piece. */
   private readonly units = new Map<number, number>();
   private readonly pairs = new Set<number>();
-  /** For short runs; one that is worked on in steps has arrays of its own, since other texts come between its steps. */
+  /** For short runs. A long one has its own arrays, since other texts are encoded between its steps. */
   private readonly short: MergeRun;
 
   constructor(private readonly vocabulary: Vocabulary) {
@@ -59,7 +59,7 @@ export class Merger {
     this.short = new MergeRun(vocabulary, longest);
   }
 
-  /** Whether two neighbouring characters (their bytes as one number) never end up in one token: no piece holds them side by side. */
+  /** Whether two characters (their bytes as one number) never end up in one token, because they are neighbours in no piece. */
   cutsBetween(before: number, after: number): boolean {
     const [a, b] = [this.units.get(before), this.units.get(after)];
     return a === undefined || b === undefined || !this.pairs.has(a * PAIR + b);
@@ -110,7 +110,7 @@ export class Merger {
     const bytes = count * BYTES_PER_UNIT;
     if (bytes > 2 ** 24)
       checkMemory(
-        [{ what: `tokenising ${count} characters that nothing parts`, bytes }],
+        [{ what: `tokenising ${count} characters without a place to cut`, bytes }],
         "Put spaces or line ends into the text, or use a shorter one",
       );
     const run = new MergeRun(this.vocabulary, this.longest);
@@ -134,7 +134,7 @@ export class Merger {
         const hex = byte.toString(16).toUpperCase().padStart(2, "0");
         throw new LabError(
           "bad-file",
-          `tokenizer.ggml.tokens: expected a piece <0x${hex}>, needed for ${JSON.stringify(textOf(symbol))}, which is no piece itself; found none. This vocabulary cannot write the text`,
+          `tokenizer.ggml.tokens: expected a piece <0x${hex}>, needed for ${JSON.stringify(textOf(symbol))}, which is not a piece itself; found none. This vocabulary cannot encode the text`,
         );
       }
       out.push(id);

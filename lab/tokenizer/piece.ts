@@ -1,6 +1,6 @@
 /**
- * One piece of the vocabulary as bytes and as something to show. A piece is a byte (`<0xE4>`), a special text, shown as it stands, or
- * ordinary text in which U+2581 is a space.
+ * A piece of the vocabulary as bytes, and as a text to display. A piece is a byte (`<0xE4>`), a special text, or ordinary text in which
+ * U+2581 is a space.
  */
 import type { SpecialVocabulary } from "./specials.js";
 import { kind, type Token } from "./vocabulary.js";
@@ -22,7 +22,7 @@ export function pieceBytes(vocabulary: SpecialVocabulary, token: Token): Uint8Ar
   return Buffer.from(is === "special" ? text : text.replaceAll(SPACE, " "), "latin1");
 }
 
-/** A piece to look at: its text, with its spaces; bytes that are no text by themselves as <0xE4>. */
+/** A piece to display: its text with its spaces; bytes that are not text by themselves as <0xE4>. */
 export function showPiece(vocabulary: SpecialVocabulary, token: Token): string {
   const bytes = pieceBytes(vocabulary, token);
   try {

@@ -1,10 +1,10 @@
 /**
- * A long text to tokens, slice by slice, with the ids of the whole text. The text is cut only where no token can lie on both sides:
+ * A long text to tokens, slice by slice, with the ids of the whole text. The text is cut only where no token can span the cut:
  *   - no special text that is matched spans the cut, and no whitespace that a special text eats;
  *   - the characters on both sides stand side by side in no piece (`Merger.cutsBetween`; a space counts as U+2581), or a special text
  *     that is matched ends there.
  * BOS and the space prefix belong to the first slice: the next ones go on where it ended. A text without such a place is encoded as one,
- * but still in small steps, so that the JavaScript thread stays free and a stop is heard.
+ * but still in small steps, so that the JavaScript thread is not blocked and a stop is noticed.
  */
 import { LabError } from "../errors.js";
 import type { Merger } from "./merge.js";

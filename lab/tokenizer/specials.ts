@@ -72,7 +72,7 @@ export function withSpecials(vocabulary: Vocabulary): SpecialVocabulary {
 
 export const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
 
-/** Cuts a byte string at special texts: strings are what lies between, never empty. */
+/** Cuts a byte string at special texts; the strings between them are never empty. */
 export function partition(text: string, specials: readonly Special[]): readonly (string | Token)[] {
   let parts: (string | Token)[] = text === "" ? [] : [text];
   for (const special of specials) {

@@ -1,6 +1,6 @@
 /**
- * A conversation as the raw text that a model was trained on: by the file's own chat template (Jinja), or as MiniCPM wants it where
- * the file has none. There is no default: a model without a template answers badly to a foreign one, and nobody would see why.
+ * Chat templates: a conversation as the raw text that the model was trained on, by the file's own template (Jinja), or MiniCPM's where the
+ * file has none. There is no default template: with another model's template the answers are bad, and the reason is hard to see.
  */
 import { Template } from "@huggingface/jinja";
 import { LabError, unknownName } from "../errors.js";

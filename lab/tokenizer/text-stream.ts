@@ -1,8 +1,8 @@
 /**
- * Tokens to text, one at a time. Only whole characters come out: the bytes of a character that is not complete wait for the next
- * token, and what can no longer become a character comes out as U+FFFD, so no byte is lost.
+ * Tokens to text, one at a time. Only whole characters are returned: the bytes of an incomplete character wait for the next token, and
+ * bytes that cannot become a character are returned as U+FFFD, so no byte is lost.
  *
- * The space that encoding puts in front of a text, at the beginning and after each special token, is taken away again, exactly once.
+ * The space that encoding puts in front of a text (at the beginning, and after each special token) is removed again, exactly once.
  */
 import { pieceBytes, pieceKind } from "./piece.js";
 import type { SpecialVocabulary } from "./specials.js";
@@ -11,7 +11,7 @@ import type { Token } from "./vocabulary.js";
 export interface TextStream {
   /** The characters that this token completes; "" while one is not complete. */
   push(token: Token): string;
-  /** What was held back, as U+FFFD; the stream starts anew. */
+  /** The incomplete character, as U+FFFD. The stream starts over. */
   flush(): string;
 }
 
@@ -33,7 +33,7 @@ export class VocabularyTextStream implements TextStream {
     this.spaceIsBytes = !vocabulary.ids.has("\xe2\x96\x81");
     this.strip = vocabulary.addSpacePrefix;
     this.first = after.length === 0;
-    // A character has at most four bytes: three tokens may hold its beginning, and one before them tells of the leading space.
+    // A character has at most four bytes: its beginning is in at most three tokens; the one before them decides about the leading space.
     const from = Math.max(0, after.length - 4);
     if (from > 0) this.strip = false;
     for (const token of after.slice(from)) this.push(token);

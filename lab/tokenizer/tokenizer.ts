@@ -20,22 +20,22 @@ export interface Tokenizer {
   readonly eos: Token | null;
   /** Tokens after which nothing follows: eos and, where the vocabulary has them, the ends of a turn (`<|im_end|>` and the like). */
   readonly ends: ReadonlySet<Token>;
-  /** Whether the vocabulary wants BOS in front of a text: SentencePiece does unless the file says no. */
+  /** Whether BOS is added in front of a text: with SentencePiece it is, unless the file says otherwise. */
   readonly addsBos: boolean;
-  /** Whether the vocabulary wants EOS behind a text: only where the file says so. */
+  /** Whether EOS is added after a text: only where the file says so. */
   readonly addsEos: boolean;
   /** Pieces in the vocabulary. */
   readonly size: number;
   /**
-   * bos, eos: as the vocabulary asks; `bos: false` alone leaves out both. special (default true): texts of special tokens become those tokens.
-   * Half a surrogate pair is no text and is read as U+FFFD. U+2581 is SentencePiece's own sign for a space and comes back as one.
+   * bos, eos: default as the vocabulary says; `bos: false` alone omits both. special (default true): texts of special tokens become those tokens.
+   * Half a surrogate pair is read as U+FFFD. U+2581 is SentencePiece's sign for a space, and is decoded as a space.
    */
   encode(text: string, options?: { bos?: boolean; eos?: boolean; special?: boolean }): readonly Token[];
-  /** `decode(encode(x))` is x. Special tokens are written out, but for the BOS and EOS that encode adds. Broken characters are U+FFFD. */
+  /** `decode(encode(x))` is x. Special tokens are written out, except the BOS and EOS that encode adds. Broken characters are U+FFFD. */
   decode(tokens: readonly Token[]): string;
-  /** Each token to look at: its text with its spaces; bytes that are no text by themselves as `<0xE4>`. */
+  /** Each token as a text to display, with its spaces; bytes that are not text by themselves as `<0xE4>`. */
   pieces(text: string | readonly Token[]): readonly string[];
-  /** The one token of a text, no dummy prefix added; throws when it is not exactly one. */
+  /** The token of a text, without a space added in front; throws where it is not exactly one. */
   single(text: string): Token;
   /** The raw text of a conversation, for encode with its defaults. */
   template<const R extends Loose<Message["role"]>>(messages: readonly Message<R>[]): string;
@@ -90,10 +90,10 @@ class SpmTokenizer implements Tokenizer {
     return out;
   }
 
-  /** What `encode` gives for a text that comes bit by bit. */
+  /** `encode` for a text that comes in pieces. */
   slices(special: boolean): Slices {
     const { specials, addBos, addSpacePrefix } = this.vocabulary;
-    // What stands around every text: BOS, and whatever `encode` appends.
+    // The tokens around every text: BOS, and what `encode` appends.
     const frame = this.encode("", { special });
     return new EncodeSlices({
       merger: this.merger,
@@ -108,9 +108,9 @@ class SpmTokenizer implements Tokenizer {
     this.check("decode", tokens);
     const { addEos, eos } = this.vocabulary;
     const stream = new VocabularyTextStream(this.vocabulary);
-    const shown = addEos && tokens.length > 0 && tokens.at(-1) === eos ? tokens.slice(0, -1) : tokens;
+    const withoutEos = addEos && tokens.length > 0 && tokens.at(-1) === eos ? tokens.slice(0, -1) : tokens;
     let text = "";
-    for (const token of shown) text += stream.push(token);
+    for (const token of withoutEos) text += stream.push(token);
     return text + stream.flush();
   }
 
@@ -120,7 +120,7 @@ class SpmTokenizer implements Tokenizer {
     return tokens.map((token) => showPiece(this.vocabulary, token));
   }
 
-  /** The tokens of a text alone: nothing in front, nothing behind. */
+  /** The tokens of a text without BOS, EOS and space prefix. */
   private bare(text: string): Token[] {
     const out: Token[] = [];
     for (const part of partition(byteString(text), this.vocabulary.specials)) {
@@ -167,14 +167,14 @@ class SpmTokenizer implements Tokenizer {
 const escapeSpaces = (text: string): string => text.replaceAll(" ", "\xe2\x96\x81");
 
 /**
- * The tokenizer of a model file; a file that holds only a vocabulary will do.
+ * The tokenizer of a model file, or of a file that holds only a vocabulary.
  * @throws LabError bad-file where the vocabulary is broken (the key is named), unsupported-model where it is of another kind.
  */
 export function createTokenizer(file: FileTable): Tokenizer {
   return new SpmTokenizer(withSpecials(readVocabulary(file)));
 }
 
-/** A stream of whole characters, which goes on after the tokens `after` (the prompt), or starts a text where there are none. */
+/** A stream of whole characters that continues after the tokens `after` (the prompt), or starts a text. */
 export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] = []): TextStream {
   if (!(tokenizer instanceof SpmTokenizer))
     throw new LabError("invalid-option", "createTextStream: expected a tokenizer that createTokenizer made");

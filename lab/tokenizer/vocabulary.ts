@@ -5,13 +5,13 @@
  * the file gives them.
  */
 import { LabError } from "../errors.js";
-import { describeValue } from "../model/metadata.js";
+import { describeValue } from "../metadata.js";
 import type { FileTable, NumberArray, StringTable } from "../native.js";
 
 /** The number of a piece of the vocabulary. */
 export type Token = number;
 
-/** What a piece is; a piece may be several (a user-defined `</s>` is a control piece too). */
+/** Kinds of pieces; a piece can have several (a user-defined `</s>` is a control piece too). */
 export const kind = { normal: 1, unknown: 2, control: 4, userDefined: 8, unused: 16, byte: 32 } as const;
 /** tokenizer.ggml.token_type -> kind; any other number is treated as plain text. */
 const KIND_OF_TYPE: readonly number[] = [0, kind.normal, kind.unknown, kind.control, kind.userDefined, kind.unused, kind.byte];

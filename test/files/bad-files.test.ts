@@ -282,7 +282,7 @@ describe("keys", () => {
     await expectError(
       withKey(q8, "sparselab.threshold", { type: "numbers", element: "f32", value: [0.1] }),
       "bad-file",
-      /sparselab\.threshold.*1 values for 2 blocks/,
+      /sparselab\.threshold.*1 values for 2 layers/,
     );
     await expectError(withKey(q8, "sparselab.threshold", { type: "f32", value: Number.NaN }), "bad-file", /sparselab\.threshold/);
   });

@@ -119,7 +119,7 @@ describe("vocabularies that are right", () => {
     expect((await typed.model.run("<s>abc")).tokens.slice(0, 2)).toEqual([1, typed.model.tokenizer.single("\u2581a")]);
     const { tokens } = await untyped.model.run("<s>abc").catch((error: Error) => ({ tokens: error.message }));
     // This vocabulary has no "<", so what is spelled out cannot be written; the BOS is not taken for it.
-    expect(tokens).toMatch(/cannot write the text/);
+    expect(tokens).toMatch(/cannot encode the text/);
     typed.model.dispose();
     untyped.model.dispose();
   });

@@ -177,11 +177,11 @@ describe("a download that is not complete", () => {
 });
 
 describe("paths that are none", () => {
-  it("addresses and names on servers", async () => {
+  it("URLs and names on servers", async () => {
     await expectFailure(
       "https://example.org/a/model.gguf",
       "bad-file",
-      /an address/,
+      /this is a URL/,
       /curl -L -O "https:\/\/example\.org\/a\/model\.gguf"/,
     );
     await expectFailure("hf:owner/model", "bad-file", /hf download owner\/model --include/);
@@ -213,10 +213,10 @@ describe("paths that are none", () => {
   it("a folder: the models in it are named; a folder that is not there is told as that", async () => {
     const inner = join(at.path, "inner");
     mkdirSync(inner);
-    await expectFailure(inner, "bad-file", /a folder, and no \.gguf file/);
+    await expectFailure(inner, "bad-file", /a folder without a \.gguf file/);
     small({ file: "inner/one.gguf" });
-    await expectFailure(relative(process.cwd(), inner), "bad-file", /a folder; load a file in it: ".*one\.gguf"/);
-    await expectFailure(join(at.path, "nowhere", "a.gguf"), "bad-file", /the folder ".*nowhere" is not there/);
+    await expectFailure(relative(process.cwd(), inner), "bad-file", /a folder; load one of its files: ".*one\.gguf"/);
+    await expectFailure(join(at.path, "nowhere", "a.gguf"), "bad-file", /there is no folder ".*nowhere"/);
   });
   it("a file whose name only looks like that is opened", async () => {
     const here = process.cwd();

@@ -78,7 +78,7 @@ describe("a full context", () => {
     const path = writeSmallLlama(at.path, { file: "context.gguf" });
     const error = await errorOf(() => loadQuietly(path, { context: 4096 }));
     const { model: shorter } = await loadQuietly(path, {
-      context: hinted(error, /made for (\d+) positions; give at most that/)!,
+      context: hinted(error, /the model has (\d+) positions; give at most that/)!,
     });
     shorter.dispose();
   });
@@ -184,12 +184,12 @@ describe("without a vocabulary", () => {
   it("token ids go where a text does not", async () => {
     const { model: bare } = await loadQuietly(writeSmallLlama(at.path, { file: "bare.gguf", vocabulary: false }));
     const error = await errorOf(() => bare.run("text"));
-    expect(error.message).toMatch(/give token ids/);
+    expect(error.message).toMatch(/pass token ids/);
     await bare.run(ids(4));
     for (const prompt of ["text", ids(4)]) {
       const told = await errorOf(() => bare.generate(prompt));
       expect(told.message).toMatch(/run takes token ids/);
-      expect(told.message).not.toMatch(/give token ids/);
+      expect(told.message).not.toMatch(/pass token ids/);
     }
     bare.dispose();
   });

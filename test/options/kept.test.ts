@@ -3,15 +3,16 @@
  * the result is bit for bit that of a call whose arguments nobody touched. What a call gives is the reader's as well, and changes nothing
  * of what comes after. Random models, prompts, interventions and options; the seed is in the failure.
  */
+
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Intervention, type Model, measure, type Policy, patch, steer, sweep, tensor } from "../../lab/index.js";
+import { internalsOf } from "../../lab/model/internals.js";
 import { loadQuietly } from "../../lab/model/load.js";
-import { insideOf } from "../../lab/model/model.js";
-import { countSinks } from "../../lab/model/program.js";
 import { native } from "../../lab/native.js";
+import { countSinks } from "../../lab/runtime/batch.js";
 import { folder, small, writeSmallLlama } from "../support/small-llama.js";
 
 const { layers, hidden, neurons, vocab } = small;
@@ -297,7 +298,7 @@ describe("what the caller keeps, the caller may change", () => {
   });
 
   it("the executor's own calls: a batch in flight, x and neurons of one FFN", async () => {
-    const { weights, native: setting } = insideOf(model);
+    const { weights, native: setting } = internalsOf(model);
     const forward = async (spoils: boolean) => {
       const rows = 8;
       const program = native().compile(weights.native, {

@@ -1,5 +1,5 @@
 /**
- * The boxes of SVG elements, which jsdom does not compute: it lays nothing out. Plotly asks for them to place titles, tick labels, legends
+ * The boxes of SVG elements, which jsdom does not compute. Plotly asks for them to place titles, tick labels, legends
  * and notes. Text is measured in its own font; groups are the union of their children; `transform` is followed up to the document.
  * Only what plotly draws is understood: text with tspan lines, rect, groups, and transforms of translate, rotate and scale.
  */
@@ -10,7 +10,7 @@ export interface Box {
   readonly width: number;
   readonly height: number;
 }
-/** What is used of an element of jsdom. */
+/** The parts of a jsdom element that are used here. */
 export interface SvgElement {
   readonly tagName: string;
   readonly textContent: string | null;

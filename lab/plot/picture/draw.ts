@@ -1,7 +1,7 @@
 /**
  * Draws a plotly figure without a browser: plotly itself runs in jsdom, with a real canvas behind it for heat maps and for the width
- * of text. It serves pictures for pages that run no script (an untrusted notebook, GitHub, a paper). Loaded lazily: jsdom, plotly and
- * the canvas take half a second and 100 MB, which a session without plots never pays.
+ * of text. The pictures are for pages that run no scripts (an untrusted notebook, GitHub, a paper). Loaded lazily: jsdom, plotly and
+ * the canvas take half a second and 100 MB, which a session without plots does not need.
  *
  * The same figure gives the same SVG: plotly's random ids are drawn from a seeded generator.
  */
@@ -28,7 +28,7 @@ export const pixelRatio = 2;
 interface PlotlyImage {
   toImage(figure: unknown, options: { format: "svg"; imageDataOnly: true; width: number; height: number }): Promise<string>;
 }
-/** What of jsdom's window is used here. */
+/** The parts of jsdom's window that are used here. */
 interface DrawingWindow {
   eval(code: string): unknown;
   JSON: JSON;
@@ -109,7 +109,7 @@ interface HTMLCanvasLike {
   readonly height: number;
 }
 
-/** jsdom lays nothing out, every box it gives is empty: boxes.ts computes them. */
+/** jsdom has no layout, so its boxes are empty: boxes.ts computes them. */
 function standInForLayout(window: DrawingWindow, context: SKRSContext2D): void {
   const measure = (text: string, font: string) => {
     context.font = font;

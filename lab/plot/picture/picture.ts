@@ -1,6 +1,6 @@
 /**
- * The static picture of a figure, drawn on a thread of its own. The thread starts with the first picture, sleeps between pictures, and
- * ends after a minute without one; it never keeps a process alive that has nothing left to do.
+ * The static picture of a figure, drawn on a separate thread. The thread starts with the first picture, sleeps between pictures, and ends
+ * after a minute without one; while idle it does not keep the process alive.
  */
 import { Worker } from "node:worker_threads";
 import type { Drawing, Picture } from "./draw.js";
@@ -31,7 +31,7 @@ export async function drawPicture(figure: { readonly data: readonly object[]; re
   const { width, height } = figure.layout as { width?: number; height?: number };
   const json = JSON.stringify({ data: figure.data, layout: figure.layout });
   const drawing: Drawing = { json, width: width ?? pictureWidth, height: height ?? 450 };
-  // From TypeScript sources (unit tests) there is no compiled thread to start: the same code draws here.
+  // With TypeScript sources (unit tests) there is no compiled worker: the same code draws on this thread.
   if (import.meta.url.endsWith(".ts")) return (await import("./draw.js")).draw(drawing);
   return onThread(drawing);
 }
@@ -68,7 +68,7 @@ function start(): Worker {
   return started;
 }
 
-/** Nothing to draw: let the process end if it wants to, and give the memory back after a while. */
+/** Nothing to draw: lets the process end, and frees the memory after a while. */
 function rest(resting: Worker): void {
   resting.unref();
   idle = setTimeout(() => {

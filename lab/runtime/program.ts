@@ -1,7 +1,8 @@
 /**
- * A compiled plan with its KV cache: forward passes take their turn in the model's queue, stop when the signal says so, and are never
- * closed while they run.
+ * A compiled plan with its KV cache. Forward passes take turns in the model's queue, stop when the signal says so, and finish before the
+ * program is closed.
  */
+import { aborted, throwIfAborted } from "../abort.js";
 import {
   calling,
   callingSync,
@@ -12,25 +13,26 @@ import {
   type NativeSinks,
 } from "../native.js";
 import type { Reservation } from "./memory.js";
-import { aborted, throwIfAborted } from "./queue.js";
 import type { Weights } from "./weights.js";
 
 export class Program {
   readonly plan: NativePlan;
   readonly #weights: Weights;
-  readonly #native: NativeProgram;
   readonly #memory: Reservation | undefined;
+  #native: NativeProgram;
   #running: Promise<unknown> = Promise.resolve();
+  /** Whether a sequence holds rows. */
+  #used = false;
   #rows = 0;
   #closed = false;
 
-  /** `memory`: what was reserved for it; the program gives it back when it closes, also where it cannot be made. */
+  /** @param memory what was reserved for it; the program releases it when it closes, and when it cannot be made. */
   constructor(weights: Weights, plan: NativePlan, memory?: Reservation) {
     this.plan = plan;
     this.#weights = weights;
     this.#memory = memory;
     try {
-      this.#native = callingSync((addon) => addon.compile(weights.native, plan));
+      this.#native = this.#compile();
     } catch (error) {
       memory?.release();
       throw error;
@@ -38,8 +40,13 @@ export class Program {
     weights.retain();
   }
 
-  /** After an error the cache is void: close the program. */
+  #compile(): NativeProgram {
+    return callingSync((addon) => addon.compile(this.#weights.native, this.plan));
+  }
+
+  /** After an error the KV cache is invalid: close the program. */
   forward(batch: NativeBatch, sinks: NativeSinks, signal: AbortSignal | undefined): Promise<NativeForward> {
+    this.#used = true;
     const done = this.#weights.queue.turn(signal, async () => {
       throwIfAborted(signal);
       const stop = () => callingSync((addon) => addon.abort(this.#native));
@@ -60,6 +67,25 @@ export class Program {
     return done;
   }
 
+  /**
+   * Empties every sequence: the next batch begins at position 0. No forward may be running.
+   * The executor cannot empty a KV cache yet, so the plan is compiled again.
+   */
+  async restart(): Promise<void> {
+    if (!this.#used) return;
+    // Closed first: there is memory for one cache, not for two.
+    callingSync((addon) => addon.closeProgram(this.#native));
+    try {
+      this.#native = this.#compile();
+    } catch (error) {
+      this.#closed = true;
+      this.#weights.release();
+      this.#memory?.release();
+      throw error;
+    }
+    this.#used = false;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -69,24 +95,4 @@ export class Program {
       this.#memory?.release();
     });
   }
-}
-
-/** Rows of one sequence under one setting, from `start` on. */
-export function sequenceBatch(tokens: ArrayLike<number>, start: number): NativeBatch {
-  const rows = tokens.length;
-  return {
-    tokens: Int32Array.from(tokens),
-    positions: Int32Array.from({ length: rows }, (_, i) => start + i),
-    sequences: new Int32Array(rows),
-    settings: new Int32Array(rows),
-  };
-}
-
-/** Zero and row counts for `rows` rows: what every forward writes. */
-export function countSinks(layers: number, rows: number): Pick<NativeSinks, "zerosInMid" | "zerosInGate" | "rowsRead"> {
-  return {
-    zerosInMid: new Uint32Array(layers * rows),
-    zerosInGate: new Uint32Array(layers * rows),
-    rowsRead: new Uint32Array(layers * rows),
-  };
 }

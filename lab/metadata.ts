@@ -1,15 +1,13 @@
-/**
- * Reads the keys of a file's header by their meaning. A key of the wrong type is an error that names it: a guessed value would be a
- * wrong number later.
- */
-import { bytesText, LabError } from "../errors.js";
-import type { FileTable, MetaValue } from "../native.js";
+/** Reads keys of a file's header. A key of the wrong type is an error that names it; a guessed value would give wrong numbers later. */
+import { LabError } from "./errors.js";
+import type { FileTable, MetaValue } from "./native.js";
+import { bytesText } from "./text.js";
 
 function wrongType(table: FileTable, key: string, expected: string, found: MetaValue): LabError {
   return new LabError("bad-file", `key "${key}" of ${table.path} must be ${expected}, found ${describeValue(found)}`);
 }
 
-/** What a value is, for an error: "a value of type u32", "an array of f32", "a string of 600 MiB, more than is read". */
+/** A value in words, for an error: "a value of type u32", "an array of f32", "a string of 600 MiB, more than is read". */
 export function describeValue(value: MetaValue | undefined): string {
   if (value === undefined) return "no such key";
   if (value.type === "strings") return "an array of strings";
@@ -36,14 +34,14 @@ export function number(table: FileTable, key: string): number | undefined {
   throw wrongType(table, key, "a number", found);
 }
 
-/** One number for all blocks, or an array of `layers` numbers. */
+/** One number for all layers, or an array of `layers` numbers. */
 export function perLayerNumbers(table: FileTable, key: string, layers: number): number | readonly number[] | undefined {
   const found = table.metadata.get(key);
   if (found === undefined || found.type === "f32" || found.type === "f64") return found?.value;
   if (found.type !== "numbers" || (found.element !== "f32" && found.element !== "f64"))
     throw wrongType(table, key, "a float32 or an array of float32", found);
   if (found.value.length !== layers) {
-    throw new LabError("bad-file", `key "${key}" of ${table.path} has ${found.value.length} values for ${layers} blocks`);
+    throw new LabError("bad-file", `key "${key}" of ${table.path} has ${found.value.length} values for ${layers} layers`);
   }
   return Array.from(found.value, Number);
 }

@@ -1,16 +1,17 @@
 /**
- * Refuses what does not fit before it starts: captures, logits, the KV cache and scratch are added up and held against the memory that
- * is free. An allocation that fails halfway through a corpus, or a machine that swaps, is worse than an error with numbers.
+ * Memory is counted before it is allocated: captures, logits, the KV cache and scratch are added up and compared with the free memory. An
+ * error with numbers is better than an allocation that fails halfway through a corpus, or a machine that swaps.
  *
- * Calls run at the same time, and the system counts a page only once it is written: of two calls that begin together, each would see the
- * memory that the other is about to take. So a call reserves what it needs, and gives back what it has written and what it has freed.
- * One that does not fit beside calls that end by themselves waits for them.
+ * Calls run at the same time, and the system counts a page only once it is written: two calls that begin together would each see the memory
+ * that the other is about to take. So a call reserves what it needs, and reports what it has written and what it has freed. A call that does
+ * not fit beside running calls that end by themselves waits for them.
  */
 import { freemem } from "node:os";
-import { bytesText, LabError } from "../errors.js";
-import { throwIfAborted, untilAborted } from "./queue.js";
+import { throwIfAborted, untilAborted } from "../abort.js";
+import { LabError } from "../errors.js";
+import { bytesText } from "../text.js";
 
-/** Bytes that may still be allocated: what the system says is available, within the limit of the process's control group. */
+/** Bytes that can still be allocated: the free memory of the machine, within the limit of the process's control group. */
 export function freeBytes(): number {
   const limit = process.constrainedMemory?.() ?? 0;
   const limited = limit > 0 && limit < 2 ** 50;
@@ -20,15 +21,15 @@ export function freeBytes(): number {
 export interface Need {
   readonly what: string;
   readonly bytes: number;
-  /** One JavaScript array, which has a limit of its own. What the executor allocates has none but the memory. */
+  /** It is one JavaScript array, which has a maximum length. The executor's allocations have none. */
   readonly array?: true;
 }
 /** A Float32Array holds at most 2^32 values. */
 const LONGEST_ARRAY = 2 ** 34;
 
-/** Memory that a call needs, from before it is allocated until the call ends. */
+/** Memory reserved for a call, from before it is allocated until the call ends. */
 export interface Reservation {
-  /** Says that this share of it (0 to 1) has been written, so that the system counts it. It never goes down. */
+  /** Reports that this share (0 to 1) has been written, so that the system counts it. The share never goes down. */
   settle(share: number): void;
   release(): void;
 }
@@ -56,12 +57,12 @@ const held = new Set<Held>();
 let waiting: (() => void)[] = [];
 const pendingBytes = () => [...held].reduce((sum, { pending }) => sum + pending, 0);
 
-/** Bytes that are free and that no call which runs has reserved. */
+/** Free bytes that no running call has reserved. */
 export function availableBytes(): number {
   return Math.max(0, freeBytes() - pendingBytes());
 }
 
-/** Notes what is about to be allocated, whether it fits or not, for those who ask meanwhile. It must be released soon. */
+/** Reserves bytes without checking whether they fit, for a short time. */
 export function hold(bytes: number): Reservation {
   return taken(bytes, true);
 }
@@ -73,9 +74,9 @@ function taken(bytes: number, endsByItself: boolean): Held {
 }
 
 /**
- * Reserves the sum of `needs`, after waiting where it will fit once other calls have ended.
+ * Reserves the sum of `needs`. Where it will fit once other calls have ended, waits for them.
  * @param out what the caller can do about it
- * @param endsByItself whether the call ends without its caller: a generation does not, it waits for its reader
+ * @param endsByItself whether the call ends without its caller; a generation does not, since it waits for its reader
  * @throws LabError out-of-memory, aborted
  */
 export async function reserve(
@@ -99,7 +100,7 @@ export async function reserve(
 const sumOf = (needs: readonly Need[]) => needs.reduce((total, { bytes }) => total + bytes, 0);
 
 /**
- * Throws `out-of-memory` when one array is beyond what JavaScript can hold, or the sum beyond what is available.
+ * Throws `out-of-memory` where an array is longer than JavaScript allows, or the sum is more than the free memory.
  * @param out what the caller can do about it
  */
 export function checkMemory(needs: readonly Need[], out: string, free = availableBytes(), longest = LONGEST_ARRAY): void {
@@ -122,7 +123,7 @@ export function checkMemory(needs: readonly Need[], out: string, free = availabl
   }
 }
 
-/** A Float32Array of zeros; an error of ours where the system refuses it after all. */
+/** A Float32Array of zeros; a LabError where the allocation fails after all. */
 export function floats(count: number): Float32Array<ArrayBuffer> {
   try {
     return new Float32Array(count);

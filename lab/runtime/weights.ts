@@ -1,10 +1,9 @@
 /**
- * The native side of a model, shared by its views: the open file, its header, and the queue of forward passes. Counted references:
- * the weights are closed with the last view, after the calls that still run.
+ * The native side of a model, shared by its views: the open file, its header, and the queue of forward passes. References are counted:
+ * the weights are closed with the last view, after the calls that are still running.
  */
 import { LabError } from "../errors.js";
 import { calling, callingSync, type FileTable, type NativeModel, type NativeModelInfo, type OpenedFile } from "../native.js";
-import { createTokenizer, type Tokenizer } from "../tokenizer/index.js";
 import { availableBytes, hold } from "./memory.js";
 import { Queue } from "./queue.js";
 
@@ -19,10 +18,8 @@ export class Weights {
   readonly #native: NativeModel;
   #references = 0;
   #closed = false;
-  #tokenizer: Tokenizer | undefined;
-  #vocabularyFault: LabError | undefined;
 
-  /** SHA-256 of the file, once somebody asked; it stays the same for as long as this is open (lab/measures/hash.ts). */
+  /** SHA-256 of the file, set when it is first computed; it cannot change while this is open (lab/measures/hash.ts). */
   sha256: string | undefined;
 
   private constructor(native: NativeModel, table: FileTable) {
@@ -31,9 +28,9 @@ export class Weights {
     this.info = callingSync((addon) => addon.modelInfo(native));
   }
 
-  /** The weights of a file that was opened: the caller closes the file. */
+  /** Loads the weights of an open file; the caller closes the file. */
   static async open({ file, table }: OpenedFile): Promise<Weights> {
-    // The executor says itself what is too much: a file that is open already is shared, and then nothing is copied.
+    // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
     const budget = Math.max(1, availableBytes());
     const memory = hold(regroupedBytes(table));
     try {
@@ -49,29 +46,10 @@ export class Weights {
     return this.#native;
   }
 
-  /** Made when it is first needed: a model without a vocabulary, or with a broken one, still runs on token ids. */
-  get tokenizer(): Tokenizer {
-    const fault = this.vocabularyFault;
-    if (fault) throw new LabError(fault.code, fault.message);
-    return this.#tokenizer!;
-  }
-
-  /** Why the file's vocabulary serves for no text; undefined where it does. */
-  get vocabularyFault(): LabError | undefined {
-    if (this.#tokenizer || this.#vocabularyFault) return this.#vocabularyFault;
-    try {
-      this.#tokenizer = createTokenizer(this.table);
-    } catch (error) {
-      if (!(error instanceof LabError)) throw error;
-      this.#vocabularyFault = error;
-    }
-    return this.#vocabularyFault;
-  }
-
   retain(): void {
     this.#references++;
   }
-  /** The last one out closes the weights. */
+  /** The last release closes the weights. */
   release(): void {
     if (--this.#references > 0 || this.#closed) return;
     this.#closed = true;

@@ -1,0 +1,182 @@
+/**
+ * The description of a model, as facts with a value for programs and a text for people. `sparselab info` prints them all; a loaded model
+ * shows some of them, and what its view adds.
+ */
+import { LabError } from "../errors.js";
+import { architecture, describeValue, modelName, number } from "../metadata.js";
+import { callingSync, type FileTable, type NativeModelInfo, type OpenedFile } from "../native.js";
+import { perLayer } from "../policy/policy.js";
+import { sequencePlan } from "../runtime/batch.js";
+import { Weights } from "../runtime/weights.js";
+import { bytesText } from "../text.js";
+import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "./activation.js";
+import { FileTokenizer } from "./file-tokenizer.js";
+import { type Strategy, strategyOf } from "./options.js";
+
+export interface Fact {
+  /** Its name for programs. */
+  readonly key: string;
+  readonly value: unknown;
+  /** Its name for people. */
+  readonly label: string;
+  readonly text: string;
+}
+export const fact = (key: string, value: unknown, text = String(value), label = key): Fact => ({ key, value, label, text });
+
+/** Describes a model file. A file may hold only a vocabulary. */
+export async function describeFile(opened: OpenedFile, option: Activation | undefined): Promise<readonly Fact[]> {
+  const { table } = opened;
+  const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
+  const head = [fact("name", modelName(table)), fileFact(table), architectureFact(table)];
+  if (vocabularyOnly)
+    return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new FileTokenizer(table))];
+
+  const weights = await Weights.open(opened);
+  weights.retain();
+  try {
+    const { info } = weights;
+    const { resolved, undecided } = activationOf(table, info.layers, option);
+    const kind = resolved?.kind ?? "silu";
+    const strategy = strategyOf("auto", kind);
+    const native = { activation: kind, t: perLayer(resolved?.t ?? 0, info.layers), strategy, interventions: [] };
+    return [
+      ...head,
+      shapeFact(info),
+      fact("rope", { base: info.ropeBase }, `base ${info.ropeBase}`),
+      fact("output", info.tied ? "tied" : "own", info.tied ? "tied to the embedding" : "its own matrix"),
+      weightsFact(info),
+      downFact(info),
+      resolved ? activationFact(resolved) : fact("activation", { name: null, undecided }, `undecided. ${undecided}`),
+      resolved ? strategyFact("auto", resolved) : fact("strategy", strategy, "follows the activation"),
+      predictorsFact(info),
+      ...vocabSizeFact(table, info.vocab),
+      tokenizerFact(new FileTokenizer(table)),
+      memoryFact(
+        info,
+        callingSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], info.context, 1), 1, 1)),
+      ),
+    ];
+  } finally {
+    weights.release();
+  }
+}
+
+/** @param name the file as it is named in the text */
+export const fileFact = (table: FileTable, name = table.path): Fact =>
+  fact(
+    "file",
+    { path: table.path, magic: table.magic, version: table.version, bytes: table.fileBytes },
+    `${table.magic} version ${table.version}, ${bytesText(table.fileBytes)}, ${name}`,
+  );
+
+export const architectureFact = (table: FileTable): Fact =>
+  fact("architecture", architecture(table) || null, architecture(table) || "not named");
+
+export function shapeFact(info: NativeModelInfo): Fact {
+  const { layers, hidden, neurons, heads, kvHeads, headSize, vocab, context } = info;
+  const kv = kvHeads === heads ? "" : ` (${kvHeads} for keys and values)`;
+  return fact(
+    "shape",
+    { layers, hidden, neurons, heads, kvHeads, headSize, vocab, context },
+    `${layers} layers, hidden ${hidden}, neurons ${neurons}, heads ${heads}${kv} of ${headSize}, vocabulary ${vocab}, context ${context}`,
+  );
+}
+
+/** The weight types, the one with the most bytes first. */
+export const weightTypes = (info: NativeModelInfo): (readonly [type: string, bytes: number])[] =>
+  Object.entries(info.weightTypes).sort(([, a], [, b]) => b - a);
+
+export function weightsFact(info: NativeModelInfo): Fact {
+  const types = weightTypes(info);
+  return fact("weights", Object.fromEntries(types), types.map(([type, bytes]) => `${type} ${bytesText(bytes)}`).join(", "));
+}
+
+export const downFact = (info: NativeModelInfo): Fact =>
+  fact(
+    "down",
+    info.down,
+    info.down === "native" ? "by neuron, as in the file" : "by output in the file; regrouped by neuron without losing a bit",
+  );
+
+export const activationFact = (activation: ResolvedActivation): Fact => {
+  const { name, t, from, source, overrules = null, notes } = activation;
+  return fact(
+    "activation",
+    { name, t, from, source, overrules, notes },
+    [activationText(activation).replace(/^activation /, ""), ...notes].join(". "),
+  );
+};
+
+/** @param asked the option; for "auto" the text gives the rule */
+export function strategyFact(asked: Strategy, { kind }: ResolvedActivation): Fact {
+  const strategy = strategyOf(asked, kind);
+  const rule = strategy === "exact" ? "exact for a ReLU-family activation" : "dense where neurons are never exactly zero";
+  return fact("strategy", strategy, asked === "auto" ? `${strategy} (rule: ${rule})` : strategy);
+}
+
+export function predictorsFact({ predictors }: NativeModelInfo): Fact {
+  const ranks = predictors.map(({ layer, rank }) => `${layer}:${rank}`).join(" ");
+  return fact("predictors", predictors, ranks ? `ranks by layer ${ranks}; checked, not used yet` : "none");
+}
+
+/** @param estimate of a full context and one token */
+export function memoryFact(
+  { mappedBytes, ownedBytes }: NativeModelInfo,
+  { cacheBytes, scratchBytes }: { readonly cacheBytes: number; readonly scratchBytes: number },
+): Fact {
+  return fact(
+    "memory",
+    { weightsMapped: mappedBytes, weightsCopied: ownedBytes, cache: cacheBytes, scratch: scratchBytes },
+    `weights ${bytesText(mappedBytes)} mapped and ${bytesText(ownedBytes)} copied, KV cache of a full context ${bytesText(cacheBytes)} (f32), scratch of one token ${bytesText(scratchBytes)}`,
+  );
+}
+
+/** A file whose activation cannot be known is described all the same. */
+function activationOf(
+  table: FileTable,
+  layers: number,
+  option: Activation | undefined,
+): { resolved?: ResolvedActivation; undecided?: string } {
+  try {
+    return { resolved: resolveActivation(table, layers, option) };
+  } catch (error) {
+    if (option === undefined && error instanceof LabError && error.code === "invalid-option") return { undecided: error.message };
+    throw error;
+  }
+}
+
+/** A part of a split file; the first may hold no tensors. Opening it gives an error that says what to do. */
+const isPart = (table: FileTable): boolean => (number(table, "split.count") ?? 1) > 1;
+
+/** The key that llama.cpp reads only in files without a vocabulary; here the rows of the embedding count. */
+function vocabSizeFact(table: FileTable, rows: number): Fact[] {
+  const key = `${architecture(table)}.vocab_size`;
+  const value = table.metadata.get(key);
+  if (value === undefined) return [];
+  const found =
+    value.type !== "unread" && ["number", "bigint"].includes(typeof value.value) ? Number(value.value) : describeValue(value);
+  if (found === rows) return [];
+  return [fact("vocabSize", found, `key ${key} says ${found}; the embedding has ${rows} rows, which count`, "vocab_size")];
+}
+
+function tokenizerFact(fileTokenizer: FileTokenizer): Fact {
+  const { model } = fileTokenizer;
+  if (model === undefined) return fact("tokenizer", null, "none: the model takes token ids only");
+  const kind = model.type === "string" ? model.value : describeValue(model);
+  if (kind !== "llama")
+    return fact("tokenizer", { kind, supported: false }, `"${kind}", which is not supported; the model takes token ids only`);
+  const { fault } = fileTokenizer;
+  if (fault)
+    return fact(
+      "tokenizer",
+      { kind, supported: true, fault: fault.message },
+      `SentencePiece, broken, so the model takes token ids only: ${fault.message}`,
+    );
+  const { size, bos, eos, addsBos, addsEos } = fileTokenizer.tokenizer;
+  const { chatTemplate } = fileTokenizer;
+  return fact(
+    "tokenizer",
+    { kind, supported: true, size, bos, eos, addsBos, addsEos, chatTemplate },
+    `SentencePiece, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}${addsEos ? " (added)" : ""}, chat template ${chatTemplate ? "yes" : "no"}`,
+  );
+}
