@@ -1,25 +1,25 @@
 /**
- * Arguments of a command: what is wrong with the way it was called is a UsageError (exit status 2), told with the nearest option and the
- * command's own usage. Everything else that fails is the work's own error (exit status 1).
+ * Parses the arguments of a command. Wrong usage is a UsageError (exit status 2), with the nearest option and the command's `--help`. Any other
+ * failure has exit status 1.
  */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { LabError, nearest } from "../lab/errors.js";
 
 export class UsageError extends Error {}
-/** `--help` among the options of a command. */
-export class HelpAsked extends Error {}
+/** Thrown for `--help` among the options of a command. */
+export class HelpRequested extends Error {}
 
 export interface Command {
   /** One line for the list of commands. */
   readonly about: string;
-  /** The whole text of `sparselab COMMAND --help`. */
+  /** The text of `sparselab COMMAND --help`. */
   readonly help: string;
   run(args: readonly string[]): Promise<void>;
 }
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** Options that load a model, and those that every command has. */
+/** Options for loading a model, and those of every command. */
 export const modelOptions = {
   activation: { type: "string" },
   strategy: { type: "string" },
@@ -35,7 +35,7 @@ export const commonOptions = { json: { type: "boolean" }, ...helpOptions } as co
 type Known<O extends Options> = O & typeof helpOptions;
 export type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: Known<O>; allowPositionals: true }>>;
 
-/** Parses, and takes exactly `names` as the words without a dash. Every command has --json, --debug and --help. */
+/** Parses the arguments. `names`: the positional ones, all required. The options --json, --debug and --help are added. */
 export function parse<const O extends Options>(
   args: readonly string[],
   options: O,
@@ -44,13 +44,13 @@ export function parse<const O extends Options>(
   return parseOnly(args, { ...options, ...commonOptions }, names);
 }
 
-/** The same for a command without --json. */
+/** Like `parse`, without --json. */
 export function parseOnly<const O extends Options>(args: readonly string[], options: O, names: readonly string[]): Parsed<O> {
   const known = { ...options, ...helpOptions };
-  const written = normal(args, known);
+  const normalized = normalize(args, known);
   let parsed: Parsed<O>;
   try {
-    parsed = parseArgs({ args: written, options: known, allowPositionals: true }) as unknown as Parsed<O>;
+    parsed = parseArgs({ args: normalized, options: known, allowPositionals: true }) as unknown as Parsed<O>;
   } catch (error) {
     throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, " "));
   }
@@ -62,12 +62,12 @@ export function parseOnly<const O extends Options>(args: readonly string[], opti
 }
 
 /**
- * The arguments as `parseArgs` takes them without surprises: an option's value is always the next argument (also `-1` and a text that
- * begins with a dash, but not another option), `-n=8` is `-n 8`, and an option that is unknown or given twice is refused.
+ * Rewrites the arguments for `parseArgs`: an option's value is always the next argument (also `-1` or a text that begins with a dash, but not
+ * another option), and `-n=8` means `-n 8`. Unknown and duplicate options are errors.
  */
-function normal(args: readonly string[], known: Options): string[] {
+function normalize(args: readonly string[], known: Options): string[] {
   const shorts = new Map(Object.entries(known).flatMap(([name, { short }]) => (short ? [[short, name] as const] : [])));
-  /** The name of the option that an argument is, with its value where it holds one. */
+  /** The option's name and, in `--name=value`, its value; undefined where the argument is no option. */
   const optionOf = (arg: string): { name: string; value?: string } | undefined => {
     const long = /^--([^=]+)(?:=(.*))?$/s.exec(arg);
     if (long) return { name: long[1]!, ...(long[2] === undefined ? {} : { value: long[2] }) };
@@ -89,8 +89,8 @@ function normal(args: readonly string[], known: Options): string[] {
     const written = arg.replace(/=.*$/s, "");
     const type = Object.hasOwn(known, name) ? known[name]!.type : undefined;
     if (type === undefined) throw unknownOption(written, known);
-    if (name === "help") throw new HelpAsked();
-    if (seen.has(name)) throw new UsageError(`${written} is given twice`);
+    if (name === "help") throw new HelpRequested();
+    if (seen.has(name)) throw new UsageError(`duplicate option ${written}`);
     seen.add(name);
     if (type === "boolean") {
       if (option.value !== undefined) throw new UsageError(`${written} takes no value, received "${option.value}"`);
@@ -102,7 +102,7 @@ function normal(args: readonly string[], known: Options): string[] {
       const next = args[i + 1];
       const other = next === undefined ? undefined : optionOf(next);
       if (next === undefined || next === "--" || (other && Object.hasOwn(known, other.name)))
-        throw new UsageError(`missing the value of ${written}${next === undefined ? "" : `; ${next} is an option`}`);
+        throw new UsageError(`missing value of ${written}${next === undefined ? "" : `; ${next} is an option`}`);
       value = next;
       i++;
     }
@@ -122,7 +122,7 @@ function unknownOption(written: string, known: Options): UsageError {
   );
 }
 
-/** A value that must be there. */
+/** The value of a required option. */
 export function required(value: string | undefined, option: string): string {
   if (value === undefined) throw new UsageError(`missing ${option}`);
   return value;
@@ -147,7 +147,7 @@ export function numbersOf(option: string, value: string): number[] {
   return value.split(",").map((part) => numberOf(option, part));
 }
 
-/** A check of the lab on a value of an option: what it refuses is wrong usage. */
+/** Runs a check of the lab on the value of an option; its errors become wrong usage. */
 export function usage<T>(option: string, check: () => T): T {
   try {
     return check();

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * The command line, `sparselab COMMAND ...`: one file for each command. Exit status 0; 2 for wrong usage; 1, with one clear line, for any other
- * failure. `--debug` adds the stack.
+ * The command line, `sparselab COMMAND ...`, with a file for each command. Exit status: 0; 2 for wrong usage; 1 for any other failure. An error
+ * is one line; `--debug` adds the stack.
  */
 import { nearest } from "../lab/errors.js";
 import { packageInfo } from "../lab/package.js";
-import { type Command, HelpAsked, UsageError } from "./arguments.js";
+import { type Command, HelpRequested, UsageError } from "./arguments.js";
 import { generate } from "./commands/generate.js";
 import { info } from "./commands/info.js";
 import { install } from "./commands/install.js";
@@ -22,7 +22,7 @@ const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, 
 function helpText(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
-  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help tells more; -v, --version tells the version.`;
+  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help describes a command; -v, --version prints the version.`;
 }
 
 function commandOf(name: string): Command {
@@ -44,14 +44,14 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     await command.run(rest);
   } catch (error) {
-    if (error instanceof HelpAsked) return print(command.help);
+    if (error instanceof HelpRequested) return print(command.help);
     if (error instanceof UsageError)
       throw new UsageError(`${name}: ${error.message} (sparselab ${name} --help)`, { cause: error });
     throw error;
   }
 }
 
-// A reader that has seen enough (`| head`) is no failure.
+// A closed pipe (`| head`) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit();

@@ -1,4 +1,4 @@
-/** How the commands open a model: the options they share, checked as usage before the file is touched, and the stop key. */
+/** What commands share: options for loading a model, checked before the file is opened; Ctrl-C; printing. */
 import { type Activation, parseActivation } from "../lab/model/activation.js";
 import { loadQuietly } from "../lab/model/load.js";
 import type { Model } from "../lab/model/model.js";
@@ -13,7 +13,7 @@ export interface ModelFlags {
   readonly threads?: string | undefined;
 }
 
-/** `--t` becomes the policy, but for `sweep`, where it is the list of them. */
+/** Options of `load`. `--t` is the policy (`sweep` has a list of them and leaves it out). */
 export function loadOptions(flags: ModelFlags): LoadOptions {
   const { activation, strategy, t } = flags;
   if (activation !== undefined) usage("--activation", () => parseActivation(activation));
@@ -27,17 +27,17 @@ export function loadOptions(flags: ModelFlags): LoadOptions {
   };
 }
 
-export interface Opened {
+export interface OpenedModel {
   readonly model: Model;
   readonly summary: string;
 }
-export const openModel = (path: string, options: LoadOptions): Promise<Opened> => {
+export const openModel = (path: string, options: LoadOptions): Promise<OpenedModel> => {
   if (path === "") throw new UsageError("FILE must name a model file, received an empty name");
   return loadQuietly(path, options);
 };
 
-/** Aborted by the first Ctrl-C; the second ends the process as ever. */
-export function stopKey(): AbortSignal {
+/** A signal that the first Ctrl-C aborts. The second one ends the process. */
+export function abortOnInterrupt(): AbortSignal {
   const controller = new AbortController();
   process.once("SIGINT", () => controller.abort());
   return controller.signal;
@@ -46,5 +46,5 @@ export function stopKey(): AbortSignal {
 export const out = (text: string): void => void process.stdout.write(text);
 export const print = (line: string): void => out(`${line}\n`);
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
-/** Beside the result: not for programs that read it. */
-export const tell = (line: string): void => void process.stderr.write(`${line}\n`);
+/** Prints a line to stderr, for people: stdout has only the result. */
+export const note = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -1,11 +1,11 @@
-/** The file that a command writes (`--out`): its folder is made where it is missing, and what cannot be written is told before the work. */
+/** The file that a command writes (`--out`): checked, and its folder created, before the command does its work. */
 import { constants } from "node:fs";
 import { access, mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { LabError } from "../lab/errors.js";
 import { UsageError } from "./arguments.js";
 
-/** The absolute path of the file. */
+/** Returns the file's absolute path. */
 export async function prepareOut(file: string): Promise<string> {
   if (file === "") throw new UsageError("--out must name a file");
   const path = resolve(file);

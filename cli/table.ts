@@ -1,14 +1,14 @@
-/** Rows under headings, each column as wide as its heading or as asked: a row can be printed before the next one is known. */
+/** Tables whose column widths are fixed in advance, so that rows can be printed one by one. */
 
 export interface Column {
   readonly head: string;
-  /** Characters at least. */
+  /** Minimum width in characters. Default: that of the heading. */
   readonly width?: number;
-  /** Default: right, as numbers stand. */
+  /** Alignment. Default: right. */
   readonly side?: "left" | "right";
 }
 
-/** The heading line, and a line of values; columns are two spaces apart. */
+/** The heading line, and a function that makes the line of a row. Columns are two spaces apart. */
 export function tableOf(columns: readonly Column[]): { readonly head: string; row(values: readonly string[]): string } {
   const line = (values: readonly string[]): string =>
     columns

@@ -1,4 +1,4 @@
-/** Asks V8 to collect now: it waits longer than we can where what is left behind is large, or comes in one go with every cell. */
+/** Runs V8's garbage collector now. By itself it runs too late for large objects that each cell leaves behind. */
 import v8 from "node:v8";
 import vm from "node:vm";
 

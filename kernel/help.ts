@@ -1,6 +1,6 @@
-/** What a person types to see the documentation of a name. Asked by the server, and by the check whether a cell is complete. */
+/** IPython's help syntax, for the server and for the check whether a cell is complete. */
 
-/** `load?`, `load??`, `?load`, `??load`: a cell that only asks for the documentation of a name. */
+/** Parses a cell that only asks for the documentation of a name: `load?`, `load??`, `?load`, `??load`. */
 export function asksForHelp(code: string): { name: string; detail: number } | undefined {
   const NAME = "[\\p{ID_Start}$_][\\p{ID_Continue}$]*(?:\\.[\\p{ID_Start}$_][\\p{ID_Continue}$]*)*";
   const match = new RegExp(`^\\s*(?:(${NAME})(\\?\\??)|(\\?\\??)\\s*(${NAME}))\\s*$`, "u").exec(code);

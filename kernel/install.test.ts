@@ -26,7 +26,7 @@ test("writes and removes the kernelspec", () => {
   expect(uninstallKernel(prefix)).toEqual({ folder, removed: false });
 });
 
-test("the logos are pictures of the sizes that their names say, with something on them", async () => {
+test("the logos have the sizes that their names say", async () => {
   const folder = installKernel(prefix);
   for (const [name, size] of [
     ["logo-32x32.png", 32],
@@ -38,7 +38,7 @@ test("the logos are pictures of the sizes that their names say, with something o
   }
 });
 
-describe("the user's data folder is the one that Jupyter has", () => {
+describe("the user's data folder is Jupyter's", () => {
   const home = { HOME: "/h" };
   test.each([
     [{ ...home }, "linux", "/h/.local/share/jupyter"],

@@ -1,5 +1,5 @@
 /**
- * Writes the kernelspec `sparselab`, kernel.json and its logos, where Jupyter looks for kernels, and takes it away again.
+ * Installs the kernelspec `sparselab` (kernel.json and its logos) where Jupyter looks for kernels, and removes it.
  * As a command: `node dist/kernel/install.js --prefix PREFIX`.
  */
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -10,10 +10,10 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 export const KERNEL_NAME = "sparselab";
-/** The names under which front ends look for them. */
+/** The file names that front ends look for. */
 const LOGOS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
 
-/** The package's folder: this file lies elsewhere in it once it is compiled. */
+/** The package's folder. Found by its name, since this file's depth in it changes when it is compiled. */
 const root = dirname(createRequire(import.meta.url).resolve("sparselab/package.json"));
 
 export function kernelspec(): object {
@@ -27,7 +27,7 @@ export function kernelspec(): object {
 }
 
 /**
- * Jupyter's data folder: under a prefix (an environment such as `.venv`), or the user's own, which is found as Jupyter finds it.
+ * Jupyter's data folder: under a prefix (an environment such as `.venv`), or the user's, by Jupyter's own rules.
  * https://docs.jupyter.org/en/latest/use/jupyter-directories.html
  */
 export function dataFolder(prefix?: string, env: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
@@ -44,7 +44,7 @@ export function dataFolder(prefix?: string, env: NodeJS.ProcessEnv = process.env
 const kernelFolder = (prefix?: string): string => join(dataFolder(prefix), "kernels", KERNEL_NAME);
 
 /**
- * @param prefix an environment's folder; without it, for the user
+ * @param prefix an environment's folder; default: the user's data folder
  * @returns the folder of the kernelspec
  */
 export function installKernel(prefix?: string): string {

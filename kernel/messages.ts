@@ -1,11 +1,11 @@
 /**
- * What the three parts of the kernel say to each other: the server (protocol), the language thread (TypeScript) and the engine
- * (the process that runs cells). Plain data only.
+ * The messages between the kernel's three parts: the server (protocol), the language thread (TypeScript) and the engine (the process that
+ * runs cells). Plain data only.
  */
 import type { MimeBundle } from "../lab/display.js";
 import type { CommOut, CommType } from "./comms/host.js";
 
-/** A failure as the Jupyter protocol words it. */
+/** An error in the form of the Jupyter protocol. */
 export interface Failure {
   readonly ename: string;
   readonly evalue: string;
@@ -14,7 +14,7 @@ export interface Failure {
 
 /** A cell ready to run: JavaScript in which every top-level declaration is an assignment. */
 export interface CompiledCell {
-  /** How stack traces name it: `cell 3`. */
+  /** Its name in stack traces: `cell 3`. */
   readonly label: string;
   readonly js: string;
   /** Source map (version 3, JSON) from `js` to the cell's own text. */
@@ -31,13 +31,13 @@ export type EngineRequest =
       readonly cell: CompiledCell;
       /** Key of the cell that outputs are attributed to (the request's msg_id). */
       readonly key: string;
-      /** No result is shown. */
+      /** Whether to show no result. */
       readonly silent: boolean;
-      /** The result is wanted with `done` (user_expressions), not below the cell. */
+      /** Whether to send the result with `done` (user_expressions) instead of showing it. */
       readonly expression?: boolean;
     }
   | {
-      /** A comm message of the front end; its buffers are the frame's. Answered by `commDone`. */
+      /** A comm message of the front end, with the frame's buffers. Answered by `commDone`. */
       readonly op: "comm";
       /** The message's msg_id. */
       readonly id: string;
@@ -46,7 +46,7 @@ export type EngineRequest =
       readonly metadata: Readonly<Record<string, unknown>>;
     }
   | {
-      /** What the front end says to a question of `input()`; `refused`: that it takes none. */
+      /** The front end's answer to `input()`, or the reason why it was not asked. */
       readonly op: "input";
       readonly id: string;
       readonly answer?: string;
@@ -72,11 +72,11 @@ export type EngineEvent =
       readonly displayId?: string;
       readonly wait?: boolean;
     }
-  /** A comm message for the front end; its buffers are the frame's. */
+  /** A comm message for the front end, with the frame's buffers. */
   | ({ readonly event: "comm" } & CommOut)
-  /** The front end's comm message was dealt with. */
+  /** The front end's comm message with this id was handled. */
   | { readonly event: "commDone"; readonly id: string }
-  /** `input()` or `password()` (the asker) asks the front end; answered by an `input` request. */
+  /** A prompt by `input()` or `password()`, whose name is `asker`. Answered by an `input` request. */
   | {
       readonly event: "input";
       readonly key: string;
@@ -89,23 +89,23 @@ export type EngineEvent =
       readonly event: "done";
       readonly key: string;
       readonly failure?: Failure;
-      /** Names the failed cell declared but never assigned: their earlier meaning stands. */
+      /** Names that the failed cell declared but never assigned: they keep their earlier meaning. */
       readonly unassigned?: readonly string[];
-      /** The result, where it was asked for. */
+      /** The result, where the request was for an expression. */
       readonly data?: MimeBundle;
     };
 
-/** What the server writes on the pipe for stop requests. */
+/** The bytes on the pipe for stop requests. */
 export const STOP = "s";
 export const QUIT = "q";
 
-/** Written by the engine on its own stdout and stderr when a cell ends, so that the server knows all native output has arrived. */
+/** The engine writes it to its stdout and stderr when a cell ends, so that the server knows that all native output has arrived. */
 export function endMarker(key: string): string {
   return `\u0000\u0001cell-end ${key}\u0001\u0000`;
 }
 
 export type CheckReply =
-  /** `dropped`: labels of cells, this one perhaps among them, without which later cells mean the same. */
+  /** `dropped`: labels of cells that a restarted language thread need not read again, perhaps this one. */
   | { readonly cell: CompiledCell; readonly dropped?: readonly string[] }
   | { readonly failure: Failure; readonly dropped?: readonly string[] };
 
@@ -128,14 +128,14 @@ export type IsCompleteReply =
   | { readonly status: "complete" | "invalid" | "unknown" }
   | { readonly status: "incomplete"; readonly indent: string };
 
-/** Requests to the language thread and what each answers. */
+/** Requests to the language thread, with their replies. */
 export interface LanguageCalls {
   check: { ask: { code: string; label: string }; reply: CheckReply };
-  /** The last checked cell failed: these names keep their earlier meaning. */
+  /** The last checked cell failed while it ran: these names keep their earlier meaning. */
   revert: { ask: { names: readonly string[] }; reply: null };
-  /** This cell, if it was the last to be checked, will not run: all its names keep their earlier meaning. */
+  /** This cell, if it was the last one checked, will not run: all its names keep their earlier meaning. */
   undo: { ask: { label: string }; reply: null };
-  /** The engine lost its variables: so do we. */
+  /** The engine was restarted: all names are forgotten. */
   reset: { ask: null; reply: null };
   complete: { ask: { code: string; cursor: number }; reply: CompleteReply };
   inspect: { ask: { code: string; cursor: number; detail: number }; reply: InspectReply };

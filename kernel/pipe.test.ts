@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { encodeFrame, type Frame, FrameReader } from "./pipe.js";
 
-test("frames survive any cut of the stream", () => {
+test("frames are read from a stream that is cut anywhere", () => {
   const frame = fc.record({
     message: fc.record({ text: fc.string({ unit: "binary" }) }),
     buffers: fc.array(fc.uint8Array({ maxLength: 20 })),

@@ -1,5 +1,5 @@
 /**
- * Frames on the pipes between the server and the engine: one JSON message and the raw buffers that belong to it.
+ * Frames on the pipes between server and engine: a JSON message and the raw buffers that belong to it.
  * Layout, little endian: u32 bytes that follow · u32 bytes of JSON · JSON · buffers. The JSON's `buffers` lists their lengths.
  */
 
@@ -8,7 +8,7 @@ export interface Frame<M> {
   readonly buffers: readonly Uint8Array[];
 }
 
-// No methods of Buffer: in the engine a cell may have replaced them.
+// Methods of Buffer are not used: in the engine, a cell may have replaced them.
 const encoder = new TextEncoder();
 const encode = encoder.encode.bind(encoder);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -35,7 +35,7 @@ export function encodeFrame(message: object, buffers: readonly Uint8Array[] = []
   return concat([head, json, ...buffers]);
 }
 
-/** Cuts a stream of chunks into frames. Chunks are joined once per frame, so a frame of 50 MB costs one copy. */
+/** Splits a stream of chunks into frames. Chunks are joined once per frame, so a frame of 50 MB is copied once. */
 export class FrameReader<M> {
   #chunks: Uint8Array[] = [];
   #held = 0;

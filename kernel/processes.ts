@@ -1,24 +1,24 @@
 /**
- * Processes that cells have started, found by what the system says of them: a stop signals those that the engine waits for, and a
- * kernel that ends leaves none behind, not even one that has left the engine's process group.
+ * Finds the processes that cells have started. A stop signals those that the engine waits for. A kernel that ends kills them all, even those
+ * that have left the engine's process group.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Names the kernel in the environment of all that its engines start. */
+/** The environment variable that identifies the kernel in all processes that its engines start. */
 export const KERNEL_MARK = "SPARSELAB_KERNEL";
 
 interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** Seconds since some moment, the same for all: only differences mean something. */
+  /** Start time in seconds. Its zero is unspecified: only differences mean something. */
   readonly began: number;
 }
 
-/** Clock ticks of a second in /proc; the same on every Linux. */
+/** Clock ticks per second in /proc; the same on every Linux. */
 const TICKS = 100;
 
-/** All processes, as far as the system tells. */
+/** All processes; none where they cannot be listed. */
 function all(): Process[] {
   try {
     return process.platform === "linux" ? fromProc() : fromPs();
@@ -33,12 +33,12 @@ function fromProc(): Process[] {
     if (!/^\d+$/.test(name)) continue;
     try {
       const stat = readFileSync(`/proc/${name}/stat`, "latin1");
-      // The name of the program may hold anything; the numbers follow its last parenthesis.
+      // The program's name may contain anything; the numbers follow the last parenthesis.
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (fields[0] === "Z") continue;
       found.push({ pid: Number(name), parent: Number(fields[1]), began: Number(fields[19]) / TICKS });
     } catch {
-      // It has ended meanwhile.
+      // It has exited meanwhile.
     }
   }
   return found;
@@ -55,10 +55,10 @@ function fromPs(): Process[] {
   });
 }
 
-/** `ps` tells whole seconds, /proc hundredths. */
+/** Of the start times, in seconds: `ps` gives whole seconds, /proc hundredths. */
 const PRECISION = process.platform === "linux" ? 0.05 : 1;
 
-/** What `root` has started, and what that has started; only what began when `root` was `age` seconds old, or later. */
+/** All descendants of `root` that were started when `root` was `age` seconds old, or later. */
 export function descendants(root: number, age = 0): number[] {
   const processes = all();
   const since = (processes.find(({ pid }) => pid === root)?.began ?? 0) + age - PRECISION;
@@ -76,7 +76,7 @@ export function descendants(root: number, age = 0): number[] {
   return found;
 }
 
-/** Processes with this mark in their environment, wherever they have gone (Linux). */
+/** Processes with this mark in their environment, whoever their parent is now (Linux only). */
 function marked(mark: string): number[] {
   if (process.platform !== "linux") return [];
   const wanted = `${KERNEL_MARK}=${mark}`;
@@ -86,7 +86,7 @@ function marked(mark: string): number[] {
       try {
         return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(wanted);
       } catch {
-        return false; // Ended, or another user's.
+        return false; // It has exited, or is another user's.
       }
     });
 }
@@ -96,12 +96,12 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
     try {
       process.kill(pid, signal);
     } catch {
-      // It has ended meanwhile.
+      // It has exited meanwhile.
     }
   }
 }
 
-/** Ends all that a kernel's engines have started, and what is given; not this process. */
+/** Kills all processes that a kernel's engines have started, and those in `more`, except this one. */
 export function endAll(mark: string, more: readonly number[] = []): void {
   signalAll(
     [...new Set([...marked(mark), ...more])].filter((pid) => pid !== process.pid),

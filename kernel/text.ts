@@ -1,4 +1,4 @@
-/** How the kernel words errors: colours and the lines of a cell around a position. */
+/** Text for errors: colours, cut texts, and the lines of a cell around a position. */
 
 const CODES = { red: 31, green: 32, cyan: 36, gray: 90, bold: 1 } as const;
 
@@ -7,13 +7,13 @@ export function paint(colour: keyof typeof CODES, text: string): string {
   return `\u001b[${CODES[colour]}m${text}\u001b[${colour === "bold" ? 22 : 39}m`;
 }
 
-/** The text, at most `limit` characters and a word about the rest. */
+/** The first `limit` characters, and how many more there were. */
 export function cut(text: string, limit: number): string {
   if (text.length <= limit) return text;
   return `${text.slice(0, limit)}… (${(text.length - limit).toLocaleString("en-US")} more characters)`;
 }
 
-/** Columns that are shown of a line; of a longer one those around the position. */
+/** Most columns shown of a line; of a longer one those around the position. */
 const WIDTH = 200;
 
 /**
@@ -23,7 +23,7 @@ const WIDTH = 200;
 export function codeFrame(code: string, line: number, column: number, width = 1): string {
   const lines = code.split("\n");
   const digits = String(Math.min(lines.length, line + 1)).length;
-  // All lines are shown from the same column on.
+  // All lines are cut at the same column.
   const begin = column > WIDTH * 0.75 ? column - 1 - WIDTH / 2 : 0;
   const part = (text: string): string => {
     const end = begin + WIDTH;

@@ -1,24 +1,24 @@
-/** `sparselab generate`: text from a prompt, as it comes. */
+/** `sparselab generate`: generates text from a prompt, and streams it. */
 import { checkSampling } from "../../lab/model/sampler.js";
 import { policyText } from "../../lab/policy/policy.js";
 import { type Command, countOf, modelOptions, numberOf, parse, required, usage } from "../arguments.js";
-import { loadOptions, openModel, out, print, printJson, stopKey, tell } from "../model.js";
+import { abortOnInterrupt, loadOptions, note, openModel, out, print, printJson } from "../model.js";
 
 const help = `usage: sparselab generate FILE -p TEXT [-n N] [--temp T] [--seed N] [--chat] [options]
 
-  -p, --prompt TEXT   raw text (BOS added as the vocabulary asks, texts of special tokens are those tokens)
-  --chat              the prompt is a user's message and goes through the file's chat template
-  -n N                tokens at most; default: as many as the context holds
+  -p, --prompt TEXT   raw text (with BOS where the vocabulary has one; the text of a special token becomes that token)
+  --chat              apply the file's chat template to the prompt, as a user's message
+  -n N                most tokens; default: as many as fit into the context
   --temp T            temperature; default 0, always the most likely token
-  --seed N            of the draws; default 0
+  --seed N            random seed; default 0
   --activation NAME   silu, gelu, gelu_tanh, relu, relu2, fatrelu_0.01
   --strategy NAME     auto, dense, exact
-  --t T               FATReLU threshold in place of the activation's own
-  --threads N         default: those of the machine
-  --json              prompt tokens, tokens, text, share of zeros, tokens a second`;
+  --t T               FATReLU threshold instead of the activation's own
+  --threads N         default: one for each CPU
+  --json              print prompt tokens, tokens, text, share of zeros, tokens per second`;
 
 export const generate: Command = {
-  about: "text from a prompt",
+  about: "generates text from a prompt",
   help,
   async run(args) {
     const options = {
@@ -42,10 +42,10 @@ export const generate: Command = {
     const generation = model.generate(values.chat ? [{ role: "user", content: text }] : text, {
       ...sampling,
       ...(maxTokens === undefined ? {} : { maxTokens }),
-      signal: stopKey(),
+      signal: abortOnInterrupt(),
     });
     const prompt = await generation.prompt;
-    if (!values.json) tell(summary);
+    if (!values.json) note(summary);
     const start = performance.now();
     const tokens: number[] = [];
     let zeros = 0;
@@ -56,7 +56,7 @@ export const generate: Command = {
     }
     const seconds = (performance.now() - start) / 1000;
     const sparsity = zeros / tokens.length;
-    // The first token comes of the prompt's own pass.
+    // The first token is computed with the prompt: it does not count.
     const rate = tokens.length > 1 ? (tokens.length - 1) / seconds : null;
     if (values.json) {
       const { activation, policy, strategy } = model;
@@ -72,8 +72,8 @@ export const generate: Command = {
       });
     } else {
       print("");
-      tell(
-        `${tokens.length} ${tokens.length === 1 ? "token" : "tokens"}, ${rate === null ? "" : `${rate.toFixed(1)} a second, `}${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${model.strategy}`,
+      note(
+        `${tokens.length} ${tokens.length === 1 ? "token" : "tokens"}, ${rate === null ? "" : `${rate.toFixed(1)} per second, `}${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${model.strategy}`,
       );
     }
     model.dispose();

@@ -8,9 +8,9 @@ import { loadOptions, print, printJson } from "../model.js";
 
 const help = `usage: sparselab info FILE [--activation NAME] [--json]
 
-Container and architecture, shapes, weight types, the activation and where it comes from, predictors, tokenizer, memory.
+Prints container and architecture, shapes, weight types, the activation and its source, predictors, tokenizer, memory.
 
-  --activation NAME   what the file would compute with this option`;
+  --activation NAME   describe the model with this activation`;
 
 export const info: Command = {
   about: "describes a model file",

@@ -1,4 +1,4 @@
-/** `sparselab lab`: what `npm start` does, from anywhere. */
+/** `sparselab lab`: the same as `npm start`, from any folder. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { packageInfo } from "../../lab/package.js";
@@ -8,9 +8,9 @@ const help = `usage: sparselab lab [--no-browser] [--port N] [--check]
 
 Sets up what is missing and opens JupyterLab on the first notebook; the same as npm start in the clone.
 
-  --no-browser   print the address only
+  --no-browser   only print the address
   --port N       serve on this port; default: a free one
-  --check        set up, run one cell on the kernel, exit 0 or 1`;
+  --check        set up, run one cell on the kernel, exit with 0 or 1`;
 
 export const lab: Command = {
   about: "opens JupyterLab on the first notebook",
@@ -25,7 +25,7 @@ export const lab: Command = {
       ...(values.check ? ["--check"] : []),
     ];
     const script = join(packageInfo().root, "scripts", "start.mjs");
-    // Its own process, in the same terminal: it hears Ctrl-C itself.
+    // The child gets Ctrl-C from the terminal itself.
     const ignore = () => undefined;
     process.on("SIGINT", ignore);
     const child = spawn(process.execPath, [script, ...flags], { stdio: "inherit" });

@@ -1,23 +1,23 @@
-/** `sparselab logits`: raw rows of logits, or of another hook point, for comparison with other programs. */
+/** `sparselab logits`: writes raw rows of logits, or of a hook point, for comparison with other programs. */
 import { writeFile } from "node:fs/promises";
 import { greedyRows } from "../../lab/model/greedy.js";
 import { type Command, countOf, modelOptions, parse, required } from "../arguments.js";
-import { loadOptions, openModel, print, printJson, stopKey } from "../model.js";
+import { abortOnInterrupt, loadOptions, openModel, print, printJson } from "../model.js";
 import { prepareOut } from "../out.js";
 
 const help = `usage: sparselab logits FILE --tokens 1,17,300 [--greedy N] --out FILE.f32 [--capture POINT] [options]
 
-Writes raw little-endian float32 rows of the vocabulary's size: one for each token, then one for each greedy token that was fed,
-tokens + N rows in all. The token ids are taken as they are.
+Writes raw little-endian float32 rows of the vocabulary's size: one for each token, then one for each greedy token, tokens + N rows in all.
+No token is added to those given.
 
   --tokens IDS        separated by commas
-  --greedy N          feed N times the most likely token; default 0
-  --capture POINT     rows of this hook point instead, such as blocks.3.ffn.mid; of a range, block after block
+  --greedy N          then feed the most likely token N times; default 0
+  --capture POINT     rows of this hook point instead, such as blocks.3.ffn.mid; for a range, layer after layer
   --activation --strategy --t --threads, as for generate
-  --json              shape, the tokens fed, and the file`;
+  --json              print the shape, the tokens fed, and the file`;
 
 export const logits: Command = {
-  about: "raw rows of logits, or of a hook point",
+  about: "writes raw rows of logits, or of a hook point",
   help,
   async run(args) {
     const known = {
@@ -35,7 +35,7 @@ export const logits: Command = {
     const options = loadOptions(values);
     const path = await prepareOut(file);
     const { model } = await openModel(positionals[0]!, options);
-    const { rows, tokens: fed } = await greedyRows(model, tokens, greedy, values.capture ?? "logits", stopKey());
+    const { rows, tokens: fed } = await greedyRows(model, tokens, greedy, values.capture ?? "logits", abortOnInterrupt());
     await writeFile(path, new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength));
     const shape = rows.dims.map((name) => rows.size[name]!);
     if (values.json) printJson({ out: file, dims: rows.dims, shape, tokens: fed });

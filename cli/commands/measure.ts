@@ -1,4 +1,4 @@
-/** `sparselab measure`: a model over a text. */
+/** `sparselab measure`: measures a model on a text. */
 import { existsSync } from "node:fs";
 import { LabError } from "../../lab/errors.js";
 import { corpus } from "../../lab/measures/corpus.js";
@@ -9,19 +9,19 @@ import { reportOrigin, reportRows } from "../../lab/measures/report-display.js";
 import type { Model } from "../../lab/model/model.js";
 import { plain } from "../../lab/save.js";
 import { type Command, countOf, modelOptions, parse, required, usage } from "../arguments.js";
-import { loadOptions, openModel, print, printJson, stopKey, tell } from "../model.js";
+import { abortOnInterrupt, loadOptions, note, openModel, print, printJson } from "../model.js";
 import { checkReference, needReference, openReference, referenceHelp, referenceOptions } from "../reference.js";
 import { tableOf } from "../table.js";
 
 const help = `usage: sparselab measure FILE --text TEXT [--measure sparsity,perplexity] [options]
 
-  --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
+  --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, of which the second half is scored
   --measure NAMES     sparsity, perplexity, kl, top1, separated by commas; default sparsity,perplexity
 ${referenceHelp}
-  --window N          tokens of a window; default min(512, context)
-  --max-tokens N      only the beginning of the text
+  --window N          tokens per window; default min(512, context)
+  --max-tokens N      use only the beginning of the text
   --activation --strategy --t --threads, as for generate
-  --json              the whole report with its provenance`;
+  --json              print the whole report with its provenance`;
 
 /** Options that `measure` and `sweep` share. */
 export const textOptions = {
@@ -51,13 +51,13 @@ export function textOf(values: {
   };
 }
 
-/** Said before the model is opened, and in the words of the command line. */
+/** Throws where the text file is missing, before the model is opened. */
 export function checkText(path: string): void {
-  if (!existsSync(path)) throw new LabError("bad-file", `--text "${path}": there is no such file`);
+  if (!existsSync(path)) throw new LabError("bad-file", `--text "${path}": no such file`);
 }
 
 export const measure: Command = {
-  about: "a model over a text: sparsity, perplexity, KL, top-1 agreement",
+  about: "measures a model on a text: sparsity, perplexity, KL, top-1 agreement",
   help,
   async run(args) {
     const { values, positionals } = parse(args, { ...modelOptions, ...textOptions }, ["FILE"]);
@@ -70,23 +70,23 @@ export const measure: Command = {
     const { model, summary } = await openModel(file, options);
     const reference = await openReference(values, values.threads);
     if (reference && sameSetting(model, reference))
-      tell("the reference is the same file with the same activation and policy: kl is 0 and top1 is 1");
+      note("the reference is the same file with the same activation and policy: kl is 0 and top1 is 1");
     const report = await measureModel(model, on, {
       measure: names,
       ...(reference && { reference }),
       ...(window === undefined ? {} : { window }),
-      signal: stopKey(),
+      signal: abortOnInterrupt(),
     });
     if (values.json) printJson(plain(report, "report"));
     else {
-      tell(summary);
+      note(summary);
       const rows = reportRows(report);
       const table = tableOf([
         { head: "", width: Math.max(...rows.map(([name]) => name.length)), side: "left" },
         { head: "", side: "left" },
       ]);
       for (const row of rows) print(table.row(row));
-      tell(reportOrigin(report));
+      note(reportOrigin(report));
     }
     reference?.dispose();
     model.dispose();

@@ -1,10 +1,10 @@
-/** `sparselab sweep`: FATReLU thresholds over a text, to a file of points. */
+/** `sparselab sweep`: measures FATReLU thresholds on a text, and writes the points to a file. */
 import type { Measure, Point } from "../../lab/measures/report.js";
 import { fatrelu, policyText } from "../../lab/policy/policy.js";
 import { plain, save } from "../../lab/save.js";
 import { sweep as sweepModel } from "../../lab/sweep/sweep.js";
 import { type Command, modelOptions, numbersOf, parse, required, UsageError, usage } from "../arguments.js";
-import { loadOptions, openModel, print, printJson, stopKey, tell } from "../model.js";
+import { abortOnInterrupt, loadOptions, note, openModel, print, printJson } from "../model.js";
 import { prepareOut } from "../out.js";
 import { checkReference, openReference } from "../reference.js";
 import { type Column, tableOf } from "../table.js";
@@ -12,22 +12,22 @@ import { checkText, textOf, textOptions } from "./measure.js";
 
 const help = `usage: sparselab sweep FILE --text TEXT --t 0,0.01,0.02 [--measure sparsity,perplexity] --out POINTS.json [options]
 
-All thresholds run side by side: the weights are walked once for all of them.
+All thresholds run side by side: the weights are read once for all of them.
 
-  --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, the second half of each is scored
+  --text TEXT         a UTF-8 text file; tokenised as a whole, cut into windows, of which the second half is scored
   --t LIST            FATReLU thresholds separated by commas
   --measure NAMES     sparsity, perplexity, kl, top1, separated by commas; default sparsity,perplexity
   --reference FILE    the model that kl and top1 compare with; default: FILE as it was trained
-  --reference-activation NAME   its activation; default: the one of its file
-  --out FILE          .json (an array of points) or .csv; its folder is made. Stopped by Ctrl-C, it holds the points so far with
+  --reference-activation NAME   its activation; default: from its file
+  --out FILE          .json (an array of points) or .csv; its folder is created. After Ctrl-C it has the points so far, with
                       "done": false
-  --window N          tokens of a window; default min(512, context)
-  --max-tokens N      only the beginning of the text
+  --window N          tokens per window; default min(512, context)
+  --max-tokens N      use only the beginning of the text
   --activation --strategy --threads, as for generate
   --json              print the points`;
 
 export const sweep: Command = {
-  about: "FATReLU thresholds over a text",
+  about: "measures FATReLU thresholds on a text",
   help,
   async run(args) {
     const { values, positionals } = parse(args, { ...modelOptions, ...textOptions, out: { type: "string" } }, ["FILE"]);
@@ -49,7 +49,7 @@ export const sweep: Command = {
       measure: names,
       ...(reference && { reference }),
       ...(window === undefined ? {} : { window }),
-      signal: stopKey(),
+      signal: abortOnInterrupt(),
     });
     const columns = columnsOf(names, Math.max(...over.map((policy) => policyText(policy).length)));
     const table = tableOf(columns);
@@ -66,16 +66,16 @@ export const sweep: Command = {
     }
     if (values.json) printJson(plain(running.points, "points"));
     else {
-      tell(summary);
-      if (origin) tell(`KL and top-1 agreement against ${origin}`);
-      tell(`${running.points.length} points written to ${values.out}`);
+      note(summary);
+      if (origin) note(`KL and top-1 agreement against ${origin}`);
+      note(`${running.points.length} points written to ${values.out}`);
     }
     reference?.dispose();
     model.dispose();
   },
 };
 
-/** What is measured, a column for each. */
+/** A column for each measure. */
 function columnsOf(names: readonly Measure[], width: number): (Column & { value(point: Point<Measure>): string })[] {
   const made: Record<Measure, Column & { value(point: Point<Measure>): string }> = {
     sparsity: { head: "zeros in x₁, %", value: ({ sparsity }) => (100 * sparsity.mean).toFixed(2) },

@@ -1,4 +1,4 @@
-/** `sparselab tokenize`: a text file as token ids. Needs only the vocabulary of the file. */
+/** `sparselab tokenize`: prints the token ids of a text file. Needs only the model file's vocabulary. */
 import { readFile } from "node:fs/promises";
 import { LabError } from "../../lab/errors.js";
 import { readHeader } from "../../lab/model/load.js";
@@ -9,16 +9,16 @@ import { out, printJson } from "../model.js";
 
 const help = `usage: sparselab tokenize FILE --text-file TEXT [--lines] [--special] [--json]
 
-Prints token ids separated by single spaces: those of the whole text on one line.
-FILE may hold only a vocabulary. Plain: no BOS, no EOS, and texts of special tokens are text.
+Prints the token ids of the whole text on one line, separated by spaces.
+FILE may hold only a vocabulary. By default no BOS and EOS are added, and the text of a special token is plain text.
 
   --text-file TEXT  the text, UTF-8
-  --lines           one line of ids for each line of the text; lines end at \\n only, their spaces are kept
-  --special         BOS and EOS as the vocabulary asks, and texts of special tokens become those tokens
-  --json            an array of ids; with --lines an array of arrays`;
+  --lines           print a line of ids for each line of the text; only \\n ends a line, and spaces are kept
+  --special         add BOS and EOS as the vocabulary says, and read the text of a special token as that token
+  --json            print an array of ids; with --lines an array of arrays`;
 
 export const tokenize: Command = {
-  about: "a text file as token ids",
+  about: "prints the token ids of a text file",
   help,
   async run(args) {
     const { values, positionals } = parse(
@@ -36,7 +36,7 @@ export const tokenize: Command = {
   },
 };
 
-/** Each line without its \n; what follows the last \n is a line only where there is something. */
+/** The lines without their \n. An empty last one does not count. */
 export function linesOf(text: string): string[] {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();

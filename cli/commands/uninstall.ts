@@ -1,15 +1,15 @@
-/** `sparselab uninstall`: takes away what `sparselab install` registered. */
+/** `sparselab uninstall`: removes the kernel that `sparselab install` registered. */
 import { type Command, parse, UsageError } from "../arguments.js";
 import { print, printJson } from "../model.js";
 
 const help = `usage: sparselab uninstall [--prefix DIR] [--json]
 
-Removes the Jupyter kernel "sparselab" of the user; where there is none, says so.
+Removes the Jupyter kernel "sparselab" of the user.
 
-  --prefix DIR   the one under DIR/share/jupyter instead`;
+  --prefix DIR   remove it from DIR/share/jupyter instead`;
 
 export const uninstall: Command = {
-  about: "removes the Jupyter kernel again",
+  about: "removes the Jupyter kernel",
   help,
   async run(args) {
     const { values } = parse(args, { prefix: { type: "string" } }, []);

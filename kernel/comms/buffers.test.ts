@@ -16,9 +16,9 @@ describe("binary values in a state", () => {
     expect(split({ view, data: new DataView(view.buffer, 3, 1) }).buffers.map((b) => [...b])).toEqual([[2, 3], [4]]);
   });
 
-  it("come back as they were, whatever the state", () => {
+  it("come back as they were, in any state", () => {
     const leaf = fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.uint8Array({ maxLength: 5 }));
-    // "__proto__" as a key of an object literal is no key.
+    // In an object literal "__proto__" sets the prototype.
     const key = fc.string().filter((k) => k !== "__proto__");
     const tree = fc.letrec((tie) => ({
       node: fc.oneof(
@@ -38,12 +38,12 @@ describe("binary values in a state", () => {
     );
   });
 
-  it("that are meant for nowhere are an error, and reach no prototype", () => {
+  it("with a path that does not exist are an error, and reach no prototype", () => {
     const one = [Uint8Array.of(1)];
-    expect(() => join({}, [["a", "b"]], one)).toThrow('meant for ["a","b"], where nothing is');
-    expect(() => join({}, [["__proto__", "x"]], one)).toThrow("where nothing is");
-    expect(() => join({}, [["__proto__"]], one)).toThrow("where nothing is");
-    expect(() => join({}, [[]], one)).toThrow("where nothing is");
-    expect(() => join({}, [["a"], ["b"]], one)).toThrow("2 binary values are announced, 1 came");
+    expect(() => join({}, [["a", "b"]], one)).toThrow('the path ["a","b"], which does not exist');
+    expect(() => join({}, [["__proto__", "x"]], one)).toThrow("which does not exist");
+    expect(() => join({}, [["__proto__"]], one)).toThrow("which does not exist");
+    expect(() => join({}, [[]], one)).toThrow("which does not exist");
+    expect(() => join({}, [["a"], ["b"]], one)).toThrow("expected 2 binary values, received 1");
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Binary values in a widget's state travel beside its JSON: `split` takes them out and says where each stood, `join` puts them back.
- * As the widget protocol has it, a value taken out of an array leaves null, one taken out of an object leaves nothing.
+ * Binary values of a widget's state are sent beside its JSON: `split` takes them out and returns their paths, `join` puts them back.
+ * By the widget protocol a value taken out of an array leaves null, one taken out of an object leaves nothing.
  */
 export type BufferPath = readonly (string | number)[];
 
@@ -45,11 +45,11 @@ export function split(state: Readonly<Record<string, unknown>>): Split {
 }
 
 /**
- * Puts buffers back where their paths say, into `state` itself. Each becomes bytes of its own, so that any typed array can be laid over them.
- * A path that leads nowhere is an error: the message is damaged.
+ * Puts buffers back at their paths, in place. Each is copied, so that it is aligned for any typed array.
+ * A path that does not exist is an error: the message is damaged.
  */
 export function join(state: Record<string, unknown>, paths: readonly BufferPath[], buffers: readonly Uint8Array[]): void {
-  if (paths.length > buffers.length) throw new TypeError(`${paths.length} binary values are announced, ${buffers.length} came`);
+  if (paths.length > buffers.length) throw new TypeError(`expected ${paths.length} binary values, received ${buffers.length}`);
   paths.forEach((path, i) => {
     let at: unknown = state;
     for (const step of path.slice(0, -1)) at = own(at, step, path);
@@ -65,4 +65,4 @@ function own(at: unknown, step: string | number, path: BufferPath): unknown {
 }
 
 const lost = (path: BufferPath): TypeError =>
-  new TypeError(`a binary value is meant for ${JSON.stringify(path)}, where nothing is`);
+  new TypeError(`a binary value has the path ${JSON.stringify(path)}, which does not exist`);

@@ -11,7 +11,7 @@ describe("a comm", () => {
   });
   afterEach(() => host.remove());
 
-  it("is opened, spoken over, and closed once", () => {
+  it("is opened, sends messages, and is closed once", () => {
     const comm = Comm.open("target", { a: 1 }, { metadata: { version: "1" } });
     comm.send({ b: 2 }, { buffers: [Uint8Array.of(3)], answers: "m7" });
     comm.close();
@@ -45,7 +45,7 @@ describe("a comm", () => {
     expect(() => comm.send({})).toThrow("the comm to target is closed");
   });
 
-  it("hears its messages in the name of the cell that opened it, until it is closed", () => {
+  it("receives its own messages, on behalf of the cell that opened it, until it is closed", () => {
     const comm = Comm.open("target");
     host.cell = "cell-2";
     const heard: unknown[] = [];
@@ -60,7 +60,7 @@ describe("a comm", () => {
     expect(comm.closed).toBe(true);
   });
 
-  it("that the page opens finds its target, or is closed at once", () => {
+  it("that the page opens reaches its target, or is closed at once", () => {
     const opened: string[] = [];
     registerTarget("known", (comm) => opened.push(comm.id));
     receiveComm("comm_open", { comm_id: "c1", target_name: "known", data: {} }, rest);

@@ -1,11 +1,11 @@
 /**
- * Comms: named lines between the kernel and the front end, over which either side sends JSON with binary buffers at any time. Widgets
- * speak over them; so can any front-end extension that registers a target.
+ * Comms: named channels between the kernel and the front end, on which either side sends JSON with binary buffers at any time. Widgets use
+ * them, and so can any front-end extension that registers a target.
  */
 import { randomUUID } from "node:crypto";
 import { type CommType, hostFor } from "./host.js";
 
-/** What came over a comm. */
+/** A message received on a comm. */
 export interface CommMessage {
   readonly data: Readonly<Record<string, unknown>>;
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -14,22 +14,22 @@ export interface CommMessage {
   readonly id: string;
 }
 
-/** What goes along with a message of a comm. */
+/** Options of a message sent on a comm. */
 export interface SendOptions {
   /** Default: none. */
   metadata?: Readonly<Record<string, unknown>>;
-  /** Bytes beside the message. Default: none. */
+  /** Binary data sent beside the message. Default: none. */
   buffers?: readonly Uint8Array[];
   /** The id of the front end's message that this one answers. Default: none. */
   answers?: string;
 }
 
 const live = new Map<string, Comm>();
-type Opened = (comm: Comm, message: CommMessage) => unknown;
-const targets = new Map<string, { readonly key: string | undefined; readonly opened: Opened }>();
+type OpenHandler = (comm: Comm, message: CommMessage) => unknown;
+const targets = new Map<string, { readonly key: string | undefined; readonly opened: OpenHandler }>();
 
 /**
- * A line between the notebook's code and the page, over which both send messages.
+ * A channel between the notebook's code and the page, on which both send messages.
  * @example
  * const comm = Comm.open("my-target", { hello: 1 });
  * comm.onMessage = ({ data }) => console.log(data);
@@ -37,11 +37,11 @@ const targets = new Map<string, { readonly key: string | undefined; readonly ope
 export class Comm {
   readonly id: string;
   readonly target: string;
-  /** The cell that opened it: what its handlers print goes there. */
+  /** The cell that opened it: what handlers print goes there. */
   readonly key: string | undefined;
-  /** Called with every message of the front end. */
+  /** Called with each message of the front end. */
   onMessage: ((message: CommMessage) => unknown) | undefined;
-  /** Called when the front end closes it. */
+  /** Called when the front end closes the comm. */
   onClose: ((message: CommMessage) => unknown) | undefined;
   #open = true;
 
@@ -52,14 +52,14 @@ export class Comm {
     live.set(id, this);
   }
 
-  /** Opens a comm to a target that the front end knows. */
+  /** Opens a comm to a target that the front end has registered. */
   static open(target: string, data: object = {}, options: SendOptions = {}): Comm {
     const comm = new Comm(target, randomUUID(), hostFor(`a comm to ${target}`).cell());
     comm.#publish("comm_open", { target_name: target, data }, options);
     return comm;
   }
 
-  /** The engine's: takes what the front end opened. */
+  /** For the engine: a comm that the front end opened. */
   static accept(target: string, id: string, key: string | undefined): Comm {
     return new Comm(target, id, key);
   }
@@ -75,12 +75,12 @@ export class Comm {
 
   close(data: object = {}, { answers }: Pick<SendOptions, "answers"> = {}): void {
     if (!this.#open) return;
-    this.ended();
+    this.markClosed();
     this.#publish("comm_close", { data }, { answers });
   }
 
-  /** The other side closed it. */
-  ended(): void {
+  /** For the engine: marks a comm as closed that the front end closed. */
+  markClosed(): void {
     this.#open = false;
     live.delete(this.id);
   }
@@ -92,15 +92,15 @@ export class Comm {
 }
 
 /**
- * Answers comms that the front end opens to `target`. What `opened` prints goes to the cell that registers it.
+ * Calls `opened` for each comm that the front end opens to `target`. What it prints goes to the cell that registers it.
  * @example
  * registerTarget("my-target", (comm, { data }) => comm.send({ received: data }));
  */
-export function registerTarget(target: string, opened: Opened): void {
+export function registerTarget(target: string, opened: OpenHandler): void {
   targets.set(target, { key: hostFor(`the comm target ${target}`).cell(), opened });
 }
 
-/** A message of the front end, from the engine. What is meant for a comm that is no more is of no interest. */
+/** For the engine: handles a message of the front end. Messages for closed comms are dropped. */
 export function receiveComm(type: CommType, content: Readonly<Record<string, unknown>>, rest: Omit<CommMessage, "data">): void {
   const host = hostFor("a comm");
   const id = String(content.comm_id);
@@ -111,12 +111,12 @@ export function receiveComm(type: CommType, content: Readonly<Record<string, unk
     const target = targets.get(name);
     const comm = Comm.accept(name, id, target?.key);
     if (target) host.handle(target.key, () => target.opened(comm, message));
-    else comm.close({}, { answers: rest.id }); // Nobody is there: as the protocol wants, it is closed at once.
+    else comm.close({}, { answers: rest.id }); // The protocol: a comm to an unknown target is closed at once.
     return;
   }
   const comm = live.get(id);
   if (!comm) return;
-  if (type === "comm_close") comm.ended();
+  if (type === "comm_close") comm.markClosed();
   const handler = type === "comm_close" ? comm.onClose : comm.onMessage;
   if (handler) host.handle(comm.key, () => handler(message));
 }

@@ -1,17 +1,16 @@
 /**
- * What the engine lends to comms and widgets. Absent in a plain script: there every widget refuses with the reason, since nobody could
- * draw it.
+ * What comms and widgets need of the engine. In a plain script there is no host: making a widget is an error that says why.
  */
 import { LabError } from "../../lab/errors.js";
 
 export type CommType = "comm_open" | "comm_msg" | "comm_close";
 
-/** A comm message on its way to the front end. */
+/** A comm message for the front end. */
 export interface CommOut {
   readonly type: CommType;
   readonly content: Readonly<Record<string, unknown>> & { readonly comm_id: string };
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** The cell whose code sends it: a client that runs a notebook listens to the messages of the cell it runs. */
+  /** The cell whose code sends it, which becomes the message's parent: clients such as nbclient only see messages of the cell they run. */
   readonly key: string | undefined;
   /** The id of the front end's message that this one answers. */
   readonly answers: string | undefined;
@@ -19,20 +18,20 @@ export interface CommOut {
 
 export interface Host {
   publish(message: CommOut, buffers: readonly Uint8Array[]): void;
-  /** The cell that the running code belongs to. */
+  /** The key of the cell that started the running code. */
   cell(): string | undefined;
-  /** Calls a handler in the name of a cell: its prints go there, its error is shown there, the stop button ends it. */
+  /** Calls a handler on behalf of a cell: its prints and its error go there, and the stop button stops it. */
   handle(key: string | undefined, fn: () => unknown): void;
 }
 
 let current: Host | undefined;
 
-/** Called once by the engine; `undefined` takes it back, for tests. */
+/** Called once by the engine. Tests pass `undefined` to disconnect. */
 export function connectHost(host: Host | undefined): void {
   current = host;
 }
 
-/** The host, or an error that names `what` needs one. */
+/** The host. Without one it throws: `what` needs a notebook. */
 export function hostFor(what: string): Host {
   if (current) return current;
   throw new LabError(

@@ -1,10 +1,10 @@
-/** A host for unit tests: keeps what is published, and runs handlers at once in the name of the cell `cell`. */
+/** A host for unit tests: records what is published, and runs handlers at once on behalf of the cell `cell`. */
 import { type CommOut, connectHost } from "./host.js";
 
 export interface SampleHost {
   cell: string;
   readonly sent: (CommOut & { readonly buffers: readonly Uint8Array[] })[];
-  /** The cells in whose name handlers ran. */
+  /** The cells on whose behalf handlers ran. */
   readonly handled: (string | undefined)[];
   /** What handlers threw. */
   readonly errors: unknown[];

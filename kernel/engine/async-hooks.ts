@@ -1,7 +1,7 @@
 /**
- * Ending a script inside a callback leaves Node's bookkeeping of asynchronous contexts unbalanced, and Node 20 and 22 abort the process over it
- * when AsyncLocalStorage is in use. The checks are switched off, and the books put straight after a stop. Where Node does not let us (it does
- * in 20.20), or no longer needs it (24), a stop in a callback costs at worst a new engine, with a message that says so.
+ * Terminating a script inside a callback leaves Node's stack of async ids unbalanced, and Node 20 and 22 then abort the process when
+ * AsyncLocalStorage is in use. So the checks are switched off, and the stack is cleared after a stop. This uses an internal of Node (there in
+ * 20.20, not needed in 24): where it is missing, a stop in a callback at worst ends the engine, with a message that says so.
  */
 interface AsyncWrap {
   readonly async_hook_fields: Uint32Array;
@@ -26,14 +26,14 @@ function binding(): AsyncWrap | undefined {
 
 const wrap = binding();
 
-/** Before each cell: code that starts another hook switches the checks on again. */
+/** Called before each cell, since code that enables another hook switches the checks on again. */
 export function uncheckAsyncHooks(): void {
   if (!wrap) return;
   wrap.async_hook_fields[wrap.constants.kCheck] = 0;
   wrap.async_hook_fields[wrap.constants.kTotals] = 0;
 }
 
-/** After a script was ended. */
+/** Called after a script was terminated. */
 export function repairAsyncHooks(): void {
   uncheckAsyncHooks();
   wrap?.clearAsyncIdStack();

@@ -1,18 +1,18 @@
 /**
- * What the modules of cells (modules.ts, local.ts) and the code that runs cells (run.ts, errors.ts) know of each other. It hangs on
- * `process`, which both share even where they are evaluated in realms of their own.
+ * What the modules of cells (modules.ts, local.ts) and the code that runs cells (run.ts, errors.ts) share. They are evaluated in different
+ * realms, so it is a property of `process`, which both have.
  */
 import type vm from "node:vm";
 
 export interface Bridge {
   /**
-   * The source map (JSON) of each local file that was compiled, by the name that stack traces give it. An object without a prototype: it is
-   * made in the cells' realm, where the methods of a Map may be replaced.
+   * The source map (JSON) of each compiled local file, by its name in stack traces. An object without a prototype and not a Map, whose
+   * methods a cell may have replaced.
    */
   readonly sources: Record<string, string>;
-  /** `import()` in a script that was made while the cell ran: by `eval` or `new Function`. */
+  /** Serves `import()` in code made by `eval` or `new Function`. */
   importModule?: (specifier: string) => Promise<vm.Module>;
-  /** The cell was stopped: what it was loading is not waited for. */
+  /** Called when the cell is stopped: modules that it was loading are dropped. */
   stopped?: () => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * MIME bundles as a notebook's file can hold them. A value that is neither text nor JSON (bytes under `image/png`, a number under
- * `text/plain`, a BigInt) would end a whole run of nbclient, or make the notebook impossible to save.
+ * MIME bundles as a notebook file can hold them. A value that is neither text nor JSON (bytes under `image/png`, a number under
+ * `text/plain`, a BigInt) would make nbclient fail, or the notebook impossible to save.
  */
 import { types } from "node:util";
 import type { MimeBundle } from "../../lab/display.js";
@@ -14,7 +14,7 @@ const isJson = (type: string): boolean => type === "application/json" || type.en
 const isText = (type: string): boolean =>
   type.startsWith("text/") || type === "image/svg+xml" || type === "application/javascript";
 
-/** The bytes of a typed array, a view or a buffer, in this realm. */
+/** The bytes of a typed array, a view or a buffer of any realm. */
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : undefined;
@@ -33,7 +33,7 @@ function utf8(bytes: Uint8Array): string {
   return stream.write(bytes) + stream.end();
 }
 
-/** A bundle must be an object: anything else would reach the front end as an output it cannot draw. */
+/** A copy of a bundle in which every value is text or JSON. Anything but an object is a TypeError: no front end could draw it. */
 export function plain(data: unknown): MimeBundle {
   if (data === null || typeof data !== "object" || Array.isArray(data) || bytesOf(data)) {
     throw new cells.TypeError(`a display must be an object of MIME types and data, received ${inspect(data, { depth: 0 })}`);
@@ -50,12 +50,12 @@ function textOf(type: string, value: unknown): string | undefined {
   if (value === undefined || typeof value === "string") return value;
   const bytes = bytesOf(value);
   if (bytes) return isText(type) ? utf8(bytes) : base64(bytes);
-  // nbformat's own way to write long texts.
+  // nbformat allows a long text as an array of lines.
   if (Array.isArray(value) && value.every((line) => typeof line === "string")) return value.join("");
   return typeof value === "object" && value !== null ? readable(value) : String(value);
 }
 
-/** The value as JSON has it; what JSON has no word for becomes text, never an error. */
+/** The value as JSON. What JSON cannot express becomes text; it is never an error. */
 function jsonOf(value: unknown): unknown {
   const text = JSON.stringify(value, replacer([]));
   return text === undefined ? undefined : (JSON.parse(text) as unknown);
@@ -63,7 +63,7 @@ function jsonOf(value: unknown): unknown {
 
 function replacer(parents: object[]): (this: unknown, key: string, value: unknown) => unknown {
   return function (key, value) {
-    // `this` is the object that has the key: the parents end with it.
+    // `this` is the object that has the key: it becomes the last of the parents.
     while (parents.length && parents.at(-1) !== this) parents.pop();
     if (typeof value === "bigint") return String(value);
     const own = (this as Record<string, unknown>)[key];

@@ -1,7 +1,7 @@
 /**
- * The language as cells see it. The engine's own code runs in a realm of its own (own-realm.ts), where `Error` and `Promise` are not
- * the ones that cells know. What the engine hands to a cell (a thrown error, a promise) must be of the cell's kind, so that
- * `instanceof` holds there. In unit tests there is one realm, and these are its own.
+ * The cells' realm, as the engine reaches it. The engine's own code runs in another realm (own-realm.ts), with another `Error` and
+ * `Promise`. What it hands to a cell (a thrown error, a promise) must be made of the cells' classes, so that `instanceof` holds there. In unit
+ * tests there is only one realm.
  */
 export interface CellRealm {
   readonly global: typeof globalThis;
@@ -30,17 +30,17 @@ export const takeCellRealm = (): CellRealm => ({
 
 export const cells: CellRealm = (globalThis as { cellRealm?: CellRealm }).cellRealm ?? takeCellRealm();
 
-/** A promise as cells know it. */
+/** The promise as one of the cells' realm. */
 export function forCells<T>(promise: Promise<T>): Promise<T> {
   return new cells.Promise<T>((resolve, reject) => void promise.then(resolve, reject));
 }
 
-/** Waits for a cell's promise without asking its methods, which the cell may have replaced. */
+/** Waits for a cell's promise without calling its methods, which the cell may have replaced. */
 export function settled(promise: object): Promise<unknown> {
   return new Promise((resolve, reject) => void Reflect.apply(cells.then, promise, [resolve, reject]));
 }
 
-/** Plain data as cells know it. */
+/** A copy of plain data, made of the cells' classes. */
 export function dataForCells<T>(data: T): T {
   return cells.parse(JSON.stringify(data)) as T;
 }

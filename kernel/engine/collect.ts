@@ -1,24 +1,24 @@
 /**
- * V8 counts the bytes of large typed arrays too late to collect them soon. After a cell that left many behind, we ask it to: a notebook
- * whose cells each end in a tensor of 100 MB must not hold several of them.
+ * V8 notices the memory of large typed arrays late. So after a cell that left many behind a collection is requested: a notebook whose cells
+ * each end in a tensor of 100 MB must not hold several of them.
  */
 import { collectGarbage } from "../gc.js";
 
-/** Bytes of array buffers that may come to live without asking. */
+/** Bytes of array buffers that may be allocated before a collection is requested. */
 const ROOM = 64 << 20;
-/** What lived after the last collection. */
+/** Bytes in use after the last collection: the baseline. */
 let kept = 0;
 let measuring = false;
 
 export function collectLargeArrays(): void {
   if (process.memoryUsage().arrayBuffers < kept + ROOM) return;
   collectGarbage();
-  // The buffers themselves are freed by a thread beside us: what is left is seen a moment later.
+  // Another thread frees the buffers themselves, so the baseline is measured a moment later.
   measuring = true;
   setTimeout(measureKept, 50).unref();
 }
 
-/** Before a cell runs, too: what it makes is not what the last collection left. */
+/** Measures the baseline, if that is still to do. Called before each cell too, so that the cell's allocations don't join it. */
 export function measureKept(): void {
   if (!measuring) return;
   measuring = false;

@@ -1,10 +1,10 @@
 /**
- * The engine's own code, from here on in a realm of its own. Requests come in on one pipe, outputs and results leave on another, a
- * request to stop comes on a third, to a thread of its own. Nothing here speaks the Jupyter protocol.
+ * The engine's own code, which runs in a realm of its own. Requests come in on one pipe, outputs and results leave on another; requests to
+ * stop come on a third, which a thread of its own reads (watch.ts). Nothing here knows the Jupyter protocol.
  */
 import type { EngineRequest } from "../messages.js";
 import { cells } from "./cell-realm.js";
-import { type CellComms, handleComm, installComms, stopHandlers } from "./comms.js";
+import { type CellComms, handleComm, installComms, stopHandlers } from "./comm-handlers.js";
 import { deno } from "./deno.js";
 import { installNotebook } from "./display.js";
 import { failureOf, installStackTraces, unmarkCaught } from "./errors.js";
@@ -17,10 +17,11 @@ import { SERVICES, services } from "./services.js";
 import { installStreams } from "./standard-streams.js";
 import { quitting, watchStops } from "./stop.js";
 
-export interface Given {
-  /** The file of the thread that hears stop requests. */
+/** What belongs to the cells' realm, handed over by main.ts. */
+export interface CellsSide {
+  /** The file of the thread that reads stop requests. */
   readonly watch: URL;
-  /** What the imports of a cell become. */
+  /** What a cell's imports call after it was rewritten. */
   readonly imports: {
     readonly load: unknown;
     readonly pick: unknown;
@@ -32,7 +33,7 @@ export interface Given {
   readonly comms: CellComms;
 }
 
-export function start({ watch, imports, comms }: Given): void {
+export function start({ watch, imports, comms }: CellsSide): void {
   installStackTraces(beforeEachCell);
   hideBookkeeping();
   installStreams();
@@ -59,38 +60,38 @@ export function start({ watch, imports, comms }: Given): void {
       exit(0);
     },
   );
-  // The end of this pipe means that the server is gone: the watching thread sees it too, and clears up.
+  // The pipe closes when the server is gone. The watching thread sees that too and ends the cells' child processes meanwhile.
   openRequests(receive, () => setTimeout(() => exit(0), 1000));
   emit({ event: "ready" });
 }
 
 function receive(request: EngineRequest, buffers: readonly Uint8Array[]): void {
-  // In a turn of its own: a stop unwinds everything below a cell. Without arguments, which Node spreads by the cells' iterators.
+  // In a turn of its own: a stop unwinds everything below a cell. Without arguments, which Node would spread by the cells' iterators.
   if (request.op === "run") setImmediate(() => runCell(request));
   else if (request.op === "input") handleInput(request);
   else setImmediate(() => handleComm(request, buffers));
 }
 
-/** What a cell leaves behind (a timer, a forgotten promise) may fail later: say so where that cell is, and go on. */
+/** What a cell leaves behind (a timer, a forgotten promise) may fail later: the error is printed below that cell and the engine goes on. */
 function keepAlive(): void {
   const report = (what: string) => (error: unknown) => {
     if (error instanceof Interrupted) return;
     try {
       print("stderr", `${what}: ${failureOf(error).traceback.join("\n")}\n`);
     } catch (refused) {
-      if (!(refused instanceof Interrupted)) throw refused; // What a stopped cell leaves behind is of no interest.
+      if (!(refused instanceof Interrupted)) throw refused; // Errors of a stopped cell are dropped.
     }
   };
   const handlers = {
     uncaughtException: report("Uncaught"),
     unhandledRejection: report("Unhandled rejection"),
-    // One cell starts what a later one awaits: without a listener Node warns that a failure was heard late.
+    // A later cell may await a promise of an earlier one. Without a listener Node warns that its rejection was handled late.
     rejectionHandled: () => {},
-    // Ctrl-C in the terminal is the server's to understand.
+    // The server handles Ctrl-C in the terminal.
     SIGINT: () => {},
   };
   const { on, listeners } = process;
-  // A test framework removes all handlers: before each cell they are put back.
+  // A test framework may remove all handlers: they are restored before each cell.
   beforeEachCell(() => {
     for (const [event, handler] of Object.entries(handlers)) {
       const there = Reflect.apply(listeners, process, [event]) as unknown[];

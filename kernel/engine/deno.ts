@@ -1,6 +1,6 @@
 /**
- * `Deno.jupyter` for notebooks that were written for Deno's kernel: display, broadcast and the templates. It is a name of cells alone:
- * packages take a global `Deno` as a sign that they run on Deno. Of Deno's other parts it has none; their use says so.
+ * `Deno.jupyter` for notebooks that were written for Deno's kernel: display, broadcast and the templates. Only cells see it, since packages
+ * take a global `Deno` as a sign that they run on Deno. Using any other part of Deno is an error that says so.
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -9,14 +9,14 @@ import { displaySymbol, type MimeBundle } from "../../lab/display.js";
 import type { CommType } from "../comms/host.js";
 import { base64, plain } from "./bundle.js";
 import { cells, forCells } from "./cell-realm.js";
-import { display, shownAs } from "./display.js";
+import { bundleOf, display } from "./display.js";
 import { emit } from "./events.js";
 import { currentCell, print, refuseStopped } from "./output.js";
-import { send } from "./work.js";
+import { send } from "./task.js";
 
-type Shown = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 interface Extra {
-  readonly metadata?: Shown;
+  readonly metadata?: Fields;
   readonly buffers?: readonly (ArrayBufferView | ArrayBuffer)[];
 }
 
@@ -35,14 +35,14 @@ function image(what: unknown): object {
     if (bytes[0] === 0x89 && bytes[1] === 0x50) return displayable({ "image/png": base64(bytes) });
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return displayable({ "image/jpeg": base64(bytes) });
   }
-  throw new cells.TypeError("Deno.jupyter.image takes a PNG or JPEG: its path, or its bytes as a Uint8Array");
+  throw new cells.TypeError("Deno.jupyter.image takes a PNG or JPEG: a path, or the bytes as a Uint8Array");
 }
 
-const object = (value: unknown): Shown => (value !== null && typeof value === "object" ? (value as Shown) : {});
+const object = (value: unknown): Fields => (value !== null && typeof value === "object" ? (value as Fields) : {});
 
 const COMMS: readonly string[] = ["comm_open", "comm_msg", "comm_close"] satisfies CommType[];
 
-async function broadcast(type: string, content: Shown, { metadata = {}, buffers = [] }: Extra = {}): Promise<void> {
+async function broadcast(type: string, content: Fields, { metadata = {}, buffers = [] }: Extra = {}): Promise<void> {
   const key = currentCell();
   refuseStopped(key);
   if (type === "display_data" || type === "update_display_data") {
@@ -72,8 +72,8 @@ interface DenoOptions {
 const jupyter = Object.freeze({
   $display: displaySymbol,
   display: (value: unknown, options: DenoOptions = {}) => forCells(display(value, options)),
-  broadcast: (type: string, content: Shown, extra?: Extra) => forCells(broadcast(type, content, extra)),
-  format: (value: unknown) => forCells((async () => shownAs(value))()),
+  broadcast: (type: string, content: Fields, extra?: Extra) => forCells(broadcast(type, content, extra)),
+  format: (value: unknown) => forCells((async () => bundleOf(value))()),
   md: template("text/markdown"),
   html: template("text/html"),
   svg: template("image/svg+xml"),
@@ -85,7 +85,7 @@ export const deno: object = new Proxy(Object.freeze({ jupyter }), {
     if (name === "jupyter") return target.jupyter;
     if (typeof name === "symbol") return undefined;
     throw new cells.TypeError(
-      `Deno.${name} is not here: this kernel runs on Node and has Deno.jupyter alone. Node's own modules do the rest, such as node:fs`,
+      `Deno.${name} does not exist here: this kernel runs on Node and has only Deno.jupyter. Use Node's modules instead, such as node:fs`,
     );
   },
 });

@@ -1,6 +1,6 @@
 /**
- * Errors as their cell sees them: positions of the running JavaScript become lines of the cell, frames of the kernel and of Node are
- * left out, and the line that failed is shown.
+ * Errors as a cell's output: positions in the running JavaScript become lines of the cell, frames of the kernel and of Node are left out,
+ * and the line that failed is shown.
  */
 import { SourceMap, type SourceMapPayload } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -12,15 +12,16 @@ import { cells as realm } from "./cell-realm.js";
 import { inspect } from "./intrinsics.js";
 import { Interrupted } from "./output.js";
 
-interface Known {
+interface CellSource {
   readonly code: string;
+  /** The source map, JSON. */
   readonly payload: string;
-  /** The line of the JavaScript that only starts the cell: a frame there says nothing. */
+  /** The line of the JavaScript that only starts the cell: frames there are left out. */
   readonly startLine: number;
   map?: SourceMap;
 }
-const cells = new Map<string, Known>();
-/** The labels of cells: `cell 3`, and `cell *7` for one that is not counted. */
+const cells = new Map<string, CellSource>();
+/** A position in a cell: `cell 3:7:2`, and `cell *7:…` in one that is not counted. */
 const POSITION = /(cell \*?\d+):(\d+):(\d+)/g;
 const HIDDEN = /\(node:|^\s+at (?:async )?node:|\/kernel\/engine\/|\/kernel\/language\/|^\s+at (?:async )?<anonymous>$/;
 
@@ -30,11 +31,11 @@ export function rememberCell(cell: CompiledCell): void {
 
 const STARTED = "the kernel";
 
-/** A local file's position: `file:///home/ada/x.ts?edited=2:7:2`. */
+/** A position in a local file: `file:///home/ada/x.ts?edited=2:7:2`. */
 const FILE_POSITION = /(file:[^\s)]+?):(\d+):(\d+)/g;
 const files = new Map<string, SourceMap>();
 
-/** A position of a compiled local file -> of its own text, by its path. */
+/** Positions in compiled local files -> in their own text, by path. */
 function mapFiles(text: string): string {
   return text.replace(FILE_POSITION, (all, url: string, line: string, column: string) => {
     const payload = bridge().sources[url];
@@ -47,7 +48,7 @@ function mapFiles(text: string): string {
   });
 }
 
-/** `cell 3:7:2` of the JavaScript -> of the cell's own text. */
+/** Positions in the JavaScript of cells and local files -> in their own text. */
 export function mapPositions(text: string): string {
   return mapFiles(text).replace(POSITION, (all, label: string, line: string, column: string) => {
     const cell = cells.get(label);
@@ -55,13 +56,13 @@ export function mapPositions(text: string): string {
     if (Number(line) >= cell.startLine) return STARTED;
     cell.map ??= new SourceMap(JSON.parse(cell.payload) as SourceMapPayload);
     const entry = cell.map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
-    // The first line of the mapped file is the one we put before the cell.
+    // Line 1 of the mapped file stands before the cell's own text.
     if (entry.originalLine === undefined || entry.originalLine < 1) return label;
     return `${label}:${entry.originalLine}:${(entry.originalColumn ?? 0) + 1}`;
   });
 }
 
-/** Makes `error.stack` speak of the cell's own lines wherever it is printed. */
+/** Makes `error.stack` give positions in the cell's own text, wherever it is printed. */
 export function installStackTraces(beforeEachCell: (fn: () => void) => void): void {
   const prepare = (error: Error, frames: readonly NodeJS.CallSite[]): string => {
     let head: string;
@@ -70,7 +71,7 @@ export function installStackTraces(beforeEachCell: (fn: () => void) => void): vo
     } catch {
       head = "Error";
     }
-    // The array of frames is the cells': its own methods may be replaced.
+    // The array of frames is of the cells' realm: its methods may be replaced.
     const lines = (Reflect.apply(Array.prototype.map, frames, [(f: NodeJS.CallSite) => `    at ${f}`]) as string[]).filter(
       (l) => !HIDDEN.test(l),
     );
@@ -78,16 +79,16 @@ export function installStackTraces(beforeEachCell: (fn: () => void) => void): vo
   };
   const kinds = new Set([Error, realm.Error]);
   for (const kind of kinds) {
-    kind.stackTraceLimit = 50; // Ten frames of a library would hide the cell that called it.
+    kind.stackTraceLimit = 50; // V8's default, ten, may all be a library's and hide the cell.
     kind.prepareStackTrace = prepare;
   }
-  // A cell may take it away, and without it stacks speak of lines that no cell has.
+  // A cell may delete it, and without it stacks give positions in the rewritten JavaScript.
   beforeEachCell(() => {
     for (const kind of kinds) if (typeof kind.prepareStackTrace !== "function") kind.prepareStackTrace = prepare;
   });
 }
 
-/** Reads a property of what was thrown: it may be a getter, or a stack that is made when it is read, and fail. */
+/** Reads a property of a thrown value; undefined where reading it throws (a getter, a lazily made stack). */
 function read(value: ErrorLike, key: keyof ErrorLike): unknown {
   try {
     return value[key];
@@ -104,11 +105,11 @@ function messageOf(error: ErrorLike): string {
   }
 }
 
-/** The name of an error: that of its class where the class gave it none of its own. */
+/** The error's name, or its class's where that only inherits one. */
 function nameOf(error: ErrorLike): string {
   const name = String(read(error, "name") ?? "Error");
   const prototype = Object.getPrototypeOf(error) as object | null;
-  // `class Refused extends TypeError {}` inherits the name of a kind of the language.
+  // `class Refused extends TypeError {}` inherits the name "TypeError".
   if (!types.isNativeError(error) || !prototype || Object.hasOwn(error, "name") || Object.hasOwn(prototype, "name")) return name;
   const made = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as unknown;
   if (typeof made !== "function" || types.isProxy(made)) return name;
@@ -116,7 +117,7 @@ function nameOf(error: ErrorLike): string {
   return typeof own === "string" && own !== "" ? own : name;
 }
 
-/** What is thrown need not be an Error of this realm. */
+/** An error of any realm. */
 interface ErrorLike {
   readonly name?: unknown;
   readonly message?: unknown;
@@ -128,17 +129,17 @@ interface ErrorLike {
 
 const isErrorLike = (value: unknown): value is ErrorLike =>
   types.isNativeError(value) ||
-  // A proxy is asked nothing.
+  // A proxy's properties are not read: its traps are the user's code.
   (typeof value === "object" && value !== null && !types.isProxy(value) && "stack" in value && "message" in value);
 
 /** Characters of a message, and of one line of a stack. */
 const MESSAGE = 10_000;
 const FRAME = 500;
 
-/** A cell's variable that has the name of one of Node's carries a mark that is not seen (language/shadow.ts). */
+/** The text without the invisible suffix of variables that shadow a global of Node (language/shadow.ts). */
 const unmarked = (text: string): string => text.replace(/(?<=[\w$])\u200c/g, "");
 
-/** The error that a cell has caught, without that mark in its message: V8 writes variables as the running code has them. */
+/** Takes that suffix out of the message of an error that a cell has caught: V8 names variables as the running code does. */
 export function unmarkCaught(thrown: unknown): void {
   if (!types.isNativeError(thrown)) return;
   const message = Object.getOwnPropertyDescriptor(thrown, "message");
@@ -152,7 +153,7 @@ export function failureOf(thrown: unknown): Failure {
     const { ename, evalue, traceback } = describe(thrown);
     return { ename, evalue: unmarked(evalue), traceback: traceback.map(unmarked) };
   } catch {
-    // A getter of it throws, or a proxy: the cell must end all the same.
+    // A getter or proxy throws. The cell must end nevertheless.
     const evalue = "a value was thrown that cannot be shown";
     return { ename: "Thrown", evalue, traceback: [`${paint("red", "Thrown")}: ${evalue}`] };
   }
@@ -164,7 +165,7 @@ function describe(thrown: unknown): Failure {
     return {
       ename: "Thrown",
       evalue: text,
-      traceback: [`${paint("red", "Thrown")}: ${text} (not an Error: where it was thrown is not known)`],
+      traceback: [`${paint("red", "Thrown")}: ${text} (not an Error, so it has no stack)`],
     };
   }
   const ename = nameOf(thrown);
@@ -181,14 +182,14 @@ export function interruptedFailure(thrown?: unknown): Failure {
 function traceback(error: ErrorLike, depth = 0): string[] {
   const ename = nameOf(error);
   const message = messageOf(error);
-  const known = read(error, "code");
-  const code = typeof known === "string" ? ` ${paint("gray", `[${known}]`)}` : "";
+  const given = read(error, "code");
+  const code = typeof given === "string" ? ` ${paint("gray", `[${given}]`)}` : "";
   const lines = [`${paint("red", ename)}${code}: ${message}`];
   const frames = stackFrames(error);
-  // An error of the lab speaks for itself: where in the lab it was found says nothing to its user.
-  const shown = ename === "LabError" ? frames.filter((l) => l.includes("cell ")) : frames;
-  lines.push(...shown.slice(0, 20));
-  const place = shown.join("\n").match(/(cell \*?\d+):(\d+):(\d+)/);
+  // An error of the lab explains itself: only the user's own frames are shown.
+  const kept = ename === "LabError" ? frames.filter((l) => l.includes("cell ")) : frames;
+  lines.push(...kept.slice(0, 20));
+  const place = kept.join("\n").match(/(cell \*?\d+):(\d+):(\d+)/);
   const cell = place && cells.get(place[1]!);
   if (cell) lines.push(codeFrame(cell.code, Number(place[2]), Number(place[3])));
   if (depth < 5) {
@@ -202,11 +203,11 @@ function traceback(error: ErrorLike, depth = 0): string[] {
       lines.push(`caused by ${cause[0]}`, ...cause.slice(1));
     }
   }
-  return ename === "LabError" ? withoutInsides(lines) : lines;
+  return ename === "LabError" ? withoutCauseFrames(lines) : lines;
 }
 
-/** An error of the lab without the places in the lab where its cause was met; "This operation was aborted" adds nothing to a stop. */
-function withoutInsides(lines: readonly string[]): string[] {
+/** The lines of a LabError without the frames of its cause, and without the cause where that only repeats that the call was aborted. */
+function withoutCauseFrames(lines: readonly string[]): string[] {
   const by = lines.findIndex((line) => line.startsWith("caused by "));
   if (by < 0 || lines.slice(by).some((line) => line.includes("LabError"))) return [...lines];
   return lines.slice(0, lines[by]!.includes("AbortError") ? by : by + 1);
@@ -214,7 +215,7 @@ function withoutInsides(lines: readonly string[]): string[] {
 
 const shortly = (value: unknown): string => cut(inspect(value, { depth: 2, maxStringLength: FRAME }), FRAME);
 
-/** The `at` lines, without the message: that may have such lines too. */
+/** The `at` lines of the stack. The message is cut off first, since it may contain such lines too. */
 function stackFrames(error: ErrorLike): string[] {
   const stack = read(error, "stack");
   if (typeof stack !== "string") return [];

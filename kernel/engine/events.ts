@@ -1,6 +1,6 @@
 /**
- * The engine's way out: one pipe, written synchronously, so that streams, displays and results keep their order and are seen
- * while a cell computes.
+ * Events to the server: one pipe, written synchronously, so that streams, displays and results keep their order and arrive while a cell
+ * computes.
  */
 import { writeSync } from "node:fs";
 import type { EngineEvent } from "../messages.js";
@@ -10,12 +10,12 @@ export const REQUEST_FD = 3;
 export const EVENT_FD = 4;
 export const STOP_FD = 5;
 
-/** `process.exit` from before the first cell: a test may have replaced it. */
+/** `process.exit` from before the first cell: user code may replace it. */
 export const exit = process.exit.bind(process);
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
-/** Writes all of `data`; where the pipe is full, sleeps until the server has read some. */
+/** Writes all of `data`. While the pipe is full it blocks, and tries again each millisecond. */
 export function writeAll(fd: number, data: Uint8Array): void {
   for (let done = 0; done < data.length; ) {
     try {
@@ -23,7 +23,7 @@ export function writeAll(fd: number, data: Uint8Array): void {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "EPIPE" && fd === EVENT_FD) {
-        sleep(1000); // The server is gone: the other thread ends what the cells have started, and then this process.
+        sleep(1000); // The server is gone: the watching thread ends the cells' child processes, and then this process.
         exit(1);
       }
       if (code !== "EAGAIN") throw error;
@@ -32,7 +32,7 @@ export function writeAll(fd: number, data: Uint8Array): void {
   }
 }
 
-/** Sleeps for `ms` milliseconds, without turning the event loop. */
+/** Blocks the thread for `ms` milliseconds. */
 export function sleep(ms: number): void {
   Atomics.wait(sleeper, 0, 0, ms);
 }

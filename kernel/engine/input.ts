@@ -1,7 +1,7 @@
 /**
- * `input` and `password`: a cell asks the user of the front end, and awaits the answer. The rest of the kernel goes on answering
- * meanwhile, and the stop button ends the wait. `prompt` and `confirm`, which browsers and Deno have, ask without `await`: the engine
- * then waits in place, and timers and widgets wait with it.
+ * `input` and `password`: a cell prompts the user and awaits the answer. The rest of the kernel stays responsive meanwhile, and the stop
+ * button ends the wait. `prompt` and `confirm`, as browsers and Deno have them, need no `await`: they block the engine, its timers and
+ * widgets too.
  */
 import { randomUUID } from "node:crypto";
 import type { InputRequest } from "../messages.js";
@@ -17,16 +17,16 @@ interface Waiting {
 }
 const waiting = new Map<string, Waiting>();
 
-/** The front end has no way to ask, or nobody whom it could ask. */
+/** The front end does not support input, or has no user to ask. */
 class InputRefused extends cells.Error {
   override readonly name = "InputRefused";
 }
 
-/** The running cell, which alone may ask. */
+/** The running cell; any other may not ask. */
 function askingCell(asker: string): string {
   const key = currentCell();
   if (key !== undefined && isRunning(key)) return key;
-  const why = `${asker}() works only while its cell runs: a front end that has seen the cell end takes no more questions for it`;
+  const why = `${asker}() works only while its cell runs: front ends accept no prompt for a cell that has ended`;
   throw new InputRefused(why);
 }
 
@@ -51,7 +51,7 @@ async function ask(asker: string, prompt: unknown, password: boolean): Promise<s
   });
 }
 
-/** Asks, and waits in place for the answer. */
+/** Asks, and blocks until the answer comes. */
 function askNow(asker: string, prompt: string): string {
   const key = askingCell(asker);
   const id = randomUUID();
@@ -62,13 +62,13 @@ function askNow(asker: string, prompt: string): string {
   return request.answer ?? "";
 }
 
-/** An answer of the front end, or why there is none. */
+/** The front end's answer, or the reason why there is none. */
 export function handleInput({ id, answer, refused }: InputRequest): void {
   if (refused !== undefined) waiting.get(id)?.reject(new InputRefused(refused));
   else waiting.get(id)?.resolve(answer ?? "");
 }
 
-/** Parts a question from what is typed. */
+/** The prompt with a space at its end. */
 const spaced = (text: string): string => (/\s$/.test(text) ? text : `${text} `);
 
 export function installInput(): void {
@@ -83,6 +83,6 @@ export function installInput(): void {
     return answer === "" ? initial : answer;
   });
   define("confirm", (message: unknown = "Confirm") => /^y(es)?$/i.test(askNow("confirm", `${message} [y/N] `).trim()));
-  // In a browser it waits until it is clicked away; here it is a line below the cell.
+  // Unlike in a browser it does not block.
   define("alert", (message: unknown = "Alert") => print("stdout", `${message}\n`));
 }

@@ -1,17 +1,18 @@
 /**
- * Node's `inspect`, which shows values, calls a few methods of the cells' language (`Array.prototype.push`, `includes`). Where a cell
- * has replaced them and it fails, it is called again with the language as it was before the first cell.
+ * Node's `inspect` calls methods of the cells' realm (`Array.prototype.push`, `includes`). Where a cell has replaced some and `inspect` fails,
+ * it is called again with the built-ins restored as they were before the first cell.
  */
 import { type InspectOptions, inspect as nodeInspect } from "node:util";
 import { cells } from "./cell-realm.js";
 
-interface Kept {
+/** A built-in method as it was before the first cell. */
+interface BuiltIn {
   readonly holder: object;
   readonly key: PropertyKey;
   readonly value: unknown;
 }
 
-const kept: Kept[] = [];
+const builtIns: BuiltIn[] = [];
 const {
   Array: A,
   Map: M,
@@ -43,17 +44,17 @@ for (const holder of [
 ]) {
   for (const key of Reflect.ownKeys(holder)) {
     const property = Object.getOwnPropertyDescriptor(holder, key)!;
-    if (typeof property.value === "function" && property.writable) kept.push({ holder, key, value: property.value });
+    if (typeof property.value === "function" && property.writable) builtIns.push({ holder, key, value: property.value });
   }
 }
 
-/** Calls `fn`; where it fails and the cells' language was changed, once more with the language as it was. */
-export function withLanguage<T>(fn: () => T): T {
+/** Calls `fn`; where it fails and cells have replaced built-ins, once more with these restored. */
+export function withBuiltIns<T>(fn: () => T): T {
   try {
     return fn();
   } catch (error) {
-    const changed: Kept[] = [];
-    for (const { holder, key, value } of kept) {
+    const changed: BuiltIn[] = [];
+    for (const { holder, key, value } of builtIns) {
       const now = (holder as Record<PropertyKey, unknown>)[key];
       if (now === value || !Reflect.set(holder, key, value)) continue;
       changed.push({ holder, key, value: now });
@@ -67,7 +68,7 @@ export function withLanguage<T>(fn: () => T): T {
   }
 }
 
-/** Node's `inspect`, whatever a cell did to the language. */
+/** Node's `inspect`, even where cells have replaced built-ins. */
 export function inspect(value: unknown, options?: InspectOptions): string {
-  return withLanguage(() => nodeInspect(value, options));
+  return withBuiltIns(() => nodeInspect(value, options));
 }

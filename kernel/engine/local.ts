@@ -1,6 +1,7 @@
 /**
- * The user's own files, imported by a cell: TypeScript in all its endings, and JavaScript modules. Each is an ES module in V8 (`vm`), so
- * circles of imports, top-level await and live bindings are the language's own; and each is loaded anew after it, or what it imports, was edited.
+ * Loads the user's own files that cells import: TypeScript with any extension, and JavaScript modules. Each becomes an ES module of V8 (`vm`),
+ * so import cycles, top-level await and live bindings work as the language defines them. A file is loaded again after it, or one that it
+ * imports, was edited.
  */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
@@ -9,13 +10,13 @@ import vm from "node:vm";
 import { bridge } from "./bridge.js";
 import { FILE_SCOPE, readText, type Transpiled, transpile, WHOLE } from "./transpile.js";
 
-/** Where an import leads: to a file that is loaded here, or to a module that Node has loaded. */
+/** What an import resolves to: a file that is loaded here, or a module that Node has loaded. */
 export type Target = { readonly path: string } | { readonly module: vm.Module; readonly names: ReadonlySet<string> };
 
 export interface Imports {
-  /** Finds what a file imports, and loads it unless it is one of ours. */
+  /** Resolves an import of a file, and loads it unless it is loaded here. */
   target(specifier: string, from: string): Promise<Target>;
-  /** The path of a file that is loaded here; undefined for all else. */
+  /** The path, for a file that is loaded here; undefined for anything else. */
   localPath(specifier: string, from: string): string | undefined;
   resolve(specifier: string, from: string): string;
   stamp(path: string): string;
@@ -28,9 +29,9 @@ interface LocalModule {
   readonly stamp: string;
   source: Transpiled | undefined;
   readonly targets: Map<string, Target>;
-  /** The local files that it imports. */
+  /** The files loaded here that it imports. */
   readonly children: Set<LocalModule>;
-  /** Resolves when it is compiled and knows what it imports. */
+  /** Resolves when the file is transpiled and its imports are resolved. */
   own: Promise<void>;
   module: vm.SourceTextModule | undefined;
 }
@@ -39,15 +40,15 @@ export class LocalModules {
   readonly #imports: Imports;
   readonly #modules = new Map<string, LocalModule>();
   readonly #byUrl = new Map<string, LocalModule>();
-  /** What is being loaded. */
+  /** Modules that are being loaded. */
   readonly #loading = new Set<LocalModule>();
-  /** Modules are linked one graph at a time: a graph that shares a file with another would find it half linked. */
+  /** Graphs of modules are linked one at a time: a file in two of them must not be half linked. */
   #linking: Promise<unknown> = Promise.resolve();
 
   constructor(imports: Imports) {
     this.#imports = imports;
     bridge().stopped = () => {
-      // It may never end: the next import begins anew.
+      // Loading may never end: the next import starts over.
       for (const root of this.#loading) for (const m of graphOf(root)) this.#forget(m);
       this.#loading.clear();
       this.#linking = Promise.resolve();
@@ -70,7 +71,7 @@ export class LocalModules {
       await root.module!.evaluate();
       return root.module!;
     } catch (error) {
-      // What failed, or imports what failed, is tried anew with the next import.
+      // Whatever failed, or imports what failed, is loaded again by the next import.
       for (const m of graphOf(root)) if (m.module?.status !== "evaluated") this.#forget(m);
       throw error;
     } finally {
@@ -82,7 +83,7 @@ export class LocalModules {
     if (this.#modules.get(module.path) === module) this.#modules.delete(module.path);
   }
 
-  /** Forgets every module of the graph that was edited, or imports one that was. */
+  /** Forgets each module of the graph that was edited or that imports an edited one. */
   #dropStale(root: LocalModule, seen: Set<LocalModule>): void {
     const all = graphOf(root, seen);
     const stale = new Set(all.filter((m) => this.#edited(m)));
@@ -101,7 +102,7 @@ export class LocalModules {
     try {
       return this.#imports.stamp(module.path) !== module.stamp;
     } catch {
-      return true; // Gone: loading it again says so.
+      return true; // It was deleted: loading it again gives the error.
     }
   }
 
@@ -110,7 +111,7 @@ export class LocalModules {
     if (known) return known;
     const stamp = this.#imports.stamp(path);
     const plain = pathToFileURL(path).href;
-    // Older versions may still run: their lines are those of their own text.
+    // Older versions may still run, so each has its own URL for its source map.
     const url = this.#byUrl.has(plain) ? `${plain}?edited=${stamp}.${this.#byUrl.size}` : plain;
     const module: LocalModule = {
       path,
@@ -125,7 +126,7 @@ export class LocalModules {
     this.#modules.set(path, module);
     this.#byUrl.set(url, module);
     module.own = this.#read(module);
-    module.own.catch(() => {}); // Told by whoever prepares it.
+    module.own.catch(() => {}); // Reported by `#prepare`.
     return module;
   }
 
@@ -134,7 +135,7 @@ export class LocalModules {
     module.source = source;
     bridge().sources[module.url] = source.map;
     for (const specifier of source.required) {
-      // What it requires and is one of ours is loaded before, as an import is.
+      // Files loaded here that it requires are loaded before it, like imports.
       const path = this.#imports.localPath(specifier, module.path);
       if (path !== undefined) this.#connect(module, specifier, { path });
     }
@@ -148,7 +149,7 @@ export class LocalModules {
     if ("path" in target) module.children.add(this.#get(target.path));
   }
 
-  /** Waits until all that a file leads to is compiled; in a circle of imports each is waited for once. */
+  /** Waits until a file, and all that it imports directly or indirectly, is transpiled. */
   async #prepare(root: LocalModule): Promise<void> {
     const seen = new Set<LocalModule>([root]);
     for (const module of seen) {
@@ -157,18 +158,20 @@ export class LocalModules {
     }
   }
 
+  /** Whether a module exports a value of this name. */
   #exported(module: LocalModule, name: string, seen: Set<LocalModule>): boolean {
     if (seen.has(module)) return false;
     seen.add(module);
     const source = module.source!;
     if (source.exports.has(name)) {
-      const from = source.taken.find((t) => t.exportedAs === name && t.passedOn);
-      return !from || this.#gives(module, from.specifier, from.name, seen);
+      const from = source.imported.find((t) => t.exportedAs === name && t.reexported);
+      return !from || this.#exportsValue(module, from.specifier, from.name, seen);
     }
-    return name !== "default" && source.stars.some((s) => this.#gives(module, s, name, seen));
+    return name !== "default" && source.stars.some((s) => this.#exportsValue(module, s, name, seen));
   }
 
-  #gives(module: LocalModule, specifier: string, name: string, seen: Set<LocalModule>): boolean {
+  /** Whether the import `specifier` of a module exports a value of this name. */
+  #exportsValue(module: LocalModule, specifier: string, name: string, seen: Set<LocalModule>): boolean {
     const target = module.targets.get(specifier)!;
     if (!("path" in target)) return target.names.has(name);
     const child = this.#child(module, target.path);
@@ -181,11 +184,11 @@ export class LocalModules {
   }
 
   #compile(module: LocalModule): vm.SourceTextModule {
-    const { taken, required } = module.source!;
+    const { imported, required } = module.source!;
     let { code } = module.source!;
-    // `export { Row } from "./rows"`, where Row is a type, has no value to pass on: blanks keep all columns as they are.
-    for (const { specifier, name, passedOn, ranges } of taken) {
-      if (!passedOn || this.#gives(module, specifier, name, new Set([module]))) continue;
+    // In `export { Row } from "./rows"` Row may be a type: it is replaced by blanks, which keep all columns.
+    for (const { specifier, name, reexported, ranges } of imported) {
+      if (!reexported || this.#exportsValue(module, specifier, name, new Set([module]))) continue;
       for (const [start, end] of ranges) code = code.slice(0, start) + " ".repeat(end - start) + code.slice(end);
     }
     for (const name of required) if (module.targets.has(name)) code += `\nimport ${JSON.stringify(name)};`;
@@ -217,7 +220,7 @@ export class LocalModules {
     });
   }
 
-  /** What CommonJS gives a file. */
+  /** A module that exports the names of CommonJS for a file. */
   #scope(module: LocalModule): vm.Module {
     const { path } = module;
     const own = createRequire(path);
@@ -239,7 +242,7 @@ export class LocalModules {
   }
 }
 
-/** What `require` of a module gives. */
+/** What `require` returns for a module. */
 export function whole(namespace: object): unknown {
   return WHOLE in namespace ? (namespace as Record<string, unknown>)[WHOLE] : namespace;
 }

@@ -1,6 +1,6 @@
 /**
- * The engine: the process that runs the cells. This file stands in the cells' realm: it loads the engine's own code into a realm of its
- * own (own-realm.ts) and hands it what belongs to the cells: how they import, and their comms.
+ * The engine: the process that runs the cells. This file runs in the cells' realm. It loads the engine's own code into another realm
+ * (own-realm.ts) and hands it what belongs to the cells: how they import, and their comms.
  */
 import { receiveComm } from "../comms/comm.js";
 import { connectHost } from "../comms/host.js";

@@ -1,6 +1,6 @@
 /**
- * What a cell's imports become: `load("sparselab")` and the like. `sparselab` and `tslab` are this package's own, packages and files are
- * looked for from the notebook's folder, and the user's own TypeScript and JavaScript modules are loaded by local.ts.
+ * Imports of cells, which call `load("sparselab")` and the like. `sparselab` and `tslab` come from this package; packages and files are resolved
+ * from the notebook's folder; the user's own TypeScript and JavaScript modules are loaded by local.ts.
  */
 import { existsSync, statSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
@@ -16,7 +16,7 @@ import { isModule, readText, WHOLE } from "./transpile.js";
 export type Namespace = Readonly<Record<string, unknown>>;
 
 const folder = process.cwd();
-/** The file that a cell is taken for, where Node asks who imports. */
+/** The importing file that Node is told for a cell. */
 const notebook = join(folder, "notebook.mjs");
 const parent = pathToFileURL(notebook);
 const nodeRequire = createRequire(parent);
@@ -27,11 +27,11 @@ const OWN: Readonly<Record<string, URL>> = {
 };
 
 withoutWarning(() => new vm.SyntheticModule([], () => {}));
-const locals = new LocalModules({ target, localPath: oursAt, resolve: resolveUrl, stamp: stampOf });
-/** Other files of the user: the stamp at which each was first loaded, to load it anew once it was edited. */
+const locals = new LocalModules({ target, localPath: localModulePath, resolve: resolveUrl, stamp: stampOf });
+/** The stamps of other files of the user when each was first loaded, so that edited ones are loaded again. */
 const stamps = new Map<string, string>();
 
-/** Node warns once that its modules of `vm` are experimental: nothing that a notebook should show. */
+/** Suppresses Node's warning that `vm` modules are experimental. */
 function withoutWarning(fn: () => void): void {
   const { emitWarning } = process;
   process.emitWarning = () => {};
@@ -45,20 +45,20 @@ function withoutWarning(fn: () => void): void {
 /** Imports a module for a cell. */
 export async function load(specifier: unknown): Promise<Namespace> {
   const name = String(specifier);
-  const path = oursAt(name, notebook);
+  const path = localModulePath(name, notebook);
   return path === undefined ? loadOther(name, notebook) : ((await locals.load(path)).namespace as Namespace);
 }
 
 /** `import x = require("m")` in a cell. */
 export async function loadWhole(specifier: unknown): Promise<unknown> {
   const name = String(specifier);
-  const path = oursAt(name, notebook);
+  const path = localModulePath(name, notebook);
   if (path !== undefined) return whole((await locals.load(path)).namespace);
   return OWN[name] ? load(name) : cellRequire(name);
 }
 
 async function target(specifier: string, from: string): Promise<Target> {
-  const path = oursAt(specifier, from);
+  const path = localModulePath(specifier, from);
   if (path !== undefined) return { path };
   const namespace = await loadOther(specifier, from);
   const names = Object.keys(namespace);
@@ -93,12 +93,12 @@ async function loadOther(name: string, from: string): Promise<Namespace> {
   }
 }
 
-/** A module that is not found: says who misses it and what to do. */
+/** An error for a module that is not found, with the importing file and what to do. */
 function explained(error: unknown, name: string, from: string): unknown {
   const code = (error as { code?: unknown } | null)?.code;
   const notFound = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_UNKNOWN_BUILTIN_MODULE", "ERR_UNSUPPORTED_ESM_URL_SCHEME"];
   if (!(error instanceof Error) || !notFound.includes(String(code))) return error;
-  // A package that misses one of its own is another matter.
+  // The error may be about a module that an installed package lacks.
   const named = [name, packageOf(name), name.replace(/^node:/, "")].some((n) => error.message.includes(n));
   if (!named && !/scheme/.test(error.message)) return error;
   const hint = missingModule(name, folder);
@@ -106,7 +106,7 @@ function explained(error: unknown, name: string, from: string): unknown {
   return Object.assign(new Error(`Cannot find module '${name}'${who}.${hint ? ` ${hint}` : ""}`), { code });
 }
 
-/** The names that a cell takes from a module; one that is missing is an error, not `undefined`. */
+/** The names that a cell imports from a module. A missing one is an error. */
 export function pick(module: Namespace, specifier: string, names: readonly string[]): unknown[] {
   return names.map((name) => {
     if (name === "*") return module;
@@ -120,8 +120,8 @@ export function pick(module: Namespace, specifier: string, names: readonly strin
 }
 
 /**
- * Imports by Node. Of a CommonJS module Node finds the names by reading it, and misses some: here it has all its properties; and where it
- * was made of an ES module (`__esModule`) its default is that module's, as TypeScript has it.
+ * Imports a module by Node. For CommonJS, Node finds only some of the names: here all properties are exported. Where the module was compiled
+ * from an ES module (`__esModule`), its default export is that module's, as in TypeScript.
  */
 async function interop(url: string): Promise<Namespace> {
   const module = (await import(url)) as Namespace;
@@ -153,13 +153,13 @@ function localPath(name: string, from: string): string | undefined {
   if (name.startsWith("file:")) base = fileURLToPath(name);
   else if (/^\.{1,2}(\/|$)/.test(name) || isAbsolute(name)) base = resolve(dirname(from), name);
   else if (name.startsWith("#")) {
-    // It may lead to a file of the user or to a package.
+    // It may mean a file of the user or a package.
     const meant = packageImport(name, from);
     if (!meant?.path) return undefined;
     base = meant.path;
   } else return undefined;
   for (const ending of ENDINGS) if (isFile(base + ending)) return base + ending;
-  // As TypeScript has it, `./x.js` may mean the source x.ts.
+  // As in TypeScript, `./x.js` may mean x.ts.
   const [, stem, kind = ""] = /^(.*)\.([cm]?)jsx?$/s.exec(base) ?? [];
   if (stem !== undefined) for (const ending of [`.${kind}ts`, ".tsx"]) if (isFile(stem + ending)) return stem + ending;
   const error = new Error(`Cannot find module '${name}' from ${dirname(from)}`);
@@ -167,15 +167,15 @@ function localPath(name: string, from: string): string | undefined {
 }
 
 /** The path of a file that local.ts loads: TypeScript, and the user's own JavaScript modules. */
-function oursAt(name: string, from: string): string | undefined {
+function localModulePath(name: string, from: string): string | undefined {
   let path = OWN[name] ? undefined : localPath(name, from);
   if (path === undefined && !OWN[name] && !/^(?:#|(?:node|data|https?):)/.test(name)) {
-    // A workspace's package may lead to its source.
+    // A package of a workspace may resolve to TypeScript source.
     try {
       const url = resolveUrl(name, from);
       if (/^file:.*\.[cm]?tsx?$/.test(url)) path = fileURLToPath(url);
     } catch {
-      // Told by whoever imports it.
+      // Reported when it is imported.
     }
   }
   if (path === undefined) return undefined;
@@ -186,8 +186,8 @@ function oursAt(name: string, from: string): string | undefined {
 }
 
 /**
- * What a `#name` means by the "imports" of the nearest package.json: a file, or a module by name. Read anew each time, while Node keeps a
- * package.json as it first found it.
+ * Resolves a `#name` by "imports" of the nearest package.json: to a file, or to a module's name. The file is read each time, since Node caches
+ * it for good.
  */
 function packageImport(name: string, from: string): { path?: string; name?: string; from: string } | undefined {
   for (let at = dirname(from); ; at = dirname(at)) {
@@ -222,10 +222,10 @@ function condition(value: unknown): string | undefined {
 }
 
 /**
- * Whether a package lies in a folder where Node would look. Node is not asked for one that does not: it remembers for good that there is no
- * package.json, and the package may be installed in a minute.
+ * Whether a package is in a folder where Node would look. Node is not asked for a missing one, since it would cache that for good, and the
+ * package may be installed later.
  */
-function isThere(name: string, from: string): boolean {
+function isInstalled(name: string, from: string): boolean {
   if (/^(?:#|\.{0,2}\/|\.{1,2}$|[a-z]+:)/.test(name) || isBuiltin(name) || process.env.NODE_PATH) return true;
   const wanted = packageOf(name);
   for (let at = dirname(from); ; at = dirname(at)) {
@@ -237,12 +237,12 @@ function isThere(name: string, from: string): boolean {
   }
 }
 
-function absent(name: string): Error {
+function notFound(name: string): Error {
   return Object.assign(new Error(`Cannot find package '${name}'`), { code: "ERR_MODULE_NOT_FOUND" });
 }
 
 function resolveUrl(name: string, from: string): string {
-  if (!isThere(name, from)) throw absent(name);
+  if (!isInstalled(name, from)) throw notFound(name);
   return import.meta.resolve(name, pathToFileURL(from).href);
 }
 
@@ -251,7 +251,7 @@ export function stampOf(path: string): string {
   return `${stat.mtimeMs}-${stat.size}`;
 }
 
-/** The `module` of cells: what `require.main` is, too. */
+/** The `module` of cells, which is also `require.main`. */
 export const cellModule = {
   id: ".",
   path: folder,
@@ -262,7 +262,7 @@ export const cellModule = {
   paths: nodeRequire.resolve.paths("x") ?? [],
 };
 
-/** `require` of a cell. What was loaded as an ES module can only be imported. */
+/** The `require` of cells. ES modules can only be imported. */
 export const cellRequire = Object.assign(
   (name: string): unknown => {
     const path = relativePath(name);
@@ -272,7 +272,7 @@ export const cellRequire = Object.assign(
       );
     }
     try {
-      if (!isThere(String(name), notebook)) throw absent(name);
+      if (!isInstalled(String(name), notebook)) throw notFound(name);
       return nodeRequire(name);
     } catch (error) {
       throw explained(error, name, notebook);
@@ -288,7 +288,7 @@ function relativePath(name: unknown): string | undefined {
     const path = localPath(name, notebook);
     return path !== undefined && /\.(?:[cm]?ts|tsx|jsx)$/.test(path) ? path : undefined;
   } catch {
-    return undefined; // Node's own error says so.
+    return undefined; // Node gives the error.
   }
 }
 

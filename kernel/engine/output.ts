@@ -1,20 +1,20 @@
 /**
- * What a cell prints. Every print is attributed to the cell whose code (or timer, or promise) printed it, also after that cell ended;
- * and a cell that was stopped cannot print any more: its next print ends it.
+ * What a cell prints. Every print is attributed to the cell whose code (or timer, or promise) printed it, also after that cell ended.
+ * A cell that was stopped cannot print: printing throws.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { InspectOptions } from "node:util";
 import { cells } from "./cell-realm.js";
 import { pin } from "./pin.js";
+import { currentTask, send } from "./task.js";
 import { Utf8 } from "./utf8.js";
-import { currentWork, send } from "./work.js";
 
 export type StreamName = "stdout" | "stderr";
 
-/** The key of the cell that the running code belongs to. */
+/** The key of the cell that started the running code. */
 export const cellOf = pin(new AsyncLocalStorage<string>());
 
-/** Thrown into what still runs of a stopped cell. */
+/** Thrown where a stopped cell still tries to print, to show or to ask. */
 export class Interrupted extends cells.Error {
   override readonly name = "Interrupted";
   constructor() {
@@ -25,7 +25,7 @@ export class Interrupted extends cells.Error {
 const stopped = new Set<string>();
 let latest: string | undefined;
 
-/** Where output goes that belongs to no cell: to the one that ran last. */
+/** Output of code that no cell started goes to this cell. */
 export function outputsTo(key: string): void {
   latest = key;
 }
@@ -39,19 +39,19 @@ export function silenceCell(key: string): void {
 }
 
 export function refuseStopped(key: string | undefined): void {
-  const work = currentWork();
-  if (work) {
-    // A widget outlives its cell, also one that was stopped.
-    if (work.controller.signal.aborted) throw new Interrupted();
+  const task = currentTask();
+  if (task) {
+    // A widget's handler may print after its cell was stopped, but not after a stop of its own.
+    if (task.controller.signal.aborted) throw new Interrupted();
     return;
   }
   if (key !== undefined && stopped.has(key)) throw new Interrupted();
 }
 
-/** Streams in which a character has begun and not ended, by cell and name. */
+/** Streams whose last bytes are an incomplete character, by cell and name. */
 const unfinished = new Map<string, { readonly utf8: Utf8; readonly key: string | undefined; readonly name: StreamName }>();
 
-/** Prints text, or bytes of UTF-8: a character may come in pieces. */
+/** Prints text, or UTF-8 bytes, which may end within a character. */
 export function print(name: StreamName, chunk: string | Uint8Array): void {
   const key = currentCell();
   refuseStopped(key);
@@ -70,7 +70,7 @@ export function print(name: StreamName, chunk: string | Uint8Array): void {
   if (text) send({ event: "stream", key, name, text });
 }
 
-/** The cell is over: what it left unfinished will not be finished. */
+/** Prints what the cell left incomplete. Called when the cell ends. */
 export function endPrints(ofCell: string): void {
   for (const [id, { utf8, key, name }] of unfinished) {
     if (key !== ofCell) continue;
@@ -80,7 +80,7 @@ export function endPrints(ofCell: string): void {
   }
 }
 
-/** Node keeps its books of asynchronous contexts on promises, where whoever prints one would see them. */
+/** Hides the properties that Node's async hooks add to promises from `inspect`. */
 export function hideBookkeeping(): void {
   const custom = Symbol.for("nodejs.util.inspect.custom");
   const show = function (

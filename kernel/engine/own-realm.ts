@@ -1,14 +1,14 @@
 /**
- * The realm of the engine's own code. A cell may replace `JSON.stringify`, `Array.prototype.push`, `Promise`, `setTimeout` or any
- * other part of the language: mocked timers and polyfills do. The engine's modules are therefore evaluated in a V8 context of their
- * own, with intrinsics that no cell can reach and with the functions of Node that were there before the first cell.
+ * The realm of the engine's own code. A cell may replace `JSON.stringify`, `Array.prototype.push`, `Promise`, `setTimeout` or any other
+ * built-in: mocked timers and polyfills do. So the engine's modules are evaluated in a V8 context of their own, with intrinsics that no cell
+ * can reach and with Node's functions from before the first cell.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 import { takeCellRealm } from "./cell-realm.js";
 
-/** Node's globals that the engine's modules use. */
+/** The globals of Node that the engine's modules use. */
 const GLOBALS = [
   ...["AbortController", "AbortSignal", "Buffer", "TextDecoder", "TextEncoder", "URL", "process", "performance"],
   ...["setTimeout", "clearTimeout", "setImmediate", "structuredClone", "queueMicrotask"],
@@ -16,7 +16,7 @@ const GLOBALS = [
 
 type Exports = Readonly<Record<string, unknown>>;
 
-/** Evaluates a module, and all that it imports, in a new realm. Node's own modules are shared, as they are now. */
+/** Evaluates a module, and all that it imports, in a new realm. Of Node's modules it gets the exports as they are now. */
 export async function inOwnRealm(entry: URL): Promise<Exports> {
   const context = vm.createContext(vm.constants.DONT_CONTEXTIFY as unknown as object);
   const globals = globalThis as unknown as Exports;
@@ -51,7 +51,7 @@ export async function inOwnRealm(entry: URL): Promise<Exports> {
   });
 }
 
-/** Node warns that modules in a context are experimental: nothing that a notebook should show. */
+/** Suppresses Node's warning that `vm` modules are experimental. */
 async function withoutWarning<T>(fn: () => Promise<T>): Promise<T> {
   const { emitWarning } = process;
   process.emitWarning = () => {};

@@ -1,6 +1,6 @@
-/** Objects of Node that the engine depends on keep their methods, whatever a cell does to the classes they come from. */
+/** Objects of Node that the engine depends on keep their methods, even where a cell patches their classes. */
 
-/** Gives `object` own, fixed copies of the methods that it inherits. */
+/** Copies the methods that `object` inherits onto itself. */
 export function pin<T extends object>(object: T): T {
   const seen = new Set<PropertyKey>(Reflect.ownKeys(object));
   for (let at = Object.getPrototypeOf(object) as object | null; at && Object.getPrototypeOf(at); at = Object.getPrototypeOf(at)) {

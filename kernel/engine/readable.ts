@@ -1,6 +1,6 @@
 /**
- * Text of values, of a bounded length: an object of 300,000 keys must not become 5 MB in the notebook. What is left out is said.
- * Nothing here asks a proxy or calls a getter.
+ * Values as text of a bounded length: an object of 300,000 keys must not become 5 MB in the notebook. The text says what was left out.
+ * Nothing here reads a proxy or calls a getter.
  */
 import { inspect as nodeInspect, types } from "node:util";
 import { inspect } from "./intrinsics.js";
@@ -8,23 +8,23 @@ import { inspect } from "./intrinsics.js";
 const DEPTH = 4;
 const ITEMS = 100;
 const TEXT = 10_000;
-/** Values that are shown at most, all depths together. */
+/** Most values shown, over all depths. */
 const VALUES = 10_000;
-/** Characters of all but a text that is shown as it is. */
+/** Most characters, except of a string that is the value itself. */
 const LIMIT = 200_000;
 
-/** How many values `inspect` would show down to `depth`, counted to a little above VALUES. */
+/** How many values `inspect` would show down to `depth`. Counting stops a little above VALUES. */
 function countTo(depth: number, root: object): number {
   let count = 0;
   const walk = (value: unknown, left: number): void => {
     if (value === null || typeof value !== "object" || count > VALUES) return;
     if (types.isProxy(value) || ArrayBuffer.isView(value)) return;
     if (types.isMap(value) || types.isSet(value)) {
-      let shown = 0;
-      // Our own iterators: a subclass may have another, and a cell may have replaced its own.
+      let items = 0;
+      // This realm's iterators: a subclass may have another, and a cell may have replaced its own.
       const { values } = types.isMap(value) ? Map.prototype : Set.prototype;
       for (const item of Reflect.apply(values, value, []) as Iterable<unknown>) {
-        if (++shown > ITEMS) break;
+        if (++items > ITEMS) break;
         count++;
         if (left > 0) walk(item, left - 1);
       }
@@ -44,7 +44,7 @@ function countTo(depth: number, root: object): number {
   return count;
 }
 
-/** The object with its first keys only; its getters stay getters. */
+/** The object with its first keys only, where it has very many; its getters stay getters. */
 function head(value: object): { readonly part: object; readonly left: number } | undefined {
   if (Array.isArray(value) || ArrayBuffer.isView(value) || types.isMap(value) || types.isSet(value)) return undefined;
   const keys = Object.keys(value);
@@ -54,7 +54,7 @@ function head(value: object): { readonly part: object; readonly left: number } |
   return { part, left: keys.length - ITEMS };
 }
 
-/** The text with its middle left out where it is too long. */
+/** The text; of one that is too long, the middle is left out. */
 export function cutText(text: string, limit = LIMIT): string {
   if (text.length <= limit) return text;
   const end = Math.floor(limit / 10);
@@ -62,9 +62,9 @@ export function cutText(text: string, limit = LIMIT): string {
   return `${text.slice(0, limit - end)}\n… ${left.toLocaleString("en-US")} characters left out …\n${text.slice(text.length - end)}`;
 }
 
-/** Text of a value that has no display of its own. */
+/** The text of a value that has no display of its own. */
 export function readable(value: unknown): string {
-  // A text as a result arrives whole, however long; texts inside other values are cut.
+  // A string as the value itself is not cut; strings inside other values are.
   if (typeof value === "string") return value.length > TEXT ? JSON.stringify(value) : inspect(value, { maxStringLength: null });
   const options = { maxArrayLength: ITEMS, maxStringLength: TEXT, breakLength: 100 };
   if (value === null || typeof value !== "object" || types.isProxy(value))
@@ -76,7 +76,7 @@ export function readable(value: unknown): string {
   return cutText(many ? text.replace(/\s*\}$/, `,\n  … ${many.left.toLocaleString("en-US")} more keys\n}`) : text);
 }
 
-/** An argument of `console.log`: an object that would be a flood of text shows itself shortened. */
+/** An argument of `console.log`; in place of a very large object one that prints shortened. */
 export function shortened(value: unknown): unknown {
   if (value === null || typeof value !== "object" || types.isProxy(value)) return value;
   if (countTo(DEPTH, value) <= VALUES) return value;

@@ -1,6 +1,6 @@
 /**
- * Requests of the server on their way in. They are read as they come; and `waitForRequest` reads them in place, for a cell that asks
- * the user without `await`. What else comes meanwhile is dealt with afterwards, in order.
+ * Requests from the server. They are read as they come. `waitForRequest` reads them synchronously, for a cell that prompts the user without
+ * `await`; other requests that come meanwhile are handled afterwards, in order.
  */
 import { readSync } from "node:fs";
 import { Socket } from "node:net";
@@ -13,8 +13,8 @@ import { stopAsked, waitingInPlace } from "./stop.js";
 type Handler = (request: EngineRequest, buffers: readonly Uint8Array[]) => void;
 
 const reader = new FrameReader<EngineRequest>();
-/** Read in place, and not dealt with yet. */
-const kept: Frame<EngineRequest>[] = [];
+/** Requests that `waitForRequest` read and that are still to be handled. */
+const deferred: Frame<EngineRequest>[] = [];
 let handle: Handler = () => {};
 
 export function openRequests(handler: Handler, closed: () => void): void {
@@ -26,10 +26,10 @@ export function openRequests(handler: Handler, closed: () => void): void {
   socket.on("close", closed);
 }
 
-/** Milliseconds between two looks at the pipe. */
-const LOOK = 5;
+/** Milliseconds between two reads of an empty pipe. */
+const POLL = 5;
 
-/** Waits in place for a request; undefined where the stop button was pressed first. */
+/** Blocks until a request that is `wanted` comes; undefined where the stop button was pressed first. */
 export function waitForRequest<R extends EngineRequest>(wanted: (request: EngineRequest) => request is R): R | undefined {
   const chunk = new Uint8Array(1 << 16);
   let found: R | undefined;
@@ -38,30 +38,30 @@ export function waitForRequest<R extends EngineRequest>(wanted: (request: Engine
     while (!found && !stopAsked()) {
       const read = readSome(chunk);
       if (read === 0) {
-        sleep(1000); // The server is gone, as the other thread knows.
+        sleep(1000); // The server is gone: the watching thread ends this process.
         exit(0);
       }
       if (read === undefined) {
-        sleep(LOOK);
+        sleep(POLL);
         continue;
       }
       for (const frame of reader.push(chunk.slice(0, read))) {
         if (!found && wanted(frame.message)) found = frame.message;
-        else kept.push(frame);
+        else deferred.push(frame);
       }
     }
     return found;
   } finally {
     waitingInPlace(false);
-    if (kept.length) setImmediate(dealWithKept);
+    if (deferred.length) setImmediate(handleDeferred);
   }
 }
 
-function dealWithKept(): void {
-  for (const { message, buffers } of kept.splice(0)) handle(message, buffers);
+function handleDeferred(): void {
+  for (const { message, buffers } of deferred.splice(0)) handle(message, buffers);
 }
 
-/** Bytes read; undefined where there are none yet. */
+/** How many bytes were read; undefined where none have come yet. */
 function readSome(into: Uint8Array): number | undefined {
   try {
     return readSync(REQUEST_FD, into);

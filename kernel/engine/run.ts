@@ -1,6 +1,6 @@
 /**
- * Runs cells, one at a time. A cell is a script whose top-level names are live variables of this process; it ends by itself, by an error,
- * or by a stop, whichever comes first, and says so exactly once.
+ * Runs cells, one at a time. A cell is a script whose top-level names are live variables of this process. It ends by itself, by an error or
+ * by a stop, whichever comes first, and sends `done` exactly once.
  */
 import { setMaxListeners } from "node:events";
 import vm from "node:vm";
@@ -10,49 +10,49 @@ import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
 import { bridge } from "./bridge.js";
 import { settled } from "./cell-realm.js";
 import { collectLargeArrays, measureKept } from "./collect.js";
-import { shownAs } from "./display.js";
+import { bundleOf } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
 import { cellOf, endPrints, outputsTo, print, silenceCell } from "./output.js";
 import { cellBegins } from "./stop.js";
-import { currentWork } from "./work.js";
+import { currentTask, type Finisher } from "./task.js";
 
-/** Milliseconds a stopped cell has to end by itself, so that its own clean-up is seen; and one whose script was ended by force. */
+/** Milliseconds that a stopped cell has to end by itself, so that what its clean-up prints is seen; and one whose script was terminated. */
 const GRACE = { asked: 100, forced: 20 };
-/** Milliseconds that its figures then have for their last state; the server's patience is 2 s in all. */
-const WORK_AFTER_STOP = 1500;
+/** Milliseconds that its figures then have for their last state. The server ends the engine 2 s after the stop. */
+const AT_END_AFTER_STOP = 1500;
 
 interface Running {
   readonly request: RunRequest;
   readonly controller: AbortController;
   result: { value: unknown } | undefined;
-  /** What `done` takes along (user_expressions). */
+  /** The value that is sent with `done` (user_expressions). */
   data?: MimeBundle;
   /** Values of the cell's names before it ran. */
   before: unknown[];
-  /** What must be done after the cell's code and before its reply. */
-  readonly work: Array<() => Promise<void>>;
+  /** What must run after the cell's code and before its reply. */
+  readonly atEnd: Finisher[];
   /** The cell's code has ended, or is no longer waited for. */
   ended: boolean;
-  /** A second stop, or the end of patience after the first. */
+  /** Aborted when `atEnd` is no longer waited for: at a second stop, or some time after the first. */
   readonly hurry: AbortController;
 }
 
 const declared = new Set<string>();
-/** Stop signals of recent cells, for what they left running. */
+/** Stop signals of the latest cells, for what they left running. */
 const signals = new Map<string, AbortSignal>();
 const SIGNALS = 100;
 let running: Running | undefined;
 
-/** The stop signal of the cell, or of the widget's handler, that asks. */
+/** The stop signal of the calling cell or task. */
 export function currentSignal(): AbortSignal {
-  const work = currentWork();
-  if (work) return work.controller.signal;
+  const task = currentTask();
+  if (task) return task.controller.signal;
   const key = cellOf.getStore() ?? running?.request.key;
   return (key !== undefined && signals.get(key)) || running?.controller.signal || new AbortController().signal;
 }
 
-/** Whether the code of the cell with this key has not come to its end. */
+/** Whether the code of the cell with this key still runs. */
 export function isRunning(key: string): boolean {
   return running?.request.key === key && !running.ended;
 }
@@ -62,18 +62,18 @@ export function currentExecution(): string {
   return cellOf.getStore() ?? running?.request.key ?? "none";
 }
 
-/** The cell's last expression. */
+/** Called by the cell with the value of its last expression. */
 export function setResult(label: string, value: unknown): void {
   if (running && running.request.cell.label === label && !running.ended) running.result = { value };
 }
 
 function script(code: string, filename: string, lineOffset = 0): unknown {
-  // For `import()` in what a cell makes by `eval` or `new Function`; in the cell itself it is a call of ours (language/rewrite.ts).
+  // Serves `import()` in code that a cell makes by `eval` or `new Function`; in the cell's own text it was rewritten (language/rewrite.ts).
   const importModuleDynamically = (specifier: string): Promise<vm.Module> => bridge().importModule!(specifier);
   return new vm.Script(code, { filename, lineOffset, importModuleDynamically }).runInThisContext();
 }
 
-/** Values of names, by the live variables. */
+/** The values of live variables. */
 function values(names: readonly string[]): unknown[] {
   return names.length ? (script(`[${names.join(", ")}]`, "names") as unknown[]) : [];
 }
@@ -87,7 +87,7 @@ function declare(names: readonly string[]): void {
 
 const preparations: (() => void)[] = [];
 
-/** Takes what must hold before each cell. */
+/** Calls `fn` now and before each cell. */
 export function beforeEachCell(fn: () => void): void {
   fn();
   preparations.push(fn);
@@ -102,7 +102,7 @@ export function runCell(request: RunRequest): void {
     controller,
     result: undefined,
     before: [],
-    work: [],
+    atEnd: [],
     ended: false,
     hurry: new AbortController(),
   };
@@ -116,7 +116,7 @@ export function runCell(request: RunRequest): void {
   rememberCell(cell);
 
   cellOf.run(key, () => {
-    uncheckAsyncHooks(); // Here: it is the first `run` of the storage that starts its hook.
+    uncheckAsyncHooks(); // Not earlier: the storage's first `run` starts its hook.
     let outcome: unknown;
     try {
       declare(cell.names);
@@ -126,7 +126,7 @@ export function runCell(request: RunRequest): void {
       end(me, failureOf(error));
       return;
     }
-    // A cell is an async function: its promise is of the language's own kind, whatever the cell made of `Promise`.
+    // A cell is an async function: its promise is a real one, even where the cell has replaced `Promise`.
     settled(outcome as object)
       .then(() => (silent ? undefined : showResult(me)))
       .then(
@@ -136,7 +136,7 @@ export function runCell(request: RunRequest): void {
   });
 }
 
-/** Gives a cell that speaks of Deno what this kernel has of it, without making it a name of the packages too. */
+/** Gives a cell that mentions Deno its `Deno`. It is no global: packages would see it too. */
 function withDeno(js: string): string {
   return /\bDeno\b/.test(js) ? `((Deno) => ${js})(__sparselab__.deno)` : js;
 }
@@ -144,11 +144,11 @@ function withDeno(js: string): string {
 async function showResult(me: Running): Promise<void> {
   const value = me.result?.value;
   me.result = undefined;
-  const wanted = me.request.expression === true;
-  if (value === undefined && !wanted) return;
-  const shown = shownAs(value);
-  const data = shown instanceof Promise ? await shown : shown;
-  if (wanted) me.data = data;
+  const isExpression = me.request.expression === true;
+  if (value === undefined && !isExpression) return;
+  const bundle = bundleOf(value);
+  const data = bundle instanceof Promise ? await bundle : bundle;
+  if (isExpression) me.data = data;
   else if (!me.ended && Object.keys(data).length) emit({ event: "output", key: me.request.key, type: "execute_result", data });
 }
 
@@ -159,9 +159,9 @@ function end(me: Running, failure?: Failure): void {
   const unassigned = failure && unassignedNames(cell, me.before);
   me.before = [];
   me.result = undefined;
-  // A turn later: only then does Node tell of promises that failed and that nobody waited for.
+  // One turn later: Node reports rejections that nobody handles at the end of a turn.
   const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
-  void finish(me)
+  void runAtEnd(me)
     .then(turn)
     .then(() => {
       if (me.controller.signal.aborted) silenceCell(key);
@@ -169,14 +169,14 @@ function end(me: Running, failure?: Failure): void {
       endPrints(key);
       for (const fd of [1, 2]) writeMark(fd, endMarker(key));
       emit({ event: "done", key, failure, unassigned, data: me.data });
-      setTimeout(collectLargeArrays, 0); // When nothing of this cell is on the stack any more.
+      setTimeout(collectLargeArrays, 0); // Once nothing of this cell is on the stack.
     });
 }
 
 const encoder = new TextEncoder();
 const encode = encoder.encode.bind(encoder);
 
-/** Says on a native stream that the cell is over. Where a cell has closed the stream, the server waits a moment and goes on. */
+/** Marks the end of the cell on a native stream. Where a cell has closed the stream, the server's wait for the mark times out. */
 function writeMark(fd: number, mark: string): void {
   try {
     writeAll(fd, encode(mark));
@@ -185,36 +185,36 @@ function writeMark(fd: number, mark: string): void {
   }
 }
 
-/** Work of the cell that outlasts its code. After a stop it has a moment, not for ever. */
-async function finish(me: Running): Promise<void> {
-  if (!me.work.length) return;
+/** Runs what the cell left for its end. After a stop its time is limited. */
+async function runAtEnd(me: Running): Promise<void> {
+  if (!me.atEnd.length) return;
   const hurried = new Promise<void>((done) => me.hurry.signal.addEventListener("abort", () => done(), { once: true }));
   const all = Promise.all(
-    me.work.map(async (work) => {
+    me.atEnd.map(async (finisher) => {
       try {
-        await work();
+        await finisher();
       } catch (error) {
         print("stderr", `${failureOf(error).traceback.join("\n")}\n`);
       }
     }),
   );
-  if (me.controller.signal.aborted) setTimeout(() => me.hurry.abort(), WORK_AFTER_STOP).unref();
+  if (me.controller.signal.aborted) setTimeout(() => me.hurry.abort(), AT_END_AFTER_STOP).unref();
   await Promise.race([all, hurried]);
 }
 
-/** Takes work that the running cell, or handler, must do before it is done; without either it is done at once. */
-export function atEnd(work: () => Promise<void>): void {
-  const handler = currentWork();
-  if (handler) {
-    handler.later.push(work);
+/** Runs `finisher` when the current task or cell ends, before it counts as done; at once where neither runs. */
+export function atEnd(finisher: Finisher): void {
+  const task = currentTask();
+  if (task) {
+    task.atEnd.push(finisher);
     return;
   }
   const key = cellOf.getStore();
-  if (running && !running.ended && (key === undefined || key === running.request.key)) running.work.push(work);
-  else void work().catch((error: unknown) => print("stderr", `${failureOf(error).traceback.join("\n")}\n`));
+  if (running && !running.ended && (key === undefined || key === running.request.key)) running.atEnd.push(finisher);
+  else void finisher().catch((error: unknown) => print("stderr", `${failureOf(error).traceback.join("\n")}\n`));
 }
 
-/** A name whose value is what it was before the failed cell keeps its earlier meaning too. */
+/** Names whose values a failed cell left unchanged: they keep their earlier types. */
 function unassignedNames(cell: CompiledCell, before: readonly unknown[]): string[] {
   try {
     const after = values(cell.names);
@@ -225,8 +225,8 @@ function unassignedNames(cell: CompiledCell, before: readonly unknown[]): string
 }
 
 /**
- * The stop button. `how`: the script was running and had to be ended (`forced`) or not. What the cell awaits through the lab ends by its signal; whatever else it still
- * does can print no more.
+ * The stop button. `how`: whether the script was running and had to be terminated (`forced`). Calls of the lab that the cell awaits end by
+ * its signal; whatever else it still does can no longer print.
  */
 export function stopCell(how: keyof typeof GRACE): void {
   repairAsyncHooks();
@@ -241,7 +241,7 @@ export function stopCell(how: keyof typeof GRACE): void {
   try {
     bridge().stopped?.();
   } catch (error) {
-    // It runs among the cells, which may have replaced what it needs: the cell must end all the same.
+    // It runs in the cells' realm, where what it needs may be replaced: the cell must end nevertheless.
     print("stderr", `${failureOf(error).traceback.join("\n")}\n`);
   }
 }

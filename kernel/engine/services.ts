@@ -1,24 +1,24 @@
 /**
- * What the engine does for modules that run among the cells (kernel/notebook, tslab.ts): outputs, work, failures. Those modules are
- * loaded by cells, the engine's own code runs in a realm of its own; they meet here.
+ * What the engine offers to modules that run in the cells' realm (kernel/notebook, tslab.ts): outputs, tasks, failures. Cells import those
+ * modules, while the engine's own code runs in a realm of its own.
  */
-import { type DisplayOptions, display, showBundle, shownAs, showsItself } from "./display.js";
+import { bundleOf, type DisplayOptions, display, showBundle, showsNothing } from "./display.js";
 import { failureOf, interruptedFailure } from "./errors.js";
-import { divert, finishWork, forget, runWork, Work } from "./work.js";
+import { divert, finishTask, forget, runTask, Task } from "./task.js";
 
 export const services = {
-  shownAs,
+  bundleOf,
   showBundle,
-  showsItself: (promise: Promise<void>) => showsItself(promise),
+  showsNothing,
   display: (value: unknown, options?: DisplayOptions) => display(value, options),
   failureOf,
   interruptedFailure,
   divert,
   forget,
-  Work,
-  runWork,
-  finishWork,
-  // Those from before the first cell: tests replace timers.
+  Task,
+  runTask,
+  finishTask,
+  // The timers from before the first cell: user code may mock them.
   setTimeout: (fn: () => void, ms: number): NodeJS.Timeout => setTimeout(fn, ms),
   clearTimeout: (timer: NodeJS.Timeout | undefined): void => clearTimeout(timer),
 };

@@ -1,11 +1,11 @@
 /**
- * `console` and the process's standard streams, as a notebook has them. stdout and stderr print below the cell and outlive `end()`:
- * a pipeline into `process.stdout` must not be the last that a notebook prints. stdin refuses, since nobody types there.
+ * `console` and the process's standard streams for a notebook. stdout and stderr print below the cell, and `end()` does not close them: a
+ * pipeline into `process.stdout` must not keep later cells from printing. Reading stdin is an error, since nothing is ever typed there.
  */
 import { Console } from "node:console";
 import { Readable, Writable } from "node:stream";
 import { cells } from "./cell-realm.js";
-import { withLanguage } from "./intrinsics.js";
+import { withBuiltIns } from "./intrinsics.js";
 import { print, type StreamName } from "./output.js";
 import { pin } from "./pin.js";
 import { shortened } from "./readable.js";
@@ -28,7 +28,7 @@ function printChunk(name: StreamName, chunk: unknown, encoding: unknown): void {
 
 const typeError = (code: string, message: string): Error => Object.assign(new cells.TypeError(message), { code });
 
-/** A stream that prints at once, and that `end` and `destroy` do not close. */
+/** A stream that prints synchronously and that `end` and `destroy` do not close. */
 function printer(name: StreamName, done: (callback: () => void) => void): Writable {
   const stream = new Writable({ decodeStrings: false, autoDestroy: false, emitClose: false });
   const callbackOf = (...given: unknown[]): (() => void) | undefined =>
@@ -63,7 +63,7 @@ function printer(name: StreamName, done: (callback: () => void) => void): Writab
   return pin(stream);
 }
 
-/** What asks stdin for input, or waits for it. */
+/** Members and events of a stream by which code reads it. */
 const READS = ["read", "resume", "pipe", "setRawMode", "iterator", "toArray", "forEach", "map", "filter", "reduce"];
 const EVENTS = ["data", "readable", "keypress", "end"];
 
@@ -71,7 +71,7 @@ function noInput(): Readable {
   const stream = new Readable({ read() {} });
   const refuse = (): never => {
     const message =
-      'a cell has no standard input, so this would wait for ever: ask with `await input("Name? ")`, which shows a field below the cell';
+      'a cell has no standard input, so reading it would never end: use `await input("Name? ")`, which shows a field below the cell';
     throw Object.assign(new cells.Error(message), { name: "InputRefused" });
   };
   for (const name of [...READS, Symbol.asyncIterator]) Object.defineProperty(stream, name, { value: refuse, configurable: true });
@@ -86,10 +86,10 @@ function noInput(): Readable {
   return Object.assign(stream, { fd: 0, ref: () => stream, unref: () => stream });
 }
 
-/** Methods of `console` whose arguments are shown as text. */
+/** Methods of `console` whose arguments are printed. */
 const SHOWING = ["log", "info", "debug", "warn", "error", "trace"] as const;
 
-/** Replaces `console` and the process's streams. V8's own console would keep every argument for ever. */
+/** Replaces `console` and the process's streams. (V8's console keeps a reference to every argument.) */
 export function installStreams(): void {
   const define = (name: string, fd: number, make: () => object): void => {
     let made: object | undefined;
@@ -113,7 +113,7 @@ export function installStreams(): void {
     const plain = own[name] as (...given: unknown[]) => void;
     Object.defineProperty(own, name, {
       value: (...given: unknown[]) => {
-        withLanguage(() => plain(...given.map(shortened)));
+        withBuiltIns(() => plain(...given.map(shortened)));
       },
       writable: true,
       enumerable: true,

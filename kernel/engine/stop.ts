@@ -1,18 +1,18 @@
 /**
- * Stop requests between the main thread and the thread that hears them (watch.ts): numbers in memory that both see.
+ * Stop requests, between the main thread and the thread that reads them (watch.ts): counters in shared memory.
  */
 import { Worker } from "node:worker_threads";
 import { pin } from "./pin.js";
 
-/** What stands where in the shared numbers. */
+/** Indices into the shared memory. */
 export const SHARED = {
-  /** Stop requests that the main thread has dealt with. */
+  /** Stop requests that the main thread has handled. */
   answered: 0,
   /** Stop requests so far. */
   asked: 1,
-  /** 1: the main thread waits in place and looks for a stop itself; 2: it quits. It must not be ended there. */
+  /** 1: the main thread blocks and polls for a stop itself; 2: it quits. Its script must not be terminated then. */
   waiting: 2,
-  /** When the running cell began: hundredths of a second of this process's life. */
+  /** When the running cell began: the process's uptime in hundredths of a second. */
   began: 3,
   size: 4,
 } as const;
@@ -20,13 +20,13 @@ export const SHARED = {
 export interface WatchMessage {
   readonly type: "stop" | "quit";
   readonly request: number;
-  /** A script had to be ended. */
+  /** A script had to be terminated. */
   readonly forced: boolean;
 }
 
 const shared = new Int32Array(new SharedArrayBuffer(4 * SHARED.size));
 
-/** A stop that the main thread has not dealt with yet. */
+/** Whether there is a stop request that the main thread has not handled. */
 export function stopAsked(): boolean {
   return Atomics.load(shared, SHARED.asked) > Atomics.load(shared, SHARED.answered);
 }
@@ -35,7 +35,7 @@ export function waitingInPlace(waits: boolean): void {
   Atomics.store(shared, SHARED.waiting, waits ? 1 : 0);
 }
 
-/** The process ends by itself: it must not be ended before its handlers of `exit` have run. */
+/** The process exits by itself: its `exit` handlers must not be interrupted. */
 export function quitting(): void {
   Atomics.store(shared, SHARED.waiting, 2);
 }
@@ -47,12 +47,12 @@ export function cellBegins(): void {
   Atomics.store(shared, SHARED.began, Math.floor(uptime() * 100));
 }
 
-/** Starts the thread that hears stop requests. */
+/** Starts the thread that reads stop requests. */
 export function watchStops(thread: URL, stop: (forced: boolean) => void, quit: () => void): void {
   const watch = pin(new Worker(thread, { workerData: { shared } }));
   watch.on("message", ({ type, request, forced }: WatchMessage) => {
     if (type === "quit") return quit();
-    // A script may be ended again while this runs; it is asked again until the count says that it came to its end.
+    // The thread may terminate this very function; it asks again until the counter shows that the function has finished.
     if (Atomics.load(shared, SHARED.answered) < request) stop(forced);
     Atomics.store(shared, SHARED.answered, request);
     Atomics.notify(shared, SHARED.answered);

@@ -1,8 +1,8 @@
-/** Arrays of records as a table: `[{ t: 0.01, kl: 0.2 }, …]`, as rows of a sweep or of a file are. */
+/** Arrays of records as an HTML table: `[{ t: 0.01, kl: 0.2 }, …]`, such as the points of a sweep or the rows of a file. */
 import { types } from "node:util";
 import { inspect } from "./intrinsics.js";
 
-/** Rows and columns that are shown; a table says what it leaves out. */
+/** Most rows, columns and characters of a cell; the table says how many rows and columns are left out. */
 const ROWS = 100;
 const COLUMNS = 30;
 const CELL = 200;
@@ -11,17 +11,17 @@ type Row = Readonly<Record<string, unknown>>;
 
 const isValue = (value: unknown): boolean => value === null || typeof value !== "object" || types.isDate(value);
 
-/** A plain object whose properties are all values: its getters, if it has any, are not called. */
+/** Whether it is a plain object whose properties are all values. Getters are not called. */
 function isRecord(row: unknown): row is Row {
   if (row === null || typeof row !== "object" || types.isProxy(row)) return false;
   const parent = Object.getPrototypeOf(row) as object | null;
-  // An object of another realm has a prototype of its own that ends the chain, too.
+  // An object of another realm has that realm's Object.prototype.
   if (parent !== null && (Object.getPrototypeOf(parent) !== null || !Object.hasOwn(parent, "hasOwnProperty"))) return false;
   if (Object.getOwnPropertySymbols(row).length) return false;
   return Object.values(Object.getOwnPropertyDescriptors(row)).every((p) => "value" in p && isValue(p.value));
 }
 
-/** The HTML of a table; undefined where the value is not an array of records. */
+/** The table's HTML; undefined where the value is not an array of records. */
 export function tableOf(value: unknown): string | undefined {
   if (types.isProxy(value) || !Array.isArray(value) || value.length === 0) return undefined;
   for (let i = 0; i < value.length; i++) if (!(i in value)) return undefined;

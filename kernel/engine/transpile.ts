@@ -1,24 +1,24 @@
 /**
- * JavaScript of the user's TypeScript: an ES module printed from the syntax tree, without type check (the cell that imports it is checked,
- * and sees its types). What only CommonJS has is written as the module that means the same: `export =`, `import x = require()`, and the
- * names `require`, `module`, `exports`, `__filename`, `__dirname`.
+ * Compiles the user's TypeScript files to ES modules, without a type check (the cell that imports a file is checked against its types). What
+ * only CommonJS has is translated: `export =`, `import x = require()`, and the names `require`, `module`, `exports`, `__filename`,
+ * `__dirname`.
  */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import type ts from "typescript";
 
-/** The module that gives a file its `require`, `__dirname` and the like. */
+/** The module from which a file imports its `require`, `__dirname` and the like. */
 export const FILE_SCOPE = "sparselab:file";
 const SCOPE_NAMES = ["require", "module", "exports", "__filename", "__dirname"] as const;
-/** The name under which a module exports what `require` of it gives; Node has the same. */
+/** The name under which a module exports what `require` returns for it; Node uses the same. */
 export const WHOLE = "module.exports";
 
-/** A name that the module takes from another, and where it stands in the code. */
-export interface Taken {
+/** A name that the module imports from another, and where it stands in the code. */
+export interface ImportedName {
   readonly specifier: string;
   readonly name: string;
-  /** Nothing in the file uses it but an `export { name }`: it may be a type. */
-  readonly passedOn: boolean;
+  /** Used only by an `export { name }`: it may be a type. */
+  readonly reexported: boolean;
   readonly ranges: readonly (readonly [start: number, end: number])[];
   /** The name under which it is exported. */
   readonly exportedAs?: string;
@@ -28,14 +28,14 @@ export interface Transpiled {
   readonly code: string;
   /** Source map, JSON. */
   readonly map: string;
-  /** What it imports or requires by a fixed name. */
+  /** Specifiers of static imports. */
   readonly specifiers: ReadonlySet<string>;
-  /** Those it asks for by `require("…")`. */
+  /** Specifiers of `require("…")`. */
   readonly required: ReadonlySet<string>;
-  readonly taken: readonly Taken[];
-  /** Names it exports by itself. */
+  readonly imported: readonly ImportedName[];
+  /** Names that it exports one by one. */
   readonly exports: ReadonlySet<string>;
-  /** Modules of which it exports everything. */
+  /** Specifiers of `export * from "…"`. */
   readonly stars: readonly string[];
 }
 
@@ -45,7 +45,7 @@ function typescript(): typeof ts {
   return loaded;
 }
 
-/** The text of a file, whatever byte order mark it begins with. */
+/** The text of a file, decoded by its byte order mark, if it has one. */
 export function readText(path: string): string {
   const text = typescript().sys.readFile(path);
   if (text === undefined) throw new Error(`Cannot read ${path}`);
@@ -56,7 +56,7 @@ export function transpile(path: string, text: string): Transpiled {
   const ts = typescript();
   const jsx = /\.[jt]sx$/.test(path);
   const { outputText, sourceMapText, diagnostics } = ts.transpileModule(text, {
-    // Its ending says how it was to be loaded, which is decided: as an ES module.
+    // Every file becomes an ES module, also .cts and .mts.
     fileName: path.replace(/\.[cm]ts$/, ".ts").replace(/\.[cm]js$/, ".js"),
     reportDiagnostics: true,
     compilerOptions: {
@@ -85,7 +85,7 @@ export function isModule(path: string, text: string): boolean {
   return ts.isExternalModule(file);
 }
 
-/** Of the nearest tsconfig.json, what changes the JavaScript of one file. */
+/** The options of the nearest tsconfig.json that change the JavaScript of one file. */
 function userOptions(typ: typeof ts, path: string, text: string, jsx: boolean): ts.CompilerOptions {
   const config = typ.findConfigFile(dirname(path), typ.sys.fileExists);
   const read = config ? typ.readConfigFile(config, typ.sys.readFile).config : undefined;
@@ -97,7 +97,7 @@ function userOptions(typ: typeof ts, path: string, text: string, jsx: boolean): 
     useDefineForClassFields: given.useDefineForClassFields,
   };
   if (!jsx) return options;
-  // A pragma names its own function; otherwise React's, as most files mean it.
+  // A pragma names its own function; the default is React's automatic runtime.
   const classic = given.jsx === typ.JsxEmit.React || /^\s*(?:\/\*\*?|\/\/)\s*@jsx\s/m.test(text);
   return {
     ...options,
@@ -108,7 +108,7 @@ function userOptions(typ: typeof ts, path: string, text: string, jsx: boolean): 
   };
 }
 
-/** Only the decorators of old can stand before a parameter. */
+/** Whether a parameter has a decorator, which only legacy decorators may have. */
 function hasParameterDecorators(typ: typeof ts, path: string, text: string): boolean {
   if (!text.includes("@")) return false;
   const file = typ.createSourceFile(path, text, typ.ScriptTarget.ESNext);
@@ -182,7 +182,7 @@ function fromCommonJs(typ: typeof ts): ts.TransformerFactory<ts.SourceFile> {
       }
       if (typ.isExportAssignment(s) && s.isExportEquals) {
         changed = true;
-        // A type alone has nothing to export.
+        // A type has no value to export.
         if (typ.isIdentifier(s.expression) && !hasValue(typ, s.expression.text, file)) return [];
         return assigned(s, file, visit);
       }
@@ -192,12 +192,12 @@ function fromCommonJs(typ: typeof ts): ts.TransformerFactory<ts.SourceFile> {
   };
 }
 
-/** Whether a name is used where a value is meant. */
+/** Whether a name is used as a value. */
 function isUsed(typ: typeof ts, file: ts.SourceFile, name: string): boolean {
   let used = false;
   const visit = (node: ts.Node): void => {
     if (used || typ.isTypeNode(node) || typ.isInterfaceDeclaration(node) || typ.isTypeAliasDeclaration(node)) {
-      // The base class is written as a type is.
+      // A base class is a value, though its node counts as a type.
       if (typ.isExpressionWithTypeArguments(node)) visit(node.expression);
       return;
     }
@@ -217,7 +217,7 @@ function hasValue(typ: typeof ts, name: string, file: ts.SourceFile): boolean {
 
 const nameOf = (node: ts.Node): string | undefined => (node as { name?: ts.Identifier }).name?.text;
 
-/** Names that an object surely has: written where it is made, or assigned to it at the top level. */
+/** Names of properties that an object certainly has: written in its literal, or assigned to it at the top level. */
 function propertiesOf(typ: typeof ts, value: ts.Expression, file: ts.SourceFile): Set<string> {
   const found = new Set<string>();
   const add = (name: ts.PropertyName | undefined): void => {
@@ -271,22 +271,23 @@ function propertiesOf(typ: typeof ts, value: ts.Expression, file: ts.SourceFile)
   return found;
 }
 
-/** Reads from the JavaScript what the module takes and gives, and adds the names that CommonJS has. */
+/** Reads the module's imports and exports from the JavaScript, and adds the names of CommonJS that it uses. */
 function describe(typ: typeof ts, js: string, map: string): Transpiled {
   const file = typ.createSourceFile("module.js", js, typ.ScriptTarget.ESNext, true, typ.ScriptKind.JS);
   const specifiers = new Set<string>();
   const required = new Set<string>();
   const exports = new Set<string>();
   const stars: string[] = [];
-  const taken: Taken[] = [];
+  const importedNames: ImportedName[] = [];
   const uses = new Map<string, number>();
   const declared = new Set<string>();
 
+  // How often each name is used, and what is required.
   const visit = (node: ts.Node): void => {
     if (typ.isIdentifier(node)) {
       const parent = node.parent;
       const property = (typ.isPropertyAccessExpression(parent) || typ.isPropertyAssignment(parent)) && parent.name === node;
-      // In `export { a as b }` and `import { b as a }` the name of this file.
+      // The other module's name in `export { a as b }` and `import { b as a }` is no use of a name of this file.
       const elsewhere =
         (typ.isExportSpecifier(parent) &&
           (parent.parent.parent.moduleSpecifier || node !== (parent.propertyName ?? parent.name))) ||
@@ -305,13 +306,14 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
 
   const text = (s: ts.Expression | undefined): string => (s && typ.isStringLiteral(s) ? s.text : "");
   const range = (node: ts.Node): readonly [number, number] => {
-    // With the comma that follows it.
+    // Including the comma that follows.
     const comma = /^\s*,/.exec(js.slice(node.end))?.[0].length ?? 0;
     return [node.getStart(file), node.end + comma];
   };
   const bindings = (name: ts.BindingName): string[] =>
     typ.isIdentifier(name) ? [name.text] : name.elements.flatMap((e) => (typ.isOmittedExpression(e) ? [] : bindings(e.name)));
 
+  // Exports, and what is declared.
   const localExports = new Map<string, { name: string; node: ts.Node }>();
   for (const s of file.statements) {
     if (typ.isExportDeclaration(s)) {
@@ -325,7 +327,7 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
           const name = (e.propertyName ?? e.name).text;
           exports.add(e.name.text);
           if (from === undefined) localExports.set(name, { name: e.name.text, node: e });
-          else taken.push({ specifier: from, name, passedOn: true, ranges: [range(e)], exportedAs: e.name.text });
+          else importedNames.push({ specifier: from, name, reexported: true, ranges: [range(e)], exportedAs: e.name.text });
         }
       }
     } else if (typ.isExportAssignment(s)) {
@@ -343,6 +345,8 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
       for (const d of s.declarationList.declarations) for (const n of bindings(d.name)) declared.add(n);
     else if (nameOf(s)) declared.add(nameOf(s)!);
   }
+
+  // Imports.
   for (const s of file.statements) {
     if (!typ.isImportDeclaration(s)) continue;
     isEs = true;
@@ -352,11 +356,11 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
     const add = (local: ts.Identifier, name: string, node: ts.Node): void => {
       declared.add(local.text);
       const out = localExports.get(local.text);
-      // Here, and in `export { local }`.
-      const passedOn = !!out && uses.get(local.text) === 2;
+      // Its two uses are the import itself and `export { local }`.
+      const reexported = !!out && uses.get(local.text) === 2;
       if (typ.isImportSpecifier(node)) {
         const ranges = out ? [range(node), range(out.node)] : [range(node)];
-        taken.push({ specifier, name, passedOn, ranges, ...(out ? { exportedAs: out.name } : {}) });
+        importedNames.push({ specifier, name, reexported, ranges, ...(out ? { exportedAs: out.name } : {}) });
       }
     };
     if (s.importClause?.name) declared.add(s.importClause.name.text);
@@ -364,9 +368,10 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
     else if (named) for (const e of named.elements) add(e.name, (e.propertyName ?? e.name).text, e);
   }
 
+  // Names of CommonJS that the file uses and does not declare.
   const scope = SCOPE_NAMES.filter((n) => uses.has(n) && !declared.has(n));
   let code = js;
-  // At the end, where they move no line of the file: imports come first wherever they stand.
+  // Added at the end, so that no line of the file moves: imports are hoisted anyway.
   if (scope.length) {
     const isCommonJs = !isEs && (scope.includes("module") || scope.includes("exports"));
     const names = isCommonJs ? [...new Set([...scope, "module"])] : scope;
@@ -376,5 +381,6 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
       exports.add("default").add(WHOLE);
     }
   }
-  return { code, map, specifiers, required: scope.includes("require") ? required : new Set(), taken, exports, stars };
+  const requires = scope.includes("require") ? required : new Set<string>();
+  return { code, map, specifiers, required: requires, imported: importedNames, exports, stars };
 }

@@ -1,6 +1,6 @@
 /**
- * `import * as tslab from "tslab"` in a cell: tslab's public interface on this kernel's display, so that its notebooks run unchanged.
- * (The package's own module writes through its own protocol layer, which does not run here.)
+ * `import * as tslab from "tslab"` in a cell: tslab's public interface on top of this kernel's display, so that its notebooks run unchanged.
+ * (The package's own module needs tslab's kernel.)
  */
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
@@ -30,14 +30,14 @@ export interface Display {
   raw(contentType: string, b: string | Uint8Array): void;
 }
 
-/** tslab sends all bytes so, whatever their type. */
+/** tslab sends all bytes as base64, whatever their type. */
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
 function displayUnder(id: string | undefined): Display {
-  let shown = false;
+  let update = false;
   const raw = (type: string, data: string | Uint8Array): void => {
-    engine.showBundle({ [type]: typeof data === "string" ? data : base64(data) }, id, shown && id !== undefined);
-    shown = true;
+    engine.showBundle({ [type]: typeof data === "string" ? data : base64(data) }, id, update && id !== undefined);
+    update = true;
   };
   return {
     javascript: (s) => raw("text/javascript", s),

@@ -1,10 +1,12 @@
 /**
- * The engine's second thread: hears the server's requests to stop or to quit while the main thread computes.
+ * The engine's second thread: reads the server's requests to stop or to quit while the main thread computes.
  *
- * First it asks the main thread, which aborts the cell's signal; where the main thread does not answer, a loop keeps it from its messages, and V8
- * is told to end the script it runs. This holds in a loop, after an `await`, in a timer's callback. Where that does not help either, it
- * waits for a child process (`execSync`): the children of the cell are told to end, more firmly each time. The end of the pipe means that the
- * server is gone: nothing stays behind.
+ * 1. It asks the main thread, which aborts the cell's signal.
+ * 2. Where that does not answer (a busy loop), it has V8 terminate the running script: in a loop, after an `await`, in a timer's callback.
+ * 3. Where that does not help either, the main thread waits for a child process (`execSync`): the cell's children get a signal, at first
+ *    SIGINT, at last SIGKILL.
+ *
+ * When the pipe closes the server is gone: the engine and all that the cells have started are ended.
  */
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
@@ -14,18 +16,18 @@ import { STOP_FD } from "./events.js";
 import { SHARED, type WatchMessage } from "./stop.js";
 
 const { shared } = workerData as { shared: Int32Array };
-/** Taken now: a cell may change its environment. */
+/** Read now: a cell may change the environment. */
 const mark = process.env[KERNEL_MARK] ?? "";
 
-/** Milliseconds that the main thread has to answer before its script is ended. */
+/** Milliseconds that the main thread has to answer before its script is terminated. */
 const PATIENCE = 40;
-/** The same, when it is asked to quit. */
+/** The same after a request to quit. */
 const QUIT_PATIENCE = 100;
-/** Milliseconds for handlers of `exit` when the server is gone. */
+/** Milliseconds that `exit` handlers have when the server is gone. */
 const ORPHAN_PATIENCE = 500;
-/** Attempts; the server ends the process before they run out. */
+/** Most attempts; the server kills the process before they run out. */
 const ATTEMPTS = 60;
-/** At which attempt which signal goes to the children that the cell has started. */
+/** The signal that the cell's children get, by the number of the attempt. */
 const SIGNALS: Readonly<Record<number, NodeJS.Signals>> = { 4: "SIGINT", 14: "SIGTERM", 24: "SIGKILL" };
 
 function terminate(): void {
@@ -50,12 +52,12 @@ async function stop(): Promise<void> {
   }
 }
 
-/** Ends the process by its own `exit`, so that handlers of `exit` run; the server waits for so long and no longer. */
+/** Makes the process call `exit`, so that its `exit` handlers run. The server kills it after a while. */
 async function quit(): Promise<void> {
   for (;;) {
     post({ type: "quit", request: 0, forced: false });
     await pause(QUIT_PATIENCE);
-    // Handlers of `exit` run: they are not to be ended.
+    // `exit` handlers are running: do not interrupt them.
     if (Atomics.load(shared, SHARED.waiting) === 2) return;
     terminate();
   }
@@ -69,7 +71,7 @@ pipe.on("data", (bytes: Buffer) => {
     else queue = queue.then(stop);
   }
 });
-/** The server is gone: what the cells have started ends, and then this process, which may still run its handlers of `exit`. */
+/** The server is gone: kills what the cells have started, then ends this process, whose `exit` handlers still run. */
 const orphaned = (): void => {
   endAll(mark, descendants(process.pid));
   void quit();
@@ -77,7 +79,7 @@ const orphaned = (): void => {
 };
 pipe.on("close", orphaned);
 pipe.on("error", orphaned);
-// The first connection takes a while: not when somebody waits for it.
+// Connect early; the first connection is slow.
 const first = new Session();
 first.connectToMainThread();
 first.disconnect();

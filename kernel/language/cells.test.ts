@@ -1,8 +1,8 @@
 import { tmpdir } from "node:os";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
-import { complete } from "./ask.js";
 import { Cells } from "./cells.js";
+import { complete } from "./queries.js";
 
 const cells = new Cells(tmpdir());
 const check = (code: string) => cells.check(code, "cell 1");
@@ -26,14 +26,14 @@ test("declarations become assignments, functions first, the last expression the 
   );
 });
 
-test("what is only a type leaves nothing, and import() is ours everywhere", () => {
+test("types leave no code, and import() becomes a call of the engine everywhere", () => {
   expect(js("import type { Stats } from 'node:fs'; interface A { x: Stats } type B = A; declare const z: B;")).not.toMatch(
     /load|Stats|z/,
   );
   expect(js("const later = () => import('node:os')")).toContain("later = () => __sparselab__.load('node:os')");
 });
 
-test("names keep their exact types from cell to cell, and cells that nobody needs are dropped", () => {
+test("names keep their exact types from cell to cell, and cells that nothing refers to are dropped", () => {
   js("class Secret { #x = 1; static of(s: Secret) { return s.#x } }\nlet changing: number | string = 1; const fixed = 'f';");
   js("changing = 's'; Secret.of(new Secret()).toFixed(); const same: 'f' = fixed;");
   expect(evalue("changing = true")).toContain("Type 'boolean' is not assignable to type 'string | number'");
@@ -56,7 +56,7 @@ test("a cell that failed or never ran leaves the names as they were", () => {
   expect(evalue("kept")).toContain("Cannot find name 'kept'");
 });
 
-test("a name of Node lives under another name, in every form of use", () => {
+test("a variable with the name of a Node global is renamed, in every form of use", () => {
   const code =
     "let process = 1; const { performance } = { performance: 2 }; ({ process, performance }); (process: number) => process;";
   const body = js(code);
@@ -69,7 +69,7 @@ test("a name of Node lives under another name, in every form of use", () => {
   cells.reset();
 });
 
-test("more cells than there are slots, and names that come through many of them", () => {
+test("more cells than slots, and types that depend on many cells", () => {
   js("interface Chain { n: number } const link0: Chain = { n: 1 };");
   for (let i = 1; i < 140; i++) js(`const link${i} = { ...link${i - 1}, n: ${i} };`);
   expect(js("link139.n.toFixed() satisfies string; link0")).toContain("link139.n.toFixed()");
@@ -92,7 +92,7 @@ test("names of a cell that failed its check are any for later cells, and using o
   js("let inside: gone.Type<1>; let alias: Thing;");
   // A name with an earlier meaning keeps it.
   expect(evalue("kept.toFixed()")).toContain("Property 'toFixed' does not exist on type 'string'");
-  // Once it is declared, it is what it is declared as, and only wrong where it is wrong.
+  // Once it is declared again, it has its declared type.
   js("const lost = 5");
   expect(js("lost.toFixed()")).toContain("lost.toFixed()");
   expect(evalue("lost.anything")).toContain("Property 'anything' does not exist on type '5'");
@@ -100,7 +100,7 @@ test("names of a cell that failed its check are any for later cells, and using o
   expect(evalue("gone")).toContain("Cannot find name 'gone'");
 });
 
-test("a cell that is no TypeScript at all leaves its names, too; what everybody has stays what it is", () => {
+test("names of a cell with a syntax error are any, too; globals keep their types", () => {
   cells.reset();
   expect(cells.check("const half = (1; const process = 2; class Map {", "cell 2")).toHaveProperty("failure");
   expect(js("half + 1")).toContain("cell 2, which declares it, failed its check");
@@ -108,17 +108,17 @@ test("a cell that is no TypeScript at all leaves its names, too; what everybody 
   cells.reset();
 });
 
-test("a cell that failed while it ran says so where its name is not found", () => {
+test("a name that is missing because its cell failed: the error says so", () => {
   cells.reset();
   js("const model = { a: 1 }");
   cells.revert(["model"]);
-  expect(evalue("model.a")).toBe("Cannot find name 'model'. Cell 1 declares it, but failed before it came to that line.");
+  expect(evalue("model.a")).toBe("Cannot find name 'model'. Cell 1 declares it, but failed before that line.");
   js("const model = { a: 1 }");
   js("model.a");
   cells.reset();
 });
 
-test("// @strict holds from its cell on, for all, until the notebook starts anew; not where its cell fails", () => {
+test("// @strict applies from its cell on until the kernel restarts; not if that cell fails its check", () => {
   cells.reset();
   js("const begun = []; let best = null; best = { t: 1 }; best.t");
   expect(evalue("// @strict\nlet wrong: number = ''")).toContain("not assignable");
@@ -133,7 +133,7 @@ test("// @strict holds from its cell on, for all, until the notebook starts anew
   js("[1].find((x) => x > 0).toFixed(); (x) => x");
 });
 
-test("a reference in a cell's first lines counts; not where its cell fails", () => {
+test("a reference at the top of a cell applies from then on; not if that cell fails its check", () => {
   cells.reset();
   expect(evalue("let d: HTMLElement")).toContain("Cannot find name 'HTMLElement'");
   expect(evalue('/// <reference lib="dom" />\nlet d: HTMLElement = 5')).toContain("not assignable to type 'HTMLElement'");
@@ -143,7 +143,7 @@ test("a reference in a cell's first lines counts; not where its cell fails", () 
   cells.reset();
 });
 
-test("fields that a class is given through this are fields of it, in later cells, for its heirs and for its type", () => {
+test("fields assigned through this belong to the class, in later cells and subclasses too", () => {
   cells.reset();
   js(
     "class A<T> { constructor(x: T) { this.x = x; [this.y, this.z] = [1, 2] } static made() { this.n = 1 } } export class E { set() { this.e ??= 1 } }",
@@ -158,7 +158,7 @@ test("fields that a class is given through this are fields of it, in later cells
   cells.reset();
 });
 
-test("a constant is narrowed in a closure of a later cell; a literal one is still where a variable starts", () => {
+test("a constant is narrowed in a closure of a later cell; a variable initialised by a literal constant is widened", () => {
   cells.reset();
   js('// @strict\nconst v = Math.random() < 2 ? 1 : ("a" as string | number); const o: { q?: { r: number } } = {};');
   js('if (typeof v === "number") [1].map((x) => x + v.toFixed().length)');
@@ -178,7 +178,7 @@ test("a constant is narrowed in a closure of a later cell; a literal one is stil
   cells.reset();
 });
 
-test("a cell whose last line is an object: errors stand where they are, in the words of other cells, and all that cells may do holds", () => {
+test("a cell whose last line is an object literal: positions, hints and everything else work as in other cells", () => {
   cells.reset();
   const at = (code: string): string => {
     const reply = cells.check(code, "cell 2");
@@ -186,13 +186,13 @@ test("a cell whose last line is an object: errors stand where they are, in the w
   };
   expect(at("{ a: 1, b: nope }")).toMatch(/^cell 2:1:12 - error TS2304: Cannot find name 'nope'/);
   expect(at("let m = 1\n{ a: m, b: nope }")).toMatch(/^cell 2:2:12 - /);
-  // `m` is of a failed cell.
+  // `m` belongs to a failed cell.
   expect(js("{ a: m, b: 2 }")).toContain("m is not defined: cell 2, which declares it, failed its check");
   expect(js("class Grown { constructor() { this.x = 1 } }\n{ a: new Grown().x, b: 2 }")).toContain("__sparselab__.result");
   js("let cat = 1");
   cells.revert(["cat"]);
   expect(at("{ a: cat, b: 2 }")).toMatch(/^cell 2:1:6 - error TS2304: .* Cell 1 declares it, but failed before/);
-  // A name of the notebook's own is no line of a shell.
+  // `cat` is a name of the notebook, `head` a shell command.
   expect(at("cat")).toMatch(/Cell 1 declares it, but failed before/);
   expect(at("head")).toMatch(/execSync/);
   expect(at("#!/usr/bin/env sparselab\n// @strict\n{ a: (x) => x, b: 2 }")).toMatch(/^cell 2:3:7 - error TS7006: /);

@@ -1,7 +1,7 @@
 /**
- * The notebook as a program: each cell that ran is a module of its own, in a slot of the compiler, and a new cell is checked as a module
- * that imports the names it mentions from the cells that declared them last. So types are the exact ones TypeScript inferred, a name can be declared again as anything,
- * and what nobody refers to any more is dropped.
+ * The notebook as a TypeScript program: each cell that ran is a module, in a slot of the compiler, and a new cell is checked as a module that
+ * imports the names it mentions from the cells that declared them last. So types are exactly those that TypeScript inferred, a name can be
+ * declared again as anything, and cells that nothing refers to are dropped.
  */
 import ts = require("typescript");
 
@@ -9,16 +9,16 @@ import type { CheckReply } from "../messages.js";
 import { Compiler, HUB, slotName } from "./compiler.js";
 import { diagnosticsFailure } from "./diagnostics.js";
 import { explain, explainSyntax } from "./explain.js";
-import { declareAny } from "./failed.js";
+import { declareAny } from "./failed-names.js";
 import { assignedFields } from "./fields.js";
 import { type CellForm, cellForm, errorsOf, listedExports, refusedExport } from "./forms.js";
 import { cellNames, type Declared, parseCell } from "./names.js";
 import { rewriteCell } from "./rewrite.js";
 import { cellName, isGlobal, runtimeName } from "./shadow.js";
-import { Expandos, type Resolver, standing } from "./tolerance.js";
+import { Expandos, type Resolver, withoutTolerated } from "./tolerance.js";
 import { wordingOf } from "./wording.js";
 
-/** What a name means now, and the cell that gave it this meaning. */
+/** What a name means now, and the slot of the cell that declared it. */
 interface Meaning {
   readonly cell: number;
   readonly declared: Declared;
@@ -26,11 +26,11 @@ interface Meaning {
 
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
 const GLOBAL = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:\?\?|\|\|)?=(?!=)/gu;
-/** A .tsx file is imported: it is compiled by the engine, whatever the options here say of JSX. */
+/** The import of a .tsx file. The engine compiles it, so the option `jsx` does not matter here. */
 const NO_JSX = 6142;
-/** Errors of modules that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
+/** Errors that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
 const ALLOWED = new Set([1202, 1379, 1380, NO_JSX]);
-/** `// @strict`, alike. */
+/** A `// @strict` among the comments at the top of a cell. */
 const STRICT = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@strict[ \t]*(?:[\r\n]|$)/;
 const NAMESPACE = new Set([2503, 2702, 2713]);
 /** A `// @ts-nocheck` among the comments at the top of a cell. */
@@ -41,29 +41,29 @@ export class Cells {
   readonly #names = new Map<string, Meaning>();
   /** Cells in the program, with the cells that each refers to. */
   readonly #cells = new Map<number, { refersTo: ReadonlySet<number>; keep: boolean; label: string }>();
-  /** Names that only cells declare which failed their check, and the last such cell. */
+  /** Names that are declared only in cells that failed their check, with the last such cell. */
   readonly #failed = new Map<string, string>();
-  /** Names of cells that failed before they came to these names' lines, and the last such cell. */
+  /** Names that have no value, since the cell that declares them failed before; with the last such cell. */
   readonly #unassigned = new Map<string, string>();
   readonly #expandos = new Expandos();
-  /** Some cell has declared a variable that lives under another name (shadow.ts). */
-  #marked = false;
-  /** `globalThis.x = …`: what cells made global. */
+  /** Whether some cell has a variable that runs under another name (shadow.ts). */
+  #renames = false;
+  /** Names assigned by `globalThis.x = …`. */
   readonly #globals = new Set<string>();
-  /** Cells that changed more than names: by `// @strict`, a reference, `globalThis.x = …`, a property given to an earlier value. */
+  /** Cells with lasting effects besides names: `// @strict`, a reference, `globalThis.x = …`, a property added to an earlier value. */
   readonly #settings = new Set<string>();
-  /** Cells that were checked, and of which nobody was told that they are dropped. */
+  /** Labels of checked cells that were not yet reported as dropped. */
   readonly #checked = new Set<string>();
   /** The label of the last checked cell. */
   #label = "";
-  /** What the last checked cell's names meant before it. */
+  /** What the names of the last checked cell meant before it. */
   #before = new Map<string, Meaning | undefined>();
 
   constructor(cwd: string) {
     this.compiler = new Compiler(cwd);
   }
 
-  /** Checks a cell and makes it ready to run; its names are known from here on. */
+  /** Checks a cell and compiles it. Its names are known from then on. */
   check(code: string, label: string): CheckReply {
     this.#before = new Map();
     this.#label = label;
@@ -73,7 +73,7 @@ export class Cells {
     const settings = this.#globals.size + this.#expandos.count;
     const reply = this.#check(alone, form, code, label);
     if ("failure" in reply) {
-      // What the cell asked of the compiler is not to be for the others, either.
+      // A failed cell has no effect on the compiler's settings.
       this.compiler.strict = strict;
       this.compiler.references = references;
       this.#rememberFailed(alone, label);
@@ -84,7 +84,7 @@ export class Cells {
     return { ...reply, dropped: this.#dropped() };
   }
 
-  /** Cells that a new thread, which reads the others again, need not know. */
+  /** Labels of cells that a restarted language thread need not read again. */
   #dropped(): string[] {
     const inProgram = [...this.#cells.values()].map(({ label }) => label);
     const needed = new Set([...inProgram, ...this.#settings, ...this.#failed.values(), ...this.#unassigned.values()]);
@@ -94,14 +94,17 @@ export class Cells {
   }
 
   #check(alone: ts.SourceFile, { prefix, text, original }: CellForm, code: string, label: string): CheckReply {
+    // 1. Syntax, and what a cell cannot do.
     const syntax = errorsOf(alone);
     if (syntax.length) return { failure: diagnosticsFailure(explainSyntax(syntax, code, this.compiler.cwd), code, label, 0) };
     const refusal = refused(alone);
     if (refusal) return { failure: diagnosticsFailure([refusal], code, label, 0) };
 
+    // 2. Settings at the top of the cell. After a prefix, references would be plain comments.
     if (STRICT.test(text)) this.compiler.strict = true;
-    // Behind a mark at the very beginning they would be comments.
-    this.#refer(prefix ? parseCell(text) : alone);
+    this.#addReferences(prefix ? parseCell(text) : alone);
+
+    // 3. Write it into a slot, as a module: header, text, exports.
     const { names, live, consts, augments } = cellNames(alone);
     const slot = this.compiler.take();
     const words = new Set(code.match(WORD));
@@ -116,6 +119,7 @@ export class Cells {
     const variables = new Set([...live].map(runtimeName));
     let ready = false;
     try {
+      // 4. Types. What certainly runs is tolerated.
       let program = this.compiler.program();
       let file = program.getSourceFile(path)!;
       let errors = UNCHECKED.test(text) ? [] : program.getSemanticDiagnostics(file).filter(isError);
@@ -127,22 +131,24 @@ export class Cells {
           file = program.getSourceFile(path)!;
           errors = program.getSemanticDiagnostics(file).filter(isError);
         }
-        errors = standing(errors, program, this.#expandos);
+        errors = withoutTolerated(errors, program, this.#expandos);
       }
       const used = (d: ts.Diagnostic): string => file.text.slice(d.start, (d.start ?? 0) + (d.length ?? 0));
-      // `ts.Node`, of an import that failed: whatever it is, it is not there as a namespace.
+      // In `ts.Node`, `ts` may come from a failed cell: it is `any`, which is no namespace.
       if (failed.size) errors = errors.filter((d) => !(NAMESPACE.has(d.code) && failed.has(used(d))));
       if (errors.length) {
-        const said = (d: ts.Diagnostic): ts.Diagnostic => {
+        const reworded = (d: ts.Diagnostic): ts.Diagnostic => {
           const explained = this.#unassigned.has(used(d)) ? d : explain(d, code, this.compiler.cwd);
           return explained === d ? { ...d, messageText: wordingOf(d, program, this.#unassigned) ?? d.messageText } : explained;
         };
         const place = (at: number): number => (at < header.length ? -1 : original(Math.max(0, at - start)));
-        const shown = errors.map((d) => ({ ...said(d), start: start + place(d.start ?? 0) }));
-        return { failure: diagnosticsFailure(shown, code, label, start) };
+        const found = errors.map((d) => ({ ...reworded(d), start: start + place(d.start ?? 0) }));
+        return { failure: diagnosticsFailure(found, code, label, start) };
       }
+
+      // 5. Rewrite it as JavaScript.
       for (const [, name] of code.matchAll(GLOBAL)) if (!isGlobal(name!)) this.#globals.add(name!);
-      this.#marked ||= [...live].some((name) => runtimeName(name) !== name);
+      this.#renames ||= [...live].some((name) => runtimeName(name) !== name);
       const narrowed = narrowable(program, file, consts);
       const end = start + text.length;
       const { js, map } = rewriteCell({
@@ -152,9 +158,11 @@ export class Cells {
         end,
         label,
         live: variables,
-        marked: this.#marked,
+        renames: this.#renames,
         failed,
       });
+
+      // 6. Its names have a new meaning.
       ready = true;
       this.#cells.set(slot, { refersTo, keep: augments, label });
       this.#before = new Map([...names.keys()].map((n) => [n, this.#names.get(n)]));
@@ -170,8 +178,8 @@ export class Cells {
     }
   }
 
-  /** Takes over what stands above the cell's first statement: `/// <reference lib="dom" />`. It holds for the whole program. */
-  #refer(alone: ts.SourceFile): void {
+  /** Adds the references above the cell's first statement, such as `/// <reference lib="dom" />`. They apply to the whole program. */
+  #addReferences(alone: ts.SourceFile): void {
     const all = new Set(this.compiler.references.split("\n").filter(Boolean));
     for (const { fileName } of alone.libReferenceDirectives) all.add(`/// <reference lib="${fileName}" />`);
     for (const { fileName } of alone.typeReferenceDirectives) all.add(`/// <reference types="${fileName}" />`);
@@ -179,7 +187,7 @@ export class Cells {
     this.compiler.references = [...all].map((line) => `${line}\n`).join("");
   }
 
-  /** The names of a cell that failed its check, but for those that mean something without it. */
+  /** Remembers the names of a cell that failed its check, except those that have an earlier meaning. */
   #rememberFailed(alone: ts.SourceFile, label: string): void {
     const names = [...cellNames(alone).names.keys()].filter((n) => n && !this.#names.has(n) && !isGlobal(n));
     if (!names.length) return;
@@ -188,7 +196,7 @@ export class Cells {
     for (const name of names) if (!checker.resolveName(name, undefined, any, false)) this.#failed.set(name, label);
   }
 
-  /** The cell failed before it came to these variables: they mean what they meant before it. */
+  /** The last checked cell failed before it assigned these variables: they get their earlier meaning back. */
   revert(variables: readonly string[]): void {
     this.#revert(variables.map(cellName));
   }
@@ -201,7 +209,7 @@ export class Cells {
     }
   }
 
-  /** The last checked cell will not run. */
+  /** The cell, if it was the last one checked, will not run. */
   undo(label: string): void {
     if (label === this.#label) this.#revert(this.#before.keys());
   }
@@ -219,9 +227,7 @@ export class Cells {
     this.#sweep();
   }
 
-  /**
-   * Makes the draft: `code` seen with the earlier names that it mentions, and those that `also` says. Returns where the code starts in it.
-   */
+  /** Writes the draft: `code` with the earlier names that it mentions, and those that `also` accepts. Returns where the code starts in it. */
   draft(code: string, also: (name: string) => boolean = () => false): number {
     const own = cellNames(parseCell(code)).names;
     const words = new Set(code.match(WORD));
@@ -230,7 +236,7 @@ export class Cells {
     return header.length + 1;
   }
 
-  /** One line that brings earlier names in. Whatever it brings, it imports the hub and nothing else. */
+  /** One line that imports or declares earlier names. It imports only the hub, so that the program's list of imports stays the same. */
   #header(wanted: (name: string) => boolean): {
     header: string;
     refersTo: Set<number>;
@@ -253,7 +259,7 @@ export class Cells {
     return { header, refersTo, failed };
   }
 
-  /** Drops cells that no name leads to. `#before` counts too: a revert may need it. */
+  /** Drops cells that no name leads to. Names in `#before` count too, since they may be reverted. */
   #sweep(): void {
     const reached = new Set<number>();
     const reach = (cell: number): void => {
@@ -275,8 +281,8 @@ export class Cells {
 const isError = (d: ts.Diagnostic): boolean => d.category === ts.DiagnosticCategory.Error && !ALLOWED.has(d.code);
 
 /**
- * The constants that later cells must see as constants and not as imports, since TypeScript forgets in a function what an import was narrowed
- * to. A constant that is one literal (`const n = 0`) stays an import: declared by its type, `let i = n` would be 0 for ever.
+ * The constants that later cells declare instead of importing, since TypeScript does not keep the narrowing of an import inside a function. A
+ * constant that is a literal (`const n = 0`) stays an import: declared as `typeof n`, it would give `let i = n` the type 0.
  */
 function narrowable(program: ts.Program, file: ts.SourceFile, consts: ReadonlySet<string>): Set<string> {
   if (!consts.size) return new Set();
@@ -297,19 +303,19 @@ function narrowable(program: ts.Program, file: ts.SourceFile, consts: ReadonlySe
   return found;
 }
 
-/** Names the cell exports by a modifier of its own. */
+/** Names that the cell exports itself. */
 function exported(file: ts.SourceFile): Set<string> {
   const found = new Set<string>(listedExports(file));
   for (const s of file.statements) {
     const modifiers = ts.canHaveModifiers(s) ? ts.getModifiers(s) : undefined;
     if (!modifiers?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue;
-    if (modifiers.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword)) continue; // Not under its name.
+    if (modifiers.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword)) continue; // It is exported as `default`.
     for (const name of cellNames({ statements: [s] } as unknown as ts.SourceFile).names.keys()) found.add(name);
   }
   return found;
 }
 
-/** What TypeScript accepts and a notebook cannot do. */
+/** An error for what TypeScript accepts but a cell cannot do. */
 function refused(file: ts.SourceFile): ts.DiagnosticWithLocation | undefined {
   const say = (node: ts.Node, messageText: string): ts.DiagnosticWithLocation => ({
     file,

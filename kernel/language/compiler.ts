@@ -1,10 +1,10 @@
 /**
- * One TypeScript LanguageService for the notebook: cells and a draft are files that exist only here, in the notebook's folder, so that
- * imports resolve as they would for a file there. `sparselab`, `tslab` and Node's types are found in this package, from any folder.
+ * One TypeScript LanguageService for the notebook. Cells and a draft are virtual files in the notebook's folder, so that imports resolve as for
+ * a file there. `sparselab`, `tslab` and Node's types are found in this package, from any folder.
  *
- * What makes a new cell cheap: TypeScript takes over the whole structure of the last program where the list of files and what each imports
- * stay as they were. So cells are written into slots that exist from the start, and all of them import one file only, the hub, which
- * passes on every slot by its name: `import { __cell_3 } from "./__cell_hub"`.
+ * A new cell is cheap: TypeScript reuses the structure of the last program as long as the list of files, and what each imports, is unchanged.
+ * So cells are written into slots that exist from the start, and all of them import one file only, the hub, which exports every slot by
+ * name: `import { __cell_3 } from "./__cell_hub"`.
  */
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,14 +20,14 @@ const own = createRequire(import.meta.url);
 /** The folder of compiled code: this file is `dist/kernel/language/compiler.js`. */
 const dist = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Modules that a cell finds in this package, whatever folder it runs in. */
+/** Modules that a cell finds in this package, from any folder. */
 const OWN_TYPES: Readonly<Record<string, string>> = {
   sparselab: join(dist, "lab/index.d.ts"),
   "sparselab/notebook": join(dist, "kernel/notebook/index.d.ts"),
   tslab: join(dist, "kernel/engine/tslab.d.ts"),
 };
 
-/** TypeScript's own `strict`, which a cell asks for by `// @strict`. */
+/** TypeScript's full `strict`, for `// @strict`. */
 const STRICT: ts.CompilerOptions = {
   strict: true,
   strictNullChecks: true,
@@ -37,8 +37,8 @@ const STRICT: ts.CompilerOptions = {
   noImplicitThis: true,
 };
 /**
- * A cell is a scratch pad: what is only begun (`const xs = []`, `let best = null`) has no type that could be held against it yet.
- * (noImplicitAny with its errors dropped is no way: under it `let best = null` is null for good where a closure assigns it.)
+ * A cell is a scratch pad: `const xs = []` and `let best = null` get their real type later, so they start as `any`.
+ * (Turning noImplicitAny on and dropping its errors does not work: then `let best = null` stays null where a closure assigns it.)
  */
 const SCRATCH_PAD: ts.CompilerOptions = {
   strict: true,
@@ -53,7 +53,7 @@ const CELL = "__cell_";
 /** The file through which cells see each other. */
 export const HUB = `./${CELL}hub`;
 const EMPTY = `import {} from "${HUB}"; export {};`;
-/** Slots in the first program; twice as many whenever they are all taken. */
+/** Slots in the first program. Their number is doubled whenever all are taken. */
 const SLOTS = 64;
 
 /** The name under which a slot is imported from the hub. */
@@ -68,7 +68,7 @@ export class Compiler {
   #version = 0;
   #slots = 0;
   readonly #free: number[] = [];
-  /** Files of the user with an import that was not found: it may be there by now. */
+  /** Files of the user with an import that was not found; it is looked for again each time. */
   readonly #unresolved = new Set<string>();
   readonly service: ts.LanguageService;
 
@@ -80,7 +80,7 @@ export class Compiler {
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       moduleDetection: ts.ModuleDetectionKind.Force,
       customConditions: ["node"],
-      // Of these, what the running Node has: `node-lib.ts`.
+      // Without what the running Node lacks: `node-lib.ts`.
       lib: ["lib.esnext.d.ts"],
       types: ["node"],
       typeRoots: [dirname(dirname(own.resolve("@types/node/package.json")))],
@@ -96,13 +96,13 @@ export class Compiler {
     };
     this.references = "";
     this.write(this.draft, EMPTY);
-    // Read once, and kept while no cell imports it.
+    // Keeps the lab's types in the program even while no cell imports them.
     this.write(this.path("keep.ts"), 'import "sparselab";');
     this.#grow(SLOTS);
     this.service = ts.createLanguageService(this.#host(), documents(cwd));
   }
 
-  /** Whether TypeScript's `strict` holds, for the whole program: options belong to all files of it. */
+  /** Whether TypeScript's full `strict` is on, for the whole program: options apply to all its files. */
   get strict(): boolean {
     return this.#options.strictNullChecks === true;
   }
@@ -110,7 +110,7 @@ export class Compiler {
     if (on !== this.strict) this.#options = { ...this.#options, ...(on ? STRICT : SCRATCH_PAD) };
   }
 
-  /** `/// <reference lib="dom" />` and the like, a line each. */
+  /** Directives such as `/// <reference lib="dom" />`, one a line. */
   get references(): string {
     return this.#references ?? "";
   }
@@ -125,7 +125,7 @@ export class Compiler {
     return join(this.cwd, CELL + name).replaceAll("\\", "/");
   }
 
-  /** The file that completion and help look at. */
+  /** The file in which completion and help look. */
   get draft(): string {
     return this.path("draft.ts");
   }
@@ -136,7 +136,7 @@ export class Compiler {
     this.#unresolved.delete(path);
   }
 
-  /** A slot for a cell; `path` of it is the cell's file. */
+  /** A free slot; `slotPath` gives its file. */
   take(): number {
     if (!this.#free.length) this.#grow(this.#slots);
     return this.#free.pop()!;
@@ -151,7 +151,7 @@ export class Compiler {
     return this.path(`${slot}.ts`);
   }
 
-  /** What is only being typed is forgotten: it must not bear on what runs. */
+  /** Empties the draft, so that it has no effect on the check of a cell. */
   clearDraft(): void {
     this.write(this.draft, EMPTY);
   }
@@ -187,10 +187,10 @@ export class Compiler {
       const types = OWN_TYPES[name];
       if (types && ts.sys.fileExists(types)) return { resolvedModule: found(types) };
       if (name.startsWith(`./${CELL}`)) return { resolvedModule: found(`${join(dirname(from), name)}.ts`) };
-      // What a cell or the user's own file imports may appear or move while the notebook is open: only packages are remembered.
+      // Only the imports of packages are cached: what a cell or the user's own file imports may appear or move at any time.
       if (isSettled(from)) return ts.resolveModuleName(name, from, this.#options, moduleHost, cache, undefined, mode);
       const resolved = ts.resolveModuleName(name, from, this.#options, moduleHost, undefined, undefined, mode);
-      // As JavaScript, of which TypeScript reads nothing here: whatever is imported from it is any.
+      // A large JSON file counts as JavaScript, which TypeScript does not read here: its imports are `any`.
       const json = resolved.resolvedModule;
       if (json?.extension === ts.Extension.Json && isLargeJson(json.resolvedFileName)) {
         return { resolvedModule: { ...json, extension: ts.Extension.Js } };
@@ -200,7 +200,7 @@ export class Compiler {
     };
     const version = (path: string): string => (isSettled(path) ? "1" : diskVersion(path));
 
-    /** TypeScript's own hosts have these too, though they are not among the declared. */
+    /** TypeScript uses these, but does not declare them. */
     type Host = ts.LanguageServiceHost & {
       getModuleResolutionCache(): ts.ModuleResolutionCache;
       hasInvalidatedResolutions(path: string): boolean;
@@ -218,7 +218,7 @@ export class Compiler {
       getScriptSnapshot: (path) => {
         const cell = virtual.get(path);
         if (cell) return ts.ScriptSnapshot.fromString(cell.text);
-        // It grew since it was imported: the next cell that imports it has it as any.
+        // It became large after it was imported. The next import gives `any`.
         if (isLargeJson(path)) return ts.ScriptSnapshot.fromString("null");
         const now = version(path);
         const known = this.#disk.get(path);
@@ -235,7 +235,7 @@ export class Compiler {
       directoryExists: ts.sys.directoryExists,
       getDirectories: ts.sys.getDirectories,
       realpath: ts.sys.realpath,
-      // Without it every new program reads the package.json of every file again.
+      // Without this every new program would read the package.json of every file again.
       getModuleResolutionCache: () => cache,
       hasInvalidatedResolutions: (path) => this.#unresolved.has(path),
       resolveModuleNameLiterals: (literals, from, _redirect, options, file) => {
@@ -247,12 +247,12 @@ export class Compiler {
   }
 }
 
-/** Files that do not change while the kernel runs: those of packages, and this one's own. */
+/** Whether a file does not change while the kernel runs: those of packages, and the lab's. */
 const isSettled = (path: string): boolean => path.includes("/node_modules/") || path.startsWith(dist);
 
 /**
- * Where parsed files are kept. Those of Node and of the language itself are mostly comments, which cost more than all the rest to parse: they
- * are left for `documentation.ts` to read when somebody asks.
+ * The cache of parsed files. The types of Node and of the language are mostly comments, which take longer to parse than all the rest: they are
+ * skipped, and `documentation.ts` reads a comment when it is needed.
  */
 function documents(cwd: string): ts.DocumentRegistry {
   const create = ts.createDocumentRegistry as (c: boolean, d: string, mode?: ts.JSDocParsingMode) => ts.DocumentRegistry;
@@ -274,7 +274,7 @@ function documents(cwd: string): ts.DocumentRegistry {
   };
 }
 
-/** Whether the comments of a file were left out when it was parsed. */
+/** Whether a file was parsed without its comments. */
 export const isBare = (path: string): boolean => /\/node_modules\/(?:@types\/node|undici-types|typescript\/lib)\//.test(path);
 
 function found(path: string): ts.ResolvedModuleFull {
@@ -282,7 +282,7 @@ function found(path: string): ts.ResolvedModuleFull {
   return { resolvedFileName: path, extension, isExternalLibraryImport: false };
 }
 
-/** Bytes of JSON whose exact type is worth its time: a type of 2 MB slows every cell by a second, one of 60 MB takes all memory. */
+/** Bytes from which a JSON file is imported as `any`: one of 2 MB would slow every cell by a second, one of 60 MB take all memory. */
 const LARGE_JSON = 256 << 10;
 
 const isLargeJson = (path: string): boolean =>

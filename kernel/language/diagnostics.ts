@@ -1,4 +1,4 @@
-/** TypeScript's diagnostics as the error of a cell: in the cell's own lines and columns, with the lines shown. */
+/** Turns TypeScript's diagnostics into a cell's error, with positions and lines of the cell. */
 import ts = require("typescript");
 
 import type { Failure } from "../messages.js";
@@ -15,7 +15,7 @@ export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: 
     const at = (d.start ?? 0) - start;
     const number = d.code ? ` ${paint("gray", `TS${d.code}`)}` : "";
     if (at < 0) {
-      traceback.push(`${paint("red", "error")}${number} in what this cell takes from earlier ones: ${texts[i]}`);
+      traceback.push(`${paint("red", "error")}${number} in a name from an earlier cell: ${texts[i]}`);
       return;
     }
     const { line, column } = position(lineStarts, Math.min(at, code.length));
@@ -24,18 +24,18 @@ export function diagnosticsFailure(diagnostics: readonly ts.Diagnostic[], code: 
   });
   if (diagnostics.length > SHOWN) traceback.push(`and ${diagnostics.length - SHOWN} more`);
   const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";
-  // The grammar has the numbers from 1000; `satisfies` and imports of types, from 1340 on, are matters of type.
+  // Syntax errors have the codes 1000 to 1339.
   const syntax = diagnostics.every((d) => d.code >= 1000 && d.code < 1340);
   return { ename: syntax ? "SyntaxError" : "TypeScriptError", evalue: texts[0] + more, traceback };
 }
 
-/** Cells are modules only to TypeScript: the user should not meet their names, nor call a constant an import. */
+/** The message without the compiler's names for cells, and without "import" where the user sees a constant. */
 function readable(message: string): string {
   return (
     message
       .replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "")
       .replace(/"[^"]*__cell_\w+"/g, "an earlier cell")
-      // The module `import * as lab` holds, which TypeScript calls by its file.
+      // TypeScript names the module of `import * as lab` by its file.
       .replace(/typeof import\("[^"]*\/dist\/lab\/index"\)/g, "sparselab")
       .replace(/typeof import\("[^"]*\/dist\/kernel\/notebook\/index"\)/g, "sparselab/notebook")
       .replace(/( on type ')([^'\n]{120,})'/, (_, head, type) => `${head}${type.slice(0, 100)}…'`)

@@ -14,7 +14,7 @@ declare const other: number;
 export declare function read(path: string): void;
 declare const bare: number;`;
 
-test("the comment of a declaration, its tags among it", () => {
+test("the comment of a declaration, with its tags", () => {
   const found = documentationAbove(text, text.indexOf("function read"))!;
   expect(found.text).toBe("Reads a `file`.\n\nTwice.");
   expect(found.tags.map((t) => [t.name, t.text?.[0]?.text])).toEqual([
@@ -23,7 +23,7 @@ test("the comment of a declaration, its tags among it", () => {
   ]);
 });
 
-test("none where another declaration stands between, or nothing at all", () => {
+test("none where another declaration is between, or there is no comment", () => {
   expect(documentationAbove(text, text.indexOf("bare"))).toBeUndefined();
   expect(documentationAbove("let x", 4)).toBeUndefined();
 });

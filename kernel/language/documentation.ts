@@ -1,4 +1,4 @@
-/** The comment above a declaration in a file that was parsed without its comments (`compiler.ts` says which and why). */
+/** Reads the comment above a declaration, in files that were parsed without comments (see `compiler.ts`). */
 import ts = require("typescript");
 
 export interface Documentation {

@@ -1,13 +1,13 @@
 /**
- * Fields that a class gets by `this.x = …` and does not declare, as JavaScript has it: an interface of the same name, which TypeScript merges with the class,
- * declares them as any, so that later cells and completion see them, too.
+ * Fields that a class assigns by `this.x = …` without declaring them, as in JavaScript. They are declared as `any` in an interface of the same
+ * name, which TypeScript merges with the class, so that later cells and completion see them too.
  */
 import ts = require("typescript");
 
 import { thisAssignments } from "./tolerance.js";
 import { nodeAt } from "./tree.js";
 
-/** `interface A { x: any }` for each class at the top of the file that errors say lacks a field it assigns to; undefined if none. */
+/** `interface A { x: any }` for each top-level class where errors say that a field it assigns is missing; undefined if there is none. */
 export function assignedFields(errors: readonly ts.Diagnostic[], file: ts.SourceFile): string | undefined {
   const fields = new Map<ts.ClassDeclaration, Set<string>>();
   for (const { code, start } of errors) {
@@ -24,7 +24,7 @@ export function assignedFields(errors: readonly ts.Diagnostic[], file: ts.Source
   if (!fields.size) return undefined;
   const declare = ([owner, names]: [ts.ClassDeclaration, Set<string>]): string => {
     const parameters = owner.typeParameters?.length ? `<${owner.typeParameters.map((p) => p.getText(file)).join(", ")}>` : "";
-    // Where the class is exported by a modifier, so must be all of it.
+    // Merged declarations must all be exported, or none.
     const modifier = ts.getModifiers(owner)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword) ? "export " : "";
     return `${modifier}interface ${owner.name!.text}${parameters} { ${[...names].map((n) => `${n}: any`).join("; ")} }`;
   };

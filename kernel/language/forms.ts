@@ -1,27 +1,27 @@
 /**
- * What a cell may look like beyond a module's text: a shebang line, an object literal as last line, JSX, `export`. Each is made to run, or is
- * refused with the reason.
+ * Cells that are not plain modules: a shebang line, an object literal as the last line, JSX, `export`. Each is made to run, or refused with the
+ * reason.
  */
 import ts = require("typescript");
 
 import { parseCell } from "./names.js";
 
 export interface CellForm {
-  /** Stands on the line before the text. */
+  /** Text to insert on the line before the cell. */
   readonly prefix: string;
-  /** The text as TypeScript reads it: the same lines as the cell's own, and the same columns but for what is behind an inserted mark. */
+  /** The cell's text as TypeScript gets it: with the same lines, and the same columns except after an inserted parenthesis. */
   readonly text: string;
-  /** Where an offset of the text stands in the cell's own. */
+  /** Maps an offset of `text` to one of the cell. */
   original(offset: number): number;
 }
 
 export function cellForm(code: string): CellForm {
-  // A comment of the same length.
+  // The shebang line becomes a comment of the same length.
   const text = code.startsWith("#!") ? `//${code.slice(2)}` : code;
   return objectLast(text) ?? { prefix: "", text, original: (offset) => offset };
 }
 
-/** `{ a: 1, b: 2 }` as the last statement is an object, as it is in a browser's console, wherever it can be read as one. */
+/** `{ a: 1, b: 2 }` as the last statement: an object literal, as in a browser's console, where it can be parsed as one. */
 function objectLast(code: string): CellForm | undefined {
   if (!/(?:^|\n)[^\S\n]*\{/.test(code) || !/\}[\s;]*(?:\/\/.*\s*|\/\*[\s\S]*?\*\/\s*)*$/.test(code)) return undefined;
   const file = parseCell(code);
@@ -30,7 +30,7 @@ function objectLast(code: string): CellForm | undefined {
   for (let i = statements.length - 1; i >= 0; i--) {
     const block = statements[i]!;
     if (!ts.isBlock(block)) {
-      if (clean) return undefined; // What comes after the last block is the last statement.
+      if (clean) return undefined; // The last statement is no block.
       continue;
     }
     const start = block.getStart(file);
@@ -43,7 +43,7 @@ function objectLast(code: string): CellForm | undefined {
     }
     const before = i > 0 ? statements[i - 1]!.end : 0;
     if (errorsOf(parseCell(code.slice(0, start))).length) continue;
-    // The mark stands at the end of the line before, so that no column of the object moves.
+    // The parenthesis is inserted at the end of the line before, so that no column of the object moves.
     const open = before > 0 ? ";(" : "";
     const end = start + object;
     return {
@@ -58,7 +58,7 @@ function objectLast(code: string): CellForm | undefined {
   return undefined;
 }
 
-/** The length of the object literal that the text is, but for comments and a semicolon. */
+/** The length of the object literal, where the text is nothing else apart from comments and a semicolon. */
 function objectAlone(text: string): number | undefined {
   const file = parseCell(`(${text.replace(/[\s;]+$/, "")}\n)`);
   const [statement, more] = file.statements;
@@ -73,7 +73,7 @@ function objectAlone(text: string): number | undefined {
 export const errorsOf = (file: ts.SourceFile): readonly ts.DiagnosticWithLocation[] =>
   (file as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
 
-/** The JSX of a cell that TypeScript could not read. */
+/** The refusal of a cell that could not be parsed because it contains JSX. */
 export function jsxRefusal(code: string): string | undefined {
   if (!/<[\p{ID_Start}>]/u.test(code)) return undefined;
   const file = ts.createSourceFile("cell.tsx", code, ts.ScriptTarget.ES2022, true, ts.ScriptKind.TSX);
@@ -86,37 +86,37 @@ export function jsxRefusal(code: string): string | undefined {
   visit(file);
   if (!found) return undefined;
   return (
-    "A cell is TypeScript without JSX, where `<T>` before a value is a type. " +
-    'Put the JSX in a file beside the notebook, view.tsx, and import it: import { View } from "./view.tsx".'
+    "Cells cannot contain JSX: `<T>` before a value is a type there. " +
+    'Put the JSX into a file beside the notebook, view.tsx, and import it: import { View } from "./view.tsx".'
   );
 }
 
-/** What TypeScript accepts and a notebook cannot do: the node, and why. */
+/** An export that TypeScript accepts but a cell cannot have: the node, and why. */
 export function refusedExport(file: ts.SourceFile): { node: ts.Node; why: string } | undefined {
   for (const s of file.statements) {
     if (ts.isExportAssignment(s) && s.isExportEquals) {
       return {
         node: s,
-        why: "A cell is no CommonJS module: its declarations are visible in every later cell without `export =`.",
+        why: "A cell is not a CommonJS module: its declarations are visible in every later cell without `export =`.",
       };
     }
     if (!ts.isExportDeclaration(s)) continue;
     if (s.moduleSpecifier) {
       const from = s.moduleSpecifier.getText(file);
-      const why = "A cell has nothing to export to: what it imports is visible in every later cell.";
+      const why = "Cells need no exports: what a cell imports is visible in every later cell.";
       return { node: s, why: `${why} Write \`import … from ${from}\`.` };
     }
     if (!s.exportClause || !ts.isNamedExports(s.exportClause)) continue;
     for (const e of s.exportClause.elements) {
       if (!e.propertyName || e.propertyName.text === e.name.text) continue;
-      const why = "A cell has nothing to export to: its declarations are visible in every later cell.";
+      const why = "Cells need no exports: a cell's declarations are visible in every later cell.";
       return { node: e, why: `${why} For another name write \`const ${e.name.text} = ${e.propertyName.text}\`.` };
     }
   }
   return undefined;
 }
 
-/** Names that the cell lists in `export { a, b }`: visible in later cells, as all are. */
+/** Names that the cell lists in `export { a, b }`. */
 export function listedExports(file: ts.SourceFile): string[] {
   return file.statements.flatMap((s) =>
     ts.isExportDeclaration(s) && !s.moduleSpecifier && s.exportClause && ts.isNamedExports(s.exportClause)
@@ -125,13 +125,13 @@ export function listedExports(file: ts.SourceFile): string[] {
   );
 }
 
-/** Errors that say no more than that a decorator is not a standard one. */
+/** Errors that mean: this is a legacy decorator. */
 const DECORATOR_CODES = new Set([1206, 1207, 1238, 1239, 1240, 1241, 1249, 1270, 1271, 1278, 1279, 1329]);
 
 export function decoratorRefusal(d: ts.Diagnostic): string | undefined {
   if (!DECORATOR_CODES.has(d.code)) return undefined;
   return (
-    "The decorators of a cell are the standard ones: functions of (value, context), which do not stand before parameters. " +
-    'Legacy decorators run in a .ts file beside the notebook, with "experimentalDecorators": true in its tsconfig.json: import it in the cell.'
+    "Cells support standard decorators only: functions of (value, context), and none on parameters. " +
+    'Put legacy decorators into a .ts file beside the notebook, with "experimentalDecorators": true in its tsconfig.json, and import it.'
   );
 }

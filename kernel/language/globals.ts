@@ -1,27 +1,27 @@
-/** The types of what every cell has besides Node's globals: the engine defines the values (`engine/display.ts`). */
+/** The types of the globals that cells have besides Node's. The engine defines the values (`engine/display.ts`, `engine/input.ts`). */
 export const GLOBAL_TYPES = `
 /**
- * Shows a value below the cell: as its own \`[Symbol.for("Jupyter.display")]()\` bundle, an image of PNG or JPEG bytes, or readable text.
- * @param options.raw the value is a MIME bundle, shown as it is
- * @param options.display_id a name under which a later call with \`update: true\` draws it anew in place
+ * Shows a value below the cell: by its own \`[Symbol.for("Jupyter.display")]()\` method, as an image (PNG or JPEG bytes), or as text.
+ * @param options.raw the value is a MIME bundle, to be shown as it is
+ * @param options.display_id an id, by which a later call with \`update: true\` replaces the output
  */
 declare function display(value: unknown, options?: { raw?: boolean; update?: boolean; display_id?: string }): Promise<void>;
-/** Clears the cell's outputs: at once, or with \`wait\` when the next output arrives. */
+/** Clears the cell's outputs: at once, or with \`wait\` when the next output comes. */
 declare function clearOutput(wait?: boolean): void;
 /**
- * Asks whoever sits before the notebook, below the running cell, and resolves to the line that is typed there: \`const name = await input("Name? ")\`.
- * Refused where the front end has nobody to ask. The stop button ends the wait.
+ * Prompts the user below the running cell; resolves to the line typed: \`const name = await input("Name? ")\`.
+ * Rejects where the front end has no user, or when the cell is stopped.
  */
 declare function input(prompt?: string): Promise<string>;
-/** As \`input\`, but what is typed is not seen. */
+/** Like \`input\`, but the text typed is hidden. */
 declare function password(prompt?: string): Promise<string>;
-/** Asks without \`await\`, as browsers and Deno do: all else in the engine waits. Resolves to \`value\` where nothing is typed. Prefer \`await input("Name? ")\`. */
+/** Like \`input\` without \`await\`, as in browsers and Deno: blocks the engine. Returns \`value\` where nothing is typed. Prefer \`await input("Name? ")\`. */
 declare function prompt(message?: string, value?: string): string;
-/** Asks a question of yes or no, without \`await\`. */
+/** Asks a yes-or-no question without \`await\`: blocks the engine. */
 declare function confirm(message?: string): boolean;
 /** Prints a line. */
 declare function alert(message?: unknown): void;
-/** What notebooks written for Deno's kernel use; of Deno this kernel has nothing else. */
+/** For notebooks written for Deno's kernel. Nothing else of Deno exists here. */
 declare namespace Deno.jupyter {
   const $display: unique symbol;
   function display(value: unknown, options?: { raw?: boolean; update?: boolean; display_id?: string }): Promise<void>;
@@ -33,7 +33,7 @@ declare namespace Deno.jupyter {
   function image(pathOrBytes: string | Uint8Array): object;
 }
 
-/* What JavaScript takes and TypeScript's own types refuse, or give back as unknown. */
+/* Calls that work in JavaScript but that TypeScript's own types refuse, or type as unknown. */
 interface Array<T> {
   fill(): this;
 }

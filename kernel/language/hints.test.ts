@@ -3,9 +3,9 @@ import { Cells } from "./cells.js";
 import { EXPORTS } from "./hints.js";
 
 test("an error says what to do about it", () => {
-  const told = new Cells(import.meta.dirname);
+  const cells = new Cells(import.meta.dirname);
   const says = (code: string): string => {
-    const reply = told.check(code, "cell 1");
+    const reply = cells.check(code, "cell 1");
     return "failure" in reply ? reply.failure.evalue : "no failure";
   };
   expect(says("const m = await load('x')")).toBe("Cannot find name 'load'. Import it first: import { load } from \"sparselab\"");
@@ -15,17 +15,17 @@ test("an error says what to do about it", () => {
   expect(says("function f(a: number, b: number) { return a + b }\nf(1)")).toBe(
     "Expected 2 arguments, but got 1. An argument for 'b' was not provided.",
   );
-  expect(says("import { load } from sparselab")).toContain('The name of a module stands in quotes: "sparselab"');
+  expect(says("import { load } from sparselab")).toContain('name in quotes: "sparselab"');
   expect(says("for i in range(10): console.log(i)")).toContain("for (let i = 0; i < n; i++)");
   expect(says("def f(x): return x")).toBe("That is Python. Here: function f(x) { return … }");
   expect(says("if x == 1:\n  console.log(2)")).toContain("if (…) { … }");
   expect(says("for (const x in { a: 1 }) switch (x) { case 'a': }")).toBe("no failure");
 });
 
-test("a member that is not there: those that are, for values of the lab", () => {
-  const told = new Cells(import.meta.dirname);
+test("a missing member: the error lists those that exist, for values of the lab", () => {
+  const cells = new Cells(import.meta.dirname);
   const says = (code: string): string => {
-    const reply = told.check(code, "cell 1");
+    const reply = cells.check(code, "cell 1");
     return "failure" in reply ? reply.failure.evalue : "no failure";
   };
   expect(says("import { tensor } from 'sparselab'; let t!: import('sparselab').Tensor<['token']>; t.shape")).toMatch(

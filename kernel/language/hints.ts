@@ -1,10 +1,10 @@
 /**
- * What to do about an error of the checker, in a sentence after TypeScript's own: a name of the lab that was not imported, a name of
- * Python, a missing `await`, the arguments that are missing, the members that there are.
+ * Hints after TypeScript's own messages: a name of the lab that was not imported, a name of Python, a missing `await`, missing arguments,
+ * the members that exist.
  */
 import ts = require("typescript");
 
-/** What `sparselab` and `sparselab/notebook` export; a test compares them with the modules. */
+/** The exports of `sparselab` and `sparselab/notebook`; a test compares them with the modules. */
 export const EXPORTS: Readonly<Record<string, readonly string[]>> = {
   sparselab: [
     "LabError",
@@ -70,7 +70,7 @@ const PYTHON: Readonly<Record<string, string>> = {
   plt: "plot from sparselab",
 };
 
-/** What fits where a type of the lab is asked for. */
+/** What to pass where a type of the lab is expected. */
 const TO = "to (?:type|parameter of type)";
 const FITS: readonly (readonly [RegExp, string])[] = [
   [
@@ -79,10 +79,10 @@ const FITS: readonly (readonly [RegExp, string])[] = [
   ],
   [new RegExp(`${TO} 'Corpus'\\.`), ' A text file is corpus("file.txt"), a text itself corpus.text("…").'],
   [new RegExp(`${TO} 'readonly Intervention(?:<[^']*>)?\\[\\]'\\.`), " Interventions are a list: [steer(…), ablate(…)]."],
-  [new RegExp(`${TO} 'PerLayer'\\.`), " t is a number, or a list with one for each block."],
+  [new RegExp(`${TO} 'PerLayer'\\.`), " t is a number, or a list with one number for each layer."],
 ];
 
-/** More members than these are left to completion. */
+/** A longer list of members is not shown: completion has it. */
 const MEMBERS = 20;
 const NO_NAME = new Set([2304, 2552, 2582]);
 const NO_MEMBER = new Set([2339]);
@@ -90,13 +90,13 @@ const NO_MEMBER = new Set([2339]);
 const RELATED = new Set([2773, 6210, 6211, 6236]);
 const LAB = /\/(?:lab|kernel\/notebook)\/[^"]*\.d\.ts$/;
 
-/** The sentence, with a space before it; empty where there is nothing to say. @param node what the error points at */
+/** The hint, with a space before it; empty where there is none. @param node what the error points at */
 export function hintFor(d: ts.Diagnostic, node: ts.Node | undefined, checker: ts.TypeChecker): string {
   const related = (d.relatedInformation ?? []).filter((r) => RELATED.has(r.code));
   if (related.length) return ` ${related.map((r) => ts.flattenDiagnosticMessageText(r.messageText, " ")).join(" ")}`;
   const name = node?.getText() ?? "";
   if (NO_NAME.has(d.code)) return nameHint(name);
-  if (d.code === 1141 && /^[\w@./:-]+$/.test(name)) return ` The name of a module stands in quotes: "${name}"`;
+  if (d.code === 1141 && /^[\w@./:-]+$/.test(name)) return ` Put the module's name in quotes: "${name}"`;
   const owner =
     node && ts.isPropertyAccessExpression(node.parent) && node.parent.name === node ? node.parent.expression : undefined;
   if (NO_MEMBER.has(d.code) && owner) return memberHint(checker.getTypeAtLocation(owner), name);
@@ -114,7 +114,7 @@ function nameHint(name: string): string {
   return Object.hasOwn(PYTHON, name) ? ` That is Python; here: ${PYTHON[name]}` : "";
 }
 
-/** The member whose letters were swapped, which TypeScript does not find in short names; else what a value of the lab has instead. */
+/** The member with the same letters in another order, which TypeScript does not find for short names; or the members of a value of the lab. */
 function memberHint(type: ts.Type, name: string): string {
   const properties = type.getProperties();
   const near = swapped(
@@ -124,7 +124,7 @@ function memberHint(type: ts.Type, name: string): string {
   if (near) return near;
   const file = (type.symbol ?? type.aliasSymbol)?.declarations?.[0]?.getSourceFile().fileName;
   if (!file || !LAB.test(file.replaceAll("\\", "/"))) return "";
-  // Of a module, what is more than a type.
+  // Of a module, only exports that are values.
   const isValue = (p: ts.Symbol): boolean =>
     p.flags & ts.SymbolFlags.Alias ? EXPORTS.sparselab!.includes(p.name) : (p.flags & ts.SymbolFlags.Value) !== 0;
   const names = properties.filter((p) => !p.name.startsWith("__") && isValue(p)).map((p) => p.name);

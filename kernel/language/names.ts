@@ -1,5 +1,5 @@
 /**
- * The top-level names of a cell: what later cells see, and what becomes a live variable. Read from the syntax tree alone.
+ * The top-level names of a cell: what later cells see, and which become live variables. Only the syntax tree is read.
  */
 import ts = require("typescript");
 
@@ -7,20 +7,20 @@ export type Declared =
   /** `let` or `var`: later cells may assign to it. */
   | { readonly kind: "variable" }
   /**
-   * const, function, class, enum, namespace, import: `type` when it has no value (interface, type alias). "narrowed": a const whose type
-   * later cells may narrow.
+   * "constant": const, function, class, enum, namespace, import. "type": without a value (interface, type alias). "narrowed": a const whose
+   * type later cells may narrow.
    */
   | { readonly kind: "constant" | "narrowed" | "type" };
 
 export interface CellNames {
   readonly names: ReadonlyMap<string, Declared>;
-  /** Names that exist when the cell runs: all but types and `declare`d ones. */
+  /** Names that have a value when the cell runs: all except types and `declare`d ones. */
   readonly live: ReadonlySet<string>;
-  /** A top-level `using`, which cannot outlive its cell. */
+  /** A top-level `using` declaration, which is refused. */
   readonly using: ts.Node | undefined;
   /** `const` variables. */
   readonly consts: ReadonlySet<string>;
-  /** The cell adds to global or foreign declarations (`declare global`, `declare module`). */
+  /** Whether the cell has `declare global` or `declare module`. */
   readonly augments: boolean;
 }
 
@@ -30,7 +30,7 @@ export function parseCell(code: string): ts.SourceFile {
     code,
     {
       languageVersion: ts.ScriptTarget.ES2024,
-      // A cell is a module, also without import or export: that is what allows `await` at its top level.
+      // A cell is a module even without import or export, so that `await` is allowed at its top level.
       setExternalModuleIndicator: (file) => {
         (file as { externalModuleIndicator?: unknown }).externalModuleIndicator = true;
       },
@@ -63,7 +63,7 @@ export function cellNames(file: ts.SourceFile): CellNames {
 
   const add = (name: string, declared: Declared, ambient = false): void => {
     const before = names.get(name);
-    // An interface beside a class, a namespace beside a function: the one with a value is what counts.
+    // Where declarations merge (an interface and a class), the one with a value counts.
     if (!before || before.kind === "type") names.set(name, declared);
     if (declared.kind !== "type" && !ambient) live.add(name);
   };
@@ -105,12 +105,12 @@ export function cellNames(file: ts.SourceFile): CellNames {
       for (const n of nestedVars(s)) add(n, { kind: "variable" });
     }
   }
-  // A constant and a type of one name: both are meant.
+  // A constant and a type of the same name: importing gives both.
   for (const name of types) consts.delete(name);
   return { names, live, using, consts, augments };
 }
 
-/** A namespace of nothing but types has no value. */
+/** Whether a namespace contains more than types. */
 function hasValue(module: ts.ModuleDeclaration): boolean {
   const body = module.body;
   if (!body || !ts.isModuleBlock(body)) return true;
@@ -120,7 +120,7 @@ function hasValue(module: ts.ModuleDeclaration): boolean {
   });
 }
 
-/** `var` inside blocks and loops belongs to the whole cell. */
+/** Names of `var`s inside blocks and loops: their scope is the whole cell. */
 function nestedVars(statement: ts.Statement): string[] {
   const found: string[] = [];
   const visit = (node: ts.Node): void => {

@@ -11,9 +11,9 @@ const checker = program.getTypeChecker();
 const isLib = (path: string): boolean =>
   /\/typescript\/lib\/lib\.[\w.]*d\.ts$/.test(path) || path.endsWith("__cell_globals.d.ts");
 
-/** Fields that every object has of its own, and that the prototype need not have. */
+/** Fields of the object itself, which its prototype need not have. */
 const OWN = ["length", "message", "cause", "stack", "errors", "lastIndex", "name", "prototype", "arguments", "caller", "code"];
-/** What has no value of its own name, or not one that its interface describes. */
+/** Interfaces without a value of the same name, or with one that they do not describe. */
 const TYPES_ONLY = new Set([
   "RegExpMatchArray",
   "RegExpExecArray",
@@ -23,7 +23,7 @@ const TYPES_ONLY = new Set([
   "NewableFunction",
 ]);
 
-test("every name that the language's types promise exists in the running Node", () => {
+test("every name that the language's types declare exists in the running Node", () => {
   const missing: string[] = [];
   let looked = 0;
   for (const file of program.getSourceFiles().filter((f) => isLib(f.fileName))) {
@@ -41,7 +41,7 @@ test("every name that the language's types promise exists in the running Node", 
           if (!(name.getText(file) in scope)) missing.push(`${where}${name.getText(file)}`);
         }
       } else if (ts.isFunctionDeclaration(node) && node.name) {
-        // The shell of cells adds these to what Node has.
+        // The engine adds these globals.
         if (["display", "clearOutput", "input", "password", "prompt", "confirm", "alert"].includes(node.name.text)) return;
         looked++;
         if (!(node.name.text in scope)) missing.push(`${where}${node.name.text}`);
@@ -65,7 +65,7 @@ test("every name that the language's types promise exists in the running Node", 
   expect(missing).toEqual([]);
 });
 
-test("what is there is kept: all of ES2024 and after that this Node has", () => {
+test("what exists is kept: everything of ES2024 and later that this Node has", () => {
   const global = (name: string, member: string): boolean => {
     const symbol = (checker as unknown as { resolveName(n: string, l: undefined, m: number, x: boolean): ts.Symbol }).resolveName(
       name,
@@ -93,7 +93,7 @@ test("what is there is kept: all of ES2024 and after that this Node has", () => 
   for (const [type, member, there] of pairs) expect(global(type, member), `${type}.${member}`).toBe(there);
 });
 
-test("a name that no Node has is left out, with its class, its heritage and its comments intact around it", () => {
+test("a name that no Node has is left out, and the text around it is intact", () => {
   const text = [
     "/** kept */ interface Array<T> { /** of */ at(i: number): T; neverThere(): void; [Symbol.neverThere]: 1; [Symbol.iterator](): any }",
     "interface NeverThere { a: 1 } interface NeverThereConstructor { new (): NeverThere } declare var NeverThere: NeverThereConstructor;",
@@ -106,7 +106,7 @@ test("a name that no Node has is left out, with its class, its heritage and its 
   );
 });
 
-test("the files that follow Node are those after ES2023", () => {
+test("only the files after ES2023 are changed", () => {
   const lib = createRequire(import.meta.url)
     .resolve("typescript")
     .replace(/typescript\.js$/, "");

@@ -1,21 +1,21 @@
 /**
- * The language's own types as the running Node has them. TypeScript's `lib.es2024.*` and `lib.esnext.*` promise what some versions of Node
- * lack (`Object.groupBy`, `Array.fromAsync` on Node 20). Each name in them is looked up in this process, which is the Node that runs cells, too:
- * what is not there is left out, and remembered, so that an error can say that it is Node that lacks it.
+ * The language's types, as far as the running Node has the features. TypeScript's `lib.es2024.*` and `lib.esnext.*` declare what some versions
+ * of Node lack (`Object.groupBy`, `Array.fromAsync` on Node 20). Each name in them is looked up in this process, which runs on the same Node as
+ * the cells. What is missing is left out and recorded, so that errors can say that Node lacks it.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import ts = require("typescript");
 
-/** What was left out: names of members by the interface they stood in, and names of globals under "". */
+/** What was left out: names of members by their interface, and names of globals under "". */
 export type Absent = ReadonlyMap<string, ReadonlySet<string>>;
 const absent = new Map<string, Set<string>>();
 
-/** What the files read so far promise and this Node lacks. */
+/** What the files read so far declare and this Node lacks. */
 export const absentFromNode: Absent = absent;
 
-/** Files whose names need not exist. Those up to ES2023 are complete in every Node that this package runs on. */
+/** Whether a file may declare what Node lacks. Everything up to ES2023 exists in every supported Node. */
 export const followsNode = (path: string): boolean => /\/typescript\/lib\/lib\.es(?:2024|next)\.[\w.]*\.?d\.ts$/.test(path);
 
 /** The text of such a file without what this Node lacks. */
@@ -33,7 +33,7 @@ export function textForNode(text: string): string {
   return out + text.slice(from);
 }
 
-/** `WebAssembly` as TypeScript declares it for workers: it is part of Node, but of no `lib.es*`. */
+/** The types of `WebAssembly`, from TypeScript's library for workers: Node has it, but no `lib.es*` declares it. */
 export function webAssemblyTypes(): string {
   const path = join(dirname(ts.getDefaultLibFilePath({})), "lib.webworker.d.ts");
   const text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
@@ -43,7 +43,7 @@ export function webAssemblyTypes(): string {
   const body = text
     .slice(start + 1, end + 2)
     .replace(/\bBufferSource\b/g, "(ArrayBufferView | ArrayBuffer)")
-    // What a module exports, nobody knows before it is read: `instance.exports.add(1, 2)` may be called.
+    // The exports of a module are not known to TypeScript: `any` allows `instance.exports.add(1, 2)`.
     .replace(/type ExportValue = .*;/, "type ExportValue = any;");
   return textForNode(body);
 }
@@ -51,7 +51,7 @@ export function webAssemblyTypes(): string {
 type Scope = Readonly<Record<string, unknown>>;
 
 function lookThroughAll(statements: readonly ts.Statement[], scope: object, file: ts.SourceFile, drop: ts.Node[]): void {
-  // Variables first: an interface of a class that is not there goes with it.
+  // Variables first: the interface of a class that is missing is dropped too.
   const order = [...statements].sort((a, b) => Number(ts.isVariableStatement(b)) - Number(ts.isVariableStatement(a)));
   for (const s of order) lookThrough(s, scope, file, drop);
 }
@@ -82,7 +82,7 @@ function lookThrough(node: ts.Statement, scope: object, file: ts.SourceFile, dro
     if (host === "none") drop.push(node);
     else if (isObject(host)) for (const m of node.members) lookAt(m, node.name.text, host, file, drop);
     if (isObject(host) && node.heritageClauses?.some((clause) => !disposes(clause, host, file))) {
-      // It is the only thing that `lib.esnext.disposable` says of these.
+      // `lib.esnext.disposable` adds nothing else to such an interface.
       drop.push(...node.heritageClauses);
     }
   }
@@ -96,7 +96,7 @@ function lookAt(member: ts.TypeElement, owner: string, host: object, file: ts.So
   drop.push(member);
 }
 
-/** The key that a name stands for. For `[Symbol.x]` where there is no such symbol it is a new symbol, which nothing has. */
+/** The key of a member. For `[Symbol.x]` where that symbol is missing, a new symbol, which no object has. */
 function keyOf(name: ts.PropertyName, file: ts.SourceFile): string | symbol | undefined {
   if (ts.isIdentifier(name) || ts.isStringLiteral(name) || ts.isNumericLiteral(name)) return name.text;
   if (!ts.isComputedPropertyName(name)) return undefined;
@@ -111,8 +111,8 @@ const asyncIteratorPrototype = Object.getPrototypeOf(
 ) as object;
 
 /**
- * The object that has the members of an interface: of `ArrayConstructor` it is `Array`, of `Array` its prototype. "none": the class is not
- * there at all. Undefined: a type only, of which there is nothing to look at.
+ * The object that has the members of an interface: for `ArrayConstructor` it is `Array`, for `Array` its prototype. "none": the class does not
+ * exist. Undefined: the interface is only a type.
  */
 export function hostOf(name: string, scope: object = globalThis): object | "none" | undefined {
   if (name === "IteratorObject") return iteratorPrototype;

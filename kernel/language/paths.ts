@@ -1,18 +1,18 @@
-/** Completion of a path inside a string: of the files in the notebook's folder and wherever the typed path leads. */
+/** Completion of a path inside a string, relative to the notebook's folder. */
 import { readdirSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 
 import ts = require("typescript");
 
 export interface PathMatches {
-  /** Names in one folder; those of folders end with a slash. */
+  /** Names in one folder; folders end with a slash. */
   readonly matches: readonly string[];
-  /** The last part of the path, in the file. */
+  /** The range of the path's last part, in the file. */
   readonly start: number;
   readonly end: number;
 }
 
-/** What takes a path, by the name it is called by: there a string is one before it looks like one. */
+/** Names of functions that take a path: their argument is one even before it looks like one. */
 const TAKES_PATH =
   /^(?:load|corpus|(?:read|write|append|open|exists|stat|lstat|readdir|mkdir|rm|copy|cp|create|unlink|access)\w*|chdir|require)$/;
 
@@ -35,7 +35,7 @@ export function pathMatches(
   const shown = matches.filter((name) => started.startsWith(".") || !name.startsWith("."));
   if (!shown.length) return undefined;
   const start = begin + slash;
-  // What is typed behind the cursor up to the quote belongs to the same part.
+  // The text from the cursor to the quote is replaced too.
   const rest = /^[^"'`/\n]*(?=["'`])/.exec(file.text.slice(position))?.[0].length ?? 0;
   return { matches: shown, start, end: position + rest };
 }

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
-import { complete } from "./ask.js";
 import { Cells } from "./cells.js";
+import { complete } from "./queries.js";
 
 const cells = new Cells(tmpdir());
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a type of the cell
@@ -14,14 +14,14 @@ const at = (code: string): [readonly string[], string] => {
   return [matches, code.slice(cursor_start, cursor_end)];
 };
 
-test("what was typed fills the placeholders, also where the type is a parameter's", () => {
+test("the typed text fills the placeholders, also for a type parameter", () => {
   expect(at('take("v12.a-x')).toEqual([["v12.a-x.end"], "v12.a-x"]);
   expect(at('take("whole", "v3.b-some.e')).toEqual([["v3.b-some.end"], "v3.b-some.e"]);
   expect(at("const part: Part = 'v1.b-y")).toEqual([["v1.b-y.end"], "v1.b-y"]);
   expect(at('take("who')[0]).toEqual(["whole"]);
 });
 
-test("a placeholder that is not typed yet, or a text of another form, gives nothing", () => {
+test("no matches where a placeholder is not typed yet, or the text does not match", () => {
   for (const typed of ["v", "vx.a-", "v1.c-x", "v1.a-", "v1.a-x.end!"]) expect(at(`take("${typed}`)[0], typed).toEqual([]);
   expect(at('const text: string = "v1.a-x')[0]).toEqual([]);
 });

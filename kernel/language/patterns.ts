@@ -1,12 +1,12 @@
 /**
- * Completion inside a string whose type is a pattern, as `blocks.${number}.ffn.mid` is: TypeScript lists the members of a union of texts, but a
- * pattern has no members. What was typed fills its placeholders, and the rest of it is offered.
+ * Completion inside a string whose type is a pattern, such as `blocks.${number}.ffn.mid`. TypeScript completes only unions of literals. Here
+ * the typed text fills the pattern's placeholders, and the rest of the pattern is offered.
  */
 import ts = require("typescript");
 
 export interface PatternMatches {
   readonly matches: readonly string[];
-  /** The text between the quotes, in the file. */
+  /** The range of the text between the quotes, in the file. */
   readonly start: number;
   readonly end: number;
 }
@@ -28,7 +28,7 @@ export function patternMatches(program: ts.Program, file: ts.SourceFile, positio
   return { matches: [...matches], start, end };
 }
 
-/** The string literal, closed or not, whose inside the position is in. */
+/** The string literal, terminated or not, that contains the position. */
 export function literalAt(file: ts.SourceFile, position: number): ts.StringLiteralLike | undefined {
   let found: ts.StringLiteralLike | undefined;
   const visit = (node: ts.Node): void => {
@@ -40,7 +40,7 @@ export function literalAt(file: ts.SourceFile, position: number): ts.StringLiter
   return found;
 }
 
-/** The texts that a string is compared with: `side === "`, `"" === side`, `case "` of a switch. */
+/** The strings that a literal is compared with: `side === "`, `"" === side`, `case "` of a switch. */
 export function comparedTexts(checker: ts.TypeChecker, literal: ts.StringLiteralLike): string[] {
   const { parent } = literal;
   let other: ts.Expression | undefined;
@@ -73,7 +73,7 @@ function patterns(checker: ts.TypeChecker, type: ts.Type): ts.TemplateLiteralTyp
   return constraint && constraint !== type ? patterns(checker, constraint) : [];
 }
 
-/** The pattern with its placeholders as they are typed; undefined where the two do not agree, or one is not typed yet. */
+/** The pattern with its placeholders filled from the typed text; undefined where the text does not match, or a placeholder is not typed yet. */
 function fill(texts: readonly string[], types: readonly ts.Type[], typed: string): string | undefined {
   let filled = "";
   for (const [i, text] of texts.entries()) {
@@ -89,10 +89,10 @@ function fill(texts: readonly string[], types: readonly ts.Type[], typed: string
   return filled.startsWith(typed) ? filled : undefined;
 }
 
-/** What stands for a placeholder at the beginning of `rest`. */
+/** The value of a placeholder at the beginning of `rest`. */
 function valueAt(type: ts.Type, rest: string, next: string): string {
   if (type.flags & (ts.TypeFlags.NumberLike | ts.TypeFlags.BigIntLike)) return /^-?\d+/.exec(rest)?.[0] ?? "";
-  // Up to the text that follows it, of which perhaps only the beginning is typed.
+  // Up to the pattern's next text, of which perhaps only the beginning is typed.
   for (let length = next.length; length > 0; length--) {
     const begun = next.slice(0, length);
     const stop = length === next.length ? rest.indexOf(begun) : rest.endsWith(begun) ? rest.length - length : -1;

@@ -1,37 +1,37 @@
 /**
- * Rewrites a checked cell into JavaScript that can run as one of many in the same program.
+ * Rewrites a checked cell as JavaScript that can run as one of many in the same process.
  *
- * Every top-level declaration becomes an assignment to a live variable, which the engine declares once, by `let`, the first time
- * a cell declares it: so a closure of an earlier cell sees a later assignment, a redefined function is used by earlier callers, and any kind of
- * declaration may follow any other. Imports and `import()` become calls of the engine, functions are hoisted, and the last
- * expression is handed to the engine as the cell's result. TypeScript prints the tree and the source map.
+ * Every top-level declaration becomes an assignment to a live variable, which the engine declares by `let` the first time a cell declares it.
+ * So a closure of an earlier cell sees a later assignment, earlier callers use a redefined function, and any kind of declaration may follow any
+ * other. Imports and `import()` become calls of the engine, functions are hoisted, and the last expression is passed to the engine as the
+ * cell's result. TypeScript prints the tree and the source map.
  */
 import ts = require("typescript");
 
-import { tellOfFailed } from "./failed.js";
+import { guardFailedNames } from "./failed-names.js";
 import { isVar } from "./names.js";
 import { cellName, renamedIn, runtimeName } from "./shadow.js";
 
-/** The engine's hooks, as the rewritten cell calls them. */
+/** The global through which a rewritten cell calls the engine. */
 export const HOOKS = "__sparselab__";
 
 export interface RewriteInput {
   readonly program: ts.Program;
   readonly file: ts.SourceFile;
-  /** The cell's own text stands between these offsets of the file; what is around it was added by us. */
+  /** The range of the cell's own text in the file; the rest was added by `cells.ts`. */
   readonly start: number;
   readonly end: number;
   readonly label: string;
   readonly live: ReadonlySet<string>;
-  /** Some cell, maybe this one, has a variable that lives under another name. */
-  readonly marked: boolean;
-  /** Names of cells that failed their check, and these cells. */
+  /** Whether some cell, perhaps this one, has a variable that runs under another name (shadow.ts). */
+  readonly renames: boolean;
+  /** Names of cells that failed their check, with the label of the cell. */
   readonly failed: ReadonlyMap<string, string>;
 }
 
 export function rewriteCell(input: RewriteInput): { js: string; map: string } {
   const calls = { imports: 0 };
-  const told = input.failed.size ? [tellOfFailed(input.program, input.file, input.failed)] : [];
+  const guard = input.failed.size ? [guardFailedNames(input.program, input.file, input.failed)] : [];
   let js = "";
   let map = "";
   input.program.emit(
@@ -42,18 +42,18 @@ export function rewriteCell(input: RewriteInput): { js: string; map: string } {
     },
     undefined,
     false,
-    { before: [callImports(input, calls), ...told], after: [assignDeclarations(input.live, calls)] },
+    { before: [callImports(input, calls), ...guard], after: [assignDeclarations(input.live, calls)] },
   );
-  // One line stands before TypeScript's own: the engine starts counting at line 0.
+  // The wrapper adds one line at the top: the engine counts lines from 0, to make up for it.
   const body = js.slice(0, js.lastIndexOf("//# sourceMappingURL="));
-  // `module` and `exports` are the cell's alone: as globals they would tell packages that they run as CommonJS.
+  // `module` and `exports` are local to the cell: packages take globals of these names as a sign of CommonJS.
   const scope = ["module", "exports"].some((n) => new RegExp(`\\b${n}\\b`).test(body))
     ? ` let { module } = ${HOOKS}, { exports } = module;`
     : "";
   return { js: `(async () => { "use strict";${scope}\n${body}\n})()`, map };
 }
 
-/** How many of the first statements are import calls: they come before hoisted functions. */
+/** The number of import calls at the top, which stay before hoisted functions. */
 interface Calls {
   imports: number;
 }
@@ -62,14 +62,14 @@ const f = ts.factory;
 const hook = (name: string, ...args: ts.Expression[]): ts.CallExpression =>
   f.createCallExpression(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), name), undefined, args);
 
-/** Keeps a position of the cell on a node we made. */
+/** Gives a new node the position of a node of the cell. */
 function at<T extends ts.Node>(made: T, original: ts.Node): T {
   return ts.setTextRange(made, original);
 }
 
-/** Before TypeScript erases types: imports become calls, with the checker's knowledge of what is a value. */
+/** Runs before types are erased, since the checker knows which imports are values: imports become calls. */
 function callImports(
-  { program, file, start, end, label, marked }: RewriteInput,
+  { program, file, start, end, label, renames }: RewriteInput,
   calls: Calls,
 ): ts.TransformerFactory<ts.SourceFile> {
   const checker = program.getTypeChecker();
@@ -114,8 +114,8 @@ function callImports(
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return at(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), "meta"), node);
       }
-      // The catch clause first tidies what it caught: a message of V8 names variables as they are called while they run.
-      if (marked && ts.isCatchClause(node) && node.variableDeclaration) {
+      // A catch clause first removes the renamed variables' suffix from the error's message.
+      if (renames && ts.isCatchClause(node) && node.variableDeclaration) {
         const { variableDeclaration: caught } = node;
         const name = ts.isIdentifier(caught.name) ? caught.name : f.createUniqueName("caught");
         const tidy: ts.Statement[] = [f.createExpressionStatement(hook("caught", name))];
@@ -167,11 +167,11 @@ function callImports(
           at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(runtimeName(s.name.text)), required)), s),
         );
       } else if (ts.isExportDeclaration(s)) {
-        // Names that later cells see anyway; all else is refused (forms.ts).
+        // Nothing to do: later cells see all names. Other forms of export are refused (forms.ts).
       } else if (isNamelessDefault(s)) {
         const value = ts.visitNode(asExpression(s), visit) as ts.Expression;
-        const shown = s === last ? hook("result", f.createStringLiteral(label), value) : f.createVoidExpression(value);
-        rest.push(at(f.createExpressionStatement(shown), s));
+        const call = s === last ? hook("result", f.createStringLiteral(label), value) : f.createVoidExpression(value);
+        rest.push(at(f.createExpressionStatement(call), s));
       } else if (s === last && ts.isExpressionStatement(s)) {
         const value = ts.visitNode(s.expression, visit) as ts.Expression;
         rest.push(at(f.createExpressionStatement(hook("result", f.createStringLiteral(label), value)), s));
@@ -182,21 +182,21 @@ function callImports(
   };
 }
 
-/** After TypeScript has made JavaScript of it: declarations become assignments, functions first. */
+/** Runs after types are erased: declarations become assignments, functions first. */
 function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.TransformerFactory<ts.SourceFile> {
   return (context) => (file) => {
     const hoisted: ts.Statement[] = [];
     const imports = calls.imports;
     const rest: ts.Statement[] = [];
 
-    /** Names TypeScript made up for itself stay local to the cell. */
-    const ours = (name: ts.BindingName): boolean =>
-      ts.isIdentifier(name) ? live.has(name.text) : name.elements.every((e) => ts.isOmittedExpression(e) || ours(e.name));
+    /** Whether it declares live variables. Names that TypeScript generated stay local to the cell. */
+    const isLive = (name: ts.BindingName): boolean =>
+      ts.isIdentifier(name) ? live.has(name.text) : name.elements.every((e) => ts.isOmittedExpression(e) || isLive(e.name));
 
     const assignments = (list: ts.VariableDeclarationList): ts.Expression[] =>
       list.declarations.flatMap((d) => {
         if (!d.initializer) {
-          // `var x;` keeps what x is; an enum's or namespace's `var E;` starts anew.
+          // `var x;` keeps the value of x; the `var E;` of an enum or namespace resets it.
           const original = ts.getOriginalNode(d);
           if (isVar(list) && ts.isVariableDeclaration(original)) return [];
         }
@@ -207,13 +207,13 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
     const comma = (parts: ts.Expression[]): ts.Expression | undefined =>
       parts.length ? parts.reduce((a, b) => f.createComma(a, b)) : undefined;
 
-    /** `var` in blocks and loops. */
+    /** Rewrites `var`s in blocks and loops. */
     const nested = (node: ts.Node): ts.Node | undefined => {
       if (ts.isFunctionLike(node) || ts.isClassLike(node)) return node;
       if (
         ts.isVariableStatement(node) &&
         isVar(node.declarationList) &&
-        node.declarationList.declarations.every((d) => ours(d.name))
+        node.declarationList.declarations.every((d) => isLive(d.name))
       ) {
         const value = comma(assignments(node.declarationList));
         return value ? at(f.createExpressionStatement(value), node) : f.createEmptyStatement();
@@ -237,7 +237,7 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
     for (const s of file.statements) {
       if (ts.isExportDeclaration(s) || ts.isExportAssignment(s)) continue;
       if (ts.isFunctionDeclaration(s) && s.name) {
-        // Without a name of its own: what it calls itself by is the live variable (and assignment names it all the same).
+        // Without a name of its own, so that it calls itself through the live variable. The assignment gives it its name.
         const made = f.createFunctionExpression(
           s.modifiers?.filter((m): m is ts.Modifier => m.kind === ts.SyntaxKind.AsyncKeyword),
           s.asteriskToken,
@@ -252,7 +252,7 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
       } else if (ts.isClassDeclaration(s) && s.name && live.has(s.name.text)) {
         const made = at(f.createClassExpression(undefined, cellName(s.name.text), undefined, s.heritageClauses, s.members), s);
         rest.push(at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(s.name.text), made)), s));
-      } else if (ts.isVariableStatement(s) && s.declarationList.declarations.every((d) => ours(d.name))) {
+      } else if (ts.isVariableStatement(s) && s.declarationList.declarations.every((d) => isLive(d.name))) {
         for (const value of assignments(s.declarationList)) rest.push(at(f.createExpressionStatement(value), value));
       } else rest.push(nested(s) as ts.Statement);
     }
@@ -260,7 +260,7 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
   };
 }
 
-/** `export default 1`, and a function or class without a name: a value, and no declaration. */
+/** `export default 1`, and a function or class without a name: an expression rather than a declaration. */
 function isNamelessDefault(s: ts.Statement): s is ts.ExportAssignment | ts.FunctionDeclaration | ts.ClassDeclaration {
   return ts.isExportAssignment(s) || ((ts.isFunctionDeclaration(s) || ts.isClassDeclaration(s)) && !s.name);
 }
@@ -275,7 +275,7 @@ function asExpression(s: ts.ExportAssignment | ts.FunctionDeclaration | ts.Class
   return at(f.createFunctionExpression(modifiers, s.asteriskToken, undefined, s.typeParameters, s.parameters, s.type, body), s);
 }
 
-/** A function without a name takes that of its variable: of one that lives under another name, the cell's own. */
+/** Names an anonymous function after its variable; where that is renamed, after the name in the cell. */
 function named(variable: string, value: ts.Expression): ts.Expression {
   const own = cellName(variable);
   const nameless = (ts.isFunctionExpression(value) || ts.isClassExpression(value)) && !value.name;
@@ -288,7 +288,7 @@ function isVarList(node: ts.ForInitializer | undefined): node is ts.VariableDecl
   return !!node && ts.isVariableDeclarationList(node) && isVar(node);
 }
 
-/** The assignment target that means the same as a binding: `{ a, b: [c = 1] }`. */
+/** A binding pattern as an assignment target: `{ a, b: [c = 1] }`. */
 function assignTarget(name: ts.BindingName): ts.Expression {
   if (ts.isIdentifier(name)) return at(f.createIdentifier(name.text), name);
   const withDefault = (e: ts.BindingElement): ts.Expression => {

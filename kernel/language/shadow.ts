@@ -1,6 +1,6 @@
 /**
- * Names of cells that are also names of Node: `performance`, `process`, `URL`, `name`. A live variable is visible to every module of the
- * process, so one with such a name would take Node's own from the lab and from packages. It lives under another name; only the cells know.
+ * Variables of cells with the name of a global of Node: `performance`, `process`, `URL`, `name`. A live variable is visible to every module of
+ * the process, so it would shadow the global in the lab and in packages. Therefore it runs under another name, which only cells use.
  */
 import ts = require("typescript");
 
@@ -20,24 +20,24 @@ const GLOBALS = new Set([
   "__dirname",
   "__filename",
 ]);
-/** A mark that is part of the name and is not seen, so that `fetch is not a function` reads as the cell's author wrote it. */
+/** An invisible suffix, so that messages such as `fetch is not a function` look as the cell's author expects. */
 const SUFFIX = "\u200c";
 
-/** Whether Node, or the kernel, gives every cell a value of this name. */
+/** Whether Node or the kernel has a global of this name. */
 export const isGlobal = (name: string): boolean => GLOBALS.has(name);
 
-/** The name of a cell's variable while it runs. */
+/** The name under which a cell's variable runs. */
 export function runtimeName(name: string): string {
   return GLOBALS.has(name) ? name + SUFFIX : name;
 }
 
-/** The cell's own name of a live variable. */
+/** The name in the cell of a live variable. */
 export function cellName(runtime: string): string {
   const name = runtime.endsWith(SUFFIX) ? runtime.slice(0, -SUFFIX.length) : runtime;
   return GLOBALS.has(name) ? name : runtime;
 }
 
-/** Says of an identifier whether it is a top-level name of the cell, its own or an earlier cell's, that lives under another name. */
+/** A function that tells whether an identifier is a top-level name, of this or an earlier cell, that runs under another name. */
 export function renamedIn(checker: ts.TypeChecker, file: ts.SourceFile): ((node: ts.Identifier) => boolean) | undefined {
   const locals = (file as unknown as { locals?: ReadonlyMap<string, ts.Symbol> }).locals;
   const names = new Map([...(locals ?? [])].filter(([name]) => GLOBALS.has(name)));

@@ -1,13 +1,13 @@
 /**
- * The language thread: TypeScript works beside the protocol and the engine, so completion and help answer while a cell computes, and a
- * new engine starts without loading TypeScript again.
+ * The language thread. TypeScript runs apart from the protocol and the engine, so completion and help work while a cell computes, and a new
+ * engine starts without loading TypeScript again.
  */
 import v8 from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { collectGarbage } from "../gc.js";
 import type { LanguageCalls } from "../messages.js";
-import { complete, inspect, isComplete } from "./ask.js";
 import { Cells } from "./cells.js";
+import { complete, inspect, isComplete } from "./queries.js";
 
 const cells = new Cells((workerData as { cwd: string }).cwd);
 const port = parentPort!;
@@ -37,10 +37,10 @@ export interface LanguageRequest<K extends keyof LanguageCalls = keyof LanguageC
   readonly ask: LanguageCalls[K]["ask"];
 }
 export type LanguageResponse =
-  /** The first program is there: from now on a call that takes long is slow by itself. */
+  /** The first program was made, which takes a while. From now on a long call is long because of its cell. */
   { readonly ready: true } | { readonly id: number; readonly reply: unknown } | { readonly id: number; readonly error: string };
 
-/** Bytes of left behind programs (each cell makes a new one) that are worth the 0.1 s of a collection. */
+/** Each cell makes a new program. A collection takes 0.1 s: it runs when the garbage may exceed this many bytes. */
 const ROOM = 32 << 20;
 let kept = 0;
 function collect(): void {
@@ -49,10 +49,10 @@ function collect(): void {
   kept = v8.getHeapStatistics().used_heap_size;
 }
 
-let asked = false;
+let called = false;
 
 port.on("message", ({ id, call, ask }: LanguageRequest) => {
-  asked = true;
+  called = true;
   try {
     const answer = calls[call] as (ask: unknown) => unknown;
     port.postMessage({ id, reply: answer(ask) } satisfies LanguageResponse);
@@ -65,12 +65,13 @@ port.on("message", ({ id, call, ask }: LanguageRequest) => {
   collect();
 });
 
-// The first program reads all library types, a second or so: begin before somebody waits for it.
+// Make the first program now: it reads all library types, which takes a second or so.
 cells.compiler.program().getTypeChecker();
 port.postMessage({ ready: true } satisfies LanguageResponse);
-kept = v8.getHeapStatistics().used_heap_size; // Nearly all of it stays.
-setTimeout(() => {
-  if (asked) return; // Somebody waits already, and what is not warm yet becomes so with his cell.
+kept = v8.getHeapStatistics().used_heap_size; // Nearly all of it stays in use.
+// Then check a typical cell, to warm the checker up; unless a call is waiting already.
+setImmediate(() => {
+  if (called) return;
   cells.check('import { load } from "sparselab"; console.log(load)', "warm-up");
   cells.reset();
-}, 20);
+});

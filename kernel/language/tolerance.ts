@@ -1,12 +1,12 @@
 /**
- * Errors of TypeScript that stop a cell without need: what they complain of runs, and is how a scratch pad is written. A cell is stopped by what is
- * certainly wrong. All of this is off under `// @strict`.
+ * Tolerated errors: TypeScript reports them, but the code runs, and is common in a scratch pad. Only what is certainly wrong stops a cell.
+ * Under `// @strict` nothing is tolerated.
  */
 import ts = require("typescript");
 
 import { nodeAt } from "./tree.js";
 
-/** What is always, or never, so (`5 ?? 1`), a `var` declared again, `Math.pow(...pair)`, an assertion function without a type: it hurts nobody. */
+/** Harmless: conditions that are always true or false (`5 ?? 1`), a `var` declared again, `Math.pow(...pair)`, an untyped assertion function. */
 const HARMLESS = new Set([2403, 2447, 2556, 2695, 2869, 2870, 2871, 2872, 2873, 2775, 2776, 2881]);
 const PROPERTY = new Set([2339, 2551]);
 const EXCESS = 2353;
@@ -17,10 +17,10 @@ const ARITHMETIC = new Set([2362, 2363, 2365]);
 const UNKNOWN = new Set([2571, 2698, 18046]);
 const MISMATCH = new Set([2322, 2345, 2488, 2461, 2769]);
 
-/** Properties that cells gave to objects and functions later, by the place where these were made. */
+/** Properties that cells added to objects and functions later, by the node that created these. */
 export class Expandos {
   readonly #added = new WeakMap<ts.SourceFile, Set<string>>();
-  /** How many there ever were. */
+  /** How many were ever added. */
   count = 0;
 
   add(made: ts.Node, name: string): void {
@@ -35,8 +35,8 @@ export class Expandos {
   }
 }
 
-/** The errors that stand. */
-export function standing(errors: readonly ts.Diagnostic[], program: ts.Program, expandos: Expandos): ts.Diagnostic[] {
+/** The errors that are not tolerated. */
+export function withoutTolerated(errors: readonly ts.Diagnostic[], program: ts.Program, expandos: Expandos): ts.Diagnostic[] {
   const checker = program.getTypeChecker();
   for (const d of errors) {
     if (!PROPERTY.has(d.code)) continue;
@@ -88,20 +88,20 @@ function isAssigned(node: ts.Node | undefined): boolean {
   );
 }
 
-/** The literal or function that a value of this type was made by. */
+/** The literal or function that created a value of this type. */
 function madeAt(type: ts.Type): ts.Node | undefined {
   const declaration = type.symbol?.declarations?.[0];
   if (!declaration) return undefined;
   return ts.isObjectLiteralExpression(declaration) || ts.isFunctionLike(declaration) ? declaration : undefined;
 }
 
-/** The object literal that a name in it belongs to, or that begins here. */
+/** The object literal that begins at this node, or that has it as a property name. */
 function literalAt(node: ts.Node): ts.ObjectLiteralExpression | undefined {
   const literal = ts.isObjectLiteralExpression(node) ? node : node.parent?.parent;
   return literal && ts.isObjectLiteralExpression(literal) ? literal : undefined;
 }
 
-/** The literal that gave the place of this literal its type: of `let cfg = { lr: 1 }; cfg = { ...cfg, steps: 5 }` the first. */
+/** The literal that determined the type expected of this literal: in `let cfg = { lr: 1 }; cfg = { ...cfg, steps: 5 }` the first. */
 function madeBy(literal: ts.ObjectLiteralExpression | undefined, checker: ts.TypeChecker): ts.Node | undefined {
   const expected = literal && checker.getContextualType(literal);
   const made = expected && madeAt(expected);
@@ -110,7 +110,7 @@ function madeBy(literal: ts.ObjectLiteralExpression | undefined, checker: ts.Typ
 const isRecordOf = (literal: ts.ObjectLiteralExpression | undefined, checker: ts.TypeChecker): boolean =>
   !!madeBy(literal, checker);
 
-/** A record that lacks a property of those before it, whose type nobody wrote down: `points.push({ x: 1 })`. */
+/** A record that lacks a property of earlier ones, where the type was only inferred: `points.push({ x: 1 })`. */
 function isOtherRecord(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
   if (!leavesOf(d).every((leaf) => / is missing in type | is missing the following properties from type /.test(leaf)))
     return false;
@@ -118,7 +118,7 @@ function isOtherRecord(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker)
   return isRecordOf(literalAt(assigned), checker);
 }
 
-/** One of several types where only some of these fit, as of `const [name, t] = ["a", 0.1]` the second in `Math.sqrt(t)`. */
+/** A union of which some members fit: `t` of `const [name, t] = ["a", 0.1]` in `Math.sqrt(t)`. */
 function fitsInPart(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
   const at = (found: ts.Node): boolean => found.getStart() === d.start && found.end === d.start! + d.length!;
   const node = nodeOf(d);
@@ -135,7 +135,7 @@ function fitsInPart(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
   return ts.isExpression(whole) && fits(checker.getTypeAtLocation(whole), checker.getContextualType(whole));
 }
 
-/** An argument left out for which the function looks: `function log(text, level) { level = level || "info" … }`. */
+/** An omitted argument that the function tests for: `function log(text, level) { level = level || "info" … }`. */
 function isOptional(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
   const call = ts.findAncestor(node, (n) => ts.isCallExpression(n) || ts.isNewExpression(n));
   if (!call || !(ts.isCallExpression(call) || ts.isNewExpression(call)) || !/but got \d+\.$/.test(text(d))) return false;
@@ -156,7 +156,7 @@ function isOptional(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): b
   );
 }
 
-/** A property that is given to a value after it was made, or of which nothing can be known. */
+/** A property that is added to a value after its creation, or of a value whose type says nothing. */
 function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expandos): boolean {
   const parent = name.parent;
   if (ts.isBindingElement(parent) && ts.isParameter(parent.parent.parent) && isLoosePattern(parent.parent.parent)) return true;
@@ -166,16 +166,16 @@ function isOpenProperty(name: ts.Node, checker: ts.TypeChecker, expandos: Expand
   if (!holder) return false;
   if (holder.flags & ts.TypeFlags.Unknown) return true;
   const key = name.getText();
-  // One of several kinds of value, and some of them have it.
+  // Some members of a union have it.
   if (holder.isUnion() && holder.types.some((t) => checker.getPropertyOfType(checker.getApparentType(t), key))) return true;
-  // Nothing is known of what `{}` holds: it is filled later.
+  // `{}` is filled later.
   if (holder.flags & ts.TypeFlags.Object && !holder.isClassOrInterface() && isEmpty(holder, checker)) return true;
   const made = madeAt(holder);
   if (made && expandos.has(made, key)) return true;
   return classesOf(holder, checker).some((declaration) => assignsField(declaration, key));
 }
 
-/** A property that the function takes out of its parameter, though the parameter's default does not have it: `({ width, title } = {})`. */
+/** A property that the function destructures from its parameter, though the parameter's default lacks it: `({ width, title } = {})`. */
 function isTaken(name: ts.Node, checker: ts.TypeChecker): boolean {
   const literal = name.parent.parent;
   const call = literal?.parent;
@@ -189,7 +189,7 @@ function isTaken(name: ts.Node, checker: ts.TypeChecker): boolean {
   );
 }
 
-/** `{ … } = {}` without a type: what it may hold is what is taken out of it. */
+/** `{ … } = {}` without a type annotation. */
 const isLoosePattern = (d: ts.ParameterDeclaration): boolean =>
   ts.isObjectBindingPattern(d.name) && !d.type && !!d.initializer && ts.isObjectLiteralExpression(d.initializer);
 
@@ -203,7 +203,7 @@ const isEmpty = (type: ts.Type, checker: ts.TypeChecker): boolean =>
   !type.getConstructSignatures().length &&
   !checker.getIndexInfosOfType(type).length;
 
-/** The class of an object, or of `this` in a static member, and those it extends. */
+/** The class of an object, or of `this` in a static member, and its base classes. */
 function classesOf(type: ts.Type, checker: ts.TypeChecker): ts.ClassLikeDeclaration[] {
   const constraint = type.flags & ts.TypeFlags.TypeParameter ? checker.getBaseConstraintOfType(type) : undefined;
   const all = new Set<ts.Symbol>();
@@ -220,7 +220,7 @@ function assignsField(declaration: ts.ClassLikeDeclaration, name: string): boole
   return declaration.members.some((member) => thisAssignments(member).has(name));
 }
 
-/** Names of `this.name = …` in a member of a class: in functions of their own `this` is another. */
+/** Names assigned by `this.name = …` in a member of a class, not counting nested functions, which have their own `this`. */
 export function thisAssignments(member: ts.ClassElement): Set<string> {
   const found = new Set<string>();
   const target = (node: ts.Node): void => {
@@ -244,7 +244,7 @@ export function thisAssignments(member: ts.ClassElement): Set<string> {
   return found;
 }
 
-/** A loose comparison, or that of a constant that stands for a choice: `const method = "kl"` … `if (method === "perplexity")`. */
+/** A loose comparison, or one with a constant that serves as a setting: `const method = "kl"` … `if (method === "perplexity")`. */
 function isSwitch(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
   const constant = (one: ts.Node): boolean => {
     if (!ts.isIdentifier(one)) return false;
@@ -252,7 +252,7 @@ function isSwitch(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boo
     if (symbol && symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
     const declaration = symbol?.valueDeclaration;
     if (!declaration || !ts.isVariableDeclaration(declaration) || !isConst(declaration)) return false;
-    // Of an earlier cell, only its type is here.
+    // A constant of an earlier cell has only its type here.
     const made = declaration.initializer ?? declaration.type;
     return (
       !!made && (ts.isLiteralExpression(made) || isBoolean(made) || ts.isPrefixUnaryExpression(made) || ts.isTypeQueryNode(made))
@@ -271,7 +271,7 @@ const isBoolean = (node: ts.Node): boolean => node.kind === ts.SyntaxKind.TrueKe
 const isConst = (declaration: ts.VariableDeclaration): boolean =>
   (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0;
 
-/** Dates and booleans count as numbers (`new Date() - start`, `hits += x > 0`), and so does what may be one: of `["a", 1]` the second. */
+/** Arithmetic with dates, booleans (`new Date() - start`, `hits += x > 0`) and unions that include a number. */
 function isOfNumbers(d: ts.Diagnostic, node: ts.Node, checker: ts.TypeChecker): boolean {
   const whole = ts.findAncestor(node, ts.isBinaryExpression);
   if (!whole) return false;
@@ -288,13 +288,13 @@ const some = (type: ts.Type, flags: ts.TypeFlags): boolean =>
   type.isUnion() ? type.types.some((t) => (t.flags & flags) !== 0) : (type.flags & flags) !== 0;
 
 /**
- * A plain string where one of some names is expected, as a loop over names or an options object made earlier gives it:
- * `for (const e of ["hex", "base64"]) bytes.toString(e)`. It is checked when it runs.
+ * A plain string where a union of literals is expected, as from a loop over names or an options object:
+ * `for (const e of ["hex", "base64"]) bytes.toString(e)`. The call checks it when it runs.
  */
 function isPlainString(d: ts.Diagnostic, checker: ts.TypeChecker): boolean {
   const chain = typeof d.messageText === "string" ? { messageText: d.messageText, code: d.code } : d.messageText;
   if (d.code !== 2769) return isPlainLeaf(chain as ts.DiagnosticMessageChain, d.file!, checker);
-  // TypeScript gives the result of all overloads at once then: a string and a Buffer, say.
+  // For overloads, one of them is enough.
   return leaves(chain as ts.DiagnosticMessageChain).some((leaf) => isPlainLeaf(leaf, d.file!, checker));
 }
 
@@ -316,7 +316,7 @@ function isPlainLeaf(chain: ts.DiagnosticMessageChain, file: ts.SourceFile, chec
   });
 }
 
-/** Among TypeScript's own, not among its declared methods. */
+/** A method of TypeScript's checker that it does not declare. */
 export interface Resolver {
   resolveName(
     name: string,

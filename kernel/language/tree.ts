@@ -1,7 +1,7 @@
-/** Finding one's way in a syntax tree. */
+/** Look-up in syntax trees. */
 import ts = require("typescript");
 
-/** The innermost node that starts at `position`, or that it is in. */
+/** The innermost node that contains `position`. */
 export function nodeAt(file: ts.SourceFile, position: number): ts.Node | undefined {
   let found: ts.Node | undefined;
   const visit = (node: ts.Node): void => {

@@ -1,6 +1,6 @@
 /**
- * TypeScript's messages for somebody who has a notebook and no project: what speaks of compiler options or of packages of types to install, which
- * nobody can follow here, says what there is to do instead.
+ * TypeScript's messages, reworded for a notebook. A notebook has no compiler options and no type packages to install, so messages that
+ * recommend these say what to do instead.
  */
 import ts = require("typescript");
 
@@ -8,7 +8,7 @@ import { hintFor } from "./hints.js";
 import { absentFromNode, hostOf } from "./node-lib.js";
 import { nodeAt } from "./tree.js";
 
-/** The Node from which on there is a name, and what does the same until then. */
+/** The first Node that has a feature, and what to use until then. */
 const SINCE: Readonly<Record<string, readonly [node: string, instead?: string]>> = {
   "Array.fromAsync": ["22", "Read it in a loop: for await (const x of xs) all.push(x)"],
   "Object.groupBy": ["21", "Collect in a loop: for (const x of xs) (groups[key(x)] ??= []).push(x)"],
@@ -43,28 +43,27 @@ const SINCE: Readonly<Record<string, readonly [node: string, instead?: string]>>
 };
 const ITERATOR = "Make an array of it first: [...iterator]";
 
-/** More names than these are left to completion. */
+/** A longer list of names is not shown: completion has it. */
 const NAMES = 12;
 const SUGGESTION = / Do you need to (?:change your target library|install type definitions\b[^?]*)\?.*$/s;
 const DOM = new Set([2584, 2812]);
 const NAME = new Set([2304, 2552, 2583, 2580, 2582, 2584, 2585, 2591, 2592, 2593, 2868]);
 const MEMBER = new Set([2339, 2550, 2551, 2568]);
 
-/** What the cell's error says. `unassigned`: names that a cell declares which failed before it came to them. */
+/** The error's new text; undefined where it stays. `unassigned`: names without a value, since their cell failed before assigning them. */
 export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: ReadonlyMap<string, string>): string | undefined {
   const node = d.file && d.start !== undefined ? nodeAt(d.file, d.start) : undefined;
-  const said = ts.flattenDiagnosticMessageText(d.messageText, "\n");
+  const message = ts.flattenDiagnosticMessageText(d.messageText, "\n");
   const name = node?.getText() ?? "";
   if (NAME.has(d.code)) {
     const cell = unassigned.get(name);
     if (cell)
-      return `Cannot find name '${name}'. ${cell[0]!.toUpperCase()}${cell.slice(1)} declares it, but failed before it came to that line.`;
+      return `Cannot find name '${name}'. ${cell[0]!.toUpperCase()}${cell.slice(1)} declares it, but failed before that line.`;
     if (absentFromNode.get("")?.has(name) || (Object.hasOwn(SINCE, name) && !(name in globalThis))) return lacking(name);
     if (DOM.has(d.code)) {
-      return `Cannot find name '${name}'. It belongs to browsers; Node has none. For its type alone, begin the cell with /// <reference lib="dom" />.`;
+      return `Cannot find name '${name}'. It exists in browsers, not in Node. For its type alone, begin the cell with /// <reference lib="dom" />.`;
     }
-    if (node && isBareAssignment(node))
-      return `Cannot find name '${name}'. Declare it where it first gets a value: let ${name} = …`;
+    if (node && isBareAssignment(node)) return `Cannot find name '${name}'. Declare it at its first assignment: let ${name} = …`;
   }
   if (MEMBER.has(d.code) && node && ts.isPropertyAccessExpression(node.parent)) {
     const owner = ownerOf(program.getTypeChecker(), program.getTypeChecker().getTypeAtLocation(node.parent.expression), name);
@@ -73,23 +72,23 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
   const given = node && ts.isPropertyAssignment(node.parent) && node.parent.name === node ? node.parent.initializer : node;
   if ((d.code === 2322 || d.code === 2345) && given && ts.isStringLiteralLike(given)) {
     const { near, names } = namesAt(program.getTypeChecker(), given);
-    if (near !== undefined) return `${said} Did you mean "${near}"?`;
-    if (names.length > 1 && names.length <= NAMES) return `${said} Known: ${names.map((n) => `"${n}"`).join(", ")}.`;
+    if (near !== undefined) return `${message} Did you mean "${near}"?`;
+    if (names.length > 1 && names.length <= NAMES) return `${message} Known: ${names.map((n) => `"${n}"`).join(", ")}.`;
   }
-  const plain = SUGGESTION.test(said) ? said.replace(SUGGESTION, "") : said;
-  const told = plain + hintFor(d, node, program.getTypeChecker());
-  return told === said ? undefined : told;
+  const plain = SUGGESTION.test(message) ? message.replace(SUGGESTION, "") : message;
+  const reworded = plain + hintFor(d, node, program.getTypeChecker());
+  return reworded === message ? undefined : reworded;
 }
 
 function lacking(what: string): string {
   const known = Object.hasOwn(SINCE, what) ? SINCE[what] : undefined;
   const since = known ? `; Node ${known[0]} has it` : "";
   const instead = what.startsWith("IteratorObject.") ? ITERATOR : known?.[1];
-  const shown = what.replace(/^IteratorObject\./, "Iterator.prototype.");
-  return `Node ${process.versions.node}, which runs the cells, has no ${shown}${since}.${instead ? ` ${instead}.` : ""}`;
+  const name = what.replace(/^IteratorObject\./, "Iterator.prototype.");
+  return `Node ${process.versions.node}, which runs the cells, has no ${name}${since}.${instead ? ` ${instead}.` : ""}`;
 }
 
-/** The names that fit where a string literal stands, and the one nearest to it. Numbers in it fill the holes of patterns. */
+/** The literals accepted where a string literal stands, and the one most like it. Its number fills the placeholders of patterns. */
 function namesAt(checker: ts.TypeChecker, literal: ts.StringLiteralLike): { near: string | undefined; names: string[] } {
   const number = /\d+/.exec(literal.text)?.[0] ?? "0";
   const names = (type: ts.Type | undefined): string[] => {
@@ -107,7 +106,7 @@ function namesAt(checker: ts.TypeChecker, literal: ts.StringLiteralLike): { near
   return { near: (ts as unknown as Spelling).getSpellingSuggestion(literal.text, all, (c) => c), names: all };
 }
 
-/** The class of which the running Node lacks the member: "Array" for `Array.fromAsync`. */
+/** The class whose member the running Node lacks: "Array" for `Array.fromAsync`. */
 function ownerOf(checker: ts.TypeChecker, type: ts.Type, member: string): string | undefined {
   const seen = new Set<ts.Type>();
   const names: string[] = [];
@@ -123,7 +122,7 @@ function ownerOf(checker: ts.TypeChecker, type: ts.Type, member: string): string
   return owner?.replace(/Constructor$/, "").replace(/^Readonly(?=Set|Map|Array)/, "");
 }
 
-/** `x = 5` as a statement of its own, as Python has it. */
+/** Whether it is `x` in a statement `x = 5`, as in Python. */
 const isBareAssignment = (node: ts.Node): boolean =>
   ts.isBinaryExpression(node.parent) &&
   node.parent.left === node &&

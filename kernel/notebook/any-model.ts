@@ -1,6 +1,6 @@
 /**
- * Any widget of anywidget: a JavaScript module that draws in the page (`export default { render({ model, el }) { … } }`) and shares its
- * state with the kernel. The front end needs anywidget's own extension, which JupyterLab has where the Python package is installed.
+ * Any widget of anywidget: a JavaScript module that draws in the page (`export default { render({ model, el }) { … } }`) and shares state with
+ * the kernel. The front end needs anywidget's extension, which comes with its Python package.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,15 +12,18 @@ import { type Spec, Widget } from "./widget.js";
 /** What `new AnyModel` takes. */
 export interface AnyModelOptions<S extends object> {
   /**
-   * The module: its text, or a URL. A `file:` URL is read now; another is loaded by the page. It exports a default object with
-   * `render({ model, el })`, perhaps `initialize({ model })`.
+   * The module: its source text, or a URL. A `file:` URL is read at once; any other is loaded by the page. The default export is an object
+   * with `render({ model, el })` and optionally `initialize({ model })`.
    */
   esm: string | URL;
-  /** A style sheet: its text, or a `file:` URL. Default: none. */
+  /** A style sheet: its source text, or a `file:` URL. Default: none. */
   css?: string | URL;
-  /** What both sides share: JSON, and typed arrays, which travel as bytes. In the page: `model.get("count")`, `model.set("count", 1)`, `model.save_changes()`. Default: nothing. */
+  /**
+   * The shared state: JSON and typed arrays, which are sent as bytes. In the page: `model.get("count")`, `model.set("count", 1)`,
+   * `model.save_changes()`. Default: nothing.
+   */
   state?: S;
-  /** Default: one of its own. */
+  /** Place and size. Default: a new `Layout`. */
   layout?: Layout | Partial<LayoutState>;
 }
 interface Own {
@@ -29,7 +32,7 @@ interface Own {
   _anywidget_id: string;
   layout: Layout;
 }
-/** A typed array may be replaced by one over any kind of buffer. */
+/** The state's type, in which a typed array may be replaced by one over any kind of buffer. */
 type State<S> = {
   [K in keyof S]: S[K] extends Numbers
     ? Extract<Numbers, { readonly [Symbol.toStringTag]: S[K][typeof Symbol.toStringTag] }>
@@ -47,7 +50,7 @@ type Numbers =
   | Uint32Array;
 
 /**
- * A widget drawn by a module of yours.
+ * A widget that is drawn by your own JavaScript module.
  * @defaultValue `css`: none; `state`: none
  * @example
  * const counter = new AnyModel({ esm: "export default { render({ model, el }) { el.textContent = model.get('count') } }", state: {
@@ -58,7 +61,7 @@ export class AnyModel<S extends object = Record<never, never>> extends Widget<St
   constructor({ esm, css = "", state = {} as S, layout, ...unknown }: AnyModelOptions<S>) {
     super(specOf(state, unknown), { ...state, _esm: moduleText(esm), _css: moduleText(css), ...(layout ? { layout } : {}) });
   }
-  /** Where it stands and how large. */
+  /** Place and size. */
   get layout(): Layout {
     return (this as unknown as Widget<Own>).get("layout");
   }
@@ -66,7 +69,7 @@ export class AnyModel<S extends object = Record<never, never>> extends Widget<St
 
 const anything = (name: string, initial: unknown): Property<unknown> => ({
   initial,
-  expected: "a value that JSON can carry, or a typed array",
+  expected: "a JSON value or a typed array",
   take: (given) => (given === undefined || typeof given === "function" || typeof given === "symbol" ? undefined : given),
   wire: name,
 });
@@ -75,12 +78,12 @@ function specOf<S extends object>(state: object, unknown: object): Spec<S> {
   for (const name of Object.keys(unknown)) {
     throw new LabError(
       "invalid-option",
-      `unknown option "${name}" of AnyModel. Known: esm, css, state, layout. What the page's module shares goes into state: { ${name}: … }`,
+      `unknown option "${name}" of AnyModel. Known: esm, css, state, layout. Put values that the page's module shares into state: { ${name}: … }`,
     );
   }
   for (const name of Object.keys(state)) {
     if (name === "layout" || name.startsWith("_"))
-      throw new LabError("invalid-option", `AnyModel: state.${name} is a name of the widget protocol: choose another`);
+      throw new LabError("invalid-option", `AnyModel: state.${name} is a name of the widget protocol; choose another`);
   }
   const own = ["_esm", "_css"].map((name) => [name, anything(name, "")]);
   const id = ["_anywidget_id", anything("_anywidget_id", "sparselab.AnyModel")];

@@ -1,11 +1,11 @@
-/** Boxes: widgets beside or above one another. */
+/** Boxes lay widgets out in a row or a column. */
 import type { Displayable } from "../../lab/display.js";
 import { type Layout, type LayoutState, layout } from "./looks.js";
 import { addProperties, controlNames } from "./model.js";
 import { oneOf, type Property } from "./property.js";
 import { type Spec, Widget } from "./widget.js";
 
-/** A widget, whatever its properties are. */
+/** A widget with any properties. */
 export interface AnyWidget extends Displayable {
   readonly id: string;
   readonly closed: boolean;
@@ -44,7 +44,7 @@ class Box extends Widget<BoxState> {
 addProperties(Box.prototype, ["children", "boxStyle", "layout"]);
 
 /**
- * Widgets from left to right. Closing the box leaves its widgets alive.
+ * A row of widgets. Closing the box does not close its widgets.
  * @defaultValue no widgets
  * @example
  * new HBox([new FloatSlider(), new Button({ description: "run" })])
@@ -55,7 +55,7 @@ export class HBox extends Box {
   }
 }
 /**
- * Widgets from top to bottom. Closing the box leaves its widgets alive.
+ * A column of widgets. Closing the box does not close its widgets.
  * @defaultValue no widgets
  * @example
  * new VBox([new FloatSlider(), new Output()])

@@ -1,4 +1,4 @@
-/** The controls: sliders, check box, button, text, player, HTML. Properties have ipywidgets' names, written as TypeScript writes them. */
+/** The controls: sliders, check box, button, text, player, HTML. Properties have ipywidgets' names in camel case. */
 import {
   type BackgroundStyleState,
   type ButtonStyleState,
@@ -14,17 +14,17 @@ import { controlNames, type WidgetClass, widgetClass } from "./model.js";
 import { flag, integer, maybeText, number, oneOf, text } from "./property.js";
 import type { Widget } from "./widget.js";
 
-/** What all controls have. */
+/** The properties of every control. */
 export interface ControlState {
-  /** Stands before the control. */
+  /** A label before the control. */
   description: string;
-  /** It cannot be used on the page. Default false. */
+  /** Whether it can't be used on the page. Default false. */
   disabled: boolean;
-  /** Shown while the mouse rests on it. */
+  /** Shown while the mouse is over it. */
   tooltip: string | null;
   layout: Layout;
 }
-export const control = { description: text(), disabled: flag(false), tooltip: maybeText(), layout };
+export const controlProperties = { description: text(), disabled: flag(false), tooltip: maybeText(), layout };
 
 interface Range {
   readonly value: number;
@@ -32,35 +32,36 @@ interface Range {
   readonly max: number;
   readonly step: number;
 }
-function rangeFault({ value, min, max, step }: Range): string | undefined {
+/** What is wrong with a range; undefined where nothing is. */
+function rangeError({ value, min, max, step }: Range): string | undefined {
   if (min > max) return `min is ${min} and max is ${max}: min must not be above max`;
   if (value < min || value > max)
-    return `value is ${value}, outside of ${min} to ${max}. Set the limits with it: set({ value, min, max })`;
+    return `value is ${value}, outside of ${min} to ${max}. To move the limits too, set them together: set({ value, min, max })`;
   return step > 0 ? undefined : `step must be above 0, received ${step}`;
 }
 
-/** What both sliders have. */
+/** The properties of both sliders. */
 export interface SliderState extends ControlState {
-  /** Where the handle stands, from `min` to `max`. */
+  /** The position of the handle, from `min` to `max`. */
   value: number;
   /** Default 0. */
   min: number;
   max: number;
   step: number;
   orientation: "horizontal" | "vertical";
-  /** The value is written beside the slider. Default true. */
+  /** Whether the value is shown beside the slider. Default true. */
   readout: boolean;
-  /** How: a format of d3-format, `.3f`. Default: as many decimals as the step has. */
+  /** The value's format, by d3-format: `.3f`. Default: as many decimals as the step has. */
   readoutFormat: string;
-  /** Every step of the mouse is told, not only the last. Default true. */
+  /** Whether the value changes while the handle is dragged, not only when it is released. Default true. */
   continuousUpdate: boolean;
   style: Style<SliderStyleState>;
 }
-const slider = {
+const sliderProperties = {
   orientation: oneOf("horizontal", "horizontal", "vertical"),
   readout: flag(true),
   continuousUpdate: flag(true),
-  ...control,
+  ...controlProperties,
   style: styles.slider,
 };
 
@@ -73,7 +74,7 @@ export function decimalsOf(step: number): number {
 export interface FloatSlider extends Widget<SliderState>, SliderState {}
 /**
  * A slider for a number.
- * @defaultValue from 0 to 10 in steps of 0.1; `value`: 0, or the limit that is nearest to it
+ * @defaultValue from 0 to 10 in steps of 0.1; `value`: 0, or the limit nearest to 0
  * @example
  * const t = new FloatSlider({ min: 0, max: 3, step: 0.25, description: "t" });
  * t.observe((value) => console.log(value));
@@ -82,8 +83,15 @@ export const FloatSlider: WidgetClass<SliderState, FloatSlider> = widgetClass<Sl
   {
     name: "FloatSlider",
     names: controlNames("FloatSlider"),
-    properties: { value: number(0), min: number(0), max: number(10), step: number(0.1), readoutFormat: text(".1f"), ...slider },
-    check: rangeFault,
+    properties: {
+      value: number(0),
+      min: number(0),
+      max: number(10),
+      step: number(0.1),
+      readoutFormat: text(".1f"),
+      ...sliderProperties,
+    },
+    check: rangeError,
   },
   (options) => ({
     ...options,
@@ -95,21 +103,28 @@ export const FloatSlider: WidgetClass<SliderState, FloatSlider> = widgetClass<Sl
 export interface IntSlider extends Widget<SliderState>, SliderState {}
 /**
  * A slider for a whole number.
- * @defaultValue from 0 to 100 in steps of 1; `value`: 0, or the limit that is nearest to it
+ * @defaultValue from 0 to 100 in steps of 1; `value`: 0, or the limit nearest to 0
  * @example
- * const block = new IntSlider({ max: 5, description: "block" });
+ * const layer = new IntSlider({ max: 5, description: "layer" });
  */
 export const IntSlider: WidgetClass<SliderState, IntSlider> = widgetClass<SliderState, IntSlider>(
   {
     name: "IntSlider",
     names: controlNames("IntSlider"),
-    properties: { value: integer(0), min: integer(0), max: integer(100), step: integer(1), readoutFormat: text("d"), ...slider },
-    check: rangeFault,
+    properties: {
+      value: integer(0),
+      min: integer(0),
+      max: integer(100),
+      step: integer(1),
+      readoutFormat: text("d"),
+      ...sliderProperties,
+    },
+    check: rangeError,
   },
   (options) => ({ ...options, ...startOf(options) }),
 );
 
-/** Without a value it stands at 0, or at the limit that is nearest to it. */
+/** The given value; by default 0, or the limit nearest to 0. */
 function startOf({ value, min = 0, max }: { value?: number; min?: number; max?: number }): { value: number } {
   return { value: value ?? Math.max(min, Math.min(0, max ?? 0)) };
 }
@@ -117,13 +132,13 @@ function startOf({ value, min = 0, max }: { value?: number; min?: number; max?: 
 /** The properties of a check box. */
 export interface CheckboxState extends ControlState {
   value: boolean;
-  /** Stands under other controls' inputs. Default true. */
+  /** Whether it is aligned with the inputs of other controls. Default true. */
   indent: boolean;
   style: Style<BackgroundStyleState>;
 }
 export interface Checkbox extends Widget<CheckboxState>, CheckboxState {}
 /**
- * Yes or no.
+ * A check box: true or false.
  * @defaultValue `value`: false; `indent`: true
  * @example
  * const exact = new Checkbox({ value: true, description: "exact" });
@@ -131,15 +146,15 @@ export interface Checkbox extends Widget<CheckboxState>, CheckboxState {}
 export const Checkbox: WidgetClass<CheckboxState, Checkbox> = widgetClass({
   name: "Checkbox",
   names: controlNames("Checkbox"),
-  properties: { value: flag(false), indent: flag(true), ...control, style: styles.checkbox },
+  properties: { value: flag(false), indent: flag(true), ...controlProperties, style: styles.checkbox },
 });
 
 /** The properties of a line of text. */
 export interface TextState extends ControlState {
   value: string;
-  /** Shown while it is empty. */
+  /** Shown while the field is empty. */
   placeholder: string;
-  /** Every key is told, not only Enter and leaving the field. Default true. */
+  /** Whether the value changes with every key, not only at Enter or on leaving the field. Default true. */
   continuousUpdate: boolean;
   style: Style<TextStyleState>;
 }
@@ -153,19 +168,25 @@ export interface Text extends Widget<TextState>, TextState {}
 export const Text: WidgetClass<TextState, Text> = widgetClass({
   name: "Text",
   names: controlNames("Text"),
-  properties: { value: text(), placeholder: text("\u200b"), continuousUpdate: flag(true), ...control, style: styles.text },
+  properties: {
+    value: text(),
+    placeholder: text("\u200b"),
+    continuousUpdate: flag(true),
+    ...controlProperties,
+    style: styles.text,
+  },
 });
 
-/** The properties of a piece of HTML. */
+/** The properties of an HTML widget. */
 export interface HTMLState extends Omit<ControlState, "disabled"> {
-  /** HTML that is drawn; JupyterLab takes scripts out of it. */
+  /** The HTML. JupyterLab removes scripts from it. */
   value: string;
   placeholder: string;
   style: Style<TextStyleState>;
 }
 export interface HTML extends Widget<HTMLState>, HTMLState {}
 /**
- * A piece of HTML that can be set anew at any time.
+ * HTML that can be replaced at any time.
  * @defaultValue `value`: empty
  * @example
  * const note = new HTML({ value: "<b>ready</b>" });
@@ -185,7 +206,7 @@ export const HTML: WidgetClass<HTMLState, HTML> = widgetClass({
 
 /** The properties of a player. */
 export interface PlayState extends ControlState {
-  /** Counts up while it plays. */
+  /** The count. It goes up while playing. */
   value: number;
   /** Default 0. */
   min: number;
@@ -195,9 +216,9 @@ export interface PlayState extends ControlState {
   step: number;
   /** Milliseconds between two steps. Default 100. */
   interval: number;
-  /** It counts at this moment. */
+  /** Whether it is playing now. */
   playing: boolean;
-  /** Begins again at the end. Default false. */
+  /** Whether it starts over at the end. Default false. */
   repeat: boolean;
   showRepeat: boolean;
   style: Style<DescriptionStyleState>;
@@ -222,16 +243,16 @@ export const Play: WidgetClass<PlayState, Play> = widgetClass({
     playing: flag(false),
     repeat: flag(false),
     showRepeat: flag(true),
-    ...control,
+    ...controlProperties,
     style: styles.description,
   },
   check: (state) =>
-    rangeFault(state) ?? (state.interval > 0 ? undefined : `interval must be above 0 ms, received ${state.interval}`),
+    rangeError(state) ?? (state.interval > 0 ? undefined : `interval must be above 0 ms, received ${state.interval}`),
 });
 
 /** The properties of a button. */
 export interface ButtonState extends ControlState {
-  /** A name of Font Awesome 5: `play`. */
+  /** An icon of Font Awesome 5 by name: `play`. */
   icon: string;
   buttonStyle: "" | "primary" | "success" | "info" | "warning" | "danger";
   style: Style<ButtonStyleState>;
@@ -240,16 +261,16 @@ const buttonStyle = oneOf("", "", "primary", "success", "info", "warning", "dang
 const PlainButton = widgetClass<ButtonState>({
   name: "Button",
   names: controlNames("Button"),
-  properties: { icon: text(), buttonStyle, ...control, style: styles.button },
+  properties: { icon: text(), buttonStyle, ...controlProperties, style: styles.button },
 });
 /**
- * A button; `onClick` says what it does.
+ * A button. `onClick` sets what it does.
  * @defaultValue `description`: empty
  * @example
  * new Button({ description: "run" }).onClick(() => console.log("pressed"))
  */
 export class Button extends PlainButton {
-  /** Calls `fn` at every click. Returns a function that ends it. */
+  /** Calls `fn` at every click. Returns a function that removes the handler. */
   onClick(fn: () => unknown): () => void {
     return this.onMessage((content) => {
       if ((content as { event?: unknown } | null)?.event === "click") return fn();

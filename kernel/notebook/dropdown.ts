@@ -1,13 +1,13 @@
-/** A choice among values of any type. The page knows the labels and which one is chosen; the values stay here. */
+/** A choice among values of any type. The page has only the labels and the index; the values stay in the kernel. */
 import { inspect } from "node:util";
 import { LabError } from "../../lab/errors.js";
-import { type ControlState, control } from "./controls.js";
+import { type ControlState, controlProperties } from "./controls.js";
 import { type DescriptionStyleState, type Layout, type Style, styles } from "./looks.js";
 import { addProperties, controlNames, type Options } from "./model.js";
 import type { Property } from "./property.js";
 import { type Spec, Widget } from "./widget.js";
 
-interface ChoiceState extends ControlState {
+interface DropdownState extends ControlState {
   labels: readonly string[];
   /** null: nothing is chosen. */
   index: number | null;
@@ -16,32 +16,32 @@ interface ChoiceState extends ControlState {
 /** The values, or labels with their values. */
 export type Choices<T> = readonly T[] | Readonly<Record<string, T>>;
 /** What `new Dropdown` takes. */
-export type DropdownOptions<T> = Omit<Options<ChoiceState>, "labels" | "index"> & {
-  /** The values, each labelled by its text, or an object of labels and values. */
+export type DropdownOptions<T> = Omit<Options<DropdownState>, "labels" | "index"> & {
+  /** The values, each labelled by its text; or an object of labels and values. */
   options: Choices<T>;
-  /** The one that is chosen. Default: the first. */
+  /** The chosen value. Default: the first. */
   value?: T;
 };
 
 const labels: Property<readonly string[]> = {
   initial: [],
-  expected: "an array of texts",
+  expected: "an array of strings",
   take: (given) => (Array.isArray(given) && given.every((v) => typeof v === "string") ? (given as string[]) : undefined),
   wire: "_options_labels",
 };
 const index: Property<number | null> = {
   initial: null,
-  expected: "the place of an option, or null",
+  expected: "the index of an option, or null",
   take: (given) =>
     given === null || (Number.isSafeInteger(given) && (given as number) >= 0) ? (given as number | null) : undefined,
 };
-const spec: Spec<ChoiceState> = {
+const spec: Spec<DropdownState> = {
   name: "Dropdown",
   names: controlNames("Dropdown"),
-  properties: { labels, index, ...control, style: styles.description },
+  properties: { labels, index, ...controlProperties, style: styles.description },
   check: (state) =>
     state.index !== null && state.index >= state.labels.length
-      ? `index is ${state.index}, and there are ${state.labels.length} options`
+      ? `index is ${state.index}, but there are ${state.labels.length} options`
       : undefined,
 };
 
@@ -52,7 +52,7 @@ const spec: Spec<ChoiceState> = {
  * new Dropdown({ options: ["relu", "silu"] });
  * new Dropdown({ options: { strict: 0.01, loose: 0.1 }, value: 0.1 })
  */
-export class Dropdown<T> extends Widget<ChoiceState, T> {
+export class Dropdown<T> extends Widget<DropdownState, T> {
   declare description: string;
   declare disabled: boolean;
   declare tooltip: string | null;
@@ -63,23 +63,23 @@ export class Dropdown<T> extends Widget<ChoiceState, T> {
   constructor(options: DropdownOptions<T>) {
     const { options: choices, value, ...rest } = options ?? {};
     const { labels, values } = choicesOf(choices);
-    super(spec, { ...rest, labels, index: values.length === 0 ? null : value === undefined ? 0 : placeOf(values, value) });
+    super(spec, { ...rest, labels, index: values.length === 0 ? null : value === undefined ? 0 : indexOf(values, value) });
     this.#values = values;
   }
 
-  /** The chosen value; undefined where there is nothing to choose from. */
+  /** The chosen value; undefined where there are no options. */
   get value(): T | undefined {
     const at = this.get("index");
     return at === null ? undefined : this.#values[at];
   }
   set value(value: T) {
-    this.set({ index: placeOf(this.#values, value) });
+    this.set({ index: indexOf(this.#values, value) });
   }
 
   get options(): readonly T[] {
     return this.#values;
   }
-  /** Offers other values; the first is chosen, or the one that was, where it is among them. */
+  /** Replaces the options. The choice stays where the chosen value is among them; otherwise the first is chosen. */
   set options(choices: Choices<T>) {
     const { labels, values } = choicesOf(choices);
     const before = this.value;
@@ -88,11 +88,11 @@ export class Dropdown<T> extends Widget<ChoiceState, T> {
     this.set({ labels, index: values.length === 0 ? null : Math.max(0, at) });
   }
 
-  /** Calls `fn` with the newly chosen value and the one before. Returns a function that ends it. */
+  /** Calls `fn` with the newly chosen value and the previous one. Returns a function that removes it. */
   override observe(fn: (value: T, old: T) => unknown): () => void;
-  override observe<K extends keyof ChoiceState & string>(
+  override observe<K extends keyof DropdownState & string>(
     name: K,
-    fn: (value: ChoiceState[K], old: ChoiceState[K]) => unknown,
+    fn: (value: DropdownState[K], old: DropdownState[K]) => unknown,
   ): () => void;
   override observe(first: unknown, second?: unknown): () => void {
     if (typeof first !== "function") return super.observe(first as "index", second as (value: number | null) => unknown);
@@ -122,7 +122,7 @@ function choicesOf<T>(choices: Choices<T>): { labels: string[]; values: T[] } {
   );
 }
 
-function placeOf<T>(values: readonly T[], value: T): number {
+function indexOf<T>(values: readonly T[], value: T): number {
   const at = values.findIndex((v) => Object.is(v, value));
   if (at >= 0) return at;
   throw new LabError(

@@ -1,13 +1,13 @@
-/** `display` and `clearOutput`, which every cell has as globals, for the user's own files. */
+/** `display` and `clearOutput` as imports, for the user's own files. Cells have them as globals. */
 import { hostFor } from "../comms/host.js";
 
-/** What `display` takes beside the value. */
+/** Options of `display`. */
 export interface DisplayOptions {
-  /** The value is a MIME bundle, shown as it is. Default: false. */
+  /** Whether the value is a MIME bundle, to be shown as it is. Default: false. */
   raw?: boolean;
-  /** Draws anew what was shown under `display_id`. Default: false. */
+  /** Whether to replace what was shown with the same `display_id`. Default: false. */
   update?: boolean;
-  /** A name under which it can be drawn anew. Default: none. */
+  /** An id, by which the output can be replaced later. Default: none. */
   display_id?: string;
 }
 interface Globals {
@@ -17,7 +17,7 @@ interface Globals {
 const globals = globalThis as unknown as Globals;
 
 /**
- * Shows a value below the cell, as a cell's last value is shown.
+ * Shows a value below the cell, as the last value of a cell is shown.
  * @defaultValue `raw`: false; `update`: false; `display_id`: none
  * @example
  * await display([{ t: 0, sparsity: 0.9 }]);
@@ -29,7 +29,7 @@ export function display(value: unknown, options?: DisplayOptions): Promise<void>
 }
 
 /**
- * Clears the cell's outputs: at once, or with `wait` when the next output arrives.
+ * Clears the cell's outputs: at once, or with `wait` when the next output comes.
  * @defaultValue `wait`: false
  * @example
  * clearOutput(true);

@@ -1,6 +1,6 @@
 /**
- * What only a notebook has: `import { FloatSlider, interact, slider } from "sparselab/notebook"`. Widgets are Jupyter's own (protocol
- * `jupyter.widget` 2.1), as ipywidgets has them, with names as TypeScript writes them. Outside a notebook each refuses with the reason.
+ * The module `sparselab/notebook`: `import { FloatSlider, interact, slider } from "sparselab/notebook"`. Its widgets are those of ipywidgets
+ * (protocol `jupyter.widget` 2.1), with names in camel case. Outside a notebook, making one is an error that says why.
  */
 export { Comm, type CommMessage, registerTarget, type SendOptions } from "../comms/comm.js";
 export { AnyModel, type AnyModelOptions } from "./any-model.js";

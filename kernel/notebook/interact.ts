@@ -1,6 +1,6 @@
 /**
- * `interact(fn, { t: slider(0, 0.1) })`: controls, and below them what `fn` shows for their values. A new value ends the call that
- * still runs, and the latest value wins.
+ * `interact(fn, { t: slider(0, 0.1) })`: controls, and below them what `fn` shows for their values. A new value aborts the running call: the
+ * latest value wins.
  */
 import { randomUUID } from "node:crypto";
 import { inspect, types } from "node:util";
@@ -8,7 +8,7 @@ import { type Displayable, type Draftable, displaySymbol, draftSymbol, type Mime
 import { LabError } from "../../lab/errors.js";
 import { hostFor } from "../comms/host.js";
 import { engine } from "../engine/shared.js";
-import type { Later, Work } from "../engine/work.js";
+import type { Finisher, Task } from "../engine/task.js";
 import type { Failure } from "../messages.js";
 import { type AnyWidget, VBox } from "./boxes.js";
 import { Checkbox, FloatSlider, IntSlider, Text } from "./controls.js";
@@ -16,9 +16,9 @@ import { Dropdown } from "./dropdown.js";
 import { Output } from "./output.js";
 import { Widget } from "./widget.js";
 
-/** A control, or what stands for one: `true` a check box, a text a text field, an array a choice, a number a slider around it. */
+/** A control, or a value that makes one: a boolean a check box, a string a text field, an array a dropdown, a number a slider around it. */
 export type Control = boolean | number | string | readonly unknown[] | (AnyWidget & { readonly value: unknown });
-/** What `fn` is given for a control. */
+/** The value that `fn` receives for a control. */
 export type ControlValue<C> = C extends { readonly value: infer V }
   ? V
   : C extends boolean
@@ -30,32 +30,32 @@ export type ControlValue<C> = C extends { readonly value: infer V }
         : C extends readonly (infer T)[]
           ? T
           : never;
-/** What `fn` is given for all controls, by their names. */
+/** The values that `fn` receives, by the controls' names. */
 export type ControlValues<C> = { readonly [K in keyof C]: ControlValue<C[K]> };
 
-/** A shown interaction. As a cell's last value it shows nothing more. */
+/** A shown interaction. As a cell's last value it is not shown again. */
 export interface Interaction<C = Readonly<Record<string, Control>>> extends Displayable {
-  /** The controls by their names. */
+  /** The controls by name. */
   readonly controls: { readonly [K in keyof C]: C[K] extends AnyWidget ? C[K] : AnyWidget };
-  /** Where `fn` prints. */
+  /** The area in which `fn` prints. */
   readonly output: Output;
-  /** Ends a running call, and takes controls and output off the page. */
+  /** Aborts a running call, and removes controls and output from the page. */
   close(): void;
 }
 
-/** Milliseconds that a call has to end after its signal, before the next begins. */
+/** Milliseconds that an aborted call has to end before the next begins. */
 const PATIENCE = 100;
-/** Milliseconds that values must rest before what a call left for the end is done: a picture takes longer than a step of the mouse. */
+/** Milliseconds without a new value before a call's finishers run: drawing a static picture takes longer than a slider's step. */
 const REST = 250;
 
 /**
- * Shows the controls and calls `fn` with their values, at once and whenever one of them changes. What `fn` prints, shows and returns
- * stands below the controls and replaces what the call before it left there.
+ * Shows the controls and calls `fn` with their values, at once and whenever one of them changes. What `fn` prints, shows and returns appears
+ * below the controls, in place of the previous call's outputs.
  *
- * Returns once shown. Its first call belongs to the cell, which is done when the call is; the others run whenever they are asked for, also
- * while another cell awaits something.
- * @param fn its second argument is a signal that is aborted when a newer value has come, or the stop button was pressed. Calls of the lab
- *   in it end by themselves then, since this is their default signal.
+ * Returns as soon as the controls are shown. The first call is part of the cell, which ends after it; later calls run at any time, also while
+ * another cell awaits something.
+ * @param fn its second argument is a signal that is aborted when a newer value comes or the stop button is pressed. It is the default signal
+ *   of all calls of the lab in `fn`, so these end by themselves.
  * @example interact(({ t }) => console.log(t), { t: slider(0, 0.1) })
  */
 export function interact<const C extends Readonly<Record<string, Control>>>(
@@ -72,16 +72,16 @@ export function interact<const C extends Readonly<Record<string, Control>>>(
     fn(Object.fromEntries(made.map(([name, widget]) => [name, widget.value])) as ControlValues<C>, signal),
   );
   const ends = made.map(([, widget]) => widget.observe(() => void calls.again()));
-  // Where widgets are not drawn (an untrusted notebook, a printed one), at least their names.
+  // Where widgets are not drawn (an untrusted or exported notebook), their names are shown.
   const names = made.map(([name, widget]) => `${name} = ${inspect(widget.value)}`).join(", ");
   const asText = { "text/plain": `controls: ${names}. Run the cell to use them.` };
   notebook()?.display({ ...box[displaySymbol](), ...asText }, `interact-${box.id}`);
   const key = host.cell();
   const signal = notebook()?.signal();
   notebook()?.atEnd(async () => {
-    // The cell was stopped before it came to its end: the controls stand there, the call waits for one of them to move.
+    // The cell was stopped before its end: the controls are shown, and the first change of one makes the first call.
     if (signal?.aborted) return;
-    // In the name of the cell that shows it, whatever started it.
+    // On behalf of the cell that shows the controls.
     await new Promise<void>((done) => host.handle(key, () => calls.again().then(done, done)));
   });
   return {
@@ -98,16 +98,17 @@ export function interact<const C extends Readonly<Record<string, Control>>>(
   };
 }
 
-/** Calls of one function, of which one runs at a time and only the latest counts. */
+/** Calls of one function: one runs at a time, and only the latest counts. */
 class Calls {
   readonly #output: Output;
   readonly #fn: (signal: AbortSignal) => unknown;
-  /** What must be done when values have come to rest: a figure's static picture. */
-  readonly #later: Later[] = [];
-  #running: { readonly work: Work; readonly ended: Promise<void> } | undefined;
+  /** What must run once no new value has come for a while: a figure's static picture. */
+  readonly #atEnd: Finisher[] = [];
+  #running: { readonly task: Task; readonly ended: Promise<void> } | undefined;
   #serial = 0;
-  #overtaken = new WeakSet<Work>();
-  /** Names the figure of this interaction on the page, so that the next one is drawn in its place. */
+  /** Calls that a newer value has aborted. */
+  #superseded = new WeakSet<Task>();
+  /** The figure's id on the page: the next figure is drawn in its place. */
   readonly #key = `interact-figure-${randomUUID()}`;
 
   constructor(output: Output, fn: (signal: AbortSignal) => unknown) {
@@ -115,7 +116,7 @@ class Calls {
     this.#fn = fn;
   }
 
-  /** Calls with the values of now; resolves when that call, or the one that overtook it, has ended. */
+  /** Calls the function with the current values. Resolves when that call, or the one that superseded it, has ended. */
   async again(): Promise<void> {
     const mine = ++this.#serial;
     const before = this.#running;
@@ -123,61 +124,61 @@ class Calls {
       this.stop();
       await Promise.race([before.ended, new Promise<void>((done) => engine.setTimeout(done, PATIENCE))]);
     }
-    // A newer value came while the old call ended: its call is the one.
+    // A newer value came while the old call was ending: its call counts.
     if (mine !== this.#serial) return this.#latest();
-    const work = new engine.Work(this.#later);
-    const running = { work, ended: this.#run(work) };
+    const task = new engine.Task(this.#atEnd);
+    const running = { task, ended: this.#run(task) };
     this.#running = running;
     await running.ended;
     if (this.#running === running) this.#running = undefined;
     else return this.#latest();
   }
 
-  /** Ends the running call. */
+  /** Aborts the running call. */
   stop(): void {
     if (!this.#running) return;
-    this.#overtaken.add(this.#running.work);
-    this.#running.work.controller.abort();
+    this.#superseded.add(this.#running.task);
+    this.#running.task.controller.abort();
   }
 
   async #latest(): Promise<void> {
     for (let at = this.#running; at; at = this.#running === at ? undefined : this.#running) await at.ended;
   }
 
-  /** What the call returned. A newer value may come while it is drawn: then it is dropped, since only the latest counts. */
-  async #show(value: unknown, work: Work): Promise<void> {
-    const { signal } = work.controller;
+  /** Shows what the call returned; nothing where a newer value comes meanwhile. */
+  async #show(value: unknown, task: Task): Promise<void> {
+    const { signal } = task.controller;
     if (!isDraftable(value)) return this.#output.show(value, signal);
     const draft = value[draftSymbol](this.#key);
     this.#output.capture(() => engine.showBundle(draft.now, this.#key));
-    work.later.push(async () => {
-      if (this.#overtaken.has(work)) return;
+    task.atEnd.push(async () => {
+      if (this.#superseded.has(task)) return;
       const whole = await draft.later();
-      if (!this.#overtaken.has(work)) engine.showBundle(whole, this.#key, true);
+      if (!this.#superseded.has(task)) engine.showBundle(whole, this.#key, true);
     });
   }
 
-  async #run(work: Work): Promise<void> {
-    const { signal } = work.controller;
+  async #run(task: Task): Promise<void> {
+    const { signal } = task.controller;
     this.#output.clear(true);
     let failure: Failure | undefined;
     try {
-      await engine.runWork(work, async () => {
+      await engine.runTask(task, async () => {
         const value = await this.#output.capture(() => this.#fn(signal));
-        if (value !== undefined && !signal.aborted) await this.#show(value, work);
+        if (value !== undefined && !signal.aborted) await this.#show(value, task);
       });
       if (signal.aborted) failure = engine.interruptedFailure();
     } catch (error) {
       failure = signal.aborted ? engine.interruptedFailure() : engine.failureOf(error);
     }
-    if (this.#overtaken.has(work)) return;
+    if (this.#superseded.has(task)) return;
     if (failure) this.#output.fail(failure);
     this.#output.settle();
-    if (this.#later.length === 0) return;
+    if (this.#atEnd.length === 0) return;
     await Promise.race([new Promise<void>((done) => engine.setTimeout(done, REST)), aborted(signal)]);
-    if (this.#overtaken.has(work)) return;
-    await engine.finishWork(work);
-    if (!this.#overtaken.has(work)) this.#output.settle();
+    if (this.#superseded.has(task)) return;
+    await engine.finishTask(task);
+    if (!this.#superseded.has(task)) this.#output.settle();
   }
 }
 
@@ -204,7 +205,7 @@ function widgetFor(name: string, control: Control): Valued {
   if (typeof control === "string") return new Text({ value: control, description });
   if (Array.isArray(control)) return new Dropdown({ options: control as readonly unknown[], description });
   if (typeof control === "number" && Number.isFinite(control)) {
-    // As ipywidgets does: around the number, whole steps for a whole number.
+    // The range is ipywidgets': around the number, with whole steps for a whole number.
     const [min, max] = control === 0 ? [0, 1] : control > 0 ? [-control, 3 * control] : [3 * control, -control];
     return Number.isInteger(control)
       ? new IntSlider({ value: control, min, max, description })
@@ -212,15 +213,15 @@ function widgetFor(name: string, control: Control): Valued {
   }
   throw new LabError(
     "invalid-option",
-    `interact: the control of ${name} must be a widget with a value, such as slider(0, 0.1), or true, a text, a number, an array of choices; received ${control === null ? "null" : typeof control}`,
+    `interact: the control of ${name} must be a widget with a value, such as slider(0, 0.1), or a boolean, a string, a number or an array of choices; received ${control === null ? "null" : typeof control}`,
   );
 }
 
 /**
  * A slider from `min` to `max`.
- * @param options.step default: a hundredth of the way
- * @param options.value where it stands; default: `min`
- * @defaultValue `step`: a hundredth of the way; `value`: `min`
+ * @param options.step default: a hundredth of the range
+ * @param options.value initial value; default: `min`
+ * @defaultValue `step`: a hundredth of the range; `value`: `min`
  * @example
  * interact(({ t }) => console.log(t), { t: slider(0, 3, { step: 0.25, value: 1 }) })
  */

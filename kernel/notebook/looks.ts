@@ -1,9 +1,9 @@
-/** How widgets look: the layout that all have, in the words of CSS, and the styles of each kind. */
-import { base, controls, submodel, type WidgetClass, widgetClass } from "./model.js";
+/** How widgets look: the layout, which every widget has, with CSS properties; and the styles of each kind. */
+import { baseModule, controlsModule, submodel, type WidgetClass, widgetClass } from "./model.js";
 import { maybeText, type Properties, type Property, text } from "./property.js";
 import type { Widget } from "./widget.js";
 
-/** Texts as CSS has them: `{ width: "400px", margin: "0 0 8px" }`. null: the front end's own. */
+/** CSS values as strings: `{ width: "400px", margin: "0 0 8px" }`. null: the front end's default. */
 export type LayoutState = { [K in (typeof cssNames)[number]]: string | null };
 const cssNames = [
   ...(["width", "height", "minWidth", "maxWidth", "minHeight", "maxHeight", "margin", "padding"] as const),
@@ -16,20 +16,20 @@ const cssNames = [
 
 export interface Layout extends Widget<LayoutState>, LayoutState {}
 /**
- * The place and size of a widget. Every widget has one of its own: `slider.layout.width = "400px"`.
- * @defaultValue every property: null, the front end's own
+ * The place and size of a widget. Every widget has its own: `slider.layout.width = "400px"`.
+ * @defaultValue every property: null, the front end's default
  * @example
  * const wide = new FloatSlider({ layout: new Layout({ width: "400px" }) });
  */
 export const Layout: WidgetClass<LayoutState, Layout> = widgetClass({
   name: "Layout",
-  names: { ...base, model: "LayoutModel", view: "LayoutView" },
+  names: { ...baseModule, model: "LayoutModel", view: "LayoutView" },
   properties: Object.fromEntries(cssNames.map((name) => [name, maybeText()])) as unknown as Properties<LayoutState>,
 });
 
-/** The style of everything with a description. */
+/** The style of controls with a description. */
 export interface DescriptionStyleState {
-  /** Width of the description in CSS; `initial`: as wide as its text. Default: the front end's own. */
+  /** Width of the description in CSS; `initial`: as wide as its text. Default: the front end's. */
   descriptionWidth: string;
 }
 export interface SliderStyleState extends DescriptionStyleState {
@@ -61,7 +61,13 @@ export interface ButtonStyleState {
 function styleClass<S extends object>(name: string, properties: Properties<S>): WidgetClass<S> {
   return widgetClass<S>({
     name,
-    names: { ...controls, model: `${name}Model`, view: "StyleView", viewModule: base.module, viewVersion: base.version },
+    names: {
+      ...controlsModule,
+      model: `${name}Model`,
+      view: "StyleView",
+      viewModule: baseModule.module,
+      viewVersion: baseModule.version,
+    },
     properties,
   });
 }

@@ -1,23 +1,23 @@
 /**
- * Widget classes from a description of their properties: each property becomes one of the object, typed, so that `slider.value = 0.3` draws and
- * `slider.value` reads what the page holds.
+ * Makes widget classes from a list of their properties: each becomes a typed accessor, so that `slider.value = 0.3` changes the page and
+ * `slider.value` reads its state.
  */
 import type { Property } from "./property.js";
 import { type ModelNames, type Spec, Widget } from "./widget.js";
 
-/** Options of a constructor: any of the properties; layout and style as plain objects or as the models of another widget. */
+/** Options of a constructor: any of the properties. Layout and style may be plain objects, or models that other widgets use too. */
 export type Options<S> = { [K in keyof S]?: S[K] extends Widget<infer T> ? S[K] | Partial<T> : S[K] };
 
-/** `new X({ ... })` gives a widget with the properties of S. */
+/** The class of widgets with the properties of S. */
 export type WidgetClass<S extends object, W = Widget<S> & S> = new (options?: Options<S>) => W;
 
-export const controls = { module: "@jupyter-widgets/controls", version: "2.0.0" } as const;
-export const base = { module: "@jupyter-widgets/base", version: "2.0.0" } as const;
+export const controlsModule = { module: "@jupyter-widgets/controls", version: "2.0.0" } as const;
+export const baseModule = { module: "@jupyter-widgets/base", version: "2.0.0" } as const;
 
 /** The names of a model and view of `@jupyter-widgets/controls`: `FloatSliderModel`, `FloatSliderView`. */
-export const controlNames = (name: string): ModelNames => ({ ...controls, model: `${name}Model`, view: `${name}View` });
+export const controlNames = (name: string): ModelNames => ({ ...controlsModule, model: `${name}Model`, view: `${name}View` });
 
-/** Gives `widget` the properties of its state. */
+/** Adds an accessor for each property of the state. */
 export function addProperties(prototype: object, names: readonly string[]): void {
   for (const name of names) {
     Object.defineProperty(prototype, name, {
@@ -33,9 +33,7 @@ export function addProperties(prototype: object, names: readonly string[]): void
   }
 }
 
-/**
- * @param complete fills in what follows from other options
- */
+/** Makes a widget class. @param complete fills in options that depend on others */
 export function widgetClass<S extends object, W = Widget<S> & S>(
   spec: Spec<S>,
   complete: (options: Options<S>) => Options<S> = (options) => options,
@@ -50,10 +48,10 @@ export function widgetClass<S extends object, W = Widget<S> & S>(
   return made as unknown as WidgetClass<S, W>;
 }
 
-/** A property that holds a model of its own: layout, style. A plain object makes one. */
+/** A property whose value is itself a model: layout, style. A plain object makes a new one. */
 export function submodel<T extends object>(name: string, make: WidgetClass<T>): Property<Widget<T> & T> {
   return {
-    // Each widget has its own: made from an empty object when it is not given.
+    // An empty object makes a new one for each widget.
     initial: {} as Widget<T> & T,
     expected: `an object of ${name} options`,
     take: (given) => {

@@ -1,17 +1,16 @@
 /**
- * An output area of its own on the page. What code prints and shows while it runs in `capture`, and all that this code starts, goes there,
- * whichever cell it belongs to.
+ * An output area on the page. What code prints and shows in `capture`, and in all that this code starts, goes there instead of below a cell.
  */
 import type { MimeBundle } from "../../lab/display.js";
 import { engine } from "../engine/shared.js";
-import type { Shown, Taker } from "../engine/work.js";
+import type { CellOutput, OutputSink } from "../engine/task.js";
 import type { Failure } from "../messages.js";
 import { type Layout, type LayoutState, layout } from "./looks.js";
 import { addProperties } from "./model.js";
 import type { Property } from "./property.js";
 import { type Spec, Widget } from "./widget.js";
 
-/** An output as a notebook's file holds it. */
+/** An output as in a notebook file. */
 export type OutputItem =
   | { readonly output_type: "stream"; readonly name: "stdout" | "stderr"; readonly text: string }
   | { readonly output_type: "display_data"; readonly data: MimeBundle; readonly metadata: object }
@@ -32,17 +31,17 @@ const spec: Spec<OutputState> = {
   names: { module: "@jupyter-widgets/output", version: "1.0.0", model: "OutputModel", view: "OutputView" },
   properties: {
     outputs,
-    msgId: { initial: "", expected: "an empty text", take: (given) => (given === "" ? "" : undefined) },
+    msgId: { initial: "", expected: "an empty string", take: (given) => (given === "" ? "" : undefined) },
     layout,
   },
 };
 
-/** Least milliseconds between two states on the way to the page, and how many more for each MB of them. */
+/** Least milliseconds between two updates of the page, and how many more for each MB. */
 const PACE = 40;
 const PACE_PER_MB = 150;
 
 /**
- * An area of the page that takes what code prints and shows.
+ * An area of the page for what code prints and shows.
  * @example
  * const area = new Output();
  * area.capture(() => console.log("in the area"));
@@ -51,28 +50,29 @@ const PACE_PER_MB = 150;
 export class Output extends Widget<OutputState> {
   declare readonly layout: Layout;
   #items: OutputItem[] = [];
-  /** Display ids of items. */
+  /** Index of an item by display id. */
   readonly #ids = new Map<string, number>();
+  /** Whether the next output replaces all others. */
   #clearNext = false;
-  /** The last print ended in a carriage return. */
+  /** Whether the last print ended in a carriage return. */
   #returned = false;
   #timer: NodeJS.Timeout | undefined;
   #last = 0;
   #wait = 0;
-  readonly #take: Taker = (shown) => this.#add(shown);
+  readonly #sink: OutputSink = (output) => this.#add(output);
 
   constructor(options: { layout?: Layout | Partial<LayoutState> } = {}) {
     super(spec, options);
   }
 
-  /** What stands there. */
+  /** The outputs in the area. */
   get outputs(): readonly OutputItem[] {
     return this.#items;
   }
 
-  /** Runs `fn`; what it prints and shows, now and later, stands in this area. Returns what `fn` returns. */
+  /** Runs `fn`; what it prints and shows, now and later, goes to this area. Returns what `fn` returns. */
   capture<T>(fn: () => T): T {
-    const value = engine.divert(this.#take, fn);
+    const value = engine.divert(this.#sink, fn);
     if (value instanceof Promise) {
       const flush = (): void => this.#flush();
       value.then(flush, flush);
@@ -80,13 +80,13 @@ export class Output extends Widget<OutputState> {
     return value;
   }
 
-  /** Shows a value as a cell's result would be shown; nothing where `signal` is aborted before the value is drawn. */
+  /** Shows a value as a cell's result is shown; nothing where `signal` is aborted before the value is drawn. */
   show(value: unknown, signal?: AbortSignal): Promise<void> {
-    return engine.showsItself(this.#show(value, signal));
+    return engine.showsNothing(this.#show(value, signal));
   }
 
   async #show(value: unknown, signal?: AbortSignal): Promise<void> {
-    const data = await engine.divert(this.#take, () => engine.shownAs(value));
+    const data = await engine.divert(this.#sink, () => engine.bundleOf(value));
     if (signal?.aborted || Object.keys(data).length === 0) return;
     this.#push({ output_type: "display_data", data, metadata: {} });
   }
@@ -96,7 +96,7 @@ export class Output extends Widget<OutputState> {
     this.#push({ output_type: "error", ...failure });
   }
 
-  /** Empties the area: at once, or with `wait` when the next output arrives. */
+  /** Clears the area: at once, or with `wait` when the next output comes. */
   clear(wait = false): void {
     this.#clearNext = wait;
     if (wait) return;
@@ -104,7 +104,7 @@ export class Output extends Widget<OutputState> {
     this.#flush();
   }
 
-  /** The outputs that `clear(true)` left standing go now, where nothing came to replace them. */
+  /** Removes outputs that `clear(true)` kept, if no output has replaced them; and updates the page. */
   settle(): void {
     if (this.#clearNext) this.clear();
     else this.#flush();
@@ -112,19 +112,19 @@ export class Output extends Widget<OutputState> {
 
   override close(): void {
     engine.clearTimeout(this.#timer);
-    engine.forget(this.#take);
+    engine.forget(this.#sink);
     super.close();
   }
 
-  #add(shown: Shown): void {
+  #add(output: CellOutput): void {
     if (this.closed) return;
-    if (shown.event === "stream") this.#print(shown.name, shown.text);
-    else if (shown.type === "clear_output") this.clear(shown.wait);
+    if (output.event === "stream") this.#print(output.name, output.text);
+    else if (output.type === "clear_output") this.clear(output.wait);
     else {
-      const { data = {}, metadata = {}, displayId } = shown;
+      const { data = {}, metadata = {}, displayId } = output;
       const item: OutputItem = { output_type: "display_data", data, metadata };
       const at = displayId === undefined ? undefined : this.#ids.get(displayId);
-      if (shown.type !== "update_display_data") this.#push(item, displayId);
+      if (output.type !== "update_display_data") this.#push(item, displayId);
       else if (at !== undefined) {
         this.#items = this.#items.with(at, item);
         this.#soon();
@@ -137,7 +137,7 @@ export class Output extends Widget<OutputState> {
     if (last?.output_type !== "stream" || last.name !== name)
       this.#push({ output_type: "stream", name, text: overwrite("", text) });
     else {
-      // Where no return is in it, nothing looks into the text so far: a long one is not copied at every print.
+      // Without a carriage return the text is only appended to: V8 does not copy a long one at every print.
       const joined = this.#returned || text.includes("\r") ? overwrite(last.text, text) : last.text + text;
       this.#items = this.#items.with(-1, { ...last, text: joined });
       this.#soon();
@@ -148,7 +148,7 @@ export class Output extends Widget<OutputState> {
   #empty(): void {
     this.#items = [];
     this.#ids.clear();
-    engine.forget(this.#take);
+    engine.forget(this.#sink);
     this.#clearNext = false;
   }
 
@@ -160,7 +160,7 @@ export class Output extends Widget<OutputState> {
     this.#soon();
   }
 
-  /** The page takes an area's outputs as a whole: they are sent now and then, the seldomer the larger they are. */
+  /** Schedules an update of the page. An update sends all outputs, so the larger they are the fewer updates are sent. */
   #soon(): void {
     this.#timer ??= engine.setTimeout(() => this.#flush(), Math.max(0, this.#last + this.#wait - performance.now()));
   }
@@ -177,20 +177,20 @@ export class Output extends Widget<OutputState> {
 }
 addProperties(Output.prototype, ["layout"]);
 
-/** `text` after `before`: a carriage return goes back to the beginning of the line, and what follows is written over it. */
+/** `before` followed by `text`, where a carriage return goes back to the beginning of the line, as on a terminal. */
 export function overwrite(before: string, text: string): string {
   const start = before.lastIndexOf("\n") + 1;
   const lines = (before.slice(start) + text).replaceAll("\r\n", "\n").split("\n");
   const folded = lines.map((line, i) => {
     const pieces = line.split("\r");
     const written = pieces.reduce((under, over) => over + under.slice(over.length));
-    // A line that is still being written keeps its last return: what comes next goes over it.
+    // The last line keeps a carriage return at its end: the next text overwrites it.
     return i === lines.length - 1 && pieces.length > 1 && pieces.at(-1) === "" ? `${written}\r` : written;
   });
   return before.slice(0, start) + folded.join("\n");
 }
 
-/** About how many characters travel. */
+/** About how many characters an update sends. */
 function sizeOf(items: readonly OutputItem[]): number {
   let size = 0;
   for (const item of items) {

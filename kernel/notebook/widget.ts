@@ -1,7 +1,7 @@
 /**
- * A widget: a model whose state lives here and on the page at once, by the protocol `jupyter.widget` 2.1. What is set here is drawn there
- * wherever it is shown, what is done there arrives here and is told to the observers. One widget may be shown several times, and a page
- * that is loaded again asks for it.
+ * A widget: a model whose state the kernel and the page share, by the protocol `jupyter.widget` 2.1. What is set here changes on the page,
+ * wherever the widget is shown; what the user changes there is set here, and observers are called. A widget may be shown several times, and a
+ * page that is loaded again requests its state.
  */
 import { inspect } from "node:util";
 import { type Displayable, displaySymbol, type MimeBundle } from "../../lab/display.js";
@@ -9,8 +9,8 @@ import { LabError, unknownName } from "../../lab/errors.js";
 import { type BufferPath, bytesOf, join, type Split, split } from "../comms/buffers.js";
 import { Comm, type CommMessage } from "../comms/comm.js";
 import { hostFor } from "../comms/host.js";
-import { answerStates, live } from "./control.js";
-import { type Properties, type Property, snake, taken } from "./property.js";
+import { answerStateRequests, live } from "./live-widgets.js";
+import { checkedValue, type Properties, type Property, snake } from "./property.js";
 
 const PROTOCOL = "2.1.0";
 const reference = "IPY_MODEL_";
@@ -20,19 +20,19 @@ export interface ModelNames {
   readonly module: string;
   readonly version: string;
   readonly model: string;
-  /** null: it is never shown by itself. */
+  /** null: it has no view of its own. */
   readonly view: string | null;
-  /** Where the view stands in another module. */
+  /** The view's module, where it is another. */
   readonly viewModule?: string;
   readonly viewVersion?: string;
 }
 
 export interface Spec<S> {
-  /** The class as the user writes it. */
+  /** The class's name for the user. */
   readonly name: string;
   readonly names: ModelNames;
   readonly properties: Properties<S>;
-  /** What must hold between properties: the error's text where it does not. */
+  /** Checks properties against each other; returns the error's text, or undefined. */
   check?(state: Readonly<S>): string | undefined;
 }
 
@@ -42,8 +42,8 @@ type Observer = (value: unknown, old: unknown) => unknown;
 type MessageHandler = (content: unknown, buffers: readonly Uint8Array[]) => unknown;
 
 /**
- * What all widgets have: properties that both sides share, `set`, `observe` and `close`. Make one of its kinds, such as `FloatSlider`.
- * @typeParam V what `observe(fn)` is told
+ * The base class of all widgets: shared properties, `set`, `observe` and `close`. Use a subclass, such as `FloatSlider`.
+ * @typeParam V the value that `observe(fn)` receives
  * @example
  * const t: Widget<SliderState> = new FloatSlider();
  * t.observe("value", (value) => console.log(value));
@@ -53,7 +53,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
   readonly #comm: Comm;
   readonly #observers = new Map<keyof S, Set<Observer>>();
   readonly #handlers = new Set<MessageHandler>();
-  /** Layout and style that were made for it alone. */
+  /** Layout and style that were made for this widget alone. */
   readonly #looks: { close(): void }[] = [];
   readonly #byWire: ReadonlyMap<string, keyof S & string>;
   #state: S;
@@ -67,7 +67,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     }
     this.#byWire = new Map(names.map((name) => [this.#wireName(name), name]));
     this.#state = this.#first(names, given as Record<string, unknown>);
-    answerStates();
+    answerStateRequests();
     const { state, paths, buffers } = this.wireState();
     this.#comm = Comm.open("jupyter.widget", { state, buffer_paths: paths }, { metadata: { version: PROTOCOL }, buffers });
     this.#comm.onMessage = (message) => this.#receive(message);
@@ -75,7 +75,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     live.set(this.id, this);
   }
 
-  /** Its comm's id, by which the page knows it. */
+  /** The comm's id, which is the model's id on the page. */
   get id(): string {
     return this.#comm.id;
   }
@@ -89,21 +89,21 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     return this.#state[name];
   }
 
-  /** Sets several properties at once, in one message: `slider.set({ max: 10, value: 8 })`. Observers are told. */
+  /** Sets several properties at once, in one message: `slider.set({ max: 10, value: 8 })`. Observers are called. */
   set(changes: Partial<S>): void {
     this.#open();
     const next: Partial<S> = {};
     for (const name of Object.keys(changes) as (keyof S & string)[]) {
       this.#known(name);
-      next[name] = taken(this.#spec.name, name, this.#spec.properties[name], changes[name]);
+      next[name] = checkedValue(this.#spec.name, name, this.#spec.properties[name], changes[name]);
     }
     this.#check({ ...this.#state, ...next });
     this.#change(next, true);
   }
 
   /**
-   * Calls `fn` with the new value and the old whenever it changes, here or on the page. Without a name it watches `value`.
-   * What `fn` prints goes to the cell that made the widget. Returns a function that ends it.
+   * Calls `fn` with the new and the old value whenever a property changes, here or on the page. The default property is `value`.
+   * What `fn` prints goes to the cell that made the widget. Returns a function that removes the observer.
    */
   observe(fn: (value: V, old: V) => unknown): () => void;
   observe<K extends keyof S & string>(name: K, fn: (value: S[K], old: S[K]) => unknown): () => void;
@@ -118,19 +118,19 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     return () => void observers.delete(fn);
   }
 
-  /** Sends the view a message of its own kind; `buffers` travel as they are. */
+  /** Sends the view a custom message, with binary `buffers`. */
   send(content: unknown, buffers: readonly (ArrayBuffer | ArrayBufferView)[] = []): void {
     this.#open();
     this.#comm.send({ method: "custom", content }, { buffers: buffers.map((b) => this.#bytes(b)) });
   }
 
-  /** Calls `fn` with each message of the view's own kind. Returns a function that ends it. */
+  /** Calls `fn` with each custom message of the view. Returns a function that removes the handler. */
   onMessage(fn: MessageHandler): () => void {
     this.#handlers.add(fn);
     return () => void this.#handlers.delete(fn);
   }
 
-  /** Takes it off the page, everywhere it is shown, and forgets it and its looks. */
+  /** Removes the widget from the page, everywhere it is shown, and closes its layout and style. */
   close(): void {
     if (!live.delete(this.id)) return;
     for (const model of this.#looks) model.close();
@@ -149,15 +149,15 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
 
   /** `FloatSlider { value: 0.5, min: 0, … }` */
   [inspect.custom](_depth: number, options: object): string {
-    const shown = Object.entries(this.#state).filter(
+    const printed = Object.entries(this.#state).filter(
       ([name, value]) =>
         !Object.is(value, (this.#spec.properties[name as keyof S] as Property<unknown>).initial) && !isSubmodel(value),
     );
     const closed = this.closed ? " (closed)" : "";
-    return `${this.#spec.name}${closed} ${inspect(Object.fromEntries(shown), { ...options, depth: 1, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY })}`;
+    return `${this.#spec.name}${closed} ${inspect(Object.fromEntries(printed), { ...options, depth: 1, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY })}`;
   }
 
-  /** The whole state as the page knows it. */
+  /** The whole state, as sent to the page. */
   wireState(): Split {
     const { module, version, model, view, viewModule = module, viewVersion = version } = this.#spec.names;
     return split({
@@ -181,14 +181,14 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     return this.#spec.properties[name].wire ?? snake(name);
   }
 
-  /** The state it begins with. */
+  /** The initial state. */
   #first(names: readonly (keyof S & string)[], given: Readonly<Record<string, unknown>>): S {
     const state: Record<string, unknown> = {};
     try {
       for (const name of names) {
         const property = this.#spec.properties[name] as Property<unknown>;
         const value = given[name] === undefined ? property.initial : given[name];
-        const made = taken(this.#spec.name, name, property, value);
+        const made = checkedValue(this.#spec.name, name, property, value);
         state[name] = made;
         if (made instanceof Widget && made !== value) this.#looks.push(made);
       }
@@ -200,7 +200,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     }
   }
 
-  /** Takes over what changed, tells the page where `tell`, then the observers. */
+  /** Sets what has changed; sends it to the page, if `tell`; then calls the observers. */
   #change(next: Partial<S>, tell: boolean): void {
     const old = this.#state;
     const changed = (Object.keys(next) as (keyof S & string)[]).filter((name) => !Object.is(next[name], old[name]));
@@ -217,7 +217,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     this.#comm.send({ method: "update", state, buffer_paths: paths }, { buffers });
   }
 
-  /** Each handler is work of its own: one that fails keeps none of the others from hearing. */
+  /** Each handler is a task of its own: a failing handler doesn't stop the others. */
   #call(fn: () => unknown): void {
     hostFor(this.#spec.name).handle(this.#comm.key, fn);
   }
@@ -234,7 +234,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
   #update(data: CommMessage["data"], buffers: readonly Uint8Array[], id: string): void {
     const state = { ...(data.state as Record<string, unknown>) };
     const paths = (data.buffer_paths ?? []) as readonly BufferPath[];
-    // The page holds a change back until it is echoed, and other pages learn of it by the echo.
+    // The page waits for the echo before it sends the next change, and other pages get the change by the echo.
     this.#comm.send({ method: "echo_update", state, buffer_paths: paths }, { buffers, answers: id });
     const received = structuredClone(state);
     join(received, paths, buffers);
@@ -249,7 +249,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
     }
     if (this.#spec.check?.({ ...this.#state, ...next })) Object.assign(refused, pick(this.#state, next));
     else this.#change(next, false);
-    // A value that cannot be: the page shows ours again.
+    // Refused values: the page gets the current ones back.
     if (Object.keys(refused).length) this.#tell(refused);
   }
 
@@ -277,7 +277,7 @@ export class Widget<S extends object, V = ValueOf<S>> implements Displayable {
   }
 }
 
-/** Layout and style: how a widget looks, not what it holds. */
+/** Whether it is a layout or style. */
 const isSubmodel = (value: unknown): boolean => value instanceof Widget;
 
 function withReferences(value: unknown): unknown {
@@ -292,7 +292,7 @@ function fromReferences(value: unknown): unknown {
 
 type TypedArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array | Uint32Array;
 
-/** Bytes of the page become the kind of array that stood there before. */
+/** Bytes from the page, as an array of the same type as the previous value. */
 function likeBefore(value: unknown, before: unknown): unknown {
   if (!(value instanceof Uint8Array) || !ArrayBuffer.isView(before) || before instanceof DataView) return value;
   const kind = before.constructor as { new (buffer: ArrayBufferLike): TypedArray; readonly BYTES_PER_ELEMENT: number };

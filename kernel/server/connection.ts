@@ -1,4 +1,4 @@
-/** The connection file: where the five sockets listen and how messages are signed. */
+/** Reads the connection file: where the five sockets listen and how messages are signed. */
 import { readFileSync } from "node:fs";
 
 export interface Connection {

@@ -1,8 +1,8 @@
 /**
- * The history that outlives a kernel: one file in Jupyter's data folder for all kernels of the user, one line of JSON for each cell.
+ * The history over sessions: one file in Jupyter's data folder for all kernels of the user, one line of JSON for each cell.
  *
- * Several kernels may write at once: a line is appended whole, by a call of its own. The file does not grow for ever: a full one
- * becomes the older half, in place of the one before it.
+ * Several kernels may write at once: each line is appended by a single call. The size is bounded: a full file is renamed to `.old`, in place
+ * of the `.old` before it.
  */
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -16,9 +16,9 @@ export interface HistoryLine {
 
 /** Bytes at which a file is full. */
 const FULL = 2 << 20;
-/** Longer cells are left out: they are data, not something to find again. */
+/** Characters beyond which a cell is not kept: it is data. */
 const LONGEST = 64 << 10;
-/** Milliseconds after which the lock of another kernel is taken for one that was left behind. */
+/** Milliseconds after which another kernel's lock counts as left behind. */
 const STALE = 10_000;
 
 export class HistoryFile {
@@ -30,7 +30,7 @@ export class HistoryFile {
     this.#full = full;
   }
 
-  /** All lines, the oldest first; what is not one (a disk that was full, another program) is passed over. */
+  /** All lines, oldest first. Damaged ones are skipped. */
   read(): HistoryLine[] {
     return [`${this.#path}.old`, this.#path].flatMap((path) => {
       let text: string;
@@ -47,7 +47,7 @@ export class HistoryFile {
   append(entry: HistoryLine): void {
     if (entry.input.length > LONGEST) return;
     mkdirSync(dirname(this.#path), { recursive: true });
-    this.#turn();
+    this.#rotate();
     appendFileSync(this.#path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
   }
 
@@ -55,8 +55,8 @@ export class HistoryFile {
     return (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) >= this.#full;
   }
 
-  /** Only one kernel may put the full file aside: a second one would put the new file in its place. */
-  #turn(): void {
+  /** Renames a full file. Under a lock: a second kernel would rename the new file over the full one. */
+  #rotate(): void {
     if (!this.#isFull()) return;
     const lock = `${this.#path}.lock`;
     try {
@@ -79,7 +79,7 @@ function parse(text: string): HistoryLine | undefined {
     const { kernel, line, input } = JSON.parse(text) as Partial<HistoryLine>;
     if (typeof kernel === "string" && typeof line === "number" && typeof input === "string") return { kernel, line, input };
   } catch {
-    // Not a line of ours.
+    // Damaged.
   }
   return undefined;
 }

@@ -22,7 +22,7 @@ test("tail, range and search", () => {
   expect(inputs({ hist_access_type: "search", pattern: "*", n: 1 })).toEqual(["c?"]);
 });
 
-test("two kernels at once, and a third that comes later: sessions have numbers, and each line is whole", () => {
+test("two kernels write at once, and a third later: sessions are numbered, and no line is torn", () => {
   const path = join(folder, "two", "history.jsonl");
   const kernels = [new History(new HistoryFile(path)), new History(new HistoryFile(path))];
   for (let i = 1; i <= 20; i++) for (const [k, kernel] of kernels.entries()) kernel.add(i, `kernel ${k}\ncell ${i}`);
@@ -35,13 +35,13 @@ test("two kernels at once, and a third that comes later: sessions have numbers, 
     [2, 20],
     [3, 1],
   ]);
-  // What others run from here on does not change the numbers.
+  // Cells that others run from here on do not change the numbers.
   new History(new HistoryFile(path)).add(1, "a fourth");
   expect(third.find({ hist_access_type: "range", session: 0 })).toEqual([[3, 1, "own"]]);
   expect(statSync(path).mode & 0o077).toBe(0);
 });
 
-test("the file is bounded; a line that is none and a cell that is data are passed over", () => {
+test("the file is bounded; damaged lines and very long cells are skipped", () => {
   const path = join(folder, "history.jsonl");
   writeFileSync(path, 'not json\n{"kernel":1}\n');
   const file = new HistoryFile(path, 2000);
@@ -54,14 +54,14 @@ test("the file is bounded; a line that is none and a cell that is data are passe
   expect(readFileSync(path).length + readFileSync(`${path}.old`).length).toBeLessThan(4200);
 });
 
-test("a folder that cannot be written: said once, and the session's own cells are there", () => {
+test("a folder that cannot be written: reported once, and the session's own cells are remembered", () => {
   const place = join(folder, "a file");
   writeFileSync(place, "");
   chmodSync(place, 0o444);
-  const said: string[] = [];
-  const history = new History(new HistoryFile(join(place, "history.jsonl")), (text) => said.push(text));
+  const log: string[] = [];
+  const history = new History(new HistoryFile(join(place, "history.jsonl")), (text) => log.push(text));
   history.add(1, "one");
   history.add(2, "two");
-  expect(said).toEqual([expect.stringContaining("the history is not kept")]);
+  expect(log).toEqual([expect.stringContaining("the history is not saved")]);
   expect(history.find({ hist_access_type: "tail", n: 9 }).length).toBe(2);
 });

@@ -24,11 +24,11 @@ export class History {
   readonly #log: (text: string) => void;
   readonly #kernel = randomUUID();
   readonly #own: Array<readonly [line: number, input: string]> = [];
-  /** Sessions that had begun when somebody first asked; this one counts on from there. */
+  /** Earlier sessions, read at the first request: this session's number follows theirs. */
   #earlier: Earlier | undefined;
   #failed = false;
 
-  /** @param file what outlives this kernel; without it only its own cells are remembered */
+  /** @param file the history over sessions; by default only this kernel's cells are remembered */
   constructor(file?: HistoryFile, log: (text: string) => void = () => {}) {
     this.#file = file;
     this.#log = log;
@@ -40,8 +40,8 @@ export class History {
     try {
       this.#file?.append({ kernel: this.#kernel, line, input });
     } catch (error) {
-      this.#failed = true; // A folder that cannot be written: once is enough to say so.
-      this.#log(`the history is not kept: ${(error as Error).message}`);
+      this.#failed = true; // Report it once, and don't try again.
+      this.#log(`the history is not saved: ${(error as Error).message}`);
     }
   }
 
@@ -62,7 +62,7 @@ export class History {
     if (request.hist_access_type === "search") {
       const pattern = glob(String(request.pattern ?? "*"));
       found = found.filter(([, , input]) => pattern.test(input));
-      // The latest of each, in the order of their latest use.
+      // The latest of equal inputs, in the order of their latest use.
       if (request.unique) found = [...new Map([...found].reverse().map((e) => [e[2], e])).values()].reverse();
     }
     const n = number(request.n);
@@ -81,7 +81,7 @@ export class History {
   }
 }
 
-/** `*` any text, `?` one character, the rest as it stands. */
+/** A glob as a regular expression: `*` any text, `?` one character. */
 function glob(pattern: string): RegExp {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")

@@ -1,9 +1,9 @@
-/** The kernel's process: `node main.js CONNECTION_FILE`, as the kernelspec says. */
+/** The kernel's process: `node main.js CONNECTION_FILE`, as in the kernelspec. */
 import { readConnection } from "./connection.js";
 import { Kernel } from "./kernel.js";
 import { watchParent } from "./parent.js";
 
-/** One line for each entry, and none without end: part of it may be a stranger's words. */
+/** Logs one line, escaped and of bounded length: part of it may come from a hostile message. */
 const log = (text: string): void => {
   const line = text
     .slice(0, 1000)
@@ -13,7 +13,7 @@ const log = (text: string): void => {
 
 const path = process.argv[2];
 if (!path) {
-  log("usage: main.js CONNECTION_FILE (Jupyter starts it so)");
+  log("usage: main.js CONNECTION_FILE (normally started by Jupyter)");
   process.exit(2);
 }
 try {

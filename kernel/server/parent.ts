@@ -1,11 +1,11 @@
-/** A kernel whose front end died must not stay behind. Jupyter names its process in JPY_PARENT_PID. */
+/** Detects that the front end's server has died, so that the kernel exits too. Jupyter gives its process id in JPY_PARENT_PID. */
 
 const EVERY_MS = 1000;
 
 export function watchParent(gone: () => void): void {
   const parent = Number(process.env.JPY_PARENT_PID);
   if (!Number.isInteger(parent) || parent <= 1) return;
-  // A direct child is handed to another process when its parent ends, which is surer than asking for a number that may be used anew.
+  // A direct child gets another parent when its own ends. That is safer than probing a process id, which may be reused.
   const direct = process.ppid === parent;
   const alive = (): boolean => {
     if (direct) return process.ppid === parent;

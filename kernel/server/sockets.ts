@@ -1,11 +1,54 @@
 /**
- * The five ZeroMQ sockets. zeromq.js allows one send at a time for a socket, so each has a queue; nothing is ever dropped for
- * want of room.
+ * The five ZeroMQ sockets. zeromq.js allows one send at a time for a socket, so each has a queue. Nothing is dropped: no queue has a
+ * high-water mark.
  */
 import { Router, XPublisher } from "zeromq";
 import { address, type Channel, type Connection } from "./connection.js";
 
 type Receive = (frames: Buffer[]) => void;
+type ReceivingSocket = Pick<Router | XPublisher, "receive">;
+
+/** Hands on what a socket receives, message by message, until it is closed. */
+export class Receiver {
+  /** Messages handed on so far. */
+  #count = 0;
+
+  constructor(socket: ReceivingSocket, receive: Receive, failed: (error: Error) => void) {
+    void this.#listen(socket, receive, failed);
+  }
+
+  /**
+   * Resolves when every message that has reached this process by now was handed on. Each turn of the event loop polls the socket; the first
+   * whole turn that brings no message means that it is empty. (zeromq.js hands on at most 512 messages a turn.)
+   */
+  async drained(): Promise<void> {
+    for (let before = -1; before !== this.#count; ) {
+      before = this.#count;
+      // The rest of this turn, and a whole one.
+      await turn();
+      await turn();
+    }
+  }
+
+  async #listen(socket: ReceivingSocket, receive: Receive, failed: (error: Error) => void): Promise<void> {
+    for (;;) {
+      let frames: Buffer[];
+      try {
+        frames = await socket.receive();
+      } catch {
+        return; // Closed.
+      }
+      this.#count++;
+      try {
+        receive(frames);
+      } catch (error) {
+        failed(error as Error);
+      }
+    }
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class SendQueue {
   readonly #send: (frames: Buffer[]) => Promise<void>;
@@ -46,6 +89,7 @@ export class Sockets {
   readonly #routers: Readonly<Record<"shell" | "control" | "stdin" | "hb", Router>>;
   readonly #iopub = new XPublisher({ sendHighWaterMark: 0, linger: 2000 });
   readonly #queues: Readonly<Record<Channel, SendQueue>>;
+  readonly #receivers = new Map<Channel, Receiver>();
 
   constructor(connection: Connection, log: (text: string) => void) {
     this.#connection = connection;
@@ -71,7 +115,7 @@ export class Sockets {
     this.#queues[channel].push(frames);
   }
 
-  /** Binds all sockets and starts to receive. `subscribed` hears of each new listener of iopub, with its topic. */
+  /** Binds all sockets and starts to receive. `subscribed` is called for each new subscriber of iopub, with its topic. */
   async open(
     receive: Readonly<Record<"shell" | "control" | "stdin", Receive>>,
     subscribed: (topic: Buffer) => void,
@@ -80,28 +124,19 @@ export class Sockets {
       await this.#routers[channel].bind(address(this.#connection, channel));
     }
     await this.#iopub.bind(address(this.#connection, "iopub"));
-    for (const channel of ["shell", "control", "stdin"] as const)
-      void this.#listen(channel, this.#routers[channel], receive[channel]);
-    void this.#listen("hb", this.#routers.hb, (frames) => this.send("hb", frames));
-    void this.#listen("iopub", this.#iopub, ([frame]) => {
+    const listen = (channel: Channel, socket: ReceivingSocket, receive: Receive): void => {
+      this.#receivers.set(channel, new Receiver(socket, receive, (error) => this.#log(`${channel}: ${error.stack}`)));
+    };
+    for (const channel of ["shell", "control", "stdin"] as const) listen(channel, this.#routers[channel], receive[channel]);
+    listen("hb", this.#routers.hb, (frames) => this.send("hb", frames));
+    listen("iopub", this.#iopub, ([frame]) => {
       if (frame?.[0] === 1) subscribed(frame.subarray(1));
     });
   }
 
-  async #listen(channel: Channel, socket: Router | XPublisher, receive: Receive): Promise<void> {
-    for (;;) {
-      let frames: Buffer[];
-      try {
-        frames = await socket.receive();
-      } catch {
-        return; // Closed.
-      }
-      try {
-        receive(frames);
-      } catch (error) {
-        this.#log(`${channel}: ${(error as Error).stack}`);
-      }
-    }
+  /** Resolves when every message that has arrived on this channel by now was handed to its receiver. */
+  async arrived(channel: Channel): Promise<void> {
+    await this.#receivers.get(channel)?.drained();
   }
 
   async close(): Promise<void> {

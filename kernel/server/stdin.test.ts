@@ -15,7 +15,7 @@ function start() {
   return { stdin, sent, answers };
 }
 
-test("one question at a time; an answer that names another question is not for this one", () => {
+test("asks one question at a time; an answer to another question is dropped", () => {
   const { stdin, sent, answers } = start();
   stdin.ask(question("a"), cell);
   stdin.ask(question("b"), cell);
@@ -32,7 +32,7 @@ test("one question at a time; an answer that names another question is not for t
   ]);
 });
 
-test("after the cell nothing is waited for; without allow_stdin, or a cell, nobody is asked", () => {
+test("drops questions when the cell ends; without allow_stdin, or a cell, the question is refused", () => {
   const { stdin, sent, answers } = start();
   stdin.ask(question("a"), cell);
   stdin.forget();
@@ -42,5 +42,5 @@ test("after the cell nothing is waited for; without allow_stdin, or a cell, nobo
   stdin.ask(question("c"), undefined);
   expect(sent.length).toBe(1);
   expect(answers.map((a) => a.id)).toEqual(["b", "c"]);
-  for (const { refused } of answers) expect(refused).toContain("nobody");
+  for (const { refused } of answers) expect(refused).toContain("needs a user to answer");
 });

@@ -1,6 +1,6 @@
 /**
- * Questions of cells to the person at the front end, one at a time: `input_request` on the stdin socket, and the `input_reply` that answers
- * it. An answer to a question of a cell that has ended, or was stopped, is dropped.
+ * Prompts of cells to the user, one at a time: `input_request` on the stdin socket, and the `input_reply` that answers it. Replies for a
+ * cell that has ended, or was stopped, are dropped.
  */
 import { randomUUID } from "node:crypto";
 import type { EngineEvent, InputRequest } from "../messages.js";
@@ -9,7 +9,7 @@ import type { Message } from "./wire.js";
 type Question = Extract<EngineEvent, { event: "input" }>;
 
 export interface StdinListener {
-  /** Sends `input_request` under this msg_id to whoever sent the cell. */
+  /** Sends `input_request` with this msg_id to the client that sent the cell. */
   send(id: string, content: object, cell: Message): void;
   answer(request: InputRequest): void;
 }
@@ -26,8 +26,8 @@ export class Stdin {
   ask(question: Question, cell: Message | undefined): void {
     if (cell?.content.allow_stdin !== true) {
       const refused =
-        `${question.asker}() needs somebody to answer, and this front end says that there is nobody (allow_stdin is not set). ` +
-        "Give the value in the cell, or in an environment variable: process.env.NAME.";
+        `${question.asker}() needs a user to answer, and this front end has none (allow_stdin is not set). ` +
+        "Put the value into the cell, or into an environment variable: process.env.NAME.";
       this.#listener.answer({ op: "input", id: question.id, refused });
       return;
     }
@@ -38,7 +38,7 @@ export class Stdin {
   reply({ header, parentHeader, content }: Message): void {
     const asked = this.#asked;
     if (!asked || header.msg_type !== "input_reply") return;
-    // Some clients name the question they answer, some do not.
+    // Not every client says which question it answers.
     if (parentHeader.msg_type === "input_request" && parentHeader.msg_id !== asked.id) return;
     this.#asked = undefined;
     const answer = typeof content.value === "string" ? content.value : "";
@@ -46,7 +46,7 @@ export class Stdin {
     this.#next();
   }
 
-  /** The cell is over. */
+  /** Drops all questions. Called when the cell has ended. */
   forget(): void {
     this.#waiting.length = 0;
     this.#asked = undefined;

@@ -4,7 +4,7 @@ import { Streams } from "./streams.js";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test("pieces of one cell and stream travel together; another cell or stream goes by itself, in order", () => {
+test("pieces of the same cell and stream are joined; those of others are not, and the order is kept", () => {
   const sent: string[] = [];
   const streams = new Streams<string>((name, text, parent) => sent.push(`${parent} ${name} ${text}`));
   streams.write("stdout", "a", "1");
@@ -20,7 +20,7 @@ test("pieces of one cell and stream travel together; another cell or stream goes
   expect(sent.length).toBe(3);
 });
 
-test("a flood does not wait for the clock", () => {
+test("a large amount is sent without waiting for the timer", () => {
   let length = 0;
   const streams = new Streams<undefined>((_name, text) => {
     length += text.length;

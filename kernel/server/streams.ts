@@ -1,6 +1,6 @@
 /**
- * Printed text on its way to iopub: pieces that follow each other within 20 ms from the same cell and stream travel as one message.
- * Everything else calls `flush` before it is sent, so the order is kept.
+ * Joins printed text: pieces from the same cell and stream within 20 ms become one message. Whatever else is published calls `flush` first,
+ * so that the order is kept.
  */
 const WAIT_MS = 20;
 const FULL = 1 << 18;

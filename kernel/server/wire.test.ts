@@ -8,7 +8,7 @@ const decoded = (result: Message | string): Message => {
   return result;
 };
 
-test("JSON whose strings are well-formed, and equal in all else", () => {
+test("JSON with lone surrogates replaced, and otherwise equal", () => {
   type Wellable = { toWellFormed(): string };
   const well = (value: unknown): unknown =>
     typeof value === "string"
@@ -30,7 +30,7 @@ test("JSON whose strings are well-formed, and equal in all else", () => {
 });
 
 describe("Wire", () => {
-  test("what one side encodes the other reads, with identities and buffers", () => {
+  test("decodes what it encodes, with identities and buffers", () => {
     const frames = new Wire("secret").encode({
       type: "stream",
       content: { text: "Grüße 🙂" },
@@ -55,7 +55,7 @@ describe("Wire", () => {
     expect(new Wire("").encode({ type: "x", content: {} })[1]!.toString()).toBe("");
   });
 
-  test("refuses another key, a changed byte and a message sent twice", () => {
+  test("refuses another key, a changed byte and a duplicate", () => {
     const frames = new Wire("secret").encode({ type: "x", content: { code: "1" } });
     expect(new Wire("other").decode(frames)).toBe("wrong signature");
     const changed = [...frames];
@@ -63,10 +63,10 @@ describe("Wire", () => {
     const wire = new Wire("secret");
     expect(wire.decode(changed)).toBe("wrong signature");
     expect(typeof wire.decode(frames)).toBe("object");
-    expect(wire.decode(frames)).toBe("sent before");
+    expect(wire.decode(frames)).toBe("duplicate message");
   });
 
-  test("says what is malformed, whatever the frames", () => {
+  test("says what is malformed, for any frames", () => {
     const wire = new Wire("");
     const delimiter = Buffer.from("<IDS|MSG>");
     const parts = (...texts: string[]): Buffer[] => [delimiter, Buffer.from(""), ...texts.map((t) => Buffer.from(t))];

@@ -1,12 +1,12 @@
 /**
  * The Jupyter wire protocol: one message is `identities… <IDS|MSG> signature header parent metadata content buffers…`.
- * Signatures are checked in constant time; what is malformed, wrongly signed or sent twice is refused with a reason, never obeyed.
+ * Signatures are compared in constant time. Malformed, wrongly signed and replayed messages are refused with a reason.
  */
 import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 
 export const PROTOCOL = "5.4";
 const DELIMITER = Buffer.from("<IDS|MSG>");
-/** Every answer carries the header of its request: one that is not a few names and dates is refused. */
+/** Most bytes of a header. Every answer carries its request's header, so a large one would be multiplied. */
 const HEADER_BYTES = 8192;
 
 export interface Header {
@@ -28,7 +28,7 @@ export interface Message {
 }
 
 export interface Outgoing {
-  /** Its msg_id; one of its own where nothing is said. */
+  /** The msg_id; defaults to a new UUID. */
   readonly id?: string;
   readonly type: string;
   readonly content: object;
@@ -38,16 +38,16 @@ export interface Outgoing {
   readonly buffers?: readonly Uint8Array[];
 }
 
-/** Signatures remembered against replays; the older half is forgotten when there are twice as many. */
+/** Signatures are remembered against replays: the last 16384 at least, and at most twice as many. */
 const REMEMBERED = 16_384;
 
 /**
- * JSON whose strings are well-formed. JSON can carry half of a surrogate pair (`"😀"[0]`) as an escape, but a notebook with one cannot be
- * saved: it becomes U+FFFD, as Node does on every other way out.
+ * JSON whose strings are well-formed. JSON can hold a lone surrogate (`"😀"[0]`) as an escape, but a notebook with one cannot be saved: it
+ * becomes U+FFFD, as in Node's own output.
  */
 export function wellFormedJson(value: unknown): string {
   const json = JSON.stringify(value);
-  // JSON.stringify escapes a surrogate only where its other half is missing. A backslash before it may be an escaped backslash.
+  // JSON.stringify escapes only lone surrogates. The regular expression reads escaped backslashes too, so as not to match `\\ud83d`.
   if (!/\\ud[89a-f]/.test(json)) return json;
   return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escaped, half?: string) => (half === undefined ? escaped : "\ufffd"));
 }
@@ -58,7 +58,7 @@ export class Wire {
   #seen = new Set<string>();
   #seenBefore = new Set<string>();
 
-  /** @param key of the connection file; empty: messages are not signed */
+  /** @param key from the connection file; where it is empty, messages are not signed */
   constructor(key: string) {
     this.#key = key;
   }
@@ -82,16 +82,16 @@ export class Wire {
   /** The message, or why it is refused. */
   decode(frames: readonly Buffer[]): Message | string {
     const at = frames.findIndex((f) => f.equals(DELIMITER));
-    if (at < 0) return "no <IDS|MSG> among its frames";
+    if (at < 0) return "no <IDS|MSG> among the frames";
     const signature = frames[at + 1];
     const parts = frames.slice(at + 2, at + 6);
     if (!signature || parts.length < 4) return `${frames.length - at - 1} frames after <IDS|MSG>, expected at least 5`;
     if (this.#key) {
       const expected = Buffer.from(this.#sign(parts));
       if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) return "wrong signature";
-      if (this.#replayed(signature.toString("latin1"))) return "sent before";
+      if (this.#replayed(signature.toString("latin1"))) return "duplicate message";
     }
-    if (parts[0]!.length > HEADER_BYTES) return `a header of ${parts[0]!.length} bytes, at most ${HEADER_BYTES} are taken`;
+    if (parts[0]!.length > HEADER_BYTES) return `a header of ${parts[0]!.length} bytes, at most ${HEADER_BYTES} are allowed`;
     let parsed: unknown[];
     try {
       parsed = parts.map((p) => JSON.parse(p.toString("utf8")) as unknown);

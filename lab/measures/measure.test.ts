@@ -202,9 +202,14 @@ describe("measure", () => {
 
   it("stops in the middle of a text", async () => {
     const stop = new AbortController();
-    const running = measure(model, corpus(held), { measure: ["perplexity"], signal: stop.signal });
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    stop.abort();
+    const fractions: number[] = [];
+    const onProgress = (fraction: number): void => {
+      fractions.push(fraction);
+      stop.abort();
+    };
+    const running = measure(model, corpus(held), { measure: ["perplexity"], signal: stop.signal, onProgress });
     await expect(running).rejects.toMatchObject({ code: "aborted" });
+    expect(fractions).toEqual([expect.any(Number)]);
+    expect(fractions[0]).toBeLessThan(0.5);
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { displaySymbol } from "../display.js";
 import { logSumExp } from "../math.js";
+import { native } from "../native.js";
 import { tinyWorld } from "../package.js";
 import { ablate, patch, steer } from "./interventions.js";
 import { loadQuietly } from "./load.js";
@@ -130,12 +131,21 @@ describe("run", () => {
   });
 
   it("stops in the middle of a prompt", async () => {
+    // 512 tokens are two forward passes: the stop comes when the second has begun.
     const tokens = Array.from({ length: 512 }, (_, i) => (i === 0 ? 1 : 5 + (i % 1500)));
     const stop = new AbortController();
-    const running = model.run(tokens, { signal: stop.signal });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    stop.abort();
-    await expect(running).rejects.toMatchObject({ code: "aborted" });
+    const { forward } = native();
+    const passes = vi.spyOn(native(), "forward").mockImplementation((...given) => {
+      const pass = forward(...given);
+      if (passes.mock.calls.length === 2) stop.abort();
+      return pass;
+    });
+    try {
+      await expect(model.run(tokens, { signal: stop.signal })).rejects.toMatchObject({ code: "aborted" });
+      expect(passes).toHaveBeenCalledTimes(2);
+    } finally {
+      passes.mockRestore();
+    }
     await expect(model.run(text, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
   });
 

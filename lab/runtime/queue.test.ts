@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Queue } from "./queue.js";
 
@@ -9,7 +9,7 @@ describe("the queue of a model", () => {
     const job = (name: string, fail = false) =>
       queue.turn(undefined, async () => {
         log.push(`${name} begins`);
-        await sleep(5);
+        await nextTurn();
         log.push(`${name} ends`);
         if (fail) throw new Error(name);
         return name;
@@ -23,8 +23,11 @@ describe("the queue of a model", () => {
     const queue = new Queue();
     const stop = new AbortController();
     let ended = false;
+    let end = (): void => {};
     const first = queue.turn(undefined, async () => {
-      await sleep(60);
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
       ended = true;
       return "first";
     });
@@ -32,7 +35,8 @@ describe("the queue of a model", () => {
     const third = queue.turn(undefined, async () => "third");
     stop.abort();
     await expect(second).rejects.toMatchObject({ code: "aborted" });
-    expect(ended).toBe(false); // it did not wait for its turn
+    expect(ended).toBe(false); // It did not wait for its turn.
+    end();
     expect(await Promise.all([first, third])).toEqual(["first", "third"]);
     await queue.drained();
   });

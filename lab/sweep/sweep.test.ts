@@ -145,7 +145,7 @@ describe("sweep", () => {
       signal: stop.signal,
       onUpdate: (points) => {
         updates.push(points);
-        if (updates.length === 2) setTimeout(() => stop.abort(), 10);
+        if (updates.length === 2) setImmediate(() => stop.abort()); // The next forward pass has begun by then.
       },
     });
     await expect(all(running)).rejects.toMatchObject({ code: "aborted" });

@@ -161,7 +161,7 @@ test("a name with a question mark opens its documentation", async () => {
   expect(reply.payload).toEqual([
     { source: "page", start: 0, data: expect.objectContaining({ "text/plain": expect.stringContaining("What it does.") }) },
   ]);
-  expect((await kernel.execute("nowhere?")).reply).toMatchObject({ status: "error", evalue: "nothing is known of nowhere" });
+  expect((await kernel.execute("nowhere?")).reply).toMatchObject({ status: "error", evalue: "no documentation for nowhere" });
 });
 
 test("is_complete", async () => {

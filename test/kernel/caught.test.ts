@@ -87,7 +87,7 @@ test("an import of a file that is no module says how to read it", async () => {
   writeFileSync(join(kernel.folder, "notes.txt"), "hello");
   const { evalue } = await failing('import notes from "./notes.txt"');
   expect(evalue).toBe(
-    `Cannot find module './notes.txt'. notes.txt is there, but is no module. Read it: import { readFileSync } from "node:fs"; readFileSync("./notes.txt", "utf8")`,
+    `Cannot find module './notes.txt'. notes.txt exists, but is not a module. Read it: import { readFileSync } from "node:fs"; readFileSync("./notes.txt", "utf8")`,
   );
   expect(await printed('import { readFileSync } from "node:fs"; console.log(readFileSync("./notes.txt", "utf8"))')).toBe(
     "hello\n",

@@ -1,4 +1,4 @@
-/** Cells behave as if they were typed into one program, and say what is wrong in their own lines. */
+/** Cells behave as parts of one program, and their errors give positions in the cell. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -82,7 +82,7 @@ describe("one program", () => {
     expect(await last("const os = await import('node:os'); typeof os.cpus")).toBe("'function'");
   });
 
-  test("a name that shadows a global harms nobody else", async () => {
+  test("a variable with the name of a global does not shadow it elsewhere", async () => {
     writeFileSync(
       join(kernel.folder, "other.ts"),
       "export const sees = (): unknown => [process.pid > 0, typeof URL, typeof performance.now()];\n",
@@ -118,7 +118,7 @@ describe("one program", () => {
 });
 
 describe("errors", () => {
-  test("a type error stops the cell before it runs, with its own line and column", async () => {
+  test("a type error stops the cell before it runs, with line and column of the cell", async () => {
     const error = await failing('console.log("ran");\n\n  const wrong: number = "text";');
     expect(error.ename).toBe("TypeScriptError");
     expect(error.evalue).toBe("Type 'string' is not assignable to type 'number'.");
@@ -128,7 +128,7 @@ describe("errors", () => {
     expect(ran?.content.text).not.toBe("ran\n");
   });
 
-  test("a scratch pad: what may be undefined is no type error", async () => {
+  test("a scratch pad: using what may be undefined is no type error", async () => {
     await last("function loose(x) { return x.anything }", "const items = [1]; items[0].toFixed()");
     const { ename } = await failing("let maybe: string | undefined = Math.random() > 2 ? 'x' : undefined; maybe.length");
     expect(ename).toBe("TypeError");
@@ -168,7 +168,7 @@ describe("errors", () => {
     expect(text.match(/^ +at .*/gm)).toEqual([expect.stringMatching(/^ +at (?:async )?cell \d+:2:\d+$/)]);
   });
 
-  test("what a failed cell never assigned does not exist; what it did assign does", async () => {
+  test("variables that a failed cell did not assign do not exist; those that it did assign do", async () => {
     await last("let kept = 1");
     await failing("let first = 2; let kept = await Promise.reject(new Error('no'))");
     expect(await last("first + kept")).toBe("3");
@@ -188,7 +188,7 @@ describe("errors", () => {
     expect((await failing("fixed = 2")).evalue).toContain("Cannot assign to 'fixed' because it is a constant");
   });
 
-  test("a late error of a timer is told on stderr and the kernel goes on", async () => {
+  test("a late error of a timer is printed on stderr and the kernel continues", async () => {
     const { reply, stderr } = await kernel.execute(
       "setTimeout(() => { throw new Error('late') }, 1); Promise.reject(new Error('unheard')); await new Promise((r) => setTimeout(r, 30))",
     );
@@ -209,12 +209,13 @@ describe("protocol", () => {
     expect((await kernel.execute("3")).reply.execution_count).toBe(before + 1);
   });
 
-  test("after an error only what was already queued is aborted", async () => {
-    const answers = await Promise.all([
-      kernel.execute("throw new Error('first')"),
-      kernel.execute("'second'"),
-      kernel.execute("'third'"),
-    ]);
+  test("an error aborts the requests that arrived before it, and no later ones", async () => {
+    const first = kernel.execute("await input(); throw new Error('first')", { allow_stdin: true });
+    await kernel.waitFor((m) => m.type === "input_request");
+    const queued = [kernel.execute("'second'"), kernel.execute("'third'")];
+    await kernel.request("kernel_info_request"); // On the same socket: answered after the cells before it were queued.
+    await kernel.answer("");
+    const answers = await Promise.all([first, ...queued]);
     expect(answers.map((a) => a.reply.status)).toEqual(["error", "aborted", "aborted"]);
     expect((await kernel.execute("'fourth'")).text).toBe("'fourth'");
     const open = await Promise.all([
@@ -245,7 +246,7 @@ describe("protocol", () => {
     await kernel.heartbeat();
   });
 
-  test("what is forged, sent twice or malformed is ignored with a line in the log", async () => {
+  test("forged, duplicate and malformed messages are ignored, with a line in the log", async () => {
     const forged = kernel.frames("execute_request", { code: "globalThis.forged = true" }, "forged", "another key");
     const twice = kernel.frames("execute_request", { code: "globalThis.times = (globalThis.times ?? 0) + 1" }, "twice");
     for (const frames of [forged, twice, twice, [Buffer.from("<IDS|MSG>")], [Buffer.from("x")], [...twice.slice(0, 3)]]) {
@@ -253,6 +254,6 @@ describe("protocol", () => {
     }
     expect((await kernel.execute("[(globalThis as any).forged, (globalThis as any).times]")).text).toBe("[ undefined, 1 ]");
     expect(kernel.log).toContain("wrong signature");
-    expect(kernel.log).toContain("sent before");
+    expect(kernel.log).toContain("duplicate message");
   });
 });

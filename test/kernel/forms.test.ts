@@ -48,7 +48,7 @@ test("export default, export { }, and what of export is refused", async () => {
 test("module.exports, exports, require.main", async () => {
   expect(await last("module.exports = { f: 1 }; exports.g; require.main === module")).toBe("true");
   expect(await last("module.exports")).toBe("{ f: 1 }");
-  // Packages do not take it for theirs.
+  // It is no global that packages would see.
   expect(await last("new Function('return typeof module')()")).toBe("'undefined'");
 });
 
@@ -62,16 +62,16 @@ test("a shebang, and import() inside eval and new Function", async () => {
 });
 
 test("JSX and legacy decorators are refused with the reason", async () => {
-  expect((await failing("const v = <b>{1}</b>")).evalue).toContain("A cell is TypeScript without JSX");
+  expect((await failing("const v = <b>{1}</b>")).evalue).toContain("Cells cannot contain JSX");
   expect((await failing("function p(t: object, k: string, i: number) {}\nclass P { m(@p x: number) {} }")).evalue).toContain(
     '"experimentalDecorators": true',
   );
   expect((await failing("function l(t: object, k: string, d: PropertyDescriptor) {}\nclass L { @l m() {} }")).evalue).toContain(
-    "standard ones: functions of (value, context)",
+    "standard decorators only: functions of (value, context)",
   );
 });
 
-test("inner names never show", async () => {
+test("names under which variables run are never shown", async () => {
   await last(
     "let fetch: any = 5, module: any = 6; function URL() { throw new Error('from URL') } const Blob = () => 1; class Event {}",
   );
@@ -82,12 +82,12 @@ test("inner names never show", async () => {
   expect(await last("const { Headers = () => 1 } = {} as { Headers?: () => number }; Headers.name")).toBe("'Headers'");
 });
 
-test("magics, shell lines, installers and Python are told what to do here", async () => {
-  const told: Record<string, string> = {
+test("magics, shell lines, installers and Python get a hint", async () => {
+  const hints: Record<string, string> = {
     "%time load('x')": "console.time",
     "%%timeit\n1 + 1": "console.time",
     "%matplotlib inline": "Figures need no set-up",
-    "%load_ext autoreload": "loaded anew",
+    "%load_ext autoreload": "edited files are reloaded",
     "!ls": "execSync(`ls`",
     "const before = 1\n!ls -la *.ts": "execSync(`ls -la *.ts`",
     ls: "execSync(`ls`",
@@ -100,13 +100,13 @@ test("magics, shell lines, installers and Python are told what to do here", asyn
     "%env A=1": 'process.env.A = "1"',
     "%%html\n<b>x</b>": 'display({ "text/html"',
     "%%bash\necho x": "execSync",
-    "const c = 1\n?c": "Help on a name is a cell of its own: c?",
+    "const c = 1\n?c": "For help on a name, make it a cell of its own: c?",
     "import numpy as np": "That is Python",
     "from torch import nn": "That is Python",
-    "%frobnicate": "%frobnicate is a magic of IPython",
+    "%frobnicate": "%frobnicate is an IPython magic",
   };
-  for (const [cell, hint] of Object.entries(told)) expect((await failing(cell)).evalue, cell).toContain(hint);
-  // What the hint says works.
+  for (const [cell, hint] of Object.entries(hints)) expect((await failing(cell)).evalue, cell).toContain(hint);
+  // The code in the hint works.
   expect(await last('(await import("node:child_process")).execSync(`echo there`, { encoding: "utf8" })')).toBe("'there\\n'");
 });
 

@@ -1,4 +1,4 @@
-/** A cell asks whoever sits before the front end; and the front end asks for values of expressions. */
+/** A cell prompts the user; and the front end asks for values of expressions. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Client, type Received } from "./client.js";
 
@@ -12,7 +12,7 @@ const asked = (): Promise<Received> => kernel.waitFor((m) => m.type === "input_r
 const asking = (code: string) => kernel.execute(code, { allow_stdin: true });
 
 describe("input", () => {
-  test("resolves to what was typed, and belongs to the cell that asks", async () => {
+  test("resolves to the text typed; the prompt belongs to the cell that asks", async () => {
     const question = asked();
     const cell = asking('console.log("before"); const name = await input("Name? "); "hello " + name.toUpperCase()');
     const { content, channel, parentType } = await question;
@@ -21,13 +21,13 @@ describe("input", () => {
       channel: "stdin",
       parentType: "execute_request",
     });
-    // Output made before the question is seen before it.
+    // Earlier output arrives before the prompt.
     expect(kernel.received.findLast((m) => m.type === "stream")?.content.text).toBe("before\n");
     await kernel.answer("ada 🙂");
     expect(await cell).toMatchObject({ reply: { status: "ok" }, text: "'hello ADA 🙂'" });
   });
 
-  test("password says so to the front end", async () => {
+  test("password: the front end is told to hide the text", async () => {
     const question = asked();
     const cell = asking("(await password()).length");
     expect((await question).content).toEqual({ prompt: "", password: true });
@@ -51,19 +51,22 @@ describe("input", () => {
     expect((await cell).text).toBe("[ '1', '2', '3' ]");
   });
 
-  test("is refused, with a way out, where the front end has nobody to ask, and once the cell has ended", async () => {
+  test("is refused, with a way out, where the front end has no user, and after the cell has ended", async () => {
     const { reply } = await kernel.execute('await input("Name? ")', { allow_stdin: false });
     expect(reply).toMatchObject({ status: "error", ename: "InputRefused" });
-    expect(reply.evalue).toContain("this front end says that there is nobody");
+    expect(reply.evalue).toContain("this front end has none (allow_stdin is not set)");
     const late = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("only while its cell runs"));
-    await asking("setTimeout(() => input().catch((e) => console.log(e.message)), 50)");
+    await asking(
+      "let release!: () => void; void new Promise<void>((done) => { release = done }).then(() => input()).catch((e) => console.log(e.message))",
+    );
+    await kernel.execute("release()");
     await late;
     expect((await kernel.execute("const typed: string = input()")).reply.evalue).toBe(
       "Type 'Promise<string>' is not assignable to type 'string'.",
     );
   });
 
-  test("the stop button ends the wait; an answer that comes too late goes to nobody", async () => {
+  test("the stop button ends the wait; an answer that comes later is dropped", async () => {
     const question = asked();
     const cell = asking("await input('never')");
     await question;

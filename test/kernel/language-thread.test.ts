@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import type { Language as Thread } from "../../kernel/server/language.js";
+import type { LanguageClient as LanguageClientType } from "../../kernel/server/language-client.js";
 import { Client } from "./client.js";
 
 // The thread is started from compiled code.
-const { Language } = (await import(pathToFileURL(resolve("dist/kernel/server/language.js")).href)) as { Language: typeof Thread };
+const { LanguageClient } = (await import(pathToFileURL(resolve("dist/kernel/server/language-client.js")).href)) as {
+  LanguageClient: typeof LanguageClientType;
+};
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -38,7 +40,7 @@ test("a stop while types are worked out for ever: the thread is replaced, and la
 
 test("a thread that ran out of memory is replaced; what waited behind is answered, what was undone stays undone", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
-  const language = new Language(folder, 220);
+  const language = new LanguageClient(folder, 220);
   open.push(language, { close: () => rmSync(folder, { recursive: true }) });
   const check = (code: string, label: string) => language.ask("check", { code, label });
   await check("const kept = { n: 1 }; let twice = 'text'", "cell 1");
@@ -48,7 +50,7 @@ test("a thread that ran out of memory is replaced; what waited behind is answere
   await language.ask("undo", { label: "cell 3" });
   const huge = check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, "cell 4");
   const behind = check("kept.n.toFixed() + twice.toFixed()", "cell 5");
-  await expect(huge).rejects.toThrow(/ran out of memory.*started anew/s);
+  await expect(huge).rejects.toThrow(/ran out of memory.*restarted/s);
   expect(await behind).toHaveProperty("cell");
   expect(await check("kept.n.nothing", "cell 6")).toHaveProperty("failure");
   expect(await check("lost", "cell 7")).toHaveProperty("failure");
@@ -57,7 +59,7 @@ test("a thread that ran out of memory is replaced; what waited behind is answere
 
 test("a replaced thread knows what cells changed besides names: failed cells, strict, references, globals, properties", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
-  const language = new Language(folder, 220);
+  const language = new LanguageClient(folder, 220);
   open.push(language, { close: () => rmSync(folder, { recursive: true }) });
   const check = (code: string, label: string) => language.ask("check", { code, label });
   const said = async (code: string, label: string): Promise<string> => {
@@ -80,18 +82,18 @@ test("a replaced thread knows what cells changed besides names: failed cells, st
   const before = await after("first ");
   expect(before).toEqual(["fits", expect.stringMatching(/'later'\. Cell 5 declares it, but failed before/), "fits"]);
   const lose = (label: string) => check(`const huge = [${"{ a: [1, { b: 'text' }] }, ".repeat(400_000)}]`, label);
-  await expect(lose("cell 8")).rejects.toThrow(/ran out of memory.*started anew/s);
+  await expect(lose("cell 8")).rejects.toThrow(/ran out of memory.*restarted/s);
   expect(await after("second ")).toEqual(before);
   const checked = await check("wrong", "cell 9");
   expect("cell" in checked && checked.cell.js).toContain("cell 2, which declares it, failed its check");
   await check("// @strict", "cell 10");
-  await expect(lose("cell 11")).rejects.toThrow(/ran out of memory.*started anew/s);
+  await expect(lose("cell 11")).rejects.toThrow(/ran out of memory.*restarted/s);
   expect(await said("function g(x) { return x; }", "cell 12")).toContain("implicitly has an 'any' type");
 }, 120_000);
 
 test("a JSON of some MB, and of many, is any and keeps its names", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
-  const language = new Language(folder, 400);
+  const language = new LanguageClient(folder, 400);
   open.push(language, { close: () => rmSync(folder, { recursive: true }) });
   writeFileSync(join(folder, "huge.json"), `{ "rows": [${'{ "a": [1, { "b": "text" }] },'.repeat(1_500_000)} 1] }`);
   writeFileSync(join(folder, "small.json"), '{ "rows": [1] }');

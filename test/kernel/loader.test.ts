@@ -206,7 +206,7 @@ test("edited JavaScript modules are loaded anew, also below others; a failed or 
 
 test("a module or package that is not there says what to do, in a cell, at run time and in a file", async () => {
   expect((await failing('import _ from "left-pad-ish"')).evalue).toContain(
-    `Cannot find module 'left-pad-ish'. If it is a package of npm: in a terminal, in ${kernel.folder}, run \`npm install left-pad-ish\``,
+    `Cannot find module 'left-pad-ish'. If it is an npm package: in a terminal, in ${kernel.folder}, run \`npm install left-pad-ish\``,
   );
   expect((await failing('const which = "@scope/absent/sub"; await import(which)')).evalue).toContain(
     "run `npm install @scope/absent`",
@@ -214,11 +214,11 @@ test("a module or package that is not there says what to do, in a cell, at run t
   expect((await failing('require("absent-too")')).evalue).toContain("run `npm install absent-too`");
   file("lacks.ts", "import x from 'absent-three';\nexport const y = x;\n");
   const { evalue } = await failing('import { y } from "./lacks"; y');
-  expect(evalue).toContain(`which ${join(kernel.folder, "lacks.ts")} imports. If it is a package of npm`);
+  expect(evalue).toContain(`which ${join(kernel.folder, "lacks.ts")} imports. If it is an npm package`);
   expect((await failing('import z from "npm:zod@4"')).evalue).toContain('import "zod"');
   expect((await failing('import z from "https://esm.sh/zod"')).evalue).toContain("not loaded from the network");
   expect((await failing('import z from "numpy"')).evalue).toContain("Python package");
-  expect((await failing('import z from "./Onne"')).evalue).toContain("there is no such file");
+  expect((await failing('import z from "./Onne"')).evalue).toContain("There is no such file");
   // It is installed meanwhile.
   mkdirSync(join(kernel.folder, "node_modules/absent-too"), { recursive: true });
   file("node_modules/absent-too/package.json", '{ "name": "absent-too", "version": "1.0.0", "main": "i.js" }');

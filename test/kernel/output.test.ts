@@ -1,6 +1,8 @@
-/** Nothing that a cell prints or shows is lost, and it arrives where it belongs. */
-import { readFileSync } from "node:fs";
+/** Everything that a cell prints or shows arrives, in order and at the right cell. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../support/until.js";
 import { Client } from "./client.js";
 
 let kernel: Client;
@@ -10,25 +12,24 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.close());
 
-test("nothing is kept of what cells print and end in: 50 cells with 100 MB each", async () => {
-  /** MiB; what V8 has not collected counts. */
+test("what cells print and end in is freed: 50 cells with 100 MB each", async () => {
+  /** Memory in MiB, with what V8 has not collected yet. */
   const used = async (): Promise<{ engine: number; server: number }> => {
-    const engine = Number((await kernel.execute("await new Promise((r) => setTimeout(r, 200)); process.memoryUsage.rss()")).text);
+    const engine = Number((await kernel.execute("process.memoryUsage.rss()")).text);
     const server = Number(readFileSync(`/proc/${kernel.process.pid}/statm`, "utf8").split(" ")[1]) * 4096;
     return { engine: engine / 2 ** 20, server: server / 2 ** 20 };
   };
   const before = await used();
   for (let i = 0; i < 50; i++) {
-    // Every page is written to: what is only reserved costs no memory.
+    // Writes to every page: memory that is only reserved takes no room.
     const { text } = await kernel.execute(
       "const big = new Float32Array(25_000_000); for (let i = 0; i < big.length; i += 1024) big[i] = i; console.log(big); big",
     );
     expect(text).toContain("24999900 more items");
   }
-  const after = await used();
-  // The last one is still there: it is a name of the notebook.
-  expect(after.engine - before.engine).toBeLessThan(200);
-  expect(after.server - before.server).toBeLessThan(100);
+  // Only the last array is still there, as a variable of the notebook. V8 frees the others on a thread of its own.
+  await until(async () => (await used()).engine - before.engine < 200);
+  expect((await used()).server - before.server).toBeLessThan(100);
 });
 
 test("200,000 lines of one synchronous cell arrive in order, before idle", async () => {
@@ -40,15 +41,14 @@ test("200,000 lines of one synchronous cell arrive in order, before idle", async
   expect(published.filter((m) => m.type === "stream").length).toBeLessThan(2000);
 });
 
-test("output is seen while a cell computes", async () => {
-  const first = kernel.waitFor((m) => m.type === "stream" && m.content.text.startsWith("begun"));
+test("output arrives while a cell computes", async () => {
+  const first = kernel.waitFor((m) => m.type === "stream" && m.content.text === "begun\n");
   const cell = kernel.execute(
-    "console.log('begun'); { const end = Date.now() + 700; while (Date.now() < end); } console.log('done')",
+    `import { existsSync } from "node:fs"; console.log("begun"); while (!existsSync("seen")); console.log("done")`,
   );
   await first;
-  const begun = performance.now();
-  await cell;
-  expect(performance.now() - begun).toBeGreaterThan(300);
+  writeFileSync(join(kernel.folder, "seen"), ""); // The cell computes until its first line was seen.
+  expect((await cell).stdout).toBe("begun\ndone\n");
 });
 
 test("console methods, process streams and carriage returns", async () => {
@@ -71,21 +71,21 @@ test("a pipeline into process.stdout, end() and destroy() do not close it", asyn
     const closed = finished(process.stdout); process.stdout.end(); await closed;
     process.stdout.destroy(); process.stdout.write("still\\n"); process.stderr.destroy();
     await pipeline(Readable.from([1].map(() => { return "x" })), async function* (source) { for await (const _ of source) throw new Error("broken") }, process.stdout).catch((e) => console.log(e.message));
-    Readable.from(["piped\\n"]).pipe(process.stdout); await new Promise((r) => setTimeout(r, 50));`);
+    const source = Readable.from(["piped\\n"]); source.pipe(process.stdout); await finished(source);`);
   expect(reply.evalue).toBeUndefined();
   expect(stdout).toBe("ab|\nend\nstill\nbroken\npiped\n");
   expect(stderr).toBe("c");
   expect((await kernel.execute("process.stdout.write('next')")).stdout).toBe("next");
 });
 
-test("what is no text or bytes is refused as Node refuses it", async () => {
+test("anything but text or bytes is refused, with Node's errors", async () => {
   for (const wrong of ["5 as any", "null as any", "{} as any"])
     expect((await kernel.execute(`process.stdout.write(${wrong})`)).reply).toMatchObject({ ename: "TypeError" });
   expect((await kernel.execute("process.stdout.write('x', 'no-such' as any)")).reply.evalue).toBe("Unknown encoding: no-such");
   expect((await kernel.execute("process.stdout.write('616263', 'hex')")).stdout).toBe("abc");
 });
 
-test("half of a surrogate pair becomes U+FFFD in every message, so that the notebook can be saved", async () => {
+test("a lone surrogate becomes U+FFFD in every message, so that the notebook can be saved", async () => {
   const half = '"😀"[0]';
   const cell = await kernel.execute(
     `console.log(${half}); await display({ "text/plain": ${half}, ["x/" + ${half}]: "k", "application/json": { [${half}]: ${half} } }, { raw: true }); ${half} + "\\\\ud83d"`,
@@ -97,12 +97,12 @@ test("half of a surrogate pair becomes U+FFFD in every message, so that the note
   expect(cell.stdout).toBe("\ufffd\n");
   const { data } = cell.published.find((m) => m.type === "display_data")!.content;
   expect(data).toEqual({ "text/plain": "\ufffd", "x/\ufffd": "k", "application/json": { "\ufffd": "\ufffd" } });
-  // What only looks like one is left alone: inspect writes a lone half as an escape.
+  // The text of an escape stays: inspect writes a lone surrogate so.
   expect(cell.text).toMatch(/ud83d/i);
   expect(failed.reply).toMatchObject({ ename: "\ufffd", evalue: "\ufffd" });
 });
 
-test("bytes of a character may come one at a time, in a cell, from a child, and beside another stream", async () => {
+test("bytes of a character may come one at a time, from a cell or a child, while another stream is written", async () => {
   const { stdout, stderr } = await kernel.execute(`
     import { spawn } from "node:child_process";
     for (const byte of new TextEncoder().encode("grün 😀 字\\n")) { process.stdout.write(new Uint8Array([byte])); process.stderr.write(new Uint8Array([byte])) }
@@ -113,7 +113,7 @@ test("bytes of a character may come one at a time, in a cell, from a child, and 
   expect(stderr).toBe("grün 😀 字\n");
 });
 
-test("a bundle holds text and JSON, whatever it is given", async () => {
+test("every value of a bundle is sent as text or JSON", async () => {
   const { published, text } = await kernel.execute(`
     const circle: any = { n: 1n, bytes: new Uint8Array([1, 2]), floats: new Float32Array([0.5, 2]), nan: NaN }; circle.self = circle;
     await display({ "image/png": Buffer.from([1, 2]), "image/jpeg": new Uint8Array([1, 2]).buffer, "application/pdf": new DataView(new ArrayBuffer(1)),
@@ -137,7 +137,7 @@ test("a bundle holds text and JSON, whatever it is given", async () => {
   expect(text).toBe("7");
 });
 
-test("a proxy is shown, printed and thrown without being asked anything", async () => {
+test("a proxy is shown, printed and thrown without calling its traps", async () => {
   await kernel.execute(`
     const asked: PropertyKey[] = [];
     const trap = (name: string) => (...a: any[]) => { asked.push(name + " " + String(a[1])); throw new Error("asked") };
@@ -155,20 +155,19 @@ test("a proxy is shown, printed and thrown without being asked anything", async 
   expect((await kernel.execute("asked")).text).toBe("[]");
 });
 
-test("a value that would be megabytes of text is cut, and says so; a text is not", async () => {
+test("a value that would be megabytes of text is cut, and says so; a string is not", async () => {
   await kernel.execute(`
     const wide = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => ["key" + i, i]));
     const deep = (n: number): any => n ? Array.from({ length: 60 }, () => deep(n - 1)) : { a: 1 };`);
-  for (const [code, said] of [
+  for (const [code, note] of [
     ["wide", "… 299,900 more keys"],
     ["new Map([[1, wide]])", "[Object]"],
     ["deep(3)", "[Array]"],
     ["({ wide })", "[Object]"],
   ] as const) {
-    const { text, ms } = await kernel.execute(code);
+    const { text } = await kernel.execute(code);
     expect(text!.length, code).toBeLessThan(250_000);
-    expect(text, code).toContain(said);
-    expect(ms).toBeGreaterThan(0);
+    expect(text, code).toContain(note);
     expect((await kernel.execute(`console.log(${code})`)).stdout.length, code).toBeLessThan(250_000);
   }
   expect((await kernel.execute("console.log('x'.repeat(3_000_000))")).stdout.length).toBe(3_000_001);
@@ -199,15 +198,15 @@ test("output of child processes and native code is captured before idle", async 
 test("late output belongs to the cell that started it", async () => {
   const late = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("late"));
   const starter = await kernel.execute(
-    "void (async () => { await new Promise((r) => setTimeout(r, 150)); console.log('late') })()",
+    "let release!: () => void; void new Promise<void>((done) => { release = done }).then(() => console.log('late'))",
   );
-  const next = await kernel.execute("'next'");
+  const next = await kernel.execute("release(); 'next'");
   const { parent } = await late;
   expect(parent).toBe(starter.published[0]!.parent);
   expect(next.stdout).toBe("");
 });
 
-test("late displays and a model that goes on writing belong to the cell that started them, too", async () => {
+test("late displays, and a generation that goes on, belong to the cell that started them", async () => {
   const shown = kernel.waitFor((m) => m.type === "display_data");
   const written = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("[end]"));
   const starter = await kernel.execute(`
@@ -225,7 +224,7 @@ test("late displays and a model that goes on writing belong to the cell that sta
   for (const other of others) expect(other.published.filter((m) => /stream|display/.test(m.type))).toEqual([]);
 });
 
-test("a 50 MB result arrives whole", async () => {
+test("a result of 50 MB arrives complete", async () => {
   const { text } = await kernel.execute("'x'.repeat(50_000_000)");
   expect(text?.length).toBe(50_000_002);
 });
@@ -254,7 +253,7 @@ test("display refuses what it cannot do", async () => {
   }
 });
 
-test("the notebook's services for the lab: display under an id, the cell's key, work at its end", async () => {
+test("the lab's interface to the notebook: display with an id, the cell's key, a finisher at its end", async () => {
   const { published, stdout } = await kernel.execute(`
     const book = (globalThis as any)[Symbol.for("sparselab.notebook")];
     book.display({ "text/plain": "first" }, "fig");

@@ -1,7 +1,9 @@
-/** A cell is a scratch pad: ordinary programs pass the check and give the right value; what is certainly wrong is stopped with a message that helps. */
+/** A cell is a scratch pad: ordinary programs pass the check and give the right value; wrong ones are stopped with a helpful message. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Client } from "./client.js";
-import { lab, model, plain, wrong } from "./scratch-pad.js";
+import { lab, model } from "./scratch-pad/lab.js";
+import { language } from "./scratch-pad/language.js";
+import { wrong } from "./scratch-pad/wrong.js";
 
 let kernel: Client;
 beforeAll(async () => {
@@ -15,15 +17,15 @@ const plainText = (lines: readonly string[]) => lines.join("\n").replace(/\u001b
 async function last(cells: readonly string[]): Promise<string | undefined> {
   let text: string | undefined;
   for (const cell of cells) {
-    const { reply, text: shown } = await kernel.execute(cell);
-    expect(reply.status === "ok" ? "ok" : plainText(reply.traceback), cell).toBe("ok");
-    text = shown;
+    const answer = await kernel.execute(cell);
+    expect(answer.reply.status === "ok" ? "ok" : plainText(answer.reply.traceback), cell).toBe("ok");
+    text = answer.text;
   }
   return text;
 }
 
 describe("programs that run", () => {
-  test.each(plain)("$name", async ({ cells, gives }) => {
+  test.each(language)("$name", async ({ cells, gives }) => {
     expect(await last(cells)).toBe(gives);
   });
 });
@@ -53,7 +55,7 @@ describe("after a cell that failed its check", () => {
     const { reply } = await kernel.execute('const early = 1; throw new Error("x"); const laterOn = 2;');
     const again = await kernel.execute("early + laterOn");
     expect(again.reply.evalue).toBe(
-      `Cannot find name 'laterOn'. Cell ${reply.execution_count} declares it, but failed before it came to that line.`,
+      `Cannot find name 'laterOn'. Cell ${reply.execution_count} declares it, but failed before that line.`,
     );
     expect(await last(["early"])).toBe("1");
   });

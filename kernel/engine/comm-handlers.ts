@@ -1,4 +1,4 @@
-/** Comms in the engine: messages of the front end find their handlers, which run in the name of the cell that made the widget. */
+/** Comm messages of the front end reach their handlers, each of which runs as a task of the cell that opened the comm. */
 import type { receiveComm } from "../comms/comm.js";
 import type { connectHost } from "../comms/host.js";
 import type { CommRequest } from "../messages.js";
@@ -6,12 +6,12 @@ import { cells, dataForCells } from "./cell-realm.js";
 import { failureOf } from "./errors.js";
 import { emit } from "./events.js";
 import { cellOf, currentCell, Interrupted, print } from "./output.js";
-import { finishWork, runWork, stopWork, Work } from "./work.js";
+import { finishTask, runTask, stopTasks, Task } from "./task.js";
 
-/** Messages whose handlers have not returned yet. */
+/** Ids of messages whose handlers have not returned yet. */
 const pending = new Set<string>();
 
-/** The module of comms that cells import: it runs among them. */
+/** The module of comms that cells import: it runs in their realm. */
 export interface CellComms {
   readonly connectHost: typeof connectHost;
   readonly receiveComm: typeof receiveComm;
@@ -24,23 +24,23 @@ export function installComms(module: CellComms): void {
     publish: (message, buffers) => emit({ event: "comm", ...message }, buffers),
     cell: currentCell,
     handle: (key, fn) => {
-      const work = new Work();
+      const task = new Task();
       const run = (): void =>
-        void runWork(work, async () => {
+        void runTask(task, async () => {
           try {
             await fn();
           } catch (error) {
-            if (error instanceof Interrupted || work.controller.signal.aborted) return;
+            if (error instanceof Interrupted || task.controller.signal.aborted) return;
             print("stderr", `${failureOf(error).traceback.join("\n")}\n`);
           }
-        }).then(() => finishWork(work));
+        }).then(() => finishTask(task));
       if (key === undefined) run();
       else cellOf.run(key, run);
     },
   });
 }
 
-/** A message of the front end. The front end sends the next change when it hears that this one was dealt with. */
+/** Handles a message of the front end, and reports it as done: the front end holds the next change back until then. */
 export function handleComm(request: CommRequest, buffers: readonly Uint8Array[]): void {
   const { id, type, content, metadata } = request;
   pending.add(id);
@@ -59,8 +59,8 @@ function done(id: string): void {
   if (pending.delete(id)) emit({ event: "commDone", id });
 }
 
-/** The stop button: handlers are told, and one that was ended in the midst of its code will not report any more. */
+/** The stop button: aborts the signals of handlers, and reports those as done that were terminated while they ran. */
 export function stopHandlers(): void {
-  stopWork();
+  stopTasks();
   for (const id of pending) done(id);
 }

@@ -1,15 +1,15 @@
 /**
- * Names of a cell that failed its check. Later cells see them as `any`, so that one mistake does not make all of them fail with "Cannot find
- * name"; a use of one that has no value yet says which cell failed.
+ * Names of a cell that failed its check. Later cells see them as `any`, so that one mistake does not make them all fail with "Cannot find
+ * name". Using one that has no value throws an error that says which cell failed.
  */
 import ts = require("typescript");
 
-/** Declares the name as anything: a value, and a type with any number of arguments. */
+/** Declares the name as `any`: as a value, and as a type with up to four arguments. */
 export const declareAny = (name: string): string =>
   `declare let ${name}: any; type ${name}<A = any, B = any, C = any, D = any> = any;`;
 
-/** `x` becomes `(typeof x === "undefined" ? (() => { throw new ReferenceError("…") })() : x)`. */
-export function tellOfFailed(
+/** Rewrites `x` as `(typeof x === "undefined" ? (() => { throw new ReferenceError("…") })() : x)`. */
+export function guardFailedNames(
   program: ts.Program,
   file: ts.SourceFile,
   failed: ReadonlyMap<string, string>,
@@ -37,7 +37,7 @@ export function tellOfFailed(
     const whole = f.createParenthesizedExpression(f.createConditionalExpression(undefinedYet, undefined, call, undefined, name));
     return ts.setTextRange(whole, name);
   };
-  const isOf = (name: ts.Identifier): boolean => {
+  const isFailed = (name: ts.Identifier): boolean => {
     const parent = name.parent;
     if (!failed.has(name.text) || name.pos < 0 || !parent) return false;
     const symbol =
@@ -49,7 +49,7 @@ export function tellOfFailed(
 
   return (context) => (source) => {
     const visit = (node: ts.Node): ts.Node => {
-      // Types are erased, and what is only asked of, or assigned to, is not used.
+      // Not a use of the value: types, `typeof x`, assignments.
       if (ts.isTypeNode(node) && !ts.isExpressionWithTypeArguments(node)) return node;
       if (ts.isTypeOfExpression(node)) return node;
       if (ts.isBinaryExpression(node) && isAssignment(node.operatorToken.kind)) {
@@ -59,10 +59,10 @@ export function tellOfFailed(
         const counts = node.operator === ts.SyntaxKind.PlusPlusToken || node.operator === ts.SyntaxKind.MinusMinusToken;
         if (counts) return node;
       }
-      if (ts.isShorthandPropertyAssignment(node) && isOf(node.name)) {
+      if (ts.isShorthandPropertyAssignment(node) && isFailed(node.name)) {
         return f.createPropertyAssignment(node.name.text, guarded(node.name));
       }
-      if (ts.isIdentifier(node) && isOf(node)) return guarded(node);
+      if (ts.isIdentifier(node) && isFailed(node)) return guarded(node);
       return ts.visitEachChild(node, visit, context);
     };
     return ts.visitEachChild(source, visit, context);

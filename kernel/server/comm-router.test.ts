@@ -1,19 +1,19 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Comms } from "./comms.js";
+import { CommRouter } from "./comm-router.js";
 import type { Message } from "./wire.js";
 
 const message = (msg_type: string, msg_id: string, content: Record<string, unknown>): Message =>
   ({ header: { msg_type, msg_id }, content, metadata: {}, buffers: [], identities: [], parentHeader: {} }) as unknown as Message;
 const cell = message("execute_request", "cell", {});
 
-describe("comms in the server", () => {
+describe("the comm router", () => {
   let log: string[];
   let engine: boolean;
-  let comms: Comms;
+  let comms: CommRouter;
   beforeEach(() => {
     log = [];
     engine = true;
-    comms = new Comms({
+    comms = new CommRouter({
       status: (state, parent) => log.push(`${state} ${parent.header.msg_id}`),
       publish: (type, content, parent) =>
         log.push(`${type} ${(content as { comm_id: string }).comm_id} for ${parent?.header.msg_id}`),
@@ -27,7 +27,7 @@ describe("comms in the server", () => {
   const out = (type: "comm_open" | "comm_msg" | "comm_close", answers?: string) =>
     comms.publish({ type, content: { comm_id: "c", target_name: "t" }, metadata: {}, key: "cell", answers }, []);
 
-  it("is idle when the engine says so, and not before", () => {
+  it("sends idle when the engine has handled the message, once", () => {
     expect(comms.receive(message("comm_msg", "m", { comm_id: "c" }))).toBe(true);
     expect(log).toEqual(["busy m", "engine m"]);
     out("comm_msg", "m");
@@ -38,7 +38,7 @@ describe("comms in the server", () => {
     expect(log.slice(2)).toEqual(["comm_msg c for m", "comm_msg c for cell", "idle m", "comm_msg c for cell"]);
   });
 
-  it("knows what is open, whoever opened it", () => {
+  it("lists open comms, whichever side opened them", () => {
     out("comm_open");
     comms.receive(message("comm_open", "m", { comm_id: "d", target_name: "u" }));
     expect(comms.info(undefined)).toEqual({ status: "ok", comms: { c: { target_name: "t" }, d: { target_name: "u" } } });
@@ -48,7 +48,7 @@ describe("comms in the server", () => {
     expect(comms.info("")).toEqual({ status: "ok", comms: {} });
   });
 
-  it("closes all, and ends what waits, when the engine is lost", () => {
+  it("closes all comms and finishes pending messages when the engine is lost", () => {
     out("comm_open");
     comms.receive(message("comm_msg", "m", { comm_id: "c" }));
     log.length = 0;
@@ -57,7 +57,7 @@ describe("comms in the server", () => {
     expect(comms.info(undefined)).toEqual({ status: "ok", comms: {} });
   });
 
-  it("answers where there is no engine, and where a message names no comm", () => {
+  it("answers without an engine, and a message without a comm id", () => {
     engine = false;
     comms.receive(message("comm_open", "m", { comm_id: "c", target_name: "t" }));
     comms.receive(message("comm_msg", "n", {}));

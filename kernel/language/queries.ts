@@ -1,4 +1,4 @@
-/** Completion, help on a name, and whether a cell is complete: asked of the same program that checks the cells. */
+/** Completion, help on a name, and whether a cell is complete, by the TypeScript program that checks the cells. */
 import ts = require("typescript");
 
 import { asksForHelp } from "../help.js";
@@ -12,16 +12,17 @@ import { codePointOffset, utf16Offset } from "./offsets.js";
 import { pathMatches } from "./paths.js";
 import { comparedTexts, literalAt, patternMatches } from "./patterns.js";
 
-/** More matches than a list can show help nobody and cost time on the wire. */
+/** Most matches returned. */
 const MATCHES = 500;
 
 export function complete(cells: Cells, code: string, cursor: number): CompleteReply {
   const at = utf16Offset(code, cursor);
   const word = code.slice(0, at).match(/[\p{ID_Continue}$\u200c\u200d]*$/u)![0];
-  // After a dot only members fit; elsewhere the earlier names that begin so.
+  // After a dot only members match, so the draft needs no earlier names; elsewhere it needs those with this prefix.
   const member = /\.\s*$/.test(code.slice(0, at - word.length));
   const begun = word.toLowerCase();
   const start = cells.draft(code, member ? undefined : (name) => name.toLowerCase().startsWith(begun));
+  // TypeScript's own matches.
   const found = cells.compiler.service.getCompletionsAtPosition(cells.compiler.draft, start + at, {
     includeCompletionsWithInsertText: false,
     includeCompletionsForModuleExports: false,
@@ -36,6 +37,8 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
     from = own.start - start;
     to = Math.max(at, Math.min(code.length, own.start + own.length - start));
   }
+
+  // Inside a string: values that it is compared with, paths, patterns.
   const program = cells.compiler.program();
   const checker = program.getTypeChecker();
   const draft = program.getSourceFile(cells.compiler.draft)!;
@@ -63,6 +66,8 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
     to = pattern.end - start;
     entries = [...entries, ...pattern.matches.map((name) => ({ name, kind: ts.ScriptElementKind.string, sortText: "11" }))];
   }
+
+  // Filter and sort.
   const prefix = code.slice(from, at).toLowerCase();
   entries = entries
     .filter((e) => e.name.toLowerCase().startsWith(prefix) && !e.name.startsWith("__cell_") && e.name !== "__sparselab__")
@@ -81,9 +86,9 @@ export function complete(cells: Cells, code: string, cursor: number): CompleteRe
   };
 }
 
-/** JupyterLab's word for the icon beside a match. */
+/** The kind of a match in JupyterLab's words, which choose its icon. */
 function kindName({ kind, symbol }: ts.CompletionEntry, checker: ts.TypeChecker): string {
-  // A name of an earlier cell is an alias here: what counts is what it stands for.
+  // A name of an earlier cell is an alias in the draft.
   const target = symbol && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol).flags : 0;
   if (target & ts.SymbolFlags.Function) return "function";
   if (target & ts.SymbolFlags.Class) return "class";
@@ -122,7 +127,8 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
   const at = utf16Offset(code, cursor);
   const start = cells.draft(code);
   const { service, draft } = cells.compiler;
-  // At the name, or just after it.
+
+  // The name at the cursor, or just before it; as a value, or else as a type.
   let named = start + at;
   let info = service.getQuickInfoAtPosition(draft, named);
   if (!info && at > 0) info = service.getQuickInfoAtPosition(draft, --named);
@@ -131,15 +137,17 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
     named = type.at;
     info = type.info;
   }
-  // Another draft stands where a type was looked for: it begins elsewhere, and no variable of an earlier cell is a type.
+
+  // The comment at its declaration. Where a type was found, the draft is another one, and no variable of an earlier cell is a type.
   const declared = type ? undefined : declaredEarlier(cells, named, start);
   let signature = info && ts.displayPartsToString(info.displayParts);
-  if (signature === "any") signature = undefined; // A name that TypeScript does not know.
+  if (signature === "any") signature = undefined; // TypeScript does not know the name.
   const commented = declared === undefined ? info : service.getQuickInfoAtPosition(draft, declared);
   let text = ts.displayPartsToString([...(commented?.documentation ?? [])]);
   let tags = commented?.tags;
+
+  // Inside the parentheses of a call: the function being called.
   if (!info) {
-    // Inside the parentheses of a call: the function being called.
     const help = service.getSignatureHelpItems(draft, start + at, undefined);
     const item = help?.items[help.selectedItemIndex];
     if (item) {
@@ -152,8 +160,12 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
     }
   }
   if (!signature) return { status: "ok", found: false, data: {}, metadata: {} };
+
+  // Names of the compiler's files are left out.
   signature = signature.replace(/^\(alias\) /, "").replace(/\nimport \S+(?: = \S+)?$/, "");
   signature = signature.replace(/(?:import\("[^"]*__cell_\w+"\)|\b__cell_\d+)\./g, "");
+
+  // A file that was parsed without comments: read the one above the declaration.
   if (!text && !tags?.length) {
     for (const { fileName, contextSpan, textSpan } of service.getDefinitionAtPosition(draft, named) ??
       service.getDefinitionAtPosition(draft, named - 1) ??
@@ -165,10 +177,12 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
       break;
     }
   }
+
+  // Put it together.
   const tagLines = (tags ?? []).map((t) =>
     [`@${t.name}`, ts.displayPartsToString([...(t.text ?? [])])].filter(Boolean).join(" "),
   );
-  // Of an interface the signature says no more than its name.
+  // An interface's signature is only its name.
   const isShape = info?.kind === ts.ScriptElementKind.interfaceElement || /^interface\b/.test(signature);
   const extra = detail > 0 || isShape ? definitionText(cells, declared ?? named) : undefined;
   const plain = [signature, text, tagLines.join("\n"), extra].filter(Boolean).join("\n\n");
@@ -184,8 +198,8 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
 }
 
 /**
- * Of a variable of an earlier cell, which the draft's first line declares by its type, the place there that names the cell's own declaration:
- * that one has the comment.
+ * For a variable of an earlier cell: the draft's first line declares it as `typeof __cell_3.x`. Returns the position of that `x`, which
+ * leads to the cell's own declaration and its comment.
  */
 function declaredEarlier(cells: Cells, at: number, start: number): number | undefined {
   const { service, draft } = cells.compiler;
@@ -200,12 +214,12 @@ function declaredEarlier(cells: Cells, at: number, start: number): number | unde
 const isUnknown = (info: ts.QuickInfo | undefined): boolean =>
   !info?.displayParts?.length || /^any$|= \/\*unresolved\*\/ any$/.test(ts.displayPartsToString(info.displayParts));
 
-/** What the name at the cursor means as a type: a cell that is only a name stands where a value is meant. */
+/** What the name at the cursor means as a type. (A cell that is only a name is parsed as a value.) */
 function typeAt(cells: Cells, code: string, cursor: number): { info: ts.QuickInfo; at: number } | undefined {
   const NAME = /[\p{ID_Start}$_][\p{ID_Continue}$]*(?:\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*/gu;
   for (const match of code.matchAll(NAME)) {
     if (match.index > cursor || match.index + match[0].length < cursor) continue;
-    // Up to the end of the part that the cursor is in.
+    // The name up to the end of the part with the cursor.
     const rest = /^[\p{ID_Continue}$]*/u.exec(code.slice(cursor))![0].length;
     const name = code.slice(match.index, cursor + rest);
     const line = `type __cell_help = ${name}`;
@@ -217,7 +231,7 @@ function typeAt(cells: Cells, code: string, cursor: number): { info: ts.QuickInf
   return undefined;
 }
 
-/** Where the name was declared, in at most thirty lines: for the greater detail level. */
+/** The source of the declaration, at most thirty lines. */
 function definitionText(cells: Cells, at: number): string | undefined {
   const { service, draft } = cells.compiler;
   const definition = service.getDefinitionAtPosition(draft, at)?.[0];
@@ -231,22 +245,22 @@ function definitionText(cells: Cells, at: number): string | undefined {
     .join("\n");
 }
 
-/** Unterminated string literal, unterminated regular expression. */
+/** Error codes: unterminated string literal, unterminated regular expression. */
 const ENDS_WITH_LINE = new Set([1002, 1161]);
 
-/** Says whether a front end that asks at Enter should run the cell or open another line. */
+/** Whether a console should run the cell at Enter, or open another line. */
 export function isComplete(code: string): IsCompleteReply {
-  // These run, or are told what to do instead.
+  // Help, and magics and shell lines, which are refused with a hint.
   if (asksForHelp(code) || /^\s*(?:%|!\s*\w)[^\n]*$/.test(code)) return { status: "complete" };
   const { prefix, text } = cellForm(code);
   const errors = errorsOf(parseCell(prefix + text));
   if (!errors.length) return { status: "complete" };
-  // A string or regular expression ends with its line, unless the line is continued by a backslash.
+  // A string or regular expression can't continue on the next line, except after a backslash.
   if (errors.some((e) => ENDS_WITH_LINE.has(e.code)) && !/(?:^|[^\\])(?:\\\\)*\\$/.test(code)) return { status: "invalid" };
   const end = code.trimEnd().length;
-  // An unterminated template, comment or regular expression begins before the end and reaches it.
+  // An unterminated template or comment starts before the end and reaches it.
   const open = errors.some((e) => e.code === 1160 || e.code === 1010);
-  // `{ a: 1,` begins an object, though a statement that begins so is a block.
+  // `{ a: 1,` is parsed as a block, but may begin an object.
   const asObject = /^\s*\{/.test(code) ? errorsOf(parseCell(`(${code}`)) : [];
   const unfinished = errors[0]!.start >= end || (asObject[0]?.start ?? 0) > end;
   if (open || unfinished) return { status: "incomplete", indent: nextIndent(code) };

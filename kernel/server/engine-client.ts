@@ -1,6 +1,6 @@
 /**
- * The engine process as the server sees it: it runs one cell at a time, and may die of it. Then the cell ends with an error that
- * says so, and a new engine stands ready.
+ * A client of the engine process: starts it, sends it cells, receives its events. The engine runs one cell at a time. Where it dies, the
+ * cell ends with an error that says so, and a new engine is started.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -23,20 +23,20 @@ import {
 import { encodeFrame, FrameReader } from "../pipe.js";
 import { descendants, endAll, KERNEL_MARK } from "../processes.js";
 
-/** Milliseconds after a stop request until the engine itself is ended. */
+/** Milliseconds after a stop request until the engine is killed. */
 const STOP_PATIENCE = 2000;
-/** Milliseconds to wait for native output that the engine's end-of-cell mark announces. */
+/** Milliseconds to wait for the end-of-cell marks on the engine's stdout and stderr. */
 const MARK_PATIENCE = 500;
 
-/** Milliseconds that an engine's handlers of `exit` have when the kernel ends. */
+/** Milliseconds that an engine's `exit` handlers have when the kernel ends. */
 const QUIT_PATIENCE = 500;
 
-/** What the engine needs of Node (engine/async-hooks.ts, modules.ts, local.ts, own-realm.ts); a later Node that has dropped a flag has no need of it. */
+/** Flags of Node that the engine needs (engine/async-hooks.ts, modules.ts, local.ts, own-realm.ts). A Node that lacks one doesn't need it. */
 const FLAGS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve", "--experimental-vm-modules"].filter((f) =>
   process.allowedNodeEnvironmentFlags.has(f),
 );
 
-/** How a cell ended. `restarted`: the engine, and every variable, is new. */
+/** How a cell ended. `restarted`: a new engine was started, so all variables are gone. */
 export interface Outcome {
   readonly failure?: Failure;
   readonly unassigned?: readonly string[];
@@ -46,16 +46,16 @@ export interface Outcome {
 }
 
 export interface EngineListener {
-  /** Outputs, in order. `key` undefined: output that no cell could be found for. */
+  /** Outputs, in order. Where `key` is undefined, the cell is not known. */
   output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void;
   comm(message: CommOut, buffers: readonly Uint8Array[]): void;
   /** A cell asks for input. */
   input(question: Extract<EngineEvent, { event: "input" }>): void;
-  /** The engine dealt with a comm message of the front end. */
+  /** The engine has handled a comm message of the front end. */
   commDone(id: string): void;
-  /** The engine died, in a cell or not: everything in it is gone. */
+  /** The engine died, whether a cell was running or not. */
   lost(): void;
-  /** The engine died while no cell ran. */
+  /** The engine died while no cell was running. */
   died(reason: string): void;
 }
 
@@ -63,16 +63,17 @@ interface Current {
   readonly key: string;
   readonly done: (outcome: Outcome) => void;
   stopTimer: NodeJS.Timeout | undefined;
+  /** It did not stop in time, and the engine was killed. */
   gaveUp: boolean;
 }
 
-export class Engine {
+export class EngineClient {
   readonly #cwd: string;
   readonly #listener: EngineListener;
   #child: ChildProcess | undefined;
   #current: Current | undefined;
   #closed = false;
-  /** Stands in the environment of all that this kernel's engines start. */
+  /** Set in the environment of every process that this kernel's engines start. */
   readonly #mark = randomUUID();
   #marks: Array<{ key: string; seen: () => void }> = [];
 
@@ -81,7 +82,7 @@ export class Engine {
     this.#listener = listener;
   }
 
-  /** Starts an engine before the first cell needs one. */
+  /** Starts the engine ahead of the first cell. */
   warm(): void {
     this.#child ??= this.#start();
   }
@@ -95,7 +96,7 @@ export class Engine {
     });
   }
 
-  /** Hands over a comm message of the front end; false where no engine could be started. */
+  /** Sends a comm message of the front end; false where no engine runs. */
   comm(request: CommRequest, buffers: readonly Uint8Array[]): boolean {
     if (!this.#child) return false;
     (this.#child.stdio[3] as Writable).write(encodeFrame(request satisfies EngineRequest, buffers));
@@ -106,7 +107,7 @@ export class Engine {
     if (this.#child) (this.#child.stdio[3] as Writable).write(encodeFrame(request));
   }
 
-  /** Stops the running cell and the handlers of widgets; where nothing stops the cell, ends the engine. */
+  /** Stops the running cell and the handlers of widgets. Kills the engine where the cell does not stop in time. */
   stop(): void {
     const current = this.#current;
     if (!this.#child) return;
@@ -118,13 +119,13 @@ export class Engine {
     }, STOP_PATIENCE);
   }
 
-  /** Ends the engine, which may run its handlers of `exit`, and what its cells have started; resolves when it is gone. */
+  /** Ends the engine, whose `exit` handlers run, and all that its cells have started. Resolves when the engine is gone. */
   async close(): Promise<void> {
     this.#closed = true;
     const child = this.#child;
     const started = child?.pid === undefined ? [] : descendants(child.pid);
     if (child && child.exitCode === null && child.signalCode === null) {
-      // What a handler of `exit` prints has arrived when the pipes are closed, which a child of the engine may hold open.
+      // "close" means that all output of `exit` handlers has arrived. It may not come: a child of the engine may hold the pipes open.
       const gone = new Promise<void>((done) => child.once("close", () => done()));
       ((child.stdio as readonly unknown[])[5] as Writable).write(QUIT);
       await Promise.race([gone, new Promise((done) => setTimeout(done, QUIT_PATIENCE))]);
@@ -133,7 +134,7 @@ export class Engine {
     endAll(this.#mark, started);
   }
 
-  /** The engine leads a process group: what its cells started ends with it. */
+  /** Kills the engine's process group, which most processes started by its cells belong to. */
   #kill(): void {
     if (this.#child?.pid === undefined) return;
     try {
@@ -151,7 +152,7 @@ export class Engine {
       detached: true,
       env: { ...process.env, [KERNEL_MARK]: this.#mark },
     });
-    // A pipe to a process that is just dying: its exit says all there is to say.
+    // Errors of a pipe are ignored: they mean that the process is exiting, which is handled below.
     for (const stream of child.stdio) stream?.on("error", () => {});
 
     let ready = false;
@@ -176,7 +177,7 @@ export class Engine {
       if (!this.#closed) this.#gone(spawnFailure ?? (signal ? `by signal ${signal}` : `with exit code ${code}`), ready);
     };
     child.on("close", gone);
-    // A grandchild may hold the pipes open: what is in them has arrived by then.
+    // "close" may not come, since a grandchild may hold the pipes open. By then all output has arrived.
     child.on("exit", (code, signal) => setTimeout(gone, MARK_PATIENCE, code, signal));
     return child;
   }
@@ -206,9 +207,9 @@ export class Engine {
     clearTimeout(current?.stopTimer);
     this.#marks = [];
     this.#listener.lost();
-    // One that cannot even start is tried again with the next cell, not for ever.
+    // An engine that could not even start is tried again with the next cell only.
     this.#child = wasReady ? this.#start() : undefined;
-    const lost = "Its variables are lost; a new engine is ready: run the cells that make them again.";
+    const lost = "Its variables are lost; a new engine is ready: run the cells again that define them.";
     if (!current) {
       this.#listener.died(`The engine that runs the cells ended ${how}. ${lost}`);
       return;
@@ -220,7 +221,7 @@ export class Engine {
     current.done({ failure: { ename, evalue, traceback: [`${ename}: ${evalue}`] }, restarted: true });
   }
 
-  /** What native code and child processes write, without the engine's marks. */
+  /** Passes on what native code and child processes write, without the engine's end-of-cell marks. */
   #native(stream: Readable, name: "stdout" | "stderr"): void {
     const decoder = new StringDecoder("utf8");
     let held = "";
@@ -230,7 +231,7 @@ export class Engine {
         const begin = held.indexOf("\u0000\u0001cell-end ");
         const stop = begin < 0 ? -1 : held.indexOf("\u0001\u0000", begin + 2);
         if (stop < 0) {
-          // Keep back what may be the beginning of a mark.
+          // Hold back what may be the beginning of a mark.
           const keep = begin >= 0 ? begin : held.endsWith("\u0000") ? held.length - 1 : held.length;
           this.#print(name, held.slice(0, keep));
           held = held.slice(keep);
@@ -246,13 +247,14 @@ export class Engine {
     stream.on("end", () => this.#print(name, held + decoder.end()));
   }
 
-  /** Marks that came before their `done`. */
+  /** Marks that came before their `done` event. */
   readonly #early = new Set<string>();
 
   #print(name: "stdout" | "stderr", text: string): void {
     if (text) this.#listener.output({ event: "stream", key: this.#current?.key, name, text });
   }
 
+  /** Resolves when the marks of this cell have arrived on both streams, or after some time. */
   #nativeArrived(key: string): Promise<void> {
     const mark = endMarker(key);
     const both = (): boolean => this.#early.has(`stdout ${mark}`) && this.#early.has(`stderr ${mark}`);

@@ -1,6 +1,7 @@
 /**
- * Comms on their way through the server. It keeps which are open, so that a page that was loaded again is told at once, and says of each
- * message of the front end when it was dealt with: the front end sends the next change of a slider then, and not before.
+ * Passes comm messages between front end and engine. It keeps a list of open comms for a page that is loaded again (`comm_info_request`),
+ * and sends `idle` for each message of the front end once the engine has handled it: the front end holds a slider's next change back until
+ * then.
  */
 import type { CommOut, CommType } from "../comms/host.js";
 import type { CommRequest } from "../messages.js";
@@ -8,24 +9,24 @@ import type { Message } from "./wire.js";
 
 const TYPES: readonly string[] = ["comm_open", "comm_msg", "comm_close"] satisfies readonly CommType[];
 
-export interface CommsListener {
+export interface CommRouterListener {
   status(state: "busy" | "idle", parent: Message): void;
   /** Publishes a comm message. */
   publish(type: CommType, content: object, parent: Message | undefined, metadata?: object, buffers?: readonly Uint8Array[]): void;
-  /** Hands a message to the engine; false where there is none. */
+  /** Sends a message to the engine; false where no engine runs. */
   toEngine(request: CommRequest, buffers: readonly Uint8Array[]): boolean;
   /** The request of the cell with this key. */
   cell(key: string | undefined): Message | undefined;
 }
 
-export class Comms {
-  readonly #listener: CommsListener;
-  /** Target by comm id. */
+export class CommRouter {
+  readonly #listener: CommRouterListener;
+  /** Open comms: target by comm id. */
   readonly #open = new Map<string, string>();
-  /** Messages that the engine works on, by their id. */
+  /** Messages that the engine has not finished, by id. */
   readonly #pending = new Map<string, Message>();
 
-  constructor(listener: CommsListener) {
+  constructor(listener: CommRouterListener) {
     this.#listener = listener;
   }
 
@@ -35,7 +36,7 @@ export class Comms {
     return { status: "ok", comms: Object.fromEntries(wanted.map(([id, name]) => [id, { target_name: name }])) };
   }
 
-  /** Takes a message of the front end where it is one of a comm. */
+  /** Takes a message of the front end; false where it is no comm message. */
   receive(message: Message): boolean {
     const { header, content, metadata, buffers } = message;
     if (!TYPES.includes(header.msg_type)) return false;
@@ -52,13 +53,13 @@ export class Comms {
     return true;
   }
 
-  /** The engine dealt with a message. */
+  /** The engine has handled a message. */
   done(id: string, message = this.#pending.get(id)): void {
     this.#pending.delete(id);
     if (message) this.#listener.status("idle", message);
   }
 
-  /** A comm message of the engine. */
+  /** Publishes a comm message of the engine. */
   publish({ type, content, metadata, key, answers }: CommOut, buffers: readonly Uint8Array[]): void {
     if (type === "comm_open") this.#open.set(content.comm_id, String(content.target_name));
     if (type === "comm_close") this.#open.delete(content.comm_id);
@@ -66,7 +67,7 @@ export class Comms {
     this.#listener.publish(type, content, asked ?? this.#listener.cell(key), metadata, buffers);
   }
 
-  /** The engine ended, and with it the other end of every comm: the front end shows its widgets as dead. */
+  /** The engine ended, and all its comms with it: closes them, so that the front end shows their widgets as disconnected. */
   lost(): void {
     for (const id of [...this.#open.keys()]) this.#close(id, undefined);
     for (const id of [...this.#pending.keys()]) this.done(id);

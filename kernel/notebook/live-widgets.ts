@@ -1,14 +1,14 @@
 /**
- * The live widgets, and the comm target `jupyter.widget.control`: a page that was loaded again asks once for the states of all of them.
- * It knows of a widget only what it sends, so that widget.ts can import it without a circle.
+ * The live widgets, and the comm target `jupyter.widget.control`, on which a page that is loaded again requests the states of all of them.
+ * Only the interface of a widget is used here, so that widget.ts can import this file without a circle.
  */
 import type { Split } from "../comms/buffers.js";
 import { type Comm, registerTarget } from "../comms/comm.js";
 
-/** A widget as the page asks for it. */
+/** What a widget sends to a page that is loaded again. */
 export interface LiveWidget {
   readonly id: string;
-  /** Its whole state as the page knows it. */
+  /** The whole state, with the names used in messages. */
   wireState(): Split;
 }
 
@@ -17,7 +17,8 @@ export const live = new Map<string, LiveWidget>();
 
 let registered = false;
 
-export function answerStates(): void {
+/** Registers the comm target, once. */
+export function answerStateRequests(): void {
   if (registered) return;
   registered = true;
   registerTarget("jupyter.widget.control", (comm) => {
