@@ -1,6 +1,7 @@
-// A small test framework: TEST(name) { CHECK(...); } registers a test. run_tests runs those whose name contains a filter, prints
-// a line for each failure with the seed that replays it, and ends with "N passed, N failed".
+// A small test framework: TEST(name) { CHECK(...); } registers a test. run_tests runs those whose name contains a given text,
+// prints a line for each failure with the seed that replays it, and ends with "N passed, N failed".
 #pragma once
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -61,13 +62,14 @@ inline std::optional<uint64_t> seed_of(const char* given) {
   return seed;
 }
 
-// Runs the tests whose name contains `filter`, and says what failed. Returns the process's exit code.
-inline int run_tests(const std::vector<Test>& list, const std::string& filter, std::optional<uint64_t> seed,
+// Runs the tests whose name contains one of `filters` (none: all of them), and says what failed. Returns the process's exit code.
+inline int run_tests(const std::vector<Test>& list, const std::vector<std::string>& filters, std::optional<uint64_t> seed,
                      const std::function<void(const std::string&)>& say) {
   std::random_device device;
   int passed = 0, failed = 0;
   for (const Test& t : list) {
-    if (std::string(t.name).find(filter) == std::string::npos) continue;
+    auto named = [&](const std::string& filter) { return std::string(t.name).find(filter) != std::string::npos; };
+    if (!filters.empty() && std::none_of(filters.begin(), filters.end(), named)) continue;
     const Seed outer = current_seed();
     current_seed() = {seed ? *seed : (uint64_t{device()} << 32) | device(), 0};
     try {

@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const tests = join(root, "build", "sparselab_tests");
-const objects = join(root, "build", "CMakeFiles", "sparselab_core.dir", "native", "cpu", "isa");
+const tests = join(root, "build", "release", "sparselab_tests");
+const objects = join(root, "build", "release", "CMakeFiles", "sparselab_core.dir", "native", "cpu", "isa");
 
 const runTests = (isa: string, filter: string) =>
   spawnSync(tests, [filter], { env: { ...process.env, SPARSELAB_ISA: isa }, encoding: "utf8" });
