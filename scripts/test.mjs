@@ -37,21 +37,21 @@ const suites = {
   scripts: ["the scripts of set-up", () => nodeTests(filesUnder(inClone("scripts"), /\.test\.mjs$/))],
   native: ["the executor's unit tests", () => counted(unitTests, [])],
   clang: [
-    "the executor's unit tests compiled with Clang",
+    "kernels, results bit for bit: compiled with Clang",
     async () => {
       const { compiler, absent } = await findClang();
       if (absent) return { absent };
       await withClang(compiler);
-      return counted(testsOf("clang"), portable);
+      return counted(testsOf("clang"), []);
     },
   ],
   neon: [
-    "the executor's unit tests on an emulated aarch64 processor",
+    "the same on an emulated aarch64 processor",
     async () => {
       const { emulator, absent } = await findEmulator();
       if (absent) return { absent };
       await forNeon();
-      return counted(emulator, [testsOf("neon"), ...portable]);
+      return counted(emulator, [testsOf("neon")]);
     },
   ],
   unit: ["unit tests beside their files", () => vitest("unit", ["--exclude", "test/**"])],
@@ -66,8 +66,6 @@ const suites = {
   ],
 };
 const jupyter = { env: jupyterEnvironment() };
-/** Tests of what another compiler or processor could compute differently: kernels, functions, promises about bits. */
-const portable = ["isa: ", "math: ", "half: ", "golden: ", "invariant: ", "down: ", "ffn: ", "regroup: ", "testing: "];
 
 function chosen(only) {
   const names = only?.split(",") ?? Object.keys(suites);
