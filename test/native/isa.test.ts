@@ -43,5 +43,5 @@ describe("kernels by instruction set", () => {
       expect(`${isa}: ${stdout}`).toMatch(/^[a-z0-9]+: \d{2} passed, 0 failed\n$/);
       expect(status).toBe(0);
     }
-  });
+  }, 120_000);
 });
