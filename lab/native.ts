@@ -293,13 +293,14 @@ export interface NativeAddon {
 const ABI = 4;
 let addon: NativeAddon | undefined;
 
-/** The loaded addon; built by set-up into build/Release. */
+/** The loaded addon: that of build/release, or of the build that the environment variable SPARSELAB_BUILD names ("dev"). */
 export function native(): NativeAddon {
   if (addon) return addon;
   const require = createRequire(import.meta.url);
   const tried: string[] = [];
   // From the sources (lab/) and from the build (dist/lab/).
-  for (const path of ["../build/Release/sparselab.node", "../../build/Release/sparselab.node"]) {
+  const build = process.env.SPARSELAB_BUILD || "release";
+  for (const path of [`../build/${build}/sparselab.node`, `../../build/${build}/sparselab.node`]) {
     try {
       const loaded = require(path) as NativeAddon;
       if (loaded.abi !== ABI) throw new Error(`it speaks version ${loaded.abi} of the boundary, this lab version ${ABI}`);
@@ -309,9 +310,10 @@ export function native(): NativeAddon {
       tried.push(`${path}: ${(error as Error).message.split("\n")[0]}`);
     }
   }
+  const way = build === "release" ? "npm run build" : `cmake --preset ${build} && cmake --build --preset ${build}`;
   throw new LabError(
     "no-device",
-    `the native executor could not be loaded; build it with "npm run build". Tried: ${tried.join("; ")}`,
+    `the native executor could not be loaded; build it with "${way}"${build === "release" ? "" : ", or unset SPARSELAB_BUILD"}. Tried: ${tried.join("; ")}`,
   );
 }
 

@@ -4,12 +4,12 @@
  */
 import { main } from "./lib/step.mjs";
 import { counted } from "./lib/suite.mjs";
-import { sanitized, sanitizedTests } from "./parts/native.mjs";
+import { sanitized, testsOf } from "./parts/native.mjs";
 import { checkTools } from "./parts/tools.mjs";
 
 main(async () => {
   await checkTools({ python: false });
   await sanitized();
-  const { passed, failed } = await counted(sanitizedTests, []);
+  const { passed, failed } = await counted(testsOf("sanitize"), []);
   return failed === 0 && passed > 0 ? 0 : 1;
 });

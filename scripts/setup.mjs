@@ -18,16 +18,16 @@ import { typescript } from "./parts/typescript.mjs";
 
 /**
  * `withPython: false` leaves the Python environment and the kernelspec out: enough for plain scripts and the command line.
- * `typesLater: true` goes on where a type is wrong.
+ * `typesLater: true` goes on where a type is wrong; `tests: true` builds the native unit tests, too.
  */
-export const setUp = ({ withPython = true, typesLater = false } = {}) =>
+export const setUp = ({ withPython = true, typesLater = false, tests = false } = {}) =>
   withLock(async () => {
     await checkTools({ python: withPython });
     await packages();
     if (withPython) await python();
     await typescript({ typesLater });
     if (withPython) await jupyter();
-    await native();
+    await native({ tests });
   });
 
 if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {

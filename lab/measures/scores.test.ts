@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { random } from "../../test/support/seed.js";
 import { quantile, Scores } from "./scores.js";
 
 describe("sums and what is made of them", () => {
@@ -54,7 +55,7 @@ describe("sums and what is made of them", () => {
     const values: number[] = [];
     for (let chunk = 0; chunk < 30; chunk++) {
       for (let i = 0; i < (chunk * 7) % 13; i++) {
-        const value = Math.random() < 0.2 ? 0.5 : Math.random();
+        const value = random() < 0.2 ? 0.5 : random();
         values.push(value);
         often.addKl(value);
         once.addKl(value);

@@ -1,10 +1,14 @@
-// The native tests' frame, small on purpose: TEST(name) { CHECK(...); } registers a test; run_all runs them, prints a line for
-// each failure, and closes with "N passed, N failed".
+// A small test framework: TEST(name) { CHECK(...); } registers a test. run_tests runs those whose name contains a given text,
+// prints a line for each failure with the seed that replays it, and ends with "N passed, N failed".
 #pragma once
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -33,38 +37,77 @@ struct Failure : std::runtime_error {
   throw Failure(text("%s:%d: %s", file, line, what.c_str()));
 }
 
-inline int run_all(const std::string& filter) {
+// The seed of the running test: a new one for each test, or the one that the environment variable SEED names.
+struct Seed {
+  uint64_t first = 0;
+  uint64_t drawn = 0;  // how often the test asked for a seed
+};
+inline Seed& current_seed() {
+  static Seed seed;
+  return seed;
+}
+// The test's seed on the first call, numbers derived from it on later calls: SEED replays all of them.
+inline uint64_t fresh_seed() {
+  Seed& seed = current_seed();
+  const uint64_t n = seed.drawn++;
+  return n == 0 ? seed.first : std::mt19937_64(seed.first + n)();
+}
+// The value of SEED. Throws Failure where it is not a whole number below 2^64.
+inline std::optional<uint64_t> seed_of(const char* given) {
+  if (!given || !*given) return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  const uint64_t seed = std::strtoull(given, &end, 10);
+  if (*given < '0' || *given > '9' || *end || errno) throw Failure(text("SEED is \"%s\"; expected a whole number", given));
+  return seed;
+}
+
+// Runs the tests whose name contains one of `filters` (none: all of them), and says what failed. Returns the process's exit code.
+inline int run_tests(const std::vector<Test>& list, const std::vector<std::string>& filters, std::optional<uint64_t> seed,
+                     const std::function<void(const std::string&)>& say) {
+  std::random_device device;
   int passed = 0, failed = 0;
-  for (const Test& t : tests()) {
-    if (std::string(t.name).find(filter) == std::string::npos) continue;
+  for (const Test& t : list) {
+    auto named = [&](const std::string& filter) { return std::string(t.name).find(filter) != std::string::npos; };
+    if (!filters.empty() && std::none_of(filters.begin(), filters.end(), named)) continue;
+    const Seed outer = current_seed();
+    current_seed() = {seed ? *seed : (uint64_t{device()} << 32) | device(), 0};
     try {
       t.body();
       passed++;
     } catch (const std::exception& e) {
       failed++;
-      std::printf("FAILED %s: %s\n", t.name, e.what());
+      say(text("FAILED %s: %s\n", t.name, e.what()));
+      if (current_seed().drawn)
+        say(text("  replay it with SEED=%llu and \"%s\" as the argument\n", static_cast<unsigned long long>(current_seed().first),
+                 t.name));
     }
+    current_seed() = outer;
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
+  say(text("%d passed, %d failed\n", passed, failed));
   return failed || !passed ? 1 : 0;
 }
 
-// A fresh seed for every run, printed by the test that fails through SEEDED.
-inline uint64_t fresh_seed() {
-  static std::random_device device;
-  return (uint64_t{device()} << 32) | device();
-}
+// Nearly normal numbers: eight uniform ones added up. Only integer steps and correctly rounded ones, so that a seed gives the
+// same numbers with every compiler and library, which std::normal_distribution does not promise.
 inline std::vector<float> random_floats(std::mt19937_64& r, size_t n, float scale = 1) {
-  std::normal_distribution<float> d(0, scale);
   std::vector<float> out(n);
-  for (float& v : out) v = d(r);
+  for (float& v : out) {
+    int64_t sum = -4 * (int64_t{1} << 32);
+    for (int i = 0; i < 4; i++) {
+      const uint64_t two = r();
+      sum += static_cast<int64_t>(two >> 32) + static_cast<int64_t>(two & 0xffffffffu);
+    }
+    // The sum of eight has the deviation 2^32 sqrt(8 / 12).
+    v = static_cast<float>(static_cast<double>(sum) * (0x1p-32 * 1.224744871391589)) * scale;
+  }
   return out;
 }
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
-// Runs body(); true when it throws Error whose message holds `part`.
+// "code: message" of the Error that body() throws, or "no error".
 inline std::string message_of(const std::function<void()>& body) {
   try {
     body();

@@ -28,6 +28,7 @@ test("--help prints the usage and does nothing else", async () => {
     ["start.mjs", /^usage: npm start/],
     ["test.mjs", /^usage: npm test/],
     ["setup.mjs", /^usage: npm run build/],
+    ["dev.mjs", /^usage: npm run dev/],
   ]) {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "..", script), "--help"]);
     assert.match(stdout, usage);

@@ -29,4 +29,4 @@ export const serverLog = join(jupyter, "server.log");
 
 export const notebooks = inClone("notebooks");
 export const firstNotebook = "01-sparsity-against-quality.ipynb";
-export const addon = inClone("build", "Release", "sparselab.node");
+export const addon = inClone("build", "release", "sparselab.node");

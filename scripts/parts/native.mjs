@@ -1,56 +1,78 @@
 /**
- * The C++ executor, by cmake-js: it knows Node's headers (from the package node-api-headers, nothing is downloaded) and calls CMake.
+ * The C++ executor, built by CMake with the presets of CMakePresets.json, each in a folder of its own below build/. The headers of Node
+ * come from the packages node-api-headers and node-addon-api; nothing is downloaded.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { addon, inClone } from "../lib/paths.mjs";
 import { fingerprint, inputs, isCurrent, writeStamp } from "../lib/stamp.mjs";
-import { run, step } from "../lib/step.mjs";
+import { ask, run, step } from "../lib/step.mjs";
 import { compilerVersion } from "./tools.mjs";
 
-const isSource = /(CMakeLists\.txt|\.(cmake|h|hpp|c|cc|cpp|cu|cuh|inc|inl))$/;
+export const isNativeSource = /(CMakeLists\.txt|CMakePresets\.json|\.(cmake|h|hpp|c|cc|cpp|cu|cuh|inc|inl))$/;
+const sources = () => inputs(["CMakeLists.txt", "CMakePresets.json", "native", "cuda"], isNativeSource);
 
-/** A build folder made elsewhere (the clone was moved) is refused by CMake: it starts anew. */
+/** The preset of what users run; in CI, warnings are errors. Both build into build/release. */
+const release = process.env.CI ? "ci" : "release";
+const folderOf = (preset) => inClone("build", preset === "ci" ? "release" : preset);
+export const testsOf = (preset) => `${folderOf(preset)}/sparselab_tests`;
+
+/** CMake refuses a build folder that was made elsewhere (the clone was moved): start it anew. */
 function dropMovedFolder(folder) {
-  const cache = inClone(folder, "CMakeCache.txt");
+  const cache = `${folder}/CMakeCache.txt`;
   if (
     existsSync(cache) &&
     !readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${inClone().replace(/\/$/, "")}\n`)
-  ) {
-    rmSync(inClone(folder), { recursive: true, force: true });
-  }
+  )
+    rmSync(folder, { recursive: true, force: true });
 }
 
-/** Runs `commands` where `product` is missing or older than the sources; `what` is said. */
-async function build(folder, product, what, commands) {
-  const stamp = inClone(folder, ".stamp");
-  const facts = [process.version, process.arch, await compilerVersion(), JSON.stringify(commands)];
-  const hash = fingerprint(inputs(["CMakeLists.txt", "native", "cuda"], isSource), facts);
-  if (isCurrent(stamp, hash) && existsSync(product)) return;
+/** Ninja where it is installed, else CMake's own choice. A folder that is configured keeps its generator. */
+async function generator(folder) {
+  if (existsSync(`${folder}/CMakeCache.txt`)) return [];
+  return (await ask("ninja", ["--version"])) === undefined ? [] : ["-G", "Ninja"];
+}
+
+/** CMake's warnings, each as one paragraph: that only slow kernels are built, for example. */
+function warningsIn(output) {
+  return [...output.matchAll(/^CMake Warning[^\n]*\n((?: {2}.*\n)+)/gm)].map(([, text]) => text.replace(/\s+/g, " ").trim());
+}
+
+/** Configures a preset's folder and builds `target` in it. Returns CMake's output. */
+export async function cmake(preset, target, options = []) {
+  const folder = folderOf(preset);
   dropMovedFolder(folder);
-  await step(what, async () => {
-    for (const [file, ...args] of commands) await run(file, args);
-  });
+  const configured = await run("cmake", ["--preset", preset, ...(await generator(folder)), ...options]);
+  for (const warning of warningsIn(configured)) process.stderr.write(`  ${warning}\n`);
+  return run("cmake", ["--build", folder, "--target", target, "--parallel", String(availableParallelism())]);
+}
+
+/** Builds `target` where `product` is missing or older than the sources; `what` is said. */
+async function build(preset, target, product, what, options = []) {
+  const stamp = `${folderOf(preset)}/.stamp-${target}`;
+  const facts = [process.version, process.arch, await compilerVersion(), preset, ...options];
+  const hash = fingerprint(sources(), facts);
+  if (isCurrent(stamp, hash) && existsSync(product)) return;
+  await step(`${what}: CMake`, () => cmake(preset, target, options));
   writeStamp(stamp, hash);
 }
 
-const parallel = String(availableParallelism());
-export const unitTests = inClone("build", "sparselab_tests");
-export const sanitizedTests = inClone("build", "sanitize", "sparselab_tests");
-
-/** The addon and the unit tests, into build/. */
-export function native() {
-  const cmakeJs = inClone("node_modules", "cmake-js", "bin", "cmake-js");
-  return build("build", addon, "native executor into build/: CMake", [
-    [process.execPath, cmakeJs, "build", "-B", "Release", "-O", inClone("build"), "-p", parallel],
-  ]);
+/** The addon into build/release/, and the unit tests where they are asked for. */
+export async function native({ tests = false } = {}) {
+  await build(release, "sparselab", addon, "native executor into build/release/");
+  if (tests) await build(release, "sparselab_tests", testsOf(release), "its unit tests into build/release/");
 }
+export const unitTests = testsOf(release);
 
-/** The unit tests alone with the address and undefined-behaviour sanitizers; no Node in it, so CMake is called directly. */
-export function sanitized() {
-  const folder = inClone("build", "sanitize");
-  return build("build/sanitize", sanitizedTests, "unit tests with sanitizers into build/sanitize/: CMake", [
-    ["cmake", "-S", inClone(), "-B", folder, "-DSPARSELAB_SANITIZE=ON"],
-    ["cmake", "--build", folder, "--target", "sparselab_tests", "--parallel", parallel],
+/** The unit tests with the address and undefined-behaviour sanitizers. */
+export const sanitized = () =>
+  build("sanitize", "sparselab_tests", testsOf("sanitize"), "unit tests with sanitizers into build/sanitize/");
+
+/** The unit tests compiled with this Clang. */
+export const withClang = (compiler) =>
+  build("clang", "sparselab_tests", testsOf("clang"), `unit tests with ${compiler} into build/clang/`, [
+    `-DCMAKE_CXX_COMPILER=${compiler}`,
   ]);
-}
+
+/** The unit tests for aarch64, which run on an emulated processor. */
+export const forNeon = () => build("neon", "sparselab_tests", testsOf("neon"), "unit tests for aarch64 into build/neon/");

@@ -9,6 +9,11 @@ import { run, step } from "../lib/step.mjs";
 const stamp = inClone("dist", ".stamp");
 const command = inClone("dist", "cli", "main.js");
 
+/** What package.json names as `bin` must be executable; tsc writes plain files. */
+export function markCommand() {
+  if (existsSync(command)) chmodSync(command, 0o755);
+}
+
 /**
  * Emits even where a type is wrong, and then fails with the compiler's messages; with `typesLater` the caller checks the types himself.
  */
@@ -27,7 +32,6 @@ export async function typescript({ typesLater = false } = {}) {
     if (!typesLater) throw error;
     failed = true;
   }
-  // What package.json names as `bin` must be a program; tsc writes plain files.
-  if (existsSync(command)) chmodSync(command, 0o755);
+  markCommand();
   if (!failed) writeStamp(stamp, hash);
 }

@@ -13,6 +13,7 @@ import { internalsOf } from "../../lab/model/internals.js";
 import { loadQuietly } from "../../lab/model/load.js";
 import { native } from "../../lab/native.js";
 import { countSinks } from "../../lab/runtime/batch.js";
+import { random } from "../support/seed.js";
 import { folder, small, writeSmallLlama } from "../support/small-llama.js";
 
 const { layers, hidden, neurons, vocab } = small;
@@ -25,7 +26,7 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, "write").mockReturnValue(true);
   dir = await folder();
   const keys = { "llama.hidden_activation": { type: "string", value: "relu" } } as const;
-  const path = writeSmallLlama(dir.path, { keys, seed: 1 + Math.floor(Math.random() * 1e6) });
+  const path = writeSmallLlama(dir.path, { keys, seed: 1 + Math.floor(random() * 1e6) });
   ({ model } = await loadQuietly(path, { threads: 2 }));
   textPath = join(dir.path, "text.txt");
   writeFileSync(textPath, "a bad cab, a fed bee. deaf face! ".repeat(6));
