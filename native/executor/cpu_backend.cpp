@@ -5,7 +5,7 @@
 
 #include "error.h"
 #include "executor/backend.h"
-#include "executor/ffn.h"
+#include "ffn/ffn.h"
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/program.h"

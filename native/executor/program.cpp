@@ -6,7 +6,7 @@
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
-#include "executor/ffn.h"
+#include "ffn/ffn.h"
 #include "executor/head.h"
 #include "executor/pass.h"
 

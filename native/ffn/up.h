@@ -1,6 +1,6 @@
 // The up projection of the neurons that a row of the batch needs.
 #pragma once
-#include "executor/ffn.h"
+#include "ffn/ffn.h"
 
 namespace sparselab {
 

@@ -1,4 +1,4 @@
-#include "executor/down.h"
+#include "ffn/down.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "executor/up.h"
+#include "ffn/up.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "executor/ffn.h"
+#include "ffn/ffn.h"
 
-#include "executor/activation.h"
-#include "executor/down.h"
-#include "executor/up.h"
+#include "ffn/activation.h"
+#include "ffn/down.h"
+#include "ffn/up.h"
 
 namespace sparselab {
 namespace {

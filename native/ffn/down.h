@@ -1,6 +1,6 @@
 // The down projection: the sum over neurons of mid times a row of W_down, by its definition (ffn.h).
 #pragma once
-#include "executor/ffn.h"
+#include "ffn/ffn.h"
 
 namespace sparselab {
 
