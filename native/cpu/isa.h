@@ -25,6 +25,9 @@ struct Rows {
   uint64_t stride;
 };
 
+// The panels of the down projection: float32 rows of so many channels, and the batch rows that meet them together.
+constexpr int kDownChannels = 64, kDownRows = 6;
+
 // The kernels of one weight type.
 struct TypeKernels {
   // row (n) -> out (n) float32
@@ -34,6 +37,9 @@ struct TypeKernels {
   // y[c] = fma(a[k], row ids[k] of w [c], y[c]), k in order, for the channels from <= c < from + n; y (n) begins at `from`.
   // from and n are multiples of the type's block.
   void (*add_rows)(Rows w, const uint32_t* ids, const float* a, size_t count, size_t from, size_t n, float* y);
+  // Row places[k] of panel (.., kDownChannels) gets the channels from <= c < from + n of row ids[k] as float32, then zeros. from
+  // is a multiple of the type's block, n <= kDownChannels.
+  void (*load_rows)(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel);
 };
 
 struct Kernels {
@@ -48,6 +54,16 @@ struct Kernels {
   // w[i][c] = scales[i / 32][c] * quants[i][c]   quants (N, D) int8, scales (N / 32, D) half
   void (*add_regrouped)(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const float* a, size_t count,
                         size_t from, size_t n, float* y);
+  // As load_rows, of those.
+  void (*load_regrouped)(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const uint32_t* places,
+                         size_t count, size_t from, size_t n, float* panel);
+
+  // The sum of down over a panel w (places, kDownChannels), whose places begin[l] to begin[l + 1] hold the neurons of lane l in
+  // order:   out[r][c] = tree over lanes l of (lane l: fma(a[k][r], w[k][c], sum) for its places k in order, from +0), + 0.0f
+  // begin (17), a (places, rows), out (rows, kDownChannels), rows <= kDownRows
+  void (*down_tile)(const float* w, const uint32_t* begin, const float* a, size_t rows, float* out);
+  // The same for one row and some of the places: entries begin[l] to begin[l + 1] of places and a are lane l.
+  void (*down_sparse)(const float* w, const uint32_t* begin, const uint32_t* places, const float* a, float* out);
   // y[c] = tree of the 16 partial sums p[l][c], then + 0.0f, so that a sum of no terms and of zeros is the same +0   p (16, n)
   void (*join_partials)(const float* p, size_t n, float* y);
 

@@ -5,10 +5,10 @@
 
 #include "error.h"
 #include "executor/backend.h"
-#include "ffn/ffn.h"
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/program.h"
+#include "ffn/ffn.h"
 
 struct SlBackendModel {
   std::shared_ptr<const sparselab::CpuModel> model;
@@ -84,8 +84,9 @@ int ffn(SlBackendModel* model, uint32_t layer, uint32_t rows, const float* x, co
     std::shared_ptr<cpu::Pool> pool = cpu::Pool::of(threads);
     Pass pass(m, nullptr, *pool, control ? *control : never);
     for (uint32_t b = 0; b < rows; b++) pass.rows.push_back({b, 0, &own, 0});
+    const Neurons held = neurons ? Neurons(neurons, count) : Neurons(count);
     FfnScratch scratch(rows, count);
-    feed_forward(pass, layer, x, {neurons, count}, scratch, y);
+    feed_forward(pass, layer, x, held, scratch, y);
     if (gate && m.shape.ffn.has_gate) std::memcpy(gate, scratch.gate.data(), scratch.gate.size() * sizeof(float));
     if (mid) std::memcpy(mid, scratch.mid.data(), scratch.mid.size() * sizeof(float));
   });

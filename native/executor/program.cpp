@@ -6,9 +6,9 @@
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
-#include "ffn/ffn.h"
 #include "executor/head.h"
 #include "executor/pass.h"
+#include "ffn/ffn.h"
 
 namespace sparselab {
 namespace {
@@ -43,7 +43,7 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
   const uint64_t D = shape.hidden;
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
   const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
-                         FfnScratch::bytes(rows, shape.neurons, D) + unembed_bytes(shape, rows, logit_rows);
+                         FfnScratch::bytes(rows, shape.neurons) + unembed_bytes(shape, rows, logit_rows);
   const uint64_t thread = std::max(Pass::multiply_thread_bytes(rows, D), Pass::multiply_thread_bytes(rows, m.q_width())) +
                           AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D);
   return batch + threads * thread;
@@ -110,6 +110,7 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   rotation_.fill(pass, positions);
   Floats x(B * D), h(B * D), out(B * D);
   AttentionScratch attention(*model_, B);
+  const Neurons neurons(shape.neurons);
   FfnScratch ffn(B, shape.neurons);
   embed(pass, x.data());
   for (uint32_t l = 0; l < shape.layers; l++) {
@@ -120,7 +121,7 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
     pass.hook(SL_RESID_MID, l, x.data());
     pass.normalise(x.data(), model_->blocks[l].ffn_norm, h.data());
     pass.hook(SL_FFN_IN, l, h.data());
-    feed_forward(pass, l, h.data(), {nullptr, shape.neurons}, ffn, out.data());
+    feed_forward(pass, l, h.data(), neurons, ffn, out.data());
     pass.hook(SL_FFN_OUT, l, out.data());
     add(x, out);
     pass.hook(SL_RESID_POST, l, x.data());

@@ -31,6 +31,8 @@ struct DownMatrix {
   // y[c] = fma(a[k], row ids[k] [from + c], y[c]) for k < count in order and the channels from <= c < from + n; y (n). from and n
   // are multiples of 32 where the type has blocks.
   void add(const uint32_t* ids, const float* a, uint64_t count, uint64_t from, uint64_t n, float* y) const;
+  // Row places[k] of panel (.., cpu::kDownChannels) gets the channels from <= c < from + n of row ids[k] as float32, then zeros.
+  void load_rows(const uint32_t* ids, const uint32_t* places, uint64_t count, uint64_t from, uint64_t n, float* panel) const;
   // Row i as float32, (D)
   void load(uint64_t i, float* out) const;
   // Bytes read for one whole neuron (the shared scales apart), and for the scales of one group of 32 neurons.

@@ -29,6 +29,15 @@ void DownMatrix::add(const uint32_t* ids, const float* a, uint64_t count, uint64
     cpu::kernels_of(by_neuron.type).add_rows({by_neuron.data, by_neuron.stride}, ids, a, count, from, n, y);
 }
 
+void DownMatrix::load_rows(const uint32_t* ids, const uint32_t* places, uint64_t count, uint64_t from, uint64_t n,
+                           float* panel) const {
+  if (quants)
+    cpu::kernels().load_regrouped(reinterpret_cast<const uint8_t*>(quants), reinterpret_cast<const uint8_t*>(scales), hidden, ids,
+                                  places, count, from, n, panel);
+  else
+    cpu::kernels_of(by_neuron.type).load_rows({by_neuron.data, by_neuron.stride}, ids, places, count, from, n, panel);
+}
+
 void DownMatrix::load(uint64_t i, float* out) const {
   const uint32_t id = static_cast<uint32_t>(i);
   const float one = 1;

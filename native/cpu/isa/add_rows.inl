@@ -72,14 +72,16 @@ void add_regrouped(const uint8_t* quants, const uint8_t* scales, size_t D, const
   }
 }
 
+// The tree over 16 partial sums `stride` floats apart, + 0
+SL_INLINE Vec16 join(const float* p, size_t stride) {
+  Vec16 s[8];
+  SL_UNROLL for (size_t l = 0; l < 8; l++) s[l] = load(p + l * stride) + load(p + (l + 8) * stride);
+  SL_UNROLL for (size_t l = 0; l < 4; l++) s[l] = s[l] + s[l + 4];
+  return ((s[0] + s[2]) + (s[1] + s[3])) + set(0.0f);
+}
 void join_partials(const float* p, size_t n, float* y) {
   size_t c = 0;
-  for (; c + 16 <= n; c += 16) {
-    Vec16 s[8];
-    SL_UNROLL for (size_t l = 0; l < 8; l++) s[l] = load(p + l * n + c) + load(p + (l + 8) * n + c);
-    SL_UNROLL for (size_t l = 0; l < 4; l++) s[l] = s[l] + s[l + 4];
-    store(y + c, ((s[0] + s[2]) + (s[1] + s[3])) + set(0.0f));
-  }
+  for (; c + 16 <= n; c += 16) store(y + c, join(p + c, n));
   for (; c < n; c++) {
     float s[8];
     for (size_t l = 0; l < 8; l++) s[l] = p[l * n + c] + p[(l + 8) * n + c];

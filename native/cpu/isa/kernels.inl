@@ -1,9 +1,9 @@
 // All kernels of one instruction set as a table (cpu/isa.h has their definitions). They are written once, for Vec16. A file of
 // this folder includes this after it has chosen its flags, and exports the table under its own name.
 #include "cpu/isa.h"
-#include "cpu/isa/add_rows.inl"
 #include "cpu/isa/attention.inl"
 #include "cpu/isa/dots.inl"
+#include "cpu/isa/down.inl"
 #include "cpu/isa/functions.inl"
 #include "cpu/isa/product.inl"
 #include "cpu/isa/sums.inl"
@@ -13,7 +13,7 @@ namespace {
 
 template <class T>
 constexpr TypeKernels of_type() {
-  return {dequantise<T>, dot_rows<T>, add_rows<T>};
+  return {dequantise<T>, dot_rows<T>, add_rows<T>, load_rows<T>};
 }
 
 }  // namespace
@@ -27,6 +27,9 @@ constexpr TypeKernels of_type() {
                         product,              \
                         dots_of_rows,         \
                         add_regrouped,        \
+                        load_regrouped,       \
+                        down_tile,            \
+                        down_sparse,          \
                         join_partials,        \
                         sum_of_squares,       \
                         softmax,              \
