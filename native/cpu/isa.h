@@ -34,20 +34,20 @@ struct TypeKernels {
   // y[c] = fma(a[k], row ids[k] of w [c], y[c]), k in order, for the channels from <= c < from + n; y (n) begins at `from`.
   // from and n are multiples of the type's block.
   void (*add_rows)(Rows w, const uint32_t* ids, const float* a, size_t count, size_t from, size_t n, float* y);
+  // As add_rows for a transposed matrix (TransposedForm, quant/types.h) whose neurons share rows: own (N, D), shared
+  // (N / block, D). from and n are free. Null for a type whose transposed rows are ordinary rows.
+  void (*add_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
+                         size_t from, size_t n, float* y);
 };
 
 struct Kernels {
   const char* isa;
-  TypeKernels f32, f16, bf16, q8_0;
+  TypeKernels types[kWeightTypes];  // in the order of SPARSELAB_WEIGHT_TYPES
 
   // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n), x (B, n), row-major; acc: scratch of product_scratch(R, B) floats
   void (*product)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc);
   // out[k] = dot(w, x row rows[k])   w (n), x (B, n), rows (count)
   void (*dots_of_rows)(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out);
-  // As add_rows for a Q8_0 whose quants lie by neuron and whose scales belong to 32 neurons of a channel:
-  // w[i][c] = scales[i / 32][c] * quants[i][c]   quants (N, D) int8, scales (N / 32, D) half
-  void (*add_regrouped)(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const float* a, size_t count,
-                        size_t from, size_t n, float* y);
   // y[c] = tree of the 16 partial sums p[l][c], then + 0.0f, so that a sum of no terms and of zeros is the same +0   p (16, n)
   void (*join_partials)(const float* p, size_t n, float* y);
 

@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 
-#include "quant/half.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -37,14 +36,13 @@ float plain_dot(const float* w, const float* x, size_t n) {
 
 // ── Random weights of each type, stored and as float32 ──────────────────────────────────────────
 struct Type {
+  TensorType type;
   const char* name;
-  cpu::TypeKernels cpu::Kernels::* kernels;
-  size_t block;
+  size_t block, place;
 };
-const Type kTypes[] = {{"F32", &cpu::Kernels::f32, 1},
-                       {"F16", &cpu::Kernels::f16, 1},
-                       {"BF16", &cpu::Kernels::bf16, 1},
-                       {"Q8_0", &cpu::Kernels::q8_0, 32}};
+#define SPARSELAB_EACH(name, number) {name, #name, weight_type(name).traits.block, place_of(name)},
+const Type kTypes[] = {SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH)};
+#undef SPARSELAB_EACH
 
 struct Weights {
   std::vector<uint8_t> stored;
@@ -53,35 +51,10 @@ struct Weights {
 };
 Weights random_weights(std::mt19937_64& r, const Type& type, size_t R, size_t n) {
   Weights w;
-  const std::string name = type.name;
-  for (size_t i = 0; i < R; i++) {
-    std::vector<float> given = random_floats(r, n);
-    std::vector<uint8_t> row;
-    if (name == "BF16") {
-      for (float v : given) {
-        const uint16_t h = static_cast<uint16_t>(std::bit_cast<uint32_t>(v) >> 16);
-        row.push_back(static_cast<uint8_t>(h));
-        row.push_back(static_cast<uint8_t>(h >> 8));
-        w.values.push_back(std::bit_cast<float>(static_cast<uint32_t>(h) << 16));
-      }
-    } else {
-      row = encode(name == "F32" ? F32 : name == "F16" ? F16 : Q8_0, given);
-      for (size_t j = 0; j < n; j++) {
-        uint16_t h;
-        if (name == "F32") {
-          w.values.push_back(given[j]);
-        } else if (name == "F16") {
-          std::memcpy(&h, row.data() + 2 * j, 2);
-          w.values.push_back(half_to_float(h));
-        } else {
-          std::memcpy(&h, row.data() + j / 32 * 34, 2);
-          w.values.push_back(half_to_float(h) * static_cast<float>(static_cast<int8_t>(row[j / 32 * 34 + 2 + j % 32])));
-        }
-      }
-    }
-    w.stride = row.size();
-    w.stored.insert(w.stored.end(), row.begin(), row.end());
-  }
+  w.stride = row_bytes(weight_type(type.type).traits, n);
+  w.stored = encode(type.type, random_floats(r, R * n));
+  w.values.assign(R * n, NAN);
+  for (size_t i = 0; i < R; i++) weight_type(type.type).to_float(w.stored.data() + i * w.stride, n, w.values.data() + i * n);
   return w;
 }
 
@@ -114,7 +87,7 @@ TEST("isa: dot products of stored rows are their definition, and near float64") 
       const uint32_t ids[] = {4, 0, 3};
       for (const cpu::Kernels* k : cpu::runnable_kernels()) {
         std::vector<float> y(2 * R, NAN), some(3, NAN), values(n, NAN);
-        const cpu::TypeKernels& kernels = k->*type.kernels;
+        const cpu::TypeKernels& kernels = k->types[type.place];
         kernels.dot_rows({w.stored.data(), w.stride}, nullptr, R, x.data(), n, y.data(), 2);
         kernels.dot_rows({w.stored.data(), w.stride}, ids, 3, x.data(), n, some.data(), 1);
         for (size_t i = 0; i < R; i++) {
@@ -157,7 +130,7 @@ TEST("isa: every tile of a product gives the bits of one dot") {
       }
 }
 
-TEST("isa: rows added up keep their order, stored or regrouped") {
+TEST("isa: rows added up keep their order") {
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (const Type& type : kTypes)
@@ -173,36 +146,43 @@ TEST("isa: rows added up keep their order, stored or regrouped") {
           for (size_t c = 0; c < n; c++) want[c] = std::fma(a[i], w.values[ids[i] * n + c], want[c]);
         for (const cpu::Kernels* k : cpu::runnable_kernels()) {
           std::vector<float> y = start;
-          (k->*type.kernels).add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, 0, n, y.data());
+          k->types[type.place].add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, 0, n, y.data());
           CHECK_MSG(same_bits(y, want), where(*k, type.name, n, seed));
           if (n < 64) continue;
           const size_t from = 32, part = (n - from) / type.block * type.block;
           std::vector<float> some(start.begin() + from, start.begin() + static_cast<long>(from + part));
-          (k->*type.kernels).add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, from, part, some.data());
+          k->types[type.place].add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, from, part, some.data());
           CHECK_MSG(same_bits(some, {want.begin() + from, want.begin() + static_cast<long>(from + part)}),
                     where(*k, type.name, n, seed));
         }
       }
     }
+}
+
+TEST("isa: transposed rows added up keep their order, in every type whose neurons share rows") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
   const size_t N = 96, D = 80;
-  std::vector<uint8_t> quants(N * D);
-  std::vector<uint16_t> scales(N / 32 * D);
-  for (uint8_t& q : quants) q = static_cast<uint8_t>(r());
-  for (uint16_t& s : scales) s = half_of(random_floats(r, 1)[0]);
   const std::vector<uint32_t> ids = {0, 31, 32, 33, 70, 95, 1};
   const auto a = random_floats(r, ids.size());
-  for (size_t from : {size_t{0}, size_t{16}, size_t{23}}) {
-    std::vector<float> want(D - from, 0.5f);
-    for (size_t i = 0; i < ids.size(); i++)
-      for (size_t c = from; c < D; c++)
-        want[c - from] = std::fma(
-            a[i], half_to_float(scales[ids[i] / 32 * D + c]) * static_cast<float>(static_cast<int8_t>(quants[ids[i] * D + c])),
-            want[c - from]);
-    for (const cpu::Kernels* k : cpu::runnable_kernels()) {
-      std::vector<float> y(D - from, 0.5f);
-      k->add_regrouped(quants.data(), reinterpret_cast<const uint8_t*>(scales.data()), D, ids.data(), a.data(), ids.size(), from,
-                       D - from, y.data());
-      CHECK_MSG(same_bits(y, want), where(*k, "add_regrouped", D, seed));
+  for (const Type& type : kTypes) {
+    const TransposedForm& form = weight_type(type.type).transposed;
+    for (const cpu::Kernels* k : cpu::runnable_kernels())
+      CHECK_MSG((k->types[type.place].add_transposed != nullptr) == (form.shared_bytes > 0), where(*k, type.name, D, seed));
+    if (!form.shared_bytes) continue;
+    const Weights w = random_weights(r, type, D, N);  // by channel
+    std::vector<uint8_t> own(N * D * form.own_bytes), shared(N / type.block * D * form.shared_bytes);
+    form.transpose(w.stored.data(), w.stride, D, N, own.data(), shared.data());
+    for (size_t from : {size_t{0}, size_t{16}, size_t{23}}) {
+      std::vector<float> want(D - from, 0.5f);
+      for (size_t i = 0; i < ids.size(); i++)
+        for (size_t c = from; c < D; c++) want[c - from] = std::fma(a[i], w.values[c * N + ids[i]], want[c - from]);
+      for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+        std::vector<float> y(D - from, 0.5f);
+        k->types[type.place].add_transposed(own.data(), shared.data(), D, ids.data(), a.data(), ids.size(), from, D - from,
+                                            y.data());
+        CHECK_MSG(same_bits(y, want), where(*k, type.name, D, seed));
+      }
     }
   }
 }

@@ -1,4 +1,4 @@
-// The weight types: 16 stored values from any multiple of 16 on, as float32.
+// How each weight type of the list (quant/types.h) is read: 16 stored values from any multiple of 16 on, as float32.
 #pragma once
 #include "cpu/isa.h"
 #include "cpu/isa/math.inl"
@@ -12,8 +12,11 @@ constexpr size_t kPrefetchAhead = 4096;  // bytes; measured on a dense stream
 SL_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 SL_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-struct TypeF32 {
-  static constexpr size_t kBlock = 1;
+template <TensorType type>
+struct Stored;  // a type of the list without a specialisation does not compile
+
+template <>
+struct Stored<F32> {
   static constexpr size_t offset(size_t j) { return 4 * j; }
   SL_INLINE Vec16 at(const uint8_t* row, size_t j) { return load(reinterpret_cast<const float*>(row) + j); }
   SL_INLINE float one(const uint8_t* row, size_t j) {
@@ -22,14 +25,14 @@ struct TypeF32 {
     return v;
   }
 };
-struct TypeF16 {
-  static constexpr size_t kBlock = 1;
+template <>
+struct Stored<F16> {
   static constexpr size_t offset(size_t j) { return 2 * j; }
   SL_INLINE Vec16 at(const uint8_t* row, size_t j) { return load_f16(row + 2 * j); }
   SL_INLINE float one(const uint8_t* row, size_t j) { return half_value(row + 2 * j); }
 };
-struct TypeBf16 {
-  static constexpr size_t kBlock = 1;
+template <>
+struct Stored<BF16> {
   static constexpr size_t offset(size_t j) { return 2 * j; }
   SL_INLINE Vec16 at(const uint8_t* row, size_t j) { return load_bf16(row + 2 * j); }
   SL_INLINE float one(const uint8_t* row, size_t j) {
@@ -39,8 +42,8 @@ struct TypeBf16 {
   }
 };
 // Blocks of 32: a half scale, 32 int8 quants.
-struct TypeQ8 {
-  static constexpr size_t kBlock = 32;
+template <>
+struct Stored<Q8_0> {
   static constexpr size_t offset(size_t j) { return j / 32 * 34 + (j % 32 ? 2 + j % 32 : 0); }
   SL_INLINE Vec16 at(const uint8_t* row, size_t j) {
     const uint8_t* block = row + j / 32 * 34;
