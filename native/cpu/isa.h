@@ -29,6 +29,8 @@ struct Rows {
 struct TypeKernels {
   // row (n) -> out (n) float32
   void (*dequantise)(const uint8_t* row, size_t n, float* out);
+  // rows ids[k] of w (n), k < R, -> a panel of R rows (below); ids null: rows 0, 1, ...
+  void (*to_panel)(Rows w, const uint32_t* ids, size_t R, size_t n, float* panel);
   // y[k * y_stride] = dot(row ids[k] of w, x) for k < count; ids null: rows 0, 1, ...   x (n)
   void (*dot_rows)(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride);
   // y[c] = fma(a[k], row ids[k] of w [c], y[c]), k in order, for the channels from <= c < from + n; y (n) begins at `from`.
@@ -44,8 +46,10 @@ struct Kernels {
   const char* isa;
   TypeKernels types[kWeightTypes];  // in the order of SPARSELAB_WEIGHT_TYPES
 
-  // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n), x (B, n), row-major; acc: scratch of product_scratch(R, B) floats
-  void (*product)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc);
+  // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n) and x (B, n) are panels; acc: scratch of product_scratch(R, B)
+  // floats
+  void (*product_of_panels)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride,
+                            float* acc);
   // out[k] = dot(w, x row rows[k])   w (n), x (B, n), rows (count)
   void (*dots_of_rows)(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out);
   // y[c] = tree of the 16 partial sums p[l][c], then + 0.0f, so that a sum of no terms and of zeros is the same +0   p (16, n)
@@ -82,7 +86,11 @@ struct Kernels {
   void (*sincos64)(double x, double* sine, double* cosine);
 };
 
-// Floats that `product` needs as scratch.
+// A panel is the form in which the matrix product takes float32 rows: segment by segment, so that the tiles of one segment lie
+// side by side in the first-level cache whatever n is. 256 elements of row 0, of row 1, ... of row R - 1, then the next 256 of
+// each; the last segment is filled up with zeros to a multiple of 16 elements.
+inline size_t panel_floats(size_t R, size_t n) { return R * ((n + 15) / 16 * 16); }
+// Floats that `product_of_panels` needs as scratch.
 inline size_t product_scratch(size_t R, size_t B) { return R * B * 16; }
 
 // The tables that this machine can run, best first; "plain" is always the last.

@@ -107,19 +107,56 @@ TEST("isa: dot products of stored rows are their definition, and near float64") 
     }
 }
 
+// The definition of a panel.
+std::vector<float> plain_panel(const std::vector<float>& rows, size_t R, size_t n) {
+  std::vector<float> panel;
+  for (size_t from = 0; from < n; from += 256)
+    for (size_t r = 0; r < R; r++) {
+      for (size_t j = from; j < std::min(n, from + 256); j++) panel.push_back(rows[r * n + j]);
+      while (panel.size() % 16) panel.push_back(0);
+    }
+  return panel;
+}
+std::vector<float> panel_of(const cpu::Kernels& k, const std::vector<float>& rows, size_t R, size_t n) {
+  std::vector<float> panel(cpu::panel_floats(R, n), NAN);
+  k.types[place_of(F32)].to_panel({reinterpret_cast<const uint8_t*>(rows.data()), n * 4}, nullptr, R, n, panel.data());
+  return panel;
+}
+
+TEST("isa: a panel holds the rows segment by segment, in every type") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const Type& type : kTypes)
+    for (size_t n : lengths(type.block)) {
+      const size_t R = 5;
+      const Weights w = random_weights(r, type, R, n);
+      const std::vector<uint32_t> ids = {4, 0, 3};
+      std::vector<float> chosen;
+      for (uint32_t id : ids) chosen.insert(chosen.end(), w.values.begin() + id * n, w.values.begin() + (id + 1) * n);
+      for (const cpu::Kernels* k : cpu::runnable_kernels()) {
+        std::vector<float> all(cpu::panel_floats(R, n), NAN), some(cpu::panel_floats(3, n), NAN);
+        k->types[type.place].to_panel({w.stored.data(), w.stride}, nullptr, R, n, all.data());
+        k->types[type.place].to_panel({w.stored.data(), w.stride}, ids.data(), 3, n, some.data());
+        CHECK_MSG(same_bits(all, plain_panel(w.values, R, n)), where(*k, type.name, n, seed));
+        CHECK_MSG(same_bits(some, plain_panel(chosen, 3, n)), where(*k, type.name, n, seed));
+      }
+    }
+}
+
 TEST("isa: every tile of a product gives the bits of one dot") {
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (size_t n : {1, 16, 31, 256, 300, 768})
     for (size_t R : {1, 4, 5, 11})
-      for (size_t B : {1, 2, 5, 13}) {
+      for (size_t B : {1, 2, 3, 4, 5, 13, 14}) {
         const auto w = random_floats(r, R * n), x = random_floats(r, B * n);
         std::vector<uint32_t> rows;
         for (uint32_t b = 0; b < B; b++)
           if (r() % 3) rows.push_back(b);
         for (const cpu::Kernels* k : cpu::runnable_kernels()) {
           std::vector<float> out(R * B, NAN), acc(cpu::product_scratch(R, B), NAN), some(B, NAN);
-          k->product(w.data(), R, x.data(), B, n, out.data(), R, acc.data());
+          const auto ws = panel_of(*k, w, R, n), xs = panel_of(*k, x, B, n);
+          k->product_of_panels(ws.data(), R, xs.data(), B, n, out.data(), R, acc.data());
           for (size_t b = 0; b < B; b++)
             for (size_t i = 0; i < R; i++)
               CHECK_MSG(same(out[b * R + i], plain_dot(w.data() + i * n, x.data() + b * n, n)), where(*k, "product", n, seed));

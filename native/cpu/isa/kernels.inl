@@ -19,7 +19,7 @@ constexpr decltype(TypeKernels::add_transposed) kAddTransposed<Q8_0> = add_regro
 
 template <TensorType type>
 constexpr TypeKernels of_type() {
-  return {dequantise<Stored<type>>, dot_rows<Stored<type>>, add_rows<Stored<type>>, kAddTransposed<type>};
+  return {dequantise<Stored<type>>, to_panel<Stored<type>>, dot_rows<Stored<type>>, add_rows<Stored<type>>, kAddTransposed<type>};
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ constexpr TypeKernels of_type() {
 #define SPARSELAB_KERNEL_TABLE(name)                                 \
   const Kernels name = {kIsa,                                        \
                         {SPARSELAB_WEIGHT_TYPES(SPARSELAB_OF_TYPE)}, \
-                        product,                                     \
+                        product_of_panels,                           \
                         dots_of_rows,                                \
                         join_partials,                               \
                         sum_of_squares,                              \
