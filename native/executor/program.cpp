@@ -43,7 +43,8 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
   const uint64_t D = shape.hidden;
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
   const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
-                         FfnScratch::bytes(rows, shape.neurons) + unembed_bytes(shape, rows, logit_rows);
+                         FfnScratch::bytes(rows, shape.neurons) + unembed_bytes(shape, rows, logit_rows) +
+                         std::max(Pass::multiply_bytes(rows, D), Pass::multiply_bytes(rows, m.q_width()));
   const uint64_t thread = std::max(Pass::multiply_thread_bytes(rows, D), Pass::multiply_thread_bytes(rows, m.q_width())) +
                           AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D);
   return batch + threads * thread;

@@ -54,7 +54,7 @@ void add_stored(const DownMatrix& down, const uint32_t* begin, const uint32_t* i
                 float* partials, float* out) {
   std::fill_n(partials, kLanes * n, 0.0f);
   for (uint64_t l = 0; l < kLanes; l++)
-    down.add(id + begin[l], value + begin[l], begin[l + 1] - begin[l], d0, n, partials + l * n);
+    down.add(id + begin[l], value + begin[l], begin[l + 1] - begin[l], begin[kLanes] - begin[l + 1], d0, n, partials + l * n);
   cpu::kernels().join_partials(partials, n, out);
 }
 
@@ -229,8 +229,8 @@ class Down {
   void count_bytes() {
     uint64_t bytes = s_.used_ids.size() * down_.neuron_bytes();
     if (down_.group_bytes()) {
-      std::vector<uint8_t> group(down_.neurons / 32 + 1);
-      for (uint32_t id : s_.used_ids) group[id / 32] = 1;
+      std::vector<uint8_t> group(down_.neurons / down_.group + 1);
+      for (uint32_t id : s_.used_ids) group[id / down_.group] = 1;
       for (uint8_t g : group) bytes += g * down_.group_bytes();
     }
     pass_.bytes_read += bytes;

@@ -1,19 +1,58 @@
-// The tensor types of GGUF: how many elements a block holds and how many bytes it takes. Every type the format names stands here,
-// so that a file's spans can be checked; `readable` says which of them the executor computes with.
+// The tensor types of GGUF, and the weight types among them that the executor computes with.
+//
+// A weight type is a line in the list below, a record in a file of its own in this folder (quant/q8_0.cpp), and a specialisation
+// of Stored in cpu/isa/weights.inl that reads 16 of its values. The compiler and the tests report what is missing.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
+// EACH(name, number): ggml's name and number.
+#define SPARSELAB_WEIGHT_TYPES(EACH) \
+  EACH(F32, 0)                       \
+  EACH(F16, 1)                       \
+  EACH(Q8_0, 8)                      \
+  EACH(BF16, 30)
+
 namespace sparselab {
 
-enum TensorType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
+#define SPARSELAB_EACH(name, number) name = number,
+enum TensorType : uint32_t { SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH) };
+#undef SPARSELAB_EACH
+#define SPARSELAB_EACH(name, number) +1
+constexpr size_t kWeightTypes = 0 SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH);
+#undef SPARSELAB_EACH
 
+// A type of the format, so that a file's spans can be checked whether or not the executor computes with it.
 struct TypeTraits {
   const char* name;
   uint32_t block;        // elements of a block
   uint32_t block_bytes;  // bytes of a block
-  bool readable;         // the executor has kernels for it
+  bool readable;         // a weight type of the list above
 };
+
+// What an ffn_down (D, F) of a type becomes when it is transposed at load, without losing a bit. A stored block holds `block`
+// neurons of one channel. Transposed, every neuron has a row of its own for all D channels, and the `block` neurons of a group
+// share one more row, of what their block has once, such as a scale.
+struct TransposedForm {
+  uint32_t own_bytes;     // of one channel in a neuron's row
+  uint32_t shared_bytes;  // of one channel in the row of a group; 0: neuron rows are ordinary rows of the type
+  // rows: D rows, `stride` bytes apart, of F / block blocks -> own (F, D) of own_bytes, shared (F / block, D) of shared_bytes
+  void (*transpose)(const uint8_t* rows, uint64_t stride, uint64_t D, uint64_t F, uint8_t* own, uint8_t* shared);
+};
+
+struct WeightType {
+  TensorType type;
+  TypeTraits traits;
+  // The plain twin of every kernel: n stored values of a row as float32; n is a multiple of the block.
+  void (*to_float)(const uint8_t* row, uint64_t n, float* out);
+  TransposedForm transposed;
+};
+
+// Place of a type in the list, 0 to kWeightTypes - 1; kWeightTypes for any other number.
+size_t place_of(uint32_t type);
+// The record of a weight type. Throws Error (unsupported-type) for any other number.
+const WeightType& weight_type(uint32_t type);
 
 // nullptr for a number that the format does not name.
 const TypeTraits* type_traits(uint32_t type);

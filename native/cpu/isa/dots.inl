@@ -8,8 +8,9 @@ namespace {
 // The lanes of one segment, whose stored elements begin at `row`.
 template <class T>
 SL_INLINE Vec16 segment(const uint8_t* row, const float* x) {
+  const typename T::Shared shared = T::shared_of(row);
   Vec16 lane = zero();
-  SL_UNROLL for (size_t j = 0; j < kSegment; j += 16) lane = fma(T::at(row, j), load(x + j), lane);
+  SL_UNROLL for (size_t j = 0; j < kSegment; j += 16) lane = fma(T::at(row, shared, j), load(x + j), lane);
   return lane;
 }
 template <class T>

@@ -1,4 +1,4 @@
-// The down projection: rows times coefficients, added up in 16 lanes of neurons; and the rows as float32 for those sums.
+// The sums of the down projection over a panel of float32 rows, in 16 lanes of neurons.
 #pragma once
 #include "cpu/isa/add_rows.inl"
 
@@ -7,42 +7,6 @@ namespace {
 
 constexpr int kChannelVectors = kDownChannels / 16;
 
-// ── Panels ──────────────────────────────────────────────────────────────────────────────────────
-constexpr size_t kRowsAhead = 12;  // scattered pieces of rows are asked for this many rows early
-
-template <class T>
-void load_rows(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel) {
-  for (size_t k = 0; k < count; k++) {
-    float* out = panel + static_cast<size_t>(places[k]) * kDownChannels;
-    if (k + kRowsAhead < count) {
-      const uint8_t* next = w.data + ids[k + kRowsAhead] * w.stride;
-      for (size_t at = T::offset(from); at < T::offset(from + n); at += 64) prefetch(next + at);
-    }
-    const uint8_t* row = w.data + ids[k] * w.stride;
-    size_t c = 0;
-    for (; c + 16 <= n; c += 16) store(out + c, T::at(row, from + c));
-    for (; c < n; c++) out[c] = T::one(row, from + c);
-    for (; c < kDownChannels; c++) out[c] = 0;
-  }
-}
-
-void load_regrouped(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const uint32_t* places,
-                    size_t count, size_t from, size_t n, float* panel) {
-  for (size_t k = 0; k < count; k++) {
-    float* out = panel + static_cast<size_t>(places[k]) * kDownChannels;
-    if (k + kRowsAhead < count) {
-      const uint8_t* next = quants + ids[k + kRowsAhead] * D + from;
-      for (size_t at = 0; at < n; at += 64) prefetch(next + at);
-    }
-    const uint8_t *row = quants + ids[k] * D + from, *scale = scales + (ids[k] / 32 * D + from) * 2;
-    size_t c = 0;
-    for (; c + 16 <= n; c += 16) store(out + c, load_f16(scale + 2 * c) * load_i8(row + c));
-    for (; c < n; c++) out[c] = half_value(scale + 2 * c) * static_cast<float>(static_cast<int8_t>(row[c]));
-    for (; c < kDownChannels; c++) out[c] = 0;
-  }
-}
-
-// ── Sums ────────────────────────────────────────────────────────────────────────────────────────
 constexpr int kTileVectors = kRegs == 1 ? 4 : 1;  // with kDownRows rows: their sums fill the registers
 
 // R rows, kTileVectors vectors of channels: the sums of a lane stay in registers.

@@ -11,40 +11,47 @@
 namespace sparselab::cpu {
 namespace {
 
-template <class T>
+// Transposed rows of a type whose neurons share rows. A type that is not named here has none.
+template <TensorType type>
+constexpr decltype(TypeKernels::add_transposed) kAddTransposed = nullptr;
+template <>
+constexpr decltype(TypeKernels::add_transposed) kAddTransposed<Q8_0> = add_shared_scales;
+template <TensorType type>
+constexpr decltype(TypeKernels::load_transposed) kLoadTransposed = nullptr;
+template <>
+constexpr decltype(TypeKernels::load_transposed) kLoadTransposed<Q8_0> = load_shared_scales;
+
+template <TensorType type>
 constexpr TypeKernels of_type() {
-  return {dequantise<T>, dot_rows<T>, add_rows<T>, load_rows<T>};
+  using T = Stored<type>;
+  return {dequantise<T>, to_panel<T>, dot_rows<T>, add_rows<T>, load_rows<T>, kAddTransposed<type>, kLoadTransposed<type>};
 }
 
 }  // namespace
 
-#define SPARSELAB_KERNEL_TABLE(name)          \
-  const Kernels name = {kIsa,                 \
-                        of_type<TypeF32>(),   \
-                        of_type<TypeF16>(),   \
-                        of_type<TypeBf16>(),  \
-                        of_type<TypeQ8>(),    \
-                        product,              \
-                        dots_of_rows,         \
-                        add_regrouped,        \
-                        load_regrouped,       \
-                        down_tile,            \
-                        down_sparse,          \
-                        join_partials,        \
-                        sum_of_squares,       \
-                        softmax,              \
-                        log_sum_exp,          \
-                        scores,               \
-                        weighted_sum,         \
-                        each32<silu_of>,      \
-                        each32<gelu_of>,      \
-                        each32<gelu_tanh_of>, \
-                        each32<exp32_of>,     \
-                        each32<tanh32_of>,    \
-                        each32<erf32_of>,     \
-                        each64<exp64_of>,     \
-                        each64<log64_of>,     \
-                        pow64_of,             \
+#define SPARSELAB_OF_TYPE(name, number) of_type<name>(),
+#define SPARSELAB_KERNEL_TABLE(name)                                 \
+  const Kernels name = {kIsa,                                        \
+                        {SPARSELAB_WEIGHT_TYPES(SPARSELAB_OF_TYPE)}, \
+                        product_of_panels,                           \
+                        dots_of_rows,                                \
+                        down_tile,                                   \
+                        down_sparse,                                 \
+                        join_partials,                               \
+                        sum_of_squares,                              \
+                        softmax,                                     \
+                        log_sum_exp,                                 \
+                        scores,                                      \
+                        weighted_sum,                                \
+                        each32<silu_of>,                             \
+                        each32<gelu_of>,                             \
+                        each32<gelu_tanh_of>,                        \
+                        each32<exp32_of>,                            \
+                        each32<tanh32_of>,                           \
+                        each32<erf32_of>,                            \
+                        each64<exp64_of>,                            \
+                        each64<log64_of>,                            \
+                        pow64_of,                                    \
                         sincos64_of}
 
 }  // namespace sparselab::cpu
