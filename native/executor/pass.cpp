@@ -61,15 +61,7 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
   auto chunks_of = [&](const Product& p) { return (rows_of(p) + step - 1) / step; };
   uint64_t chunks = 0;
   for (const Product& p : products) chunks += chunks_of(p);
-  const uint64_t width = cpu::panel_floats(1, cols);
-  if (!fused) {
-    make_room(panels_, n * width);
-    parallel((n + kBatchRows - 1) / kBatchRows, kBatchRows * cols, [&](size_t block) {
-      const uint64_t b0 = block * kBatchRows;
-      cpu::kernels_of(F32).to_panel({reinterpret_cast<const uint8_t*>(x + b0 * cols), cols * sizeof(float)}, nullptr,
-                                    std::min(kBatchRows, n - b0), cols, panels_.data() + b0 * width);
-    });
-  }
+  if (!fused) make_panels(x, n, cols);
   parallel(chunks, step * cols * n, [&](size_t chunk) {
     const Product* p = products.begin();
     for (; chunk >= chunks_of(*p); p++) chunk -= chunks_of(*p);
@@ -84,20 +76,39 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
       }
       return;
     }
-    thread_local Floats panel, lanes;
-    make_room(panel, step * width);
-    make_room(lanes, cpu::product_scratch(kPanelRows, kBatchRows));
-    kernels.to_panel(p->ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride}, p->ids ? p->ids + r0 : nullptr, count,
-                     cols, panel.data());
+    multiply_panels(w, p->ids, r0, count, x, n, p->y, N);
+  });
+  for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
+}
+
+void Pass::make_panels(const float* x, uint64_t n, uint64_t cols) {
+  const uint64_t width = cpu::panel_floats(1, cols);
+  make_room(panels_, n * width);
+  parallel((n + kBatchRows - 1) / kBatchRows, kBatchRows * cols, [&](size_t block) {
+    const uint64_t b0 = block * kBatchRows;
+    cpu::kernels_of(F32).to_panel({reinterpret_cast<const uint8_t*>(x + b0 * cols), cols * sizeof(float)}, nullptr,
+                                  std::min(kBatchRows, n - b0), cols, panels_.data() + b0 * width);
+  });
+}
+
+void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n,
+                           float* y, uint64_t N) const {
+  const uint64_t cols = w.cols, width = cpu::panel_floats(1, cols), step = panel_rows(cols);
+  thread_local Floats panel, lanes;
+  make_room(panel, step * width);
+  make_room(lanes, cpu::product_scratch(kPanelRows, kBatchRows));
+  for (const uint64_t end = r0 + count; r0 < end; r0 += step) {
+    const uint64_t now = std::min(step, end - r0);
+    cpu::kernels_of(w.type).to_panel(ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride}, ids ? ids + r0 : nullptr,
+                                     now, cols, panel.data());
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
       if (stop.asked()) return;
       const uint64_t rows_now = std::min(kBatchRows, n - b0);
-      cpu::kernels().product_of_panels(panel.data(), count, panels_.data() + b0 * width, rows_now, cols, p->y + b0 * N + r0, N,
+      cpu::kernels().product_of_panels(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
                                        lanes.data());
-      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, p->ids, r0, count, x + b * cols, p->y + b * N + r0);
+      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, ids, r0, now, x + b * cols, y + b * N + r0);
     }
-  });
-  for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
+  }
 }
 
 uint64_t Pass::multiply_bytes(uint64_t n, uint64_t cols) {

@@ -58,6 +58,11 @@ class Pass {
   // All products of x (n, cols). Each row of each matrix is read once. A sum that overflows float32 on the way is taken again in
   // float64. A few rows of x go through the stored weights as they are; for more of them weights become float32 first.
   void multiply(std::initializer_list<Product> products, const float* x, uint64_t n);
+  // Its two steps where weights become float32: the rows of x as panels, which the pass keeps; then `count` rows of w from r0 on
+  // (of those that `ids` names, where it is not null) with all of them, on this thread.
+  void make_panels(const float* x, uint64_t n, uint64_t cols);
+  void multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n, float* y,
+                       uint64_t N) const;
   // What it allocates for n rows of `cols`, which the pass keeps, and on each thread.
   static uint64_t multiply_bytes(uint64_t n, uint64_t cols);
   static uint64_t multiply_thread_bytes(uint64_t n, uint64_t cols);

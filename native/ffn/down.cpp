@@ -10,7 +10,7 @@ namespace sparselab {
 namespace {
 
 constexpr uint64_t kChannels = cpu::kDownChannels, kRows = cpu::kDownRows;
-constexpr uint64_t kPiece = 384;        // channels of a chunk of stored rows; a multiple of every block size
+constexpr uint64_t kLeastPiece = 384;   // channels of a chunk of stored rows, at least: shorter pieces are slower to read
 constexpr uint64_t kStoredRows = 4;     // up to this many rows take the stored weights
 constexpr uint64_t kRowsForPanel = 2;   // of more rows, weights become float32 where they meet so many on average
 constexpr double kShareForTiles = 0.3;  // and tiles are faster than the row's list from this share of active neurons on
@@ -158,15 +158,18 @@ class Down {
     for (size_t i = 0; i < s_.used_ids.size(); i++) s_.used_ids[i] = held_.id(held_.by_lane()[s_.used_places[i]]);
   }
 
+  // Each thread takes a piece of the channels, all lanes of it: the pieces cost the same, and no partial sum changes hands.
   void from_stored() {
-    const uint64_t pieces = (D_ + kPiece - 1) / kPiece;
+    const uint64_t threads = pass_.pool.threads(), share = ((D_ + threads - 1) / threads + 63) / 64 * 64;
+    const uint64_t piece = std::min(std::max(share, kLeastPiece), D_), pieces = (D_ + piece - 1) / piece;
     uint64_t pairs = 0;
     for (uint64_t b = 0; b < B_; b++) pairs += begin_of(b)[kLanes];
-    pass_.parallel(pieces * B_, pairs * kPiece / B_, [&](size_t chunk) {
-      const uint64_t b = chunk % B_, d0 = chunk / B_ * kPiece, n = std::min(kPiece, D_ - d0);
-      alignas(64) float partials[kLanes * kPiece];
+    pass_.parallel(pieces * B_, pairs * piece / B_, [&](size_t chunk) {
+      thread_local Floats partials;
+      make_room(partials, kLanes * piece);
+      const uint64_t b = chunk % B_, d0 = chunk / B_ * piece, n = std::min(piece, D_ - d0);
       float* out = out_ + b * D_ + d0;
-      add_stored(down_, begin_of(b), s_.id.data() + b * N_, s_.value.data() + b * N_, d0, n, partials, out);
+      add_stored(down_, begin_of(b), s_.id.data() + b * N_, s_.value.data() + b * N_, d0, n, partials.data(), out);
       mend_down(down_, mid_ + b * N_, held_, d0, n, out);
     });
   }
@@ -257,7 +260,7 @@ uint64_t down_bytes(uint64_t B, uint64_t N) {
 }
 uint64_t down_thread_bytes(uint64_t B, uint64_t N, uint64_t D) {
   const uint64_t mended = N * (3 * 3 * sizeof(uint32_t) + sizeof(float)) + D * ((kLanes + 2) * sizeof(float) + sizeof(double));
-  return mended + N * sizeof(uint32_t) + (B > kStoredRows ? N * kChannels * sizeof(float) : 0);
+  return mended + N * sizeof(uint32_t) + kLanes * D * sizeof(float) + (B > kStoredRows ? N * kChannels * sizeof(float) : 0);
 }
 
 void project_down(Pass& pass, uint32_t layer, const DownMatrix& down, const float* mid, const Neurons& held,

@@ -31,6 +31,7 @@ class Selection {
   uint32_t count(uint64_t b) const { return count_[b]; }
   uint64_t pairs() const;                                                    // of a row and a neuron that it needs
   const uint32_t* row(uint64_t b) const { return neuron_.data() + b * N_; }  // (count(b)), where it has a list
+  uint64_t groups() const { return groups_; }
   // The entries of row b's list that belong to neurons g * kNeuronGroup and up.
   uint32_t group(uint64_t b, uint64_t g) const { return group_[b * (groups_ + 1) + g]; }
 

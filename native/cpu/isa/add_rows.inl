@@ -42,20 +42,21 @@ struct SharedScales {
 
 // ── Sums ────────────────────────────────────────────────────────────────────────────────────────
 constexpr size_t kStep = 64;  // channels between two prefetches
+constexpr size_t kAhead = 8;  // rows that they are ahead
 
 // Four rows at a time: y is loaded and stored once for four additions, which keep their order. Meanwhile rows further on are
 // asked for in small steps, among them up to `following` of the list behind `count`.
 template <class Source>
 SL_INLINE void add_up(const Source& s, const uint32_t* ids, const float* a, size_t count, size_t following, size_t n, float* y) {
   using Row = typename Source::Row;
-  const size_t ahead = n >= 1024 ? 4 : 8, end = count + following;
+  const size_t end = count + following;
   size_t k = 0;
   for (; k + 4 <= count; k += 4) {
     const Row r0 = Source::row(s, ids[k]), r1 = Source::row(s, ids[k + 1]), r2 = Source::row(s, ids[k + 2]),
               r3 = Source::row(s, ids[k + 3]);
     const Vec16 a0 = set(a[k]), a1 = set(a[k + 1]), a2 = set(a[k + 2]), a3 = set(a[k + 3]);
     Row next[4];
-    for (size_t i = 0; i < 4; i++) next[i] = Source::row(s, ids[least(k + ahead + i, end - 1)]);
+    for (size_t i = 0; i < 4; i++) next[i] = Source::row(s, ids[least(k + kAhead + i, end - 1)]);
     auto add = [&](size_t c) {
       Vec16 sum = load(y + c);
       sum = fma(a0, Source::at(s, r0, c), sum);
@@ -78,7 +79,7 @@ SL_INLINE void add_up(const Source& s, const uint32_t* ids, const float* a, size
     }
   }
   for (; k < count; k++) {
-    const Row row = Source::row(s, ids[k]), next = Source::row(s, ids[least(k + ahead, end - 1)]);
+    const Row row = Source::row(s, ids[k]), next = Source::row(s, ids[least(k + kAhead, end - 1)]);
     const Vec16 factor = set(a[k]);
     size_t c = 0;
     for (; c + kStep <= n; c += kStep) {
