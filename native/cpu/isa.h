@@ -64,8 +64,10 @@ struct Kernels {
   // order:   out[r][c] = tree over lanes l of (lane l: fma(a[k][r], w[k][c], sum) for its places k in order, from +0), + 0.0f
   // begin (17), a (places, rows), out (rows, kDownChannels), rows <= kDownRows
   void (*down_tile)(const float* w, const uint32_t* begin, const float* a, size_t rows, float* out);
-  // The same for one row and some of the places: entries begin[l] to begin[l + 1] of places and a are lane l.
-  void (*down_sparse)(const float* w, const uint32_t* begin, const uint32_t* places, const float* a, float* out);
+  // The same for rows with some of the places each: entries begin[17 * r + l] to begin[17 * r + l + 1] of row r of places and a,
+  // which are `stride` entries apart, are lane l. out: rows out_stride apart; partials: scratch, (rows, 16, kDownChannels)
+  void (*down_sparse)(const float* w, const uint32_t* begin, const uint32_t* places, const float* a, size_t stride, size_t rows,
+                      float* partials, float* out, size_t out_stride);
   // y[c] = tree of the 16 partial sums p[l][c], then + 0.0f, so that a sum of no terms and of zeros is the same +0   p (16, n)
   void (*join_partials)(const float* p, size_t n, float* y);
 

@@ -271,24 +271,32 @@ TEST("isa: down adds a lane's neurons in order, joins the lanes by the tree, in 
         CHECK_MSG(same_bits(out, want), where(*k, "down_tile", neurons, seed));
       }
     }
-    std::vector<uint32_t> places, some(17, 0);
-    for (size_t l = 0; l < 16; l++) {
-      for (uint32_t k = begin[l]; k < begin[l + 1]; k++)
-        if (r() % 3) places.push_back(k);
-      some[l + 1] = static_cast<uint32_t>(places.size());
+    const size_t rows = 1 + r() % 4, stride = neurons + 3;
+    std::vector<uint32_t> places(rows * stride), some(rows * 17, 0);
+    for (size_t b = 0; b < rows; b++) {
+      uint32_t count = 0;
+      for (size_t l = 0; l < 16; l++) {
+        for (uint32_t k = begin[l]; k < begin[l + 1]; k++)
+          if (r() % 3) places[b * stride + count++] = k;
+        some[b * 17 + l + 1] = count;
+      }
     }
-    const auto a = random_floats(r, places.size());
-    std::vector<float> want(C);
-    for (size_t c = 0; c < C; c++) {
-      float lane[16] = {};
-      for (size_t l = 0; l < 16; l++)
-        for (size_t k = some[l]; k < some[l + 1]; k++) lane[l] = std::fma(a[k], w[places[k] * C + c], lane[l]);
-      want[c] = tree(lane) + 0.0f;
-    }
+    const auto a = random_floats(r, rows * stride);
+    std::vector<float> want(rows * C);
+    for (size_t b = 0; b < rows; b++)
+      for (size_t c = 0; c < C; c++) {
+        float lane[16] = {};
+        for (size_t l = 0; l < 16; l++)
+          for (size_t k = b * stride + some[b * 17 + l]; k < b * stride + some[b * 17 + l + 1]; k++)
+            lane[l] = std::fma(a[k], w[places[k] * C + c], lane[l]);
+        want[b * C + c] = tree(lane) + 0.0f;
+      }
     for (const cpu::Kernels* k : cpu::runnable_kernels()) {
-      std::vector<float> out(C, NAN);
-      k->down_sparse(w.data(), some.data(), places.data(), a.data(), out.data());
-      CHECK_MSG(same_bits(out, want), where(*k, "down_sparse", neurons, seed));
+      std::vector<float> out(rows * 2 * C, NAN), partials(rows * 16 * C, NAN);
+      k->down_sparse(w.data(), some.data(), places.data(), a.data(), stride, rows, partials.data(), out.data(), 2 * C);
+      for (size_t b = 0; b < rows; b++)
+        for (size_t c = 0; c < C; c++)
+          CHECK_MSG(same(out[b * 2 * C + c], want[b * C + c]), where(*k, "down_sparse", neurons, seed));
     }
   }
 }

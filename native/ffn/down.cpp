@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kChannels = cpu::kDownChannels, kRows = cpu::kDownRows;
 constexpr uint64_t kLeastPiece = 384;   // channels of a chunk of stored rows, at least: shorter pieces are slower to read
+constexpr uint64_t kListed = 64;        // rows with lists that pass a panel together
 constexpr uint64_t kStoredRows = 4;     // up to this many rows take the stored weights
 constexpr uint64_t kRowsForPanel = 2;   // of more rows, weights become float32 where they meet so many on average
 constexpr double kShareForTiles = 0.3;  // and tiles are faster than the row's list from this share of active neurons on
@@ -109,8 +110,10 @@ class Down {
   // Which rows go through tiles.
   void choose_ways(const Selection& candidates, bool stored) {
     s_.tiled.clear();
+    s_.is_tiled.assign(B_, 0);
     for (uint32_t b = 0; b < B_ && !stored; b++)
-      if (static_cast<double>(candidates.count(b)) >= kShareForTiles * static_cast<double>(N_)) s_.tiled.push_back(b);
+      if (static_cast<double>(candidates.count(b)) >= kShareForTiles * static_cast<double>(N_))
+        s_.tiled.push_back(b), s_.is_tiled[b] = 1;
   }
 
   // Each row's neurons by lane, by its strategy. They are looked for among the candidates, but for a row in which an intervention
@@ -200,30 +203,37 @@ class Down {
     pack_tiled();
     uint32_t lanes[kLanes + 1];
     for (uint64_t l = 0; l <= kLanes; l++) lanes[l] = held_.lane_begin(l);
-    std::vector<uint8_t> is_tiled(B_);
-    for (uint32_t b : s_.tiled) is_tiled[b] = 1;
     pass_.parallel((D_ + kChannels - 1) / kChannels, N_ * kChannels * B_ / 4, [&](size_t chunk) {
       const uint64_t d0 = chunk * kChannels, n = std::min(kChannels, D_ - d0);
       thread_local Floats panel;
       make_room(panel, N_ * kChannels);
-      alignas(64) float sums[kRows * kChannels];
+      thread_local Floats partials, sums;  // (kListed, 16, kChannels), (kListed, kChannels)
+      make_room(partials, kListed * kLanes * kChannels);
+      make_room(sums, kListed * kChannels);
+      auto mend = [&](uint64_t b) { mend_down(down_, mid_ + b * N_, held_, d0, n, out_ + b * D_ + d0); };
       load_panel(d0, n, panel.data());
-      auto finish = [&](uint64_t b, const float* sum) {
-        float* out = out_ + b * D_ + d0;
-        std::copy_n(sum, n, out);
-        mend_down(down_, mid_ + b * N_, held_, d0, n, out);
-      };
       for (uint64_t t = 0; t < s_.tiled.size(); t += kRows) {
         if (pass_.stop.asked()) return;
         const uint64_t rows = std::min(kRows, s_.tiled.size() - t);
-        cpu::kernels().down_tile(panel.data(), lanes, s_.packed.data() + t * N_, rows, sums);
-        for (uint64_t r = 0; r < rows; r++) finish(s_.tiled[t + r], sums + r * kChannels);
+        cpu::kernels().down_tile(panel.data(), lanes, s_.packed.data() + t * N_, rows, sums.data());
+        for (uint64_t r = 0; r < rows; r++) {
+          const uint64_t b = s_.tiled[t + r];
+          std::copy_n(sums.data() + r * kChannels, n, out_ + b * D_ + d0);
+          mend(b);
+        }
       }
-      for (uint64_t b = 0; b < B_; b++) {
-        if (is_tiled[b]) continue;
+      for (uint64_t b = 0; b < B_;) {  // runs of rows with lists
+        uint64_t rows = 0;
+        while (b + rows < B_ && rows < kListed && !s_.is_tiled[b + rows]) rows++;
         if (pass_.stop.asked()) return;
-        cpu::kernels().down_sparse(panel.data(), begin_of(b), s_.place.data() + b * N_, s_.value.data() + b * N_, sums);
-        finish(b, sums);
+        const bool whole = n == kChannels;
+        cpu::kernels().down_sparse(panel.data(), begin_of(b), s_.place.data() + b * N_, s_.value.data() + b * N_, N_, rows,
+                                   partials.data(), whole ? out_ + b * D_ + d0 : sums.data(), whole ? D_ : kChannels);
+        for (uint64_t r = b; r < b + rows; r++) {
+          if (!whole) std::copy_n(sums.data() + (r - b) * kChannels, n, out_ + r * D_ + d0);
+          mend(r);
+        }
+        b += std::max<uint64_t>(rows, 1);
       }
     });
   }
@@ -260,7 +270,8 @@ uint64_t down_bytes(uint64_t B, uint64_t N) {
 }
 uint64_t down_thread_bytes(uint64_t B, uint64_t N, uint64_t D) {
   const uint64_t mended = N * (3 * 3 * sizeof(uint32_t) + sizeof(float)) + D * ((kLanes + 2) * sizeof(float) + sizeof(double));
-  return mended + N * sizeof(uint32_t) + kLanes * D * sizeof(float) + (B > kStoredRows ? N * kChannels * sizeof(float) : 0);
+  return mended + N * sizeof(uint32_t) + kLanes * D * sizeof(float) +
+         (B > kStoredRows ? (N + kListed * (kLanes + 1)) * kChannels * sizeof(float) : 0);
 }
 
 void project_down(Pass& pass, uint32_t layer, const DownMatrix& down, const float* mid, const Neurons& held,

@@ -17,6 +17,7 @@ struct DownScratch {
   Scratch<uint32_t> place, id;                  // (B, N) in the lane order; in the layer (for stored rows only)
   Floats value;                                 // (B, N) mid
   std::vector<uint32_t> tiled;                  // rows that go through tiles
+  std::vector<uint8_t> is_tiled;                // (B)
   Floats packed;                                // their mid: for each kDownRows of them (N, rows), by place
   std::vector<uint8_t> needed;                  // (N) by place: some row needs it
   std::vector<uint32_t> used_places, used_ids;  // those, ascending by place

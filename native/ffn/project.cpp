@@ -8,7 +8,7 @@ namespace sparselab {
 namespace {
 
 constexpr uint64_t kFewRows = 4;        // up to this many rows of the batch take the stored weights
-constexpr double kShareForTiles = 0.4;  // of pairs of a row and a neuron that are needed: from there on all are computed
+constexpr double kShareForTiles = 0.3;  // of pairs of a row and a neuron that are needed: from there on all are computed
 
 // The dot products of a row h (D) with `count` listed neurons, from the stored weights.
 void stored_dots(const Matrix& w, const float* h, const Neurons& held, const uint32_t* list, uint64_t count, float* y) {

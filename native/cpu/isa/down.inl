@@ -54,19 +54,24 @@ void down_tile(const float* w, const uint32_t* begin, const float* a, size_t row
   }
 }
 
-void down_sparse(const float* w, const uint32_t* begin, const uint32_t* places, const float* a, float* out) {
-  alignas(64) float partials[16 * kDownChannels];
-  for (int l = 0; l < 16; l++) {
-    Vec16 sum[kChannelVectors];
-    SL_UNROLL for (int v = 0; v < kChannelVectors; v++) sum[v] = zero();
-    for (size_t k = begin[l]; k < begin[l + 1]; k++) {
-      const float* row = w + static_cast<size_t>(places[k]) * kDownChannels;
-      const Vec16 factor = set(a[k]);
-      SL_UNROLL for (int v = 0; v < kChannelVectors; v++) sum[v] = fma(factor, load(row + 16 * v), sum[v]);
+// Lane by lane, so that the lane's part of the panel stays in the first-level cache while the rows pass.
+void down_sparse(const float* w, const uint32_t* begin, const uint32_t* places, const float* a, size_t stride, size_t rows,
+                 float* partials, float* out, size_t out_stride) {
+  for (size_t l = 0; l < 16; l++)
+    for (size_t r = 0; r < rows; r++) {
+      Vec16 sum[kChannelVectors];
+      SL_UNROLL for (int v = 0; v < kChannelVectors; v++) sum[v] = zero();
+      for (size_t k = r * stride + begin[17 * r + l], end = r * stride + begin[17 * r + l + 1]; k < end; k++) {
+        const float* row = w + static_cast<size_t>(places[k]) * kDownChannels;
+        const Vec16 factor = set(a[k]);
+        SL_UNROLL for (int v = 0; v < kChannelVectors; v++) sum[v] = fma(factor, load(row + 16 * v), sum[v]);
+      }
+      float* partial = partials + (r * 16 + l) * kDownChannels;
+      SL_UNROLL for (int v = 0; v < kChannelVectors; v++) store(partial + 16 * v, sum[v]);
     }
-    SL_UNROLL for (int v = 0; v < kChannelVectors; v++) store(partials + l * kDownChannels + 16 * v, sum[v]);
-  }
-  for (int v = 0; v < kChannelVectors; v++) store(out + 16 * v, join(partials + 16 * v, kDownChannels));
+  for (size_t r = 0; r < rows; r++)
+    for (int v = 0; v < kChannelVectors; v++)
+      store(out + r * out_stride + 16 * v, join(partials + r * 16 * kDownChannels + 16 * v, kDownChannels));
 }
 
 }  // namespace
