@@ -13,7 +13,7 @@ constexpr uint64_t kChannels = cpu::kDownChannels, kRows = cpu::kDownRows;
 constexpr uint64_t kLeastPiece = 384;   // channels of a chunk of stored rows, at least: shorter pieces are slower to read
 constexpr uint64_t kListed = 64;        // rows with lists that pass a panel together
 constexpr uint64_t kStoredRows = 4;     // up to this many rows take the stored weights
-constexpr uint64_t kRowsForPanel = 2;   // of more rows, weights become float32 where they meet so many on average
+constexpr uint64_t kRowsForPanel = 4;   // of more rows, weights become float32 where they meet so many on average
 constexpr double kShareForTiles = 0.3;  // and tiles are faster than the row's list from this share of active neurons on
 
 bool intervenes_at_mid(const Setting& setting, uint32_t layer) {
@@ -140,11 +140,12 @@ class Down {
     });
   }
 
-  // The neurons that some row needs, lane by lane.
+  // The neurons that some row needs. Of several rows in the order in which their weights lie.
   void find_used() {
     s_.used_places.clear();
+    s_.used_ids.clear();
     if (B_ == 1) {
-      s_.used_places.assign(s_.place.begin(), s_.place.begin() + begin_of(0)[kLanes]);
+      s_.used_ids.assign(s_.id.begin(), s_.id.begin() + begin_of(0)[kLanes]);
     } else {
       s_.needed.assign(N_, 0);
       pass_.parallel(kLanes, B_ * N_ / kLanes, [&](size_t lane) {
@@ -154,11 +155,13 @@ class Down {
         }
       });
       s_.used_places.reserve(N_);
-      for (uint32_t p = 0; p < N_; p++)
-        if (s_.needed[p]) s_.used_places.push_back(p);
+      s_.used_ids.reserve(N_);
+      for (uint64_t k = 0; k < N_; k++) {
+        if (!s_.needed[held_.place()[k]]) continue;
+        s_.used_places.push_back(held_.place()[k]);
+        s_.used_ids.push_back(held_.id(k));
+      }
     }
-    s_.used_ids.resize(s_.used_places.size());
-    for (size_t i = 0; i < s_.used_ids.size(); i++) s_.used_ids[i] = held_.id(held_.by_lane()[s_.used_places[i]]);
   }
 
   // Each thread takes a piece of the channels, all lanes of it: the pieces cost the same, and no partial sum changes hands.

@@ -94,18 +94,24 @@ void sparse_group(Pass& pass, const Matrix& w, const float* h, const Neurons& he
   thread_local Floats weights, products;
   make_room(weights, cols);
   make_room(products, B);
-  for (uint64_t i = 0; i < neurons; i++) {
-    const uint64_t count = which.count[i];
-    if (count == 0) continue;
+  auto next_used = [&](uint64_t i) {
+    while (i < neurons && which.count[i] == 0) i++;
+    return i;
+  };
+  for (uint64_t i = next_used(0); i < neurons;) {
     if (pass.stop.asked()) return;
     const uint32_t *rows = which.rows.data() + i * B, id = held.id(first + i);
+    const uint64_t count = which.count[i], next = next_used(i + 1);
     kernels.dequantise(w.row(id), cols, weights.data());
+    if (next < neurons)
+      for (uint64_t at = 0; at < w.stride; at += 64) __builtin_prefetch(w.row(held.id(first + next)) + at, 0, 2);
     cpu::kernels().dots_of_rows(weights.data(), h, cols, rows, count, products.data());
     for (uint64_t j = 0; j < count; j++) {
       mend_dots(w, &id, 0, 1, h + rows[j] * cols, &products[j]);
       y[rows[j] * N + first + i] = products[j];
     }
     pass.bytes_read += w.stride;
+    i = next;
   }
 }
 

@@ -127,6 +127,10 @@ SL_INLINE void load_panel(const Source& s, const uint32_t* ids, const uint32_t* 
     float* out = panel + static_cast<size_t>(places[k]) * kDownChannels;
     const typename Source::Row row = Source::row(s, ids[k]);
     if (k + kRowsAhead < count) Source::fetch(s, Source::row(s, ids[k + kRowsAhead]), 0, n);
+    if (n == kDownChannels) {
+      SL_UNROLL for (size_t c = 0; c < kDownChannels; c += 16) store(out + c, Source::at(s, row, c));
+      continue;
+    }
     size_t c = 0;
     for (; c + 16 <= n; c += 16) store(out + c, Source::at(s, row, c));
     for (; c < n; c++) out[c] = Source::one(s, row, c);
