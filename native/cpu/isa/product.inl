@@ -89,6 +89,8 @@ SL_INLINE void dots_of(const float* w, const float* const* x, size_t n, float* o
   }
   SL_UNROLL for (int c = 0; c < C; c++) out[c] = tree(total[c]);
 }
+constexpr size_t kTogether = kRegs == 1 ? 8 : 6;  // sums of 16 lanes that stay in registers
+
 // The last count <= C rows.
 template <int C>
 SL_INLINE void last_dots(const float* w, const float* const* x, size_t n, size_t count, float* out) {
@@ -100,7 +102,6 @@ SL_INLINE void last_dots(const float* w, const float* const* x, size_t n, size_t
   }
 }
 void dots_of_rows(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out) {
-  constexpr size_t kTogether = 8;
   const float* xs[kTogether];
   for (size_t k = 0; k < count; k += kTogether) {
     const size_t now = least(kTogether, count - k);
