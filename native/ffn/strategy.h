@@ -24,7 +24,7 @@ using Select = uint32_t (*)(const RowSoFar& row, uint32_t* list);
 struct Strategy {
   Select gate;
   Select up;
-  Select down;  // what is left out here has mid 0, or counts as if it had
+  Select down;  // leaves out only neurons whose mid is 0
 };
 
 const Strategy& strategy_of(SlStrategy strategy);
