@@ -33,6 +33,7 @@ function cpp(table) {
       .join(", ")}};`;
   const axis = (name) => `Axis::${name}`;
   const code = (name) => name.replaceAll("-", "_");
+  const computed = table.weightTypes.filter((type) => type.computed);
   return `// clang-format off
 /* ${NOTE} */
 #ifndef SPARSELAB_VOCABULARY_H
@@ -49,6 +50,7 @@ ${enumOf("SlIntervene", table.interventions)}
 ${enumOf("SlReducer", table.reducers, "SL_REDUCE_", "SL_REDUCERS")}
 
 #ifdef __cplusplus
+#include <cstddef>
 #include <cstdint>
 
 namespace sparselab {
@@ -74,20 +76,19 @@ ${names("kPolicies", table.policies)}
 ${names("kInterventions", table.interventions)}
 ${names("kReducers", table.reducers)}
 
-// The weight types that are computed with, by ggml's numbers.
-enum TensorType : uint32_t { ${table.weightTypes
-    .filter(({ computed }) => computed)
-    .map(({ name, number }) => `${name} = ${number}`)
-    .join(", ")} };
+// The weight types that the executor computes with: EACH(ggml's name, ggml's number).
+#define SPARSELAB_WEIGHT_TYPES(EACH) ${computed.map(({ name, number }) => `EACH(${name}, ${number})`).join(" ")}
+inline constexpr size_t kWeightTypes = ${computed.length};
+enum TensorType : uint32_t { ${computed.map(({ name, number }) => `${name} = ${number}`).join(", ")} };
 // Every type that GGUF names, so that a file's spans can be checked.
-struct WeightType {
+struct TypeTraits {
   uint32_t number;
   const char* name;
   uint32_t block;        // elements of a block
   uint32_t block_bytes;  // bytes of a block
   bool computed;         // the executor has kernels for it
 };
-inline constexpr WeightType kWeightTypes[] = {
+inline constexpr TypeTraits kTypeTraits[] = {
 ${table.weightTypes
   .map(({ name, number, block, bytes, computed = false }) => `    {${number}, "${name}", ${block}, ${bytes}, ${computed}},`)
   .join("\n")}

@@ -64,18 +64,10 @@ std::string runnable_names() {
 }
 
 const TypeKernels& kernels_of(TensorType type) {
-  const Kernels& k = kernels();
-  switch (type) {
-    case F32:
-      return k.f32;
-    case F16:
-      return k.f16;
-    case BF16:
-      return k.bf16;
-    case Q8_0:
-      return k.q8_0;
-  }
-  throw Error(Code::unsupported_type, "no kernels for tensors of " + type_name(type) + "; supported are " + readable_types());
+  const size_t place = place_of(type);
+  if (place == kWeightTypes)
+    throw Error(Code::unsupported_type, "no kernels for tensors of " + type_name(type) + "; supported are " + readable_types());
+  return kernels().types[place];
 }
 
 const Kernels& kernels() {

@@ -25,29 +25,49 @@ struct Rows {
   uint64_t stride;
 };
 
+// The panels of the down projection: float32 rows of so many channels, and the batch rows that meet them together.
+constexpr int kDownChannels = 64, kDownRows = 6;
+
 // The kernels of one weight type.
 struct TypeKernels {
   // row (n) -> out (n) float32
   void (*dequantise)(const uint8_t* row, size_t n, float* out);
+  // rows ids[k] of w (n), k < R, -> a panel of R rows (below); ids null: rows 0, 1, ...
+  void (*to_panel)(Rows w, const uint32_t* ids, size_t R, size_t n, float* panel);
   // y[k * y_stride] = dot(row ids[k] of w, x) for k < count; ids null: rows 0, 1, ...   x (n)
   void (*dot_rows)(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride);
   // y[c] = fma(a[k], row ids[k] of w [c], y[c]), k in order, for the channels from <= c < from + n; y (n) begins at `from`.
-  // from and n are multiples of the type's block.
-  void (*add_rows)(Rows w, const uint32_t* ids, const float* a, size_t count, size_t from, size_t n, float* y);
+  // from and n are multiples of the type's block. ids has `following` more entries, rows that will be wanted next.
+  void (*add_rows)(Rows w, const uint32_t* ids, const float* a, size_t count, size_t following, size_t from, size_t n, float* y);
+  // Row places[k] of panel (.., kDownChannels) gets the channels from <= c < from + n of row ids[k] as float32, then zeros. from
+  // is a multiple of the type's block, n <= kDownChannels.
+  void (*load_rows)(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel);
+  // The two for a transposed matrix (TransposedForm, quant/types.h) whose neurons share rows: own (N, D), shared (N / block, D).
+  // from and n are free. Null for a type whose transposed rows are ordinary rows.
+  void (*add_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
+                         size_t following, size_t from, size_t n, float* y);
+  void (*load_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,
+                          size_t count, size_t from, size_t n, float* panel);
 };
 
 struct Kernels {
   const char* isa;
-  TypeKernels f32, f16, bf16, q8_0;
+  TypeKernels types[kWeightTypes];  // in the order of SPARSELAB_WEIGHT_TYPES
 
-  // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n), x (B, n), row-major; acc: scratch of product_scratch(R, B) floats
-  void (*product)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc);
+  // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n) and x (B, n) are panels; acc: scratch of product_scratch(R, B)
+  // floats
+  void (*product_of_panels)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride,
+                            float* acc);
   // out[k] = dot(w, x row rows[k])   w (n), x (B, n), rows (count)
   void (*dots_of_rows)(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out);
-  // As add_rows for a Q8_0 whose quants lie by neuron and whose scales belong to 32 neurons of a channel:
-  // w[i][c] = scales[i / 32][c] * quants[i][c]   quants (N, D) int8, scales (N / 32, D) half
-  void (*add_regrouped)(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const float* a, size_t count,
-                        size_t from, size_t n, float* y);
+  // The sum of down over a panel w (places, kDownChannels), whose places begin[l] to begin[l + 1] hold the neurons of lane l in
+  // order:   out[r][c] = tree over lanes l of (lane l: fma(a[k][r], w[k][c], sum) for its places k in order, from +0), + 0.0f
+  // begin (17), a (places, rows), out (rows, kDownChannels), rows <= kDownRows
+  void (*down_tile)(const float* w, const uint32_t* begin, const float* a, size_t rows, float* out);
+  // The same for rows with some of the places each: entries begin[17 * r + l] to begin[17 * r + l + 1] of row r of places and a,
+  // which are `stride` entries apart, are lane l. out: rows out_stride apart; partials: scratch, (rows, 16, kDownChannels)
+  void (*down_sparse)(const float* w, const uint32_t* begin, const uint32_t* places, const float* a, size_t stride, size_t rows,
+                      float* partials, float* out, size_t out_stride);
   // y[c] = tree of the 16 partial sums p[l][c], then + 0.0f, so that a sum of no terms and of zeros is the same +0   p (16, n)
   void (*join_partials)(const float* p, size_t n, float* y);
 
@@ -82,7 +102,11 @@ struct Kernels {
   void (*sincos64)(double x, double* sine, double* cosine);
 };
 
-// Floats that `product` needs as scratch.
+// A panel is the form in which the matrix product takes float32 rows: segment by segment, so that the tiles of one segment lie
+// side by side in the first-level cache whatever n is. 256 elements of row 0, of row 1, ... of row R - 1, then the next 256 of
+// each; the last segment is filled up with zeros to a multiple of 16 elements.
+inline size_t panel_floats(size_t R, size_t n) { return R * ((n + 15) / 16 * 16); }
+// Floats that `product_of_panels` needs as scratch.
 inline size_t product_scratch(size_t R, size_t B) { return R * B * 16; }
 
 // The tables that this machine can run, best first; "plain" is always the last.

@@ -44,18 +44,20 @@ void wide_softmax(const float* q, const float* keys, uint64_t stride, uint64_t c
 }  // namespace
 
 uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t length) {
-  return 2 * sizeof(float) * model.shape.layers * sequences * length * model.kv_width();
+  return 2 * sizeof(float) * model.shape.layers * sequences * rounded(length) * model.kv_width();
 }
 
 KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
-    : layers_(model.shape.layers), sequences_(sequences), length_(length), width_(model.kv_width()) {
+    : layers_(model.shape.layers), sequences_(sequences), length_(rounded(length)), width_(model.kv_width()) {
   uint64_t n = bytes(model, sequences, length) / 2 / sizeof(float);
-  k_.reset(new (std::nothrow) float[n]);
-  v_.reset(new (std::nothrow) float[n]);
-  if (!k_ || !v_)
+  try {
+    k_.resize(n);
+    v_.resize(n);
+  } catch (const std::exception&) {  // bad_alloc, or length_error
     throw Error(Code::out_of_memory,
                 text("the KV cache of %u sequences of %u positions needs %llu bytes, which the system does not give", sequences,
                      length, (unsigned long long)(2 * n * sizeof(float))));
+  }
 }
 
 void KvCache::copy(uint32_t from, uint32_t to, uint32_t positions) {
@@ -129,7 +131,7 @@ AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B)
 uint64_t AttentionScratch::bytes(const CpuModel& m, uint64_t B) { return B * 2 * (m.q_width() + m.kv_width()) * sizeof(float); }
 
 uint64_t AttentionScratch::thread_bytes(const CpuModel& m, uint64_t length) {
-  return length * (m.shape.heads / m.shape.kv_heads * sizeof(float) + sizeof(double));  // and wide_softmax's
+  return KvCache::rounded(length) * (m.shape.heads / m.shape.kv_heads * sizeof(float) + sizeof(double));  // and wide_softmax's
 }
 
 void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s,

@@ -10,21 +10,23 @@
 namespace sparselab {
 
 // Keys (after rotation) and values of all sequences, float32. Values lie by position, (L, sequences, length, G K); keys by
-// channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side.
+// channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side. Both begin at a cache
+// line, and `length` is the one asked for, rounded up so that the rows of channels spread over the sets of the caches.
 class KvCache {
  public:
   KvCache(const CpuModel& model, uint32_t sequences, uint32_t length);  // throws Error (out-of-memory)
   static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length);
+  static uint64_t rounded(uint64_t length) { return (length + 15) / 16 * 16 | 16; }  // an odd number of cache lines
   uint64_t length() const { return length_; }
   // `to` then holds what `from` holds in its first positions.
   void copy(uint32_t from, uint32_t to, uint32_t positions);
-  float* keys(uint32_t layer, uint32_t sequence) { return k_.get() + at(layer, sequence); }    // (G K, length)
-  float* values(uint32_t layer, uint32_t sequence) { return v_.get() + at(layer, sequence); }  // (length, G K)
+  float* keys(uint32_t layer, uint32_t sequence) { return k_.data() + at(layer, sequence); }    // (G K, length)
+  float* values(uint32_t layer, uint32_t sequence) { return v_.data() + at(layer, sequence); }  // (length, G K)
 
  private:
   uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
   uint64_t layers_, sequences_, length_, width_;
-  std::unique_ptr<float[]> k_, v_;
+  Floats k_, v_;
 };
 
 // cos and sin of position · base^(-2i/dims), i < dims/2, in float64 rounded once: (length, dims/2) each, one table for all layers

@@ -8,6 +8,7 @@
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/program.h"
+#include "ffn/ffn.h"
 
 struct SlBackendModel {
   std::shared_ptr<const sparselab::CpuModel> model;

@@ -3,7 +3,7 @@
 // changes them without meaning to: every result of the lab moves with them.
 #include <bit>
 
-#include "executor/backend.h"
+#include "backend/backend.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -61,8 +61,8 @@ const Golden kGolden[] = {
      {0x5cc3a032, {0x3f817bb4, 0xbf8e49ee, 0x3eedd863, 0xbf372f90, 0xbf144f3c, 0x3ec11b38}}},
 };
 
-SlModel shape() {
-  SlModel m = small_shape();
+Shape shape() {
+  Shape m = small_shape();
   m.hidden = 288;   // a dot product of 288 numbers has two segments
   m.neurons = 352;  // and each lane of down 22 neurons
   return m;

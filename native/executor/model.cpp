@@ -79,15 +79,14 @@ void check_options(const SlOpenOptions& options) {
 }
 
 // Which neurons of a layer are held here.
-void place(const SlPlacement* placement, uint32_t layer, uint32_t neurons, Block& block) {
-  if (!placement) return;
+Neurons placed(const SlPlacement* placement, uint32_t layer, uint32_t neurons) {
+  if (!placement) return Neurons(neurons);
   const uint32_t *ids = placement->neurons[layer], count = placement->counts[layer];
   for (uint32_t i = 0; i < count; i++)
     if (ids[i] >= neurons || (i && ids[i] <= ids[i - 1]))
       throw Error(Code::invalid_option, text("neuron %u at place %u of layer %u; expected ascending numbers from 0 to %u", ids[i],
                                              i, layer, neurons - 1));
-  block.all_neurons = false;
-  block.neurons.assign(ids, ids + count);
+  return Neurons(ids, count);
 }
 
 // Of q, k, v and the rest of one layer.
@@ -134,7 +133,7 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   for (uint32_t l = 0; l < shape.layers; l++) {
     check_stop(options.control);
     Block block = build_block(shape, tensors, l);
-    place(options.placement, l, shape.neurons, block);
+    block.held = placed(options.placement, l, shape.neurons);
     if (block.down.owned)
       m.owned_bytes += block.down.owned->size();
     else

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "executor/shape.h"
+#include "ffn/neurons.h"
 #include "weights/matrix.h"
 
 namespace sparselab {
@@ -16,9 +17,7 @@ struct Block {
   Matrix q, k, v, o;                       // (H K, D), (G K, D), (G K, D), (D, H K)
   Matrix gate, up;                         // (F, D); gate unused where the FFN has none
   DownMatrix down;                         // (F, D)
-  // Neurons that this backend holds, ascending; empty with `all_neurons`.
-  bool all_neurons = true;
-  std::vector<uint32_t> neurons;
+  Neurons held{0};                         // those of the layer that are computed here
 };
 
 struct CpuModel {

@@ -1,6 +1,7 @@
 #include "executor/pass.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -14,16 +15,22 @@ namespace {
 constexpr uint64_t kWorthSharing = 100000;  // multiplications: some microseconds, about what it takes to wake a thread
 constexpr uint64_t kFusedRows = 4;          // up to this many rows of a batch, stored weights are multiplied as they are
 constexpr uint64_t kChunkRows = 16;         // weight rows of one chunk then
-constexpr uint64_t kPanelRows = 40;         // and of a panel of float32 rows, at most; the tiles' heights divide it or nearly
-constexpr uint64_t kPanelFloats = 65536;    // of a panel, which shares the second-level cache with
-constexpr uint64_t kBatchRows = 60;         // batch rows and the lanes of their sums
+// With more rows, a chunk's weights become a panel of float32 in the second-level cache, and the rows of the batch pass in panels
+// of which a segment, beside that of one tile's weights, fits the first-level cache. The tiles' sizes divide both, or nearly.
+constexpr uint64_t kPanelFloats = 131072;
+constexpr uint64_t kPanelRows = 40;  // at most
+constexpr uint64_t kBatchRows = 20;
 
 uint64_t panel_rows(uint64_t cols) { return std::clamp<uint64_t>(kPanelFloats / cols / 10 * 10, 10, kPanelRows); }
 
 }  // namespace
 
 bool all_finite(const float* x, uint64_t n) {
-  return std::all_of(x, x + n, [](float v) { return std::isfinite(v); });
+  // Without an early end, so that it becomes vector code: nearly all numbers are finite.
+  constexpr uint32_t kExponent = 0x7f800000;
+  bool finite = true;
+  for (uint64_t i = 0; i < n; i++) finite &= (std::bit_cast<uint32_t>(x[i]) & kExponent) != kExponent;
+  return finite;
 }
 
 void mend_dots(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, float* y) {
@@ -54,6 +61,7 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
   auto chunks_of = [&](const Product& p) { return (rows_of(p) + step - 1) / step; };
   uint64_t chunks = 0;
   for (const Product& p : products) chunks += chunks_of(p);
+  if (!fused) make_panels(x, n, cols);
   parallel(chunks, step * cols * n, [&](size_t chunk) {
     const Product* p = products.begin();
     for (; chunk >= chunks_of(*p); p++) chunk -= chunks_of(*p);
@@ -68,25 +76,49 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
       }
       return;
     }
-    thread_local Floats panel, lanes;  // (count, cols), (kPanelRows, kBatchRows, 16)
-    make_room(panel, step * cols);
-    make_room(lanes, cpu::product_scratch(kPanelRows, kBatchRows));
-    for (uint64_t r = 0; r < count; r++)
-      kernels.dequantise(w.row(p->ids ? p->ids[r0 + r] : r0 + r), cols, panel.data() + r * cols);
+    multiply_panels(w, p->ids, r0, count, x, n, p->y, N);
+  });
+  for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
+}
+
+void Pass::make_panels(const float* x, uint64_t n, uint64_t cols) {
+  const uint64_t width = cpu::panel_floats(1, cols);
+  make_room(panels_, n * width);
+  parallel((n + kBatchRows - 1) / kBatchRows, kBatchRows * cols, [&](size_t block) {
+    const uint64_t b0 = block * kBatchRows;
+    cpu::kernels_of(F32).to_panel({reinterpret_cast<const uint8_t*>(x + b0 * cols), cols * sizeof(float)}, nullptr,
+                                  std::min(kBatchRows, n - b0), cols, panels_.data() + b0 * width);
+  });
+}
+
+void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n,
+                           float* y, uint64_t N) const {
+  const uint64_t cols = w.cols, width = cpu::panel_floats(1, cols), step = panel_rows(cols);
+  thread_local Floats panel, lanes;
+  make_room(panel, step * width);
+  make_room(lanes, cpu::product_scratch(kPanelRows, kBatchRows));
+  for (const uint64_t end = r0 + count; r0 < end; r0 += step) {
+    const uint64_t now = std::min(step, end - r0);
+    cpu::kernels_of(w.type).to_panel(ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride}, ids ? ids + r0 : nullptr,
+                                     now, cols, panel.data());
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
       if (stop.asked()) return;
       const uint64_t rows_now = std::min(kBatchRows, n - b0);
-      cpu::kernels().product(panel.data(), count, x + b0 * cols, rows_now, cols, p->y + b0 * N + r0, N, lanes.data());
-      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, p->ids, r0, count, x + b * cols, p->y + b * N + r0);
+      cpu::kernels().product_of_panels(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
+                                       lanes.data());
+      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, ids, r0, now, x + b * cols, y + b * N + r0);
     }
-  });
-  for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
+  }
+}
+
+uint64_t Pass::multiply_bytes(uint64_t n, uint64_t cols) {
+  return n <= kFusedRows ? 0 : cpu::panel_floats(n, cols) * sizeof(float);
 }
 
 uint64_t Pass::multiply_thread_bytes(uint64_t n, uint64_t cols) {
   const uint64_t mended = cols * sizeof(float);
   if (n <= kFusedRows) return mended;
-  return mended + (panel_rows(cols) * cols + cpu::product_scratch(kPanelRows, kBatchRows)) * sizeof(float);
+  return mended + (cpu::panel_floats(panel_rows(cols), cols) + cpu::product_scratch(kPanelRows, kBatchRows)) * sizeof(float);
 }
 
 void Pass::normalise(const float* x, const std::vector<float>& weight, float* h) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "cpu/aligned.h"
 #include "cpu/pool.h"
 #include "executor/model.h"
 #include "executor/plan.h"
@@ -61,7 +62,13 @@ class Pass {
   // All products of x (n, cols). Each row of each matrix is read once. A sum that overflows float32 on the way is taken again in
   // float64. A few rows of x go through the stored weights as they are; for more of them weights become float32 first.
   void multiply(std::initializer_list<Product> products, const float* x, uint64_t n);
-  // What it allocates on each thread for n rows of `cols`.
+  // Its two steps where weights become float32: the rows of x as panels, which the pass keeps; then `count` rows of w from r0 on
+  // (of those that `ids` names, where it is not null) with all of them, on this thread.
+  void make_panels(const float* x, uint64_t n, uint64_t cols);
+  void multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n, float* y,
+                       uint64_t N) const;
+  // What it allocates for n rows of `cols`, which the pass keeps, and on each thread.
+  static uint64_t multiply_bytes(uint64_t n, uint64_t cols);
   static uint64_t multiply_thread_bytes(uint64_t n, uint64_t cols);
   // h (B, D) = RMSNorm(x) · weight. The sum of squares and the scale are float64: they cannot overflow.
   void normalise(const float* x, const std::vector<float>& weight, float* h) const;
@@ -71,6 +78,7 @@ class Pass {
   void hook_rows(SlPoint point, uint32_t layer, float* x, const std::vector<uint32_t>& which) const;
 
  private:
+  Floats panels_;  // x of `multiply`, in panels of kBatchRows
   void intervene_rows(SlPoint point, uint32_t layer, float* x, uint64_t count, const uint32_t* which) const;
   void intervene_all(SlPoint point, uint32_t layer, float* x, const Row& row) const;
   void intervene(const Intervention& i, const Row& row, uint32_t layer, uint64_t width, float* x) const;

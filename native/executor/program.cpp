@@ -7,9 +7,9 @@
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
-#include "executor/ffn.h"
 #include "executor/head.h"
 #include "executor/pass.h"
+#include "ffn/ffn.h"
 
 namespace sparselab {
 namespace {
@@ -60,7 +60,8 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
   const uint64_t D = shape.hidden;
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
   const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
-                         FfnScratch::bytes(rows, shape.neurons, D) + unembed_bytes(shape, rows, logit_rows);
+                         FfnScratch::bytes(rows, shape.neurons) + unembed_bytes(shape, rows, logit_rows) +
+                         std::max(Pass::multiply_bytes(rows, D), Pass::multiply_bytes(rows, m.q_width()));
   const uint64_t thread = std::max(Pass::multiply_thread_bytes(rows, D), Pass::multiply_thread_bytes(rows, m.q_width())) +
                           AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D);
   return batch + threads * thread;
@@ -184,7 +185,7 @@ void Program::layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s) {
   pass.hook(SL_RESID_MID, l, x.data());
   pass.normalise(x.data(), model_->blocks[l].ffn_norm, s.h.data());
   pass.hook(SL_FFN_IN, l, s.h.data());
-  feed_forward(pass, l, s.h.data(), {nullptr, model_->shape.neurons}, s.ffn, s.out.data());
+  feed_forward(pass, l, s.h.data(), model_->blocks[l].held, s.ffn, s.out.data());
   pass.hook(SL_FFN_OUT, l, s.out.data());
   add(x, s.out, scale);
   pass.hook(SL_RESID_POST, l, x.data());
@@ -203,13 +204,10 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
     if (!setting.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
     pass.rows.push_back({b, 0, &setting, -1, static_cast<uint32_t>(i)});
   }
-  const Block& block = model_->blocks[layer];
-  static const uint32_t none = 0;
-  const NeuronSet set = block.all_neurons ? NeuronSet{nullptr, shape.neurons}
-                                          : NeuronSet{block.neurons.empty() ? &none : block.neurons.data(), block.neurons.size()};
-  FfnScratch scratch(batch.rows, set.count);
-  feed_forward(pass, layer, batch.x, set, scratch, sinks.y);
-  const uint64_t bytes = batch.rows * set.count * sizeof(float);
+  const Neurons& held = model_->blocks[layer].held;
+  FfnScratch scratch(batch.rows, held.count());
+  feed_forward(pass, layer, batch.x, held, scratch, sinks.y);
+  const uint64_t bytes = batch.rows * held.count() * sizeof(float);
   if (sinks.gate && shape.ffn.has_gate) std::memcpy(sinks.gate, scratch.gate.data(), bytes);
   if (sinks.mid) std::memcpy(sinks.mid, scratch.mid.data(), bytes);
   sinks.weight_bytes_read = pass.bytes_read;

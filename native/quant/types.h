@@ -1,6 +1,9 @@
-// The tensor types of GGUF, by their numbers: how many elements a block holds, how many bytes it takes, and whether the executor
-// computes with it. The table itself stands in the vocabulary.
+// The tensor types of GGUF, and the weight types among them that the executor computes with.
+//
+// A weight type is a line of the vocabulary with "computed", a record in a file of its own in this folder (quant/q8_0.cpp), and a
+// specialisation of Stored in cpu/isa/weights.inl that reads 16 of its values. The compiler and the tests report what is missing.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -8,7 +11,35 @@
 
 namespace sparselab {
 
-using TypeTraits = WeightType;
+// What an ffn_down (D, F) of a type becomes when it is transposed at load, without losing a bit. A stored block holds `block`
+// neurons of one channel. Transposed, every neuron has a row of its own for all D channels, and the `block` neurons of a group
+// share one more row, of what their block has once, such as a scale.
+struct TransposedForm {
+  uint32_t own_bytes;     // of one channel in a neuron's row
+  uint32_t shared_bytes;  // of one channel in the row of a group; 0: neuron rows are ordinary rows of the type
+  // rows: D rows, `stride` bytes apart, of F / block blocks -> own (F, D) of own_bytes, shared (F / block, D) of shared_bytes
+  void (*transpose)(const uint8_t* rows, uint64_t stride, uint64_t D, uint64_t F, uint8_t* own, uint8_t* shared);
+};
+
+struct WeightType {
+  TensorType type;
+  TypeTraits traits;  // its line of the vocabulary
+  // The plain twin of every kernel: n stored values of a row as float32; n is a multiple of the block.
+  void (*to_float)(const uint8_t* row, uint64_t n, float* out);
+  TransposedForm transposed;
+};
+
+// The line of a type that the vocabulary has.
+consteval TypeTraits traits_of(TensorType type) {
+  for (const TypeTraits& traits : kTypeTraits)
+    if (traits.number == type) return traits;
+  throw "not in the vocabulary";
+}
+
+// Place of a type in the list, 0 to kWeightTypes - 1; kWeightTypes for any other number.
+size_t place_of(uint32_t type);
+// The record of a weight type. Throws Error (unsupported-type) for any other number.
+const WeightType& weight_type(uint32_t type);
 
 // nullptr for a number that the format does not name.
 const TypeTraits* type_traits(uint32_t type);

@@ -37,32 +37,38 @@ std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
   auto put = [&](const void* p, size_t n) {
     out.insert(out.end(), static_cast<const uint8_t*>(p), static_cast<const uint8_t*>(p) + n);
   };
-  if (type == F32) put(values.data(), values.size() * 4);
-  if (type == F16)
-    for (float v : values) {
-      uint16_t h = half_of(v);
-      put(&h, 2);
-    }
-  if (type == BF16)
-    for (float v : values) {  // finite ones: nearest, ties to even
-      uint32_t bits;
-      std::memcpy(&bits, &v, 4);
-      const auto h = static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-      put(&h, 2);
-    }
-  if (type == Q8_0)
-    for (size_t b = 0; b < values.size(); b += 32) {
-      float most = 0;
-      for (size_t j = 0; j < 32; j++) most = std::max(most, std::fabs(values[b + j]));
-      float d = most / 127, inverse = d ? 1 / d : 0;
-      uint16_t h = half_of(d);
-      put(&h, 2);
-      for (size_t j = 0; j < 32; j++) {
-        auto q = static_cast<int8_t>(std::round(values[b + j] * inverse));
-        put(&q, 1);
+  switch (type) {  // without a default: the compiler reports a type that is missing
+    case F32:
+      put(values.data(), values.size() * 4);
+      return out;
+    case F16:
+      for (float v : values) {
+        const uint16_t h = half_of(v);
+        put(&h, 2);
       }
-    }
-  return out;
+      return out;
+    case BF16:
+      for (float v : values) {  // finite ones: nearest, ties to even
+        const auto bits = std::bit_cast<uint32_t>(v);
+        const auto h = static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+        put(&h, 2);
+      }
+      return out;
+    case Q8_0:
+      for (size_t b = 0; b < values.size(); b += 32) {
+        float most = 0;
+        for (size_t j = 0; j < 32; j++) most = std::max(most, std::fabs(values[b + j]));
+        const float d = most / 127, inverse = d ? 1 / d : 0;
+        const uint16_t h = half_of(d);
+        put(&h, 2);
+        for (size_t j = 0; j < 32; j++) {
+          const auto q = static_cast<int8_t>(std::round(values[b + j] * inverse));
+          put(&q, 1);
+        }
+      }
+      return out;
+  }
+  throw Failure("no encoding of " + type_name(type));
 }
 
 Shape small_shape(bool gate) {
@@ -110,19 +116,11 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
 }
 
 float value_of(const SlTensor& t, uint64_t row, uint64_t col) {
-  const uint8_t* p = t.data + t.stride * row;
-  uint16_t h;
-  if (t.type == F32) {
-    float v;
-    std::memcpy(&v, p + 4 * col, 4);
-    return v;
-  }
-  if (t.type == Q8_0) {
-    std::memcpy(&h, p + col / 32 * 34, 2);
-    return half_to_float(h) * static_cast<float>(static_cast<int8_t>(p[col / 32 * 34 + 2 + col % 32]));
-  }
-  std::memcpy(&h, p + 2 * col, 2);
-  return t.type == F16 ? half_to_float(h) : std::bit_cast<float>(static_cast<uint32_t>(h) << 16);
+  const WeightType& type = weight_type(t.type);
+  const uint64_t block = type.traits.block;
+  std::vector<float> values(block);
+  type.to_float(t.data + t.bytes / t.shape[1] * row + col / block * type.traits.block_bytes, block, values.data());
+  return values[col % block];
 }
 
 const SlTensor& RandomModel::tensor(const std::string& name) const {

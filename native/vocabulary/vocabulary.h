@@ -51,6 +51,7 @@ typedef enum {
 } SlReducer;
 
 #ifdef __cplusplus
+#include <cstddef>
 #include <cstdint>
 
 namespace sparselab {
@@ -83,17 +84,19 @@ inline constexpr const char* kPolicies[] = {"as-trained", "fatrelu"};
 inline constexpr const char* kInterventions[] = {"zero", "scale", "replace", "add"};
 inline constexpr const char* kReducers[] = {"sparsity", "frequency"};
 
-// The weight types that are computed with, by ggml's numbers.
+// The weight types that the executor computes with: EACH(ggml's name, ggml's number).
+#define SPARSELAB_WEIGHT_TYPES(EACH) EACH(F32, 0) EACH(F16, 1) EACH(Q8_0, 8) EACH(BF16, 30)
+inline constexpr size_t kWeightTypes = 4;
 enum TensorType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
 // Every type that GGUF names, so that a file's spans can be checked.
-struct WeightType {
+struct TypeTraits {
   uint32_t number;
   const char* name;
   uint32_t block;        // elements of a block
   uint32_t block_bytes;  // bytes of a block
   bool computed;         // the executor has kernels for it
 };
-inline constexpr WeightType kWeightTypes[] = {
+inline constexpr TypeTraits kTypeTraits[] = {
     {0, "F32", 1, 4, true},
     {1, "F16", 1, 2, true},
     {2, "Q4_0", 32, 18, false},

@@ -2,8 +2,8 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "cpu/aligned.h"
 #include "quant/types.h"
 
 namespace sparselab {
@@ -19,23 +19,26 @@ struct Matrix {
 };
 
 // ffn_down by neuron: row i is what neuron i writes into the D channels of the residual stream. Either the file's own ffn_down_t,
-// or an ffn_down whose numbers were regrouped (regroup.h). A regrouped Q8_0 has its quants by neuron, (F, D) int8, and one row of
-// D scales for each 32 neurons, as in the file a scale belongs to 32 neurons of one channel: (F / 32, D) half.
+// or an ffn_down that was transposed at load (regroup.h) into its type's TransposedForm (quant/types.h).
 struct DownMatrix {
-  Matrix by_neuron;                  // F32, F16, BF16 or Q8_0 rows of D; unused where `quants` is set
-  const int8_t* quants = nullptr;    // (F, D)
-  const uint16_t* scales = nullptr;  // (F / 32, D)
+  Matrix by_neuron;                 // (F, D); where `shared` is set its rows are the neurons' own parts, not rows of the type
+  const uint8_t* shared = nullptr;  // (F / group, D): what the neurons of a group share; null: each row is complete
+  uint64_t shared_bytes = 0;        // of a row of `shared`
+  uint64_t group = 1;               // neurons that share a row
   uint64_t neurons = 0, hidden = 0;
-  std::shared_ptr<std::vector<uint8_t>> owned;  // the regrouped bytes; empty where the file's are used
+  std::shared_ptr<Scratch<uint8_t>> owned;  // the regrouped bytes; empty where the file's are used
 
   // y[c] = fma(a[k], row ids[k] [from + c], y[c]) for k < count in order and the channels from <= c < from + n; y (n). from and n
-  // are multiples of 32 where the type has blocks.
-  void add(const uint32_t* ids, const float* a, uint64_t count, uint64_t from, uint64_t n, float* y) const;
+  // are multiples of the type's block where rows are stored rows; of 1 where they were transposed. ids has `following` more
+  // entries, rows that will be wanted next.
+  void add(const uint32_t* ids, const float* a, uint64_t count, uint64_t following, uint64_t from, uint64_t n, float* y) const;
+  // Row places[k] of panel (.., cpu::kDownChannels) gets the channels from <= c < from + n of row ids[k] as float32, then zeros.
+  void load_rows(const uint32_t* ids, const uint32_t* places, uint64_t count, uint64_t from, uint64_t n, float* panel) const;
   // Row i as float32, (D)
   void load(uint64_t i, float* out) const;
-  // Bytes read for one whole neuron (the shared scales apart), and for the scales of one group of 32 neurons.
-  uint64_t neuron_bytes() const { return quants ? hidden : by_neuron.stride; }
-  uint64_t group_bytes() const { return quants ? 2 * hidden : 0; }
+  // Bytes read for one whole neuron (the shared row apart), and for the shared row of one group.
+  uint64_t neuron_bytes() const { return by_neuron.stride; }
+  uint64_t group_bytes() const { return shared_bytes; }
 };
 
 }  // namespace sparselab

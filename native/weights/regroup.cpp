@@ -1,39 +1,34 @@
 #include "weights/regroup.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cpu/isa.h"
 
 namespace sparselab {
-namespace {
 
-// src (rows, cols) of T -> dst (cols, rows), in squares that stay in the cache
-template <class T>
-void transpose(const uint8_t* src, uint64_t rows, uint64_t cols, uint8_t* dst) {
-  constexpr uint64_t kSquare = 32;
-  for (uint64_t r0 = 0; r0 < rows; r0 += kSquare)
-    for (uint64_t c0 = 0; c0 < cols; c0 += kSquare)
-      for (uint64_t r = r0; r < rows && r < r0 + kSquare; r++)
-        for (uint64_t c = c0; c < cols && c < c0 + kSquare; c++)
-          std::memcpy(dst + (c * rows + r) * sizeof(T), src + (r * cols + c) * sizeof(T), sizeof(T));
+void DownMatrix::add(const uint32_t* ids, const float* a, uint64_t count, uint64_t following, uint64_t from, uint64_t n,
+                     float* y) const {
+  const cpu::TypeKernels& kernels = cpu::kernels_of(by_neuron.type);
+  if (shared)
+    kernels.add_transposed(by_neuron.data, shared, hidden, ids, a, count, following, from, n, y);
+  else
+    kernels.add_rows({by_neuron.data, by_neuron.stride}, ids, a, count, following, from, n, y);
 }
 
-}  // namespace
-
-void DownMatrix::add(const uint32_t* ids, const float* a, uint64_t count, uint64_t from, uint64_t n, float* y) const {
-  if (quants)
-    cpu::kernels().add_regrouped(reinterpret_cast<const uint8_t*>(quants), reinterpret_cast<const uint8_t*>(scales), hidden, ids,
-                                 a, count, from, n, y);
+void DownMatrix::load_rows(const uint32_t* ids, const uint32_t* places, uint64_t count, uint64_t from, uint64_t n,
+                           float* panel) const {
+  const cpu::TypeKernels& kernels = cpu::kernels_of(by_neuron.type);
+  if (shared)
+    kernels.load_transposed(by_neuron.data, shared, hidden, ids, places, count, from, n, panel);
   else
-    cpu::kernels_of(by_neuron.type).add_rows({by_neuron.data, by_neuron.stride}, ids, a, count, from, n, y);
+    kernels.load_rows({by_neuron.data, by_neuron.stride}, ids, places, count, from, n, panel);
 }
 
 void DownMatrix::load(uint64_t i, float* out) const {
   const uint32_t id = static_cast<uint32_t>(i);
   const float one = 1;
   std::fill_n(out, hidden, 0.0f);
-  add(&id, &one, 1, 0, hidden, out);
+  add(&id, &one, 1, 0, 0, hidden, out);
 }
 
 DownMatrix as_stored(const Matrix& down_t) {
@@ -45,37 +40,27 @@ DownMatrix as_stored(const Matrix& down_t) {
 }
 
 uint64_t regrouped_bytes(const Matrix& down) {
-  if (down.type == Q8_0) return down.rows * down.cols + down.rows * down.cols / 32 * 2;
-  return down.bytes();
+  const WeightType& type = weight_type(down.type);
+  const uint64_t own = down.cols * type.transposed.own_bytes;
+  return down.rows * (own + down.cols / type.traits.block * type.transposed.shared_bytes);
 }
 
 DownMatrix regroup(const Matrix& down) {
-  const uint64_t D = down.rows, F = down.cols;
+  const WeightType& type = weight_type(down.type);
+  const uint64_t D = down.rows, F = down.cols, own_row = D * type.transposed.own_bytes;
   DownMatrix m;
   m.neurons = F;
   m.hidden = D;
-  m.owned = std::make_shared<std::vector<uint8_t>>(regrouped_bytes(down));
-  uint8_t* out = m.owned->data();
-  if (down.type == Q8_0) {
-    // Scales first: they need the alignment of 2 that the start of an allocation has.
-    auto* scales = reinterpret_cast<uint16_t*>(out);
-    auto* quants = reinterpret_cast<int8_t*>(out + F / 32 * D * 2);
-    for (uint64_t d = 0; d < D; d++)
-      for (uint64_t g = 0; g < F / 32; g++) {
-        const uint8_t* block = down.row(d) + g * 34;
-        std::memcpy(&scales[g * D + d], block, 2);
-        for (uint64_t j = 0; j < 32; j++) quants[(g * 32 + j) * D + d] = static_cast<int8_t>(block[2 + j]);
-      }
-    m.scales = scales;
-    m.quants = quants;
-    return m;
+  m.owned = std::make_shared<Scratch<uint8_t>>(regrouped_bytes(down));
+  uint8_t *own = m.owned->data(), *shared = nullptr;
+  if (type.transposed.shared_bytes) {
+    shared = own + F * own_row;
+    m.shared = shared;
+    m.shared_bytes = D * type.transposed.shared_bytes;
+    m.group = type.traits.block;
   }
-  uint64_t size = down.type == F32 ? 4 : 2;
-  if (size == 4)
-    transpose<uint32_t>(down.data, D, F, out);
-  else
-    transpose<uint16_t>(down.data, D, F, out);
-  m.by_neuron = {down.type, F, D, out, D * size};
+  type.transposed.transpose(down.data, down.stride, D, F, own, shared);
+  m.by_neuron = {down.type, F, D, own, own_row};
   return m;
 }
 

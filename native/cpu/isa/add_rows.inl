@@ -1,91 +1,149 @@
-// Rows times coefficients, added up: the down projection, stored or regrouped, and the join of its 16 partial sums.
+// Rows times coefficients, added up, and rows as float32: the weights of the down projection, stored or transposed at load; and
+// the join of its 16 partial sums.
 #pragma once
 #include "cpu/isa/weights.inl"
 
 namespace sparselab::cpu {
 namespace {
 
+// ── Where the rows of neurons lie ───────────────────────────────────────────────────────────────
+// Channels count from the first one that is wanted.
 template <class T>
-void add_rows(Rows w, const uint32_t* ids, const float* a, size_t count, size_t from, size_t n, float* y) {
+struct StoredRows {
+  using Row = const uint8_t*;
+  Rows w;
+  size_t from;
+  SL_INLINE Row row(const StoredRows& s, uint32_t id) { return s.w.data + id * s.w.stride; }
+  SL_INLINE Vec16 at(const StoredRows& s, Row row, size_t c) { return T::at(row, s.from + c); }
+  SL_INLINE float one(const StoredRows& s, Row row, size_t c) { return T::one(row, s.from + c); }
+  SL_INLINE void fetch(const StoredRows& s, Row row, size_t c, size_t n) {
+    for (size_t at = T::offset(s.from + c); at < T::offset(s.from + c + n); at += 64) prefetch(row + at);
+  }
+};
+// Q8_0 transposed: quants by neuron, and a row of scales for each 32 neurons.
+struct SharedScales {
+  struct Row {
+    const uint8_t *quants, *scales;
+  };
+  const uint8_t *own, *shared;
+  size_t D, from;
+  SL_INLINE Row row(const SharedScales& s, uint32_t id) {
+    return {s.own + id * s.D + s.from, s.shared + (id / 32 * s.D + s.from) * 2};
+  }
+  SL_INLINE Vec16 at(const SharedScales&, Row row, size_t c) { return load_f16(row.scales + 2 * c) * load_i8(row.quants + c); }
+  SL_INLINE float one(const SharedScales&, Row row, size_t c) {
+    return half_value(row.scales + 2 * c) * static_cast<float>(static_cast<int8_t>(row.quants[c]));
+  }
+  SL_INLINE void fetch(const SharedScales&, Row row, size_t c, size_t n) {
+    for (size_t at = 0; at < n; at += 64) prefetch(row.quants + c + at);
+    for (size_t at = 0; at < 2 * n; at += 64) prefetch(row.scales + 2 * c + at);
+  }
+};
+
+// ── Sums ────────────────────────────────────────────────────────────────────────────────────────
+constexpr size_t kStep = 64;  // channels between two prefetches
+constexpr size_t kAhead = 8;  // rows that they are ahead
+
+// Four rows at a time: y is loaded and stored once for four additions, which keep their order. Meanwhile rows further on are
+// asked for in small steps, among them up to `following` of the list behind `count`.
+template <class Source>
+SL_INLINE void add_up(const Source& s, const uint32_t* ids, const float* a, size_t count, size_t following, size_t n, float* y) {
+  using Row = typename Source::Row;
+  const size_t end = count + following;
   size_t k = 0;
-  // Four rows at a time: y is loaded and stored once for four additions, which keep their order.
   for (; k + 4 <= count; k += 4) {
-    const uint8_t* row[4];
-    for (size_t i = 0; i < 4; i++) row[i] = w.data + ids[k + i] * w.stride;
+    const Row r0 = Source::row(s, ids[k]), r1 = Source::row(s, ids[k + 1]), r2 = Source::row(s, ids[k + 2]),
+              r3 = Source::row(s, ids[k + 3]);
     const Vec16 a0 = set(a[k]), a1 = set(a[k + 1]), a2 = set(a[k + 2]), a3 = set(a[k + 3]);
-    const uint8_t* next[4];
-    for (size_t i = 0; i < 4; i++) next[i] = k + 4 + i < count ? w.data + ids[k + 4 + i] * w.stride : row[i];
-    size_t c = 0;
-    for (; c + 16 <= n; c += 16) {
-      SL_UNROLL for (size_t i = 0; i < 4; i++) prefetch(next[i] + T::offset(from + c));
+    Row next[4];
+    for (size_t i = 0; i < 4; i++) next[i] = Source::row(s, ids[least(k + kAhead + i, end - 1)]);
+    auto add = [&](size_t c) {
       Vec16 sum = load(y + c);
-      sum = fma(a0, T::at(row[0], from + c), sum);
-      sum = fma(a1, T::at(row[1], from + c), sum);
-      sum = fma(a2, T::at(row[2], from + c), sum);
-      sum = fma(a3, T::at(row[3], from + c), sum);
+      sum = fma(a0, Source::at(s, r0, c), sum);
+      sum = fma(a1, Source::at(s, r1, c), sum);
+      sum = fma(a2, Source::at(s, r2, c), sum);
+      sum = fma(a3, Source::at(s, r3, c), sum);
       store(y + c, sum);
+    };
+    size_t c = 0;
+    for (; c + kStep <= n; c += kStep) {
+      SL_UNROLL for (size_t i = 0; i < 4; i++) Source::fetch(s, next[i], c, kStep);
+      SL_UNROLL for (size_t i = 0; i < kStep; i += 16) add(c + i);
     }
-    for (; c < n; c++)
-      for (size_t i = 0; i < 4; i++) y[c] = __builtin_fmaf(a[k + i], T::one(row[i], from + c), y[c]);
+    for (; c + 16 <= n; c += 16) add(c);
+    for (; c < n; c++) {
+      y[c] = __builtin_fmaf(a[k], Source::one(s, r0, c), y[c]);
+      y[c] = __builtin_fmaf(a[k + 1], Source::one(s, r1, c), y[c]);
+      y[c] = __builtin_fmaf(a[k + 2], Source::one(s, r2, c), y[c]);
+      y[c] = __builtin_fmaf(a[k + 3], Source::one(s, r3, c), y[c]);
+    }
   }
   for (; k < count; k++) {
-    const uint8_t* row = w.data + ids[k] * w.stride;
+    const Row row = Source::row(s, ids[k]), next = Source::row(s, ids[least(k + kAhead, end - 1)]);
     const Vec16 factor = set(a[k]);
     size_t c = 0;
-    for (; c + 16 <= n; c += 16) store(y + c, fma(factor, T::at(row, from + c), load(y + c)));
-    for (; c < n; c++) y[c] = __builtin_fmaf(a[k], T::one(row, from + c), y[c]);
+    for (; c + kStep <= n; c += kStep) {
+      Source::fetch(s, next, c, kStep);
+      SL_UNROLL for (size_t i = 0; i < kStep; i += 16) store(y + c + i, fma(factor, Source::at(s, row, c + i), load(y + c + i)));
+    }
+    for (; c + 16 <= n; c += 16) store(y + c, fma(factor, Source::at(s, row, c), load(y + c)));
+    for (; c < n; c++) y[c] = __builtin_fmaf(a[k], Source::one(s, row, c), y[c]);
   }
 }
 
-void add_regrouped(const uint8_t* quants, const uint8_t* scales, size_t D, const uint32_t* ids, const float* a, size_t count,
-                   size_t from, size_t n, float* y) {
-  size_t k = 0;
-  for (; k + 4 <= count; k += 4) {
-    const uint8_t *row[4], *scale[4], *next[4];
-    for (size_t i = 0; i < 4; i++) {
-      row[i] = quants + ids[k + i] * D + from;
-      scale[i] = scales + (ids[k + i] / 32 * D + from) * 2;
-      next[i] = k + 4 + i < count ? quants + ids[k + 4 + i] * D + from : row[i];
-    }
-    const Vec16 a0 = set(a[k]), a1 = set(a[k + 1]), a2 = set(a[k + 2]), a3 = set(a[k + 3]);
-    size_t c = 0;
-    for (; c + 16 <= n; c += 16) {
-      SL_UNROLL for (size_t i = 0; i < 4; i++) prefetch(next[i] + c);
-      Vec16 sum = load(y + c);
-      sum = fma(a0, load_f16(scale[0] + 2 * c) * load_i8(row[0] + c), sum);
-      sum = fma(a1, load_f16(scale[1] + 2 * c) * load_i8(row[1] + c), sum);
-      sum = fma(a2, load_f16(scale[2] + 2 * c) * load_i8(row[2] + c), sum);
-      sum = fma(a3, load_f16(scale[3] + 2 * c) * load_i8(row[3] + c), sum);
-      store(y + c, sum);
-    }
-    for (; c < n; c++)
-      for (size_t i = 0; i < 4; i++)
-        y[c] = __builtin_fmaf(a[k + i], half_value(scale[i] + 2 * c) * static_cast<float>(static_cast<int8_t>(row[i][c])), y[c]);
-  }
-  for (; k < count; k++) {
-    const uint8_t *row = quants + ids[k] * D + from, *scale = scales + (ids[k] / 32 * D + from) * 2;
-    const Vec16 factor = set(a[k]);
-    size_t c = 0;
-    for (; c + 16 <= n; c += 16) store(y + c, fma(factor, load_f16(scale + 2 * c) * load_i8(row + c), load(y + c)));
-    for (; c < n; c++)
-      y[c] = __builtin_fmaf(a[k], half_value(scale + 2 * c) * static_cast<float>(static_cast<int8_t>(row[c])), y[c]);
-  }
+template <class T>
+void add_rows(Rows w, const uint32_t* ids, const float* a, size_t count, size_t following, size_t from, size_t n, float* y) {
+  add_up(StoredRows<T>{w, from}, ids, a, count, following, n, y);
+}
+void add_shared_scales(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
+                       size_t following, size_t from, size_t n, float* y) {
+  add_up(SharedScales{own, shared, D, from}, ids, a, count, following, n, y);
 }
 
+// The tree over 16 partial sums `stride` floats apart, + 0
+SL_INLINE Vec16 join(const float* p, size_t stride) {
+  Vec16 s[8];
+  SL_UNROLL for (size_t l = 0; l < 8; l++) s[l] = load(p + l * stride) + load(p + (l + 8) * stride);
+  SL_UNROLL for (size_t l = 0; l < 4; l++) s[l] = s[l] + s[l + 4];
+  return ((s[0] + s[2]) + (s[1] + s[3])) + set(0.0f);
+}
 void join_partials(const float* p, size_t n, float* y) {
   size_t c = 0;
-  for (; c + 16 <= n; c += 16) {
-    Vec16 s[8];
-    SL_UNROLL for (size_t l = 0; l < 8; l++) s[l] = load(p + l * n + c) + load(p + (l + 8) * n + c);
-    SL_UNROLL for (size_t l = 0; l < 4; l++) s[l] = s[l] + s[l + 4];
-    store(y + c, ((s[0] + s[2]) + (s[1] + s[3])) + set(0.0f));
-  }
+  for (; c + 16 <= n; c += 16) store(y + c, join(p + c, n));
   for (; c < n; c++) {
     float s[8];
     for (size_t l = 0; l < 8; l++) s[l] = p[l * n + c] + p[(l + 8) * n + c];
     for (size_t l = 0; l < 4; l++) s[l] = s[l] + s[l + 4];
     y[c] = ((s[0] + s[2]) + (s[1] + s[3])) + 0.0f;
   }
+}
+
+// ── Panels ──────────────────────────────────────────────────────────────────────────────────────
+constexpr size_t kRowsAhead = 12;  // scattered pieces of rows are asked for this many rows early
+
+template <class Source>
+SL_INLINE void load_panel(const Source& s, const uint32_t* ids, const uint32_t* places, size_t count, size_t n, float* panel) {
+  for (size_t k = 0; k < count; k++) {
+    float* out = panel + static_cast<size_t>(places[k]) * kDownChannels;
+    const typename Source::Row row = Source::row(s, ids[k]);
+    if (k + kRowsAhead < count) Source::fetch(s, Source::row(s, ids[k + kRowsAhead]), 0, n);
+    if (n == kDownChannels) {
+      SL_UNROLL for (size_t c = 0; c < kDownChannels; c += 16) store(out + c, Source::at(s, row, c));
+      continue;
+    }
+    size_t c = 0;
+    for (; c + 16 <= n; c += 16) store(out + c, Source::at(s, row, c));
+    for (; c < n; c++) out[c] = Source::one(s, row, c);
+    for (; c < kDownChannels; c++) out[c] = 0;
+  }
+}
+template <class T>
+void load_rows(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel) {
+  load_panel(StoredRows<T>{w, from}, ids, places, count, n, panel);
+}
+void load_shared_scales(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,
+                        size_t count, size_t from, size_t n, float* panel) {
+  load_panel(SharedScales{own, shared, D, from}, ids, places, count, n, panel);
 }
 
 }  // namespace

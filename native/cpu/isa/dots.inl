@@ -8,18 +8,20 @@ namespace {
 // The lanes of one segment, whose stored elements begin at `row`.
 template <class T>
 SL_INLINE Vec16 segment(const uint8_t* row, const float* x) {
+  const typename T::Shared shared = T::shared_of(row);
   Vec16 lane = zero();
-  SL_UNROLL for (size_t j = 0; j < kSegment; j += 16) lane = fma(T::at(row, j), load(x + j), lane);
+  SL_UNROLL for (size_t j = 0; j < kSegment; j += 16) lane = fma(T::at(row, shared, j), load(x + j), lane);
   return lane;
 }
+// `ahead` is what will be read next, at the same offsets: it is asked for piece by piece while this row is computed. One burst a
+// row, or none, is slower.
 template <class T>
-SL_INLINE float dot_row(const uint8_t* row, const float* x, size_t n) {
+SL_INLINE float dot_row(const uint8_t* row, const uint8_t* ahead, const float* x, size_t n) {
   constexpr size_t bytes = T::offset(kSegment);
   Vec16 total = zero();
   size_t j = 0;
-  for (; j + kSegment <= n; j += kSegment, row += bytes) {
-    // The stream of weights is read in order: ask for what comes 4 KiB later.
-    for (size_t k = 0; k < bytes; k += 64) prefetch(row + k + kPrefetchAhead);
+  for (; j + kSegment <= n; j += kSegment, row += bytes, ahead += bytes) {
+    SL_UNROLL for (size_t k = 0; k < bytes; k += 64) prefetch(ahead + k);
     total = total + segment<T>(row, x + j);
   }
   if (j < n) {
@@ -35,16 +37,12 @@ SL_INLINE float dot_row(const uint8_t* row, const float* x, size_t n) {
 }
 template <class T>
 void dot_rows(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride) {
-  if (!ids) {
-    for (size_t k = 0; k < count; k++) y[k * y_stride] = dot_row<T>(w.data + k * w.stride, x, n);
-    return;
-  }
-  const size_t bytes = least(w.stride, kPrefetchAhead);
   for (size_t k = 0; k < count; k++) {
-    // Scattered rows: ask for the row after the next while this one is computed.
-    if (k + 2 < count)
-      for (size_t i = 0; i < bytes; i += 64) prefetch(w.data + ids[k + 2] * w.stride + i);
-    y[k * y_stride] = dot_row<T>(w.data + ids[k] * w.stride, x, n);
+    // Rows in order are one stream: what comes 4 KiB later. Scattered rows: the one after the next, near the end the next or
+    // this.
+    const uint8_t* row = w.data + (ids ? ids[k] : k) * w.stride;
+    const uint8_t* ahead = ids ? w.data + ids[least(k + 2, count - 1)] * w.stride : row + kPrefetchAhead;
+    y[k * y_stride] = dot_row<T>(row, ahead, x, n);
   }
 }
 

@@ -1,9 +1,9 @@
 // All kernels of one instruction set as a table (cpu/isa.h has their definitions). They are written once, for Vec16. A file of
 // this folder includes this after it has chosen its flags, and exports the table under its own name.
 #include "cpu/isa.h"
-#include "cpu/isa/add_rows.inl"
 #include "cpu/isa/attention.inl"
 #include "cpu/isa/dots.inl"
+#include "cpu/isa/down.inl"
 #include "cpu/isa/functions.inl"
 #include "cpu/isa/product.inl"
 #include "cpu/isa/sums.inl"
@@ -11,37 +11,47 @@
 namespace sparselab::cpu {
 namespace {
 
-template <class T>
+// Transposed rows of a type whose neurons share rows. A type that is not named here has none.
+template <TensorType type>
+constexpr decltype(TypeKernels::add_transposed) kAddTransposed = nullptr;
+template <>
+constexpr decltype(TypeKernels::add_transposed) kAddTransposed<Q8_0> = add_shared_scales;
+template <TensorType type>
+constexpr decltype(TypeKernels::load_transposed) kLoadTransposed = nullptr;
+template <>
+constexpr decltype(TypeKernels::load_transposed) kLoadTransposed<Q8_0> = load_shared_scales;
+
+template <TensorType type>
 constexpr TypeKernels of_type() {
-  return {dequantise<T>, dot_rows<T>, add_rows<T>};
+  using T = Stored<type>;
+  return {dequantise<T>, to_panel<T>, dot_rows<T>, add_rows<T>, load_rows<T>, kAddTransposed<type>, kLoadTransposed<type>};
 }
 
 }  // namespace
 
-#define SPARSELAB_KERNEL_TABLE(name)          \
-  const Kernels name = {kIsa,                 \
-                        of_type<TypeF32>(),   \
-                        of_type<TypeF16>(),   \
-                        of_type<TypeBf16>(),  \
-                        of_type<TypeQ8>(),    \
-                        product,              \
-                        dots_of_rows,         \
-                        add_regrouped,        \
-                        join_partials,        \
-                        sum_of_squares,       \
-                        softmax,              \
-                        log_sum_exp,          \
-                        scores,               \
-                        weighted_sum,         \
-                        each32<silu_of>,      \
-                        each32<gelu_of>,      \
-                        each32<gelu_tanh_of>, \
-                        each32<exp32_of>,     \
-                        each32<tanh32_of>,    \
-                        each32<erf32_of>,     \
-                        each64<exp64_of>,     \
-                        each64<log64_of>,     \
-                        pow64_of,             \
+#define SPARSELAB_OF_TYPE(name, number) of_type<name>(),
+#define SPARSELAB_KERNEL_TABLE(name)                                 \
+  const Kernels name = {kIsa,                                        \
+                        {SPARSELAB_WEIGHT_TYPES(SPARSELAB_OF_TYPE)}, \
+                        product_of_panels,                           \
+                        dots_of_rows,                                \
+                        down_tile,                                   \
+                        down_sparse,                                 \
+                        join_partials,                               \
+                        sum_of_squares,                              \
+                        softmax,                                     \
+                        log_sum_exp,                                 \
+                        scores,                                      \
+                        weighted_sum,                                \
+                        each32<silu_of>,                             \
+                        each32<gelu_of>,                             \
+                        each32<gelu_tanh_of>,                        \
+                        each32<exp32_of>,                            \
+                        each32<tanh32_of>,                           \
+                        each32<erf32_of>,                            \
+                        each64<exp64_of>,                            \
+                        each64<log64_of>,                            \
+                        pow64_of,                                    \
                         sincos64_of}
 
 }  // namespace sparselab::cpu

@@ -1,59 +1,73 @@
-// The matrix product: tiles of dot products whose lanes stay in registers for a segment; and one weight row with several
-// activation rows.
+// The matrix product: tiles of dot products of two panels, whose lanes stay in registers for a segment; and one weight row with
+// several activation rows.
 #pragma once
 #include "cpu/isa/weights.inl"
 
 namespace sparselab::cpu {
 namespace {
 
+// The lanes of R x C dot products over one segment of `length` elements, added to their 16 lanes each in acc. w and x point to
+// the segments of the first row of either panel.
 template <int R, int C>
-SL_INLINE void tile(const float* w, const float* x, size_t n, size_t from, size_t to, float* acc) {
+SL_INLINE void tile(const float* w, const float* x, size_t length, bool first, float* acc) {
   Vec16 lane[R][C];
   SL_UNROLL for (int r = 0; r < R; r++) SL_UNROLL for (int c = 0; c < C; c++) lane[r][c] = zero();
-  size_t j = from;
-  for (; j + 16 <= to; j += 16) {
+  for (size_t j = 0; j < length; j += 16) {
     Vec16 xs[C];
-    SL_UNROLL for (int c = 0; c < C; c++) xs[c] = load(x + static_cast<size_t>(c) * n + j);
+    SL_UNROLL for (int c = 0; c < C; c++) xs[c] = load(x + static_cast<size_t>(c) * length + j);
     SL_UNROLL for (int r = 0; r < R; r++) {
-      const Vec16 ws = load(w + static_cast<size_t>(r) * n + j);
+      const Vec16 ws = load(w + static_cast<size_t>(r) * length + j);
       SL_UNROLL for (int c = 0; c < C; c++) lane[r][c] = fma(ws, xs[c], lane[r][c]);
     }
   }
-  if (j < to)
-    SL_UNROLL for (int r = 0; r < R; r++) SL_UNROLL for (int c = 0; c < C; c++) lane[r][c] =
-        fma(tail_of(w + static_cast<size_t>(r) * n, j, to), tail_of(x + static_cast<size_t>(c) * n, j, to), lane[r][c]);
   SL_UNROLL for (int r = 0; r < R; r++) SL_UNROLL for (int c = 0; c < C; c++) {
     float* total = acc + (r * C + c) * 16;
-    store(total, (from == 0 ? zero() : load(total)) + lane[r][c]);
+    store(total, (first ? zero() : load(total)) + lane[r][c]);
   }
 }
-// Weight rows r0 to r0 + R against all x rows, one segment.
-template <int R>
-void tiles_of_rows(const float* w, const float* x, size_t B, size_t n, size_t from, size_t to, float* acc) {
-  size_t b = 0;
-  for (; b + kTileCols <= B; b += kTileCols, acc += R * kTileCols * 16) tile<R, kTileCols>(w, x + b * n, n, from, to, acc);
-  for (; b < B; b++, acc += R * 16) tile<R, 1>(w, x + b * n, n, from, to, acc);
+// The last B < kTileCols rows of x.
+template <int R, int C = kTileCols - 1>
+SL_INLINE void narrow_tile(const float* w, const float* x, size_t B, size_t length, bool first, float* acc) {
+  if constexpr (C > 0) {
+    if (B == C)
+      tile<R, C>(w, x, length, first, acc);
+    else
+      narrow_tile<R, C - 1>(w, x, B, length, first, acc);
+  }
 }
+// R weight rows against all x rows, one segment.
 template <int R>
-SL_INLINE void finish_rows(size_t B, const float* acc, float* out, size_t out_stride) {
+void tiles_of_rows(const float* w, const float* x, size_t B, size_t length, bool first, float* acc) {
   size_t b = 0;
-  for (; b + kTileCols <= B; b += kTileCols)
+  for (; b + kTileCols <= B; b += kTileCols, x += kTileCols * length, acc += R * kTileCols * 16)
+    tile<R, kTileCols>(w, x, length, first, acc);
+  narrow_tile<R>(w, x, B - b, length, first, acc);
+}
+// The sums of R weight rows, which lie in the order of the tiles, to their places.
+SL_INLINE void place_sums(const float* sums, size_t R, size_t B, float* out, size_t out_stride) {
+  for (size_t b = 0; b < B; b += kTileCols) {
+    const size_t C = least(kTileCols, B - b);
     for (size_t r = 0; r < R; r++)
-      for (size_t c = 0; c < kTileCols; c++, acc += 16) out[(b + c) * out_stride + r] = tree(load(acc));
-  for (; b < B; b++)
-    for (size_t r = 0; r < R; r++, acc += 16) out[b * out_stride + r] = tree(load(acc));
+      for (size_t c = 0; c < C; c++) out[(b + c) * out_stride + r] = *sums++;
+  }
 }
 
-void product(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc) {
+void product_of_panels(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc) {
   for (size_t from = 0; from < n || from == 0; from += kSegment) {
-    const size_t to = least(n, from + kSegment);
+    const size_t length = (least(kSegment, n - from) + 15) / 16 * 16;
+    const float *ws = w + from * R, *xs = x + from * B;
     size_t r = 0;
-    for (; r + kTileRows <= R; r += kTileRows) tiles_of_rows<kTileRows>(w + r * n, x, B, n, from, to, acc + r * B * 16);
-    for (; r < R; r++) tiles_of_rows<1>(w + r * n, x, B, n, from, to, acc + r * B * 16);
+    for (; r + kTileRows <= R; r += kTileRows)
+      tiles_of_rows<kTileRows>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16);
+    for (; r < R; r++) tiles_of_rows<1>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16);
   }
+  // The sums take the place of the lanes, which are read before.
+  size_t i = 0;
+  for (; i + 16 <= R * B; i += 16) trees(acc + i * 16, acc + i);
+  for (; i < R * B; i++) acc[i] = tree(load(acc + i * 16));
   size_t r = 0;
-  for (; r + kTileRows <= R; r += kTileRows) finish_rows<kTileRows>(B, acc + r * B * 16, out + r, out_stride);
-  for (; r < R; r++) finish_rows<1>(B, acc + r * B * 16, out + r, out_stride);
+  for (; r + kTileRows <= R; r += kTileRows) place_sums(acc + r * B, kTileRows, B, out + r, out_stride);
+  for (; r < R; r++) place_sums(acc + r * B, 1, B, out + r, out_stride);
 }
 
 // One weight row times C activation rows named by their numbers.
@@ -75,16 +89,24 @@ SL_INLINE void dots_of(const float* w, const float* const* x, size_t n, float* o
   }
   SL_UNROLL for (int c = 0; c < C; c++) out[c] = tree(total[c]);
 }
-void dots_of_rows(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out) {
-  size_t k = 0;
-  for (; k + 8 <= count; k += 8) {
-    const float* xs[8];
-    for (size_t i = 0; i < 8; i++) xs[i] = x + rows[k + i] * n;
-    dots_of<8>(w, xs, n, out + k);
+constexpr size_t kTogether = kRegs == 1 ? 8 : 6;  // sums of 16 lanes that stay in registers
+
+// The last count <= C rows.
+template <int C>
+SL_INLINE void last_dots(const float* w, const float* const* x, size_t n, size_t count, float* out) {
+  if constexpr (C > 0) {
+    if (count == C)
+      dots_of<C>(w, x, n, out);
+    else
+      last_dots<C - 1>(w, x, n, count, out);
   }
-  for (; k < count; k++) {
-    const float* xs[1] = {x + rows[k] * n};
-    dots_of<1>(w, xs, n, out + k);
+}
+void dots_of_rows(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out) {
+  const float* xs[kTogether];
+  for (size_t k = 0; k < count; k += kTogether) {
+    const size_t now = least(kTogether, count - k);
+    for (size_t i = 0; i < now; i++) xs[i] = x + rows[k + i] * n;
+    last_dots<kTogether>(w, xs, n, now, out + k);
   }
 }
 

@@ -38,6 +38,8 @@ SL_INLINE To bits_as(From from) {
 
 // One half float.
 SL_INLINE float half_value(const uint8_t* p) { return reg_half(p); }
+// Eight half floats that lie `stride` bytes apart.
+SL_INLINE void eight_halves(const uint8_t* p, size_t stride, float* out) { reg_eight_halves(p, stride, out); }
 
 struct Vec16 {
   Reg r[kRegs];
@@ -102,6 +104,8 @@ SL_INLINE Vec16 load_i8(const uint8_t* p) { SL_MAP(Vec16, kRegs, reg_load_i8(p +
 
 // The sum of 16 lanes by one fixed tree: lanes 8 apart, then 4, 2, 1.
 SL_INLINE float tree(const Vec16& v) { return reg_tree(v.r); }
+// The trees of 16 vectors that lie one after another: sums[i] = tree(lanes + 16 * i). `sums` may begin where `lanes` does.
+SL_INLINE void trees(const float* lanes, float* sums) { reg_trees(lanes, sums); }
 
 // ── float64 ─────────────────────────────────────────────────────────────────────────────────────
 SL_INLINE Vec8d load(const double* p) { SL_MAP(Vec8d, kRegsD, reg_load(p + i * kWidthD)); }

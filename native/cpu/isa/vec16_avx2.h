@@ -1,6 +1,7 @@
 // Vec16 in two AVX2 registers. Needs FMA and F16C, which every processor with AVX2 but a handful has.
 #pragma once
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 namespace sparselab::cpu {
@@ -46,6 +47,25 @@ SL_REG float reg_half(const uint8_t* p) {
   __builtin_memcpy(&h, p, 2);
   return _cvtsh_ss(h);
 }
+// The vector units are the narrow place of the loops that need this, so it leaves them alone: eight words meet in two general
+// registers, are converted at once, and go through memory, from where a later load broadcasts each for free. The empty
+// statements keep the compiler from turning either step into shuffles.
+SL_REG uint64_t reg_four_words(const uint8_t* p, size_t stride) {
+  uint64_t words = 0;
+  SL_UNROLL for (int i = 3; i >= 0; i--) {
+    uint16_t word;
+    __builtin_memcpy(&word, p + i * stride, 2);
+    words = words << 16 | word;
+    __asm__("" : "+r"(words));
+  }
+  return words;
+}
+SL_REG void reg_eight_halves(const uint8_t* p, size_t stride, float* out) {
+  const __m128i words = _mm_set_epi64x(static_cast<long long>(reg_four_words(p + 4 * stride, stride)),
+                                       static_cast<long long>(reg_four_words(p, stride)));
+  _mm256_storeu_ps(out, _mm256_cvtph_ps(words));
+  __asm__("" : "+m"(*reinterpret_cast<float (*)[8]>(out)));
+}
 SL_REG __m256 reg_load_f16(const uint8_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 SL_REG __m256 reg_load_bf16(const uint8_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
@@ -58,6 +78,29 @@ SL_REG float reg_tree(const __m256* v) {
   __m128 z = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
   z = _mm_add_ps(z, _mm_movehl_ps(z, z));
   return _mm_cvtss_f32(_mm_add_ss(z, _mm_movehdup_ps(z)));
+}
+
+// Eight trees side by side: the same additions, and half of the steps. At each level a register holds the partial sums of twice
+// as many vectors; the order in which they are taken leaves the sums in order.
+SL_REG __m256 reg_eight_trees(const float* p) {
+  auto eight = [p](int i) __attribute__((always_inline)) {  // lanes 8 apart
+    return _mm256_add_ps(_mm256_loadu_ps(p + 16 * i), _mm256_loadu_ps(p + 16 * i + 8));
+  };
+  auto four = [&](int i, int k) __attribute__((always_inline)) {
+    const __m256 a = eight(i), b = eight(k);
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  };
+  auto two = [](__m256 a, __m256 b) __attribute__((always_inline)) {
+    const __m256d c = _mm256_castps_pd(a), d = _mm256_castps_pd(b);
+    return _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(c, d)), _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)));
+  };
+  const __m256 a = two(four(0, 4), four(1, 5)), b = two(four(2, 6), four(3, 7));
+  return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
+}
+SL_REG void reg_trees(const float* lanes, float* sums) {
+  const __m256 low = reg_eight_trees(lanes), high = reg_eight_trees(lanes + 128);
+  _mm256_storeu_ps(sums, low);
+  _mm256_storeu_ps(sums + 8, high);
 }
 
 SL_REG __m256d reg_load(const double* p) { return _mm256_loadu_pd(p); }

@@ -1,6 +1,7 @@
 // Vec16 in one AVX-512 register.
 #pragma once
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 namespace sparselab::cpu {
@@ -47,6 +48,25 @@ SL_REG float reg_half(const uint8_t* p) {
   __builtin_memcpy(&h, p, 2);
   return _cvtsh_ss(h);
 }
+// The vector units are the narrow place of the loops that need this, so it leaves them alone: eight words meet in two general
+// registers, are converted at once, and go through memory, from where a later load broadcasts each for free. The empty
+// statements keep the compiler from turning either step into shuffles.
+SL_REG uint64_t reg_four_words(const uint8_t* p, size_t stride) {
+  uint64_t words = 0;
+  SL_UNROLL for (int i = 3; i >= 0; i--) {
+    uint16_t word;
+    __builtin_memcpy(&word, p + i * stride, 2);
+    words = words << 16 | word;
+    __asm__("" : "+r"(words));
+  }
+  return words;
+}
+SL_REG void reg_eight_halves(const uint8_t* p, size_t stride, float* out) {
+  const __m128i words = _mm_set_epi64x(static_cast<long long>(reg_four_words(p + 4 * stride, stride)),
+                                       static_cast<long long>(reg_four_words(p, stride)));
+  _mm256_storeu_ps(out, _mm256_cvtph_ps(words));
+  __asm__("" : "+m"(*reinterpret_cast<float (*)[8]>(out)));
+}
 SL_REG __m512 reg_load_f16(const uint8_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
 SL_REG __m512 reg_load_bf16(const uint8_t* p) {
   return _mm512_castsi512_ps(
@@ -60,6 +80,25 @@ SL_REG float reg_tree(const __m512* v) {
   __m128 z = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
   z = _mm_add_ps(z, _mm_movehl_ps(z, z));
   return _mm_cvtss_f32(_mm_add_ss(z, _mm_movehdup_ps(z)));
+}
+
+// Sixteen trees side by side: the same additions, and a third of the shuffles. At each level a register holds the partial sums of
+// twice as many vectors; the order in which they are taken leaves the sums in order.
+SL_REG void reg_trees(const float* lanes, float* sums) {
+  auto eight = [lanes](int i, int k) __attribute__((always_inline)) {  // vectors i and k, lanes 8 apart
+    const __m512 a = _mm512_loadu_ps(lanes + 16 * i), b = _mm512_loadu_ps(lanes + 16 * k);
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  };
+  auto four = [&](int i) __attribute__((always_inline)) {  // vectors i, i + 4, i + 8, i + 12
+    const __m512 a = eight(i, i + 4), b = eight(i + 8, i + 12);
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  };
+  auto two = [](__m512 a, __m512 b) __attribute__((always_inline)) {
+    const __m512d c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(c, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));
+  };
+  const __m512 a = two(four(0), four(1)), b = two(four(2), four(3));
+  _mm512_storeu_ps(sums, _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd)));
 }
 
 SL_REG __m512d reg_load(const double* p) { return _mm512_loadu_pd(p); }

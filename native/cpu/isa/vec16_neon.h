@@ -1,6 +1,7 @@
 // Vec16 in four NEON registers (aarch64).
 #pragma once
 #include <arm_neon.h>
+#include <stddef.h>
 #include <stdint.h>
 
 namespace sparselab::cpu {
@@ -46,6 +47,9 @@ SL_REG float reg_half(const uint8_t* p) {
   __builtin_memcpy(&h, p, 2);
   return h;
 }
+SL_REG void reg_eight_halves(const uint8_t* p, size_t stride, float* out) {
+  for (int i = 0; i < 8; i++) out[i] = reg_half(p + i * stride);
+}
 SL_REG float32x4_t reg_load_f16(const uint8_t* p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
 SL_REG float32x4_t reg_load_bf16(const uint8_t* p) {
   return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
@@ -59,6 +63,14 @@ SL_REG float reg_tree(const float32x4_t* v) {
   const float32x4_t a = vaddq_f32(v[0], v[2]), b = vaddq_f32(v[1], v[3]), c = vaddq_f32(a, b);
   const float32x2_t d = vadd_f32(vget_low_f32(c), vget_high_f32(c));
   return vget_lane_f32(d, 0) + vget_lane_f32(d, 1);
+}
+
+SL_REG void reg_trees(const float* lanes, float* sums) {
+  for (int i = 0; i < 16; i++) {
+    float32x4_t v[4];
+    for (int k = 0; k < 4; k++) v[k] = reg_load(lanes + 16 * i + 4 * k);
+    sums[i] = reg_tree(v);
+  }
 }
 
 SL_REG float64x2_t reg_load(const double* p) { return vld1q_f64(p); }

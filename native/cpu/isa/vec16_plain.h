@@ -2,6 +2,7 @@
 // give; without a fused multiply-add in the machine, fmaf and fma of the C library round once all the same.
 #pragma once
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -59,6 +60,9 @@ SL_REG float reg_half(const uint8_t* p) {
   const uint32_t special = (h & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0u;
   return reg_from_bits(reg_bits(scaled) | special | static_cast<uint32_t>(h & 0x8000u) << 16);
 }
+SL_REG void reg_eight_halves(const uint8_t* p, size_t stride, float* out) {
+  for (int i = 0; i < 8; i++) out[i] = reg_half(p + i * stride);
+}
 SL_REG float reg_load_f16(const uint8_t* p) { return reg_half(p); }
 SL_REG float reg_load_bf16(const uint8_t* p) {
   uint16_t h;
@@ -71,6 +75,10 @@ SL_REG float reg_tree(const float* lane) {
   for (int l = 0; l < 8; l++) s[l] = lane[l] + lane[l + 8];
   for (int l = 0; l < 4; l++) s[l] = s[l] + s[l + 4];
   return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+SL_REG void reg_trees(const float* lanes, float* sums) {
+  for (int i = 0; i < 16; i++) sums[i] = reg_tree(lanes + 16 * i);
 }
 
 SL_REG double reg_load(const double* p) { return *p; }

@@ -1,9 +1,9 @@
 // A block's FFN against a plain float64 reference of a few lines, for each activation, with a gate and without, relu on up too.
-#include "executor/ffn.h"
+#include "ffn/ffn.h"
 
 #include <cmath>
 
-#include "executor/activation.h"
+#include "ffn/activation.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 

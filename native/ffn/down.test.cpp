@@ -1,6 +1,6 @@
 // The sum of down bit for bit by its definition (ffn.h), written out once more: the order of its additions is part of every
 // result.
-#include "executor/down.h"
+#include "ffn/down.h"
 
 #include <cmath>
 

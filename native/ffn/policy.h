@@ -1,0 +1,28 @@
+// A policy decides which neurons of a row are inactive, by setting their values to 0. To add one: a record in policy.cpp.
+#pragma once
+#include <cstdint>
+
+#include "executor/plan.h"
+#include "ffn/neurons.h"
+
+namespace sparselab {
+
+// What a policy changes. Each is a place in feed_forward where it calls `apply_policies`.
+enum class ActsOn {
+  gate,  // what enters the activation: gate_pre, or up_pre where the FFN has no gate
+};
+
+struct Policy {
+  const char* name;
+  ActsOn acts_on;
+  bool whole_layer;  // it compares the neurons of a layer with each other (top-k, a mean), so it needs all of them
+  // One row: values (N) -> out (N); both may be the same.
+  void (*apply)(const Setting& setting, uint32_t layer, const float* values, uint64_t N, float* out);
+};
+
+const Policy& policy_of(const Setting& setting);
+
+// Throws Error (invalid-option) where the policy needs a whole layer and only a part of its neurons is held here.
+void check_held(const Policy& policy, const Neurons& held, uint64_t neurons_of_layer);
+
+}  // namespace sparselab
