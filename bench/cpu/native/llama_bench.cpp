@@ -21,7 +21,7 @@ class Llama final : public bench::Engine {
  public:
   Llama() {
     llama_log_set([](ggml_log_level level, const char* text, void*) {
-      if (level >= GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+      if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
     }, nullptr);
     ggml_backend_load_all_from_path(SPARSELAB_LLAMA_FOLDER);
     ggml_backend_reg_t cpu = ggml_backend_reg_by_name("CPU");
