@@ -72,7 +72,8 @@ async function turn(engines: Engines, side: Side, task: Task, threads: number, t
   const used = after.idle - before.idle;
   return {
     ...answer,
-    others: Math.max(0, (after.all - before.all - (after.own - before.own) - used) / wall),
+    // Ticks of 10 ms say nothing of a shorter turn.
+    others: wall < 0.2 ? 0 : Math.max(0, (after.all - before.all - (after.own - before.own) - used) / wall),
     idle: used / wall,
     diskFaults: after.faults - before.faults,
   };

@@ -4,8 +4,8 @@
 
 namespace bench {
 
-// Bytes a second that `threads` threads read one after the other from `bytes` of memory, each its own part, in huge pages where the
-// system gives them (`huge`), or in 4 KiB pages, as a mapped file has.
+// Bytes a second that `threads` threads read one after the other from `bytes` of memory, each its own part, in huge pages where
+// the system gives them (`huge`), or in 4 KiB pages, as a mapped file has.
 double stream_bandwidth(unsigned threads, uint64_t bytes, bool huge);
 
 // Float32 operations a second (a fused multiply-add is two) that `threads` threads do in registers with the widest vectors.

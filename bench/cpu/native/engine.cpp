@@ -34,14 +34,16 @@ unsigned long count_of(const std::string& word, const char* what) {
   } catch (const std::exception&) {
     end = 0;
   }
-  if (end != word.size() || n < 1 || n > 1u << 20) throw std::runtime_error(std::string(what) + ": expected a count, not " + word);
+  if (end != word.size() || n < 1 || n > 1u << 20)
+    throw std::runtime_error(std::string(what) + ": expected a count, not " + word);
   return n;
 }
 
 std::string answer_run(Engine& engine, const std::vector<std::string>& words) {
   const std::string& command = words[0];
   const bool to_file = command == "logits";
-  if (words.size() != (to_file ? 5u : 4u)) throw std::runtime_error(command + ": expected MODE THREADS TOKENS" + (to_file ? " PATH" : ""));
+  if (words.size() != (to_file ? 5u : 4u))
+    throw std::runtime_error(command + ": expected MODE THREADS TOKENS" + (to_file ? " PATH" : ""));
   const auto threads = static_cast<unsigned>(count_of(words[2], "THREADS"));
   const std::vector<int32_t> tokens = tokens_of(count_of(words[3], "TOKENS"), engine.vocab());
   const Run run = command == "decode" ? engine.decode(words[1], threads, tokens) : engine.prefill(words[1], threads, tokens);
@@ -55,7 +57,8 @@ std::string answer_run(Engine& engine, const std::vector<std::string>& words) {
   }
   char hash[20];
   std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(hash_of(run.logits)));
-  std::string out = std::string("{\"seconds\":").append(json(run.seconds)) + ",\"tokens\":" + std::to_string(tokens.size()) + ",\"hash\":\"" + hash + "\"";
+  std::string out = std::string("{\"seconds\":").append(json(run.seconds)) + ",\"tokens\":" + std::to_string(tokens.size()) +
+                    ",\"hash\":\"" + hash + "\"";
   if (run.weight_bytes) out += ",\"weightBytes\":" + std::to_string(run.weight_bytes);
   if (run.sparsity >= 0) out += ",\"sparsity\":" + json(run.sparsity);
   return out + "}";

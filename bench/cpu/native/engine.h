@@ -1,6 +1,6 @@
 // What both measured programs share: the commands they hear, the tokens they compute and the form of an answer. A program is one
-// engine. It reads one command a line from its standard input (or takes them from its arguments) and answers each with one line of
-// JSON; while it waits for a line, all its threads sleep, so that two engines can take turns on the same cores.
+// engine. It reads one command a line from its standard input (or takes them from its arguments) and answers each with one line
+// of JSON; while it waits for a line, all its threads sleep, so that two engines can take turns on the same cores.
 //
 //   open PATH                             a model file
 //   decode MODE THREADS TOKENS            a fresh sequence, one token at a time, logits of each

@@ -1,7 +1,8 @@
-// llama.cpp as a measured program. Its settings are those of its own llama-bench: weights mapped from the file and repacked where its
-// CPU backend knows a faster form, KV cache in float16, flash attention "auto", a thread pool of its own with each thread pinned to a
-// core, logits of every decoded token and of the last token of a prefill. The only mode is "silu": it computes SiLU in every file of the
-// architecture "llama", which costs what ReLU costs.
+// llama.cpp as a measured program. Its settings are those of its own llama-bench: weights mapped from the file and repacked where
+// its CPU backend knows a faster form, KV cache in float16, flash attention "auto", a thread pool of its own with each thread
+// pinned to a core, logits of every decoded token and of the last token of a prefill. The only mode is "silu": it computes SiLU
+// in every file of the architecture "llama", which costs what ReLU costs.
+#include <dlfcn.h>
 #include <sched.h>
 
 #include <cstdio>
@@ -20,15 +21,24 @@ namespace {
 class Llama final : public bench::Engine {
  public:
   Llama() {
-    llama_log_set([](ggml_log_level level, const char* text, void*) {
-      if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
-    }, nullptr);
+    llama_log_set(
+        [](ggml_log_level level, const char* text, void*) {
+          if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+        },
+        nullptr);
     ggml_backend_load_all_from_path(SPARSELAB_LLAMA_FOLDER);
     ggml_backend_reg_t cpu = ggml_backend_reg_by_name("CPU");
     if (!cpu) throw std::runtime_error("llama.cpp has no CPU backend in " SPARSELAB_LLAMA_FOLDER);
     pool_new_ = reinterpret_cast<decltype(&ggml_threadpool_new)>(ggml_backend_reg_get_proc_address(cpu, "ggml_threadpool_new"));
-    pool_free_ = reinterpret_cast<decltype(&ggml_threadpool_free)>(ggml_backend_reg_get_proc_address(cpu, "ggml_threadpool_free"));
-    if (!pool_new_ || !pool_free_) throw std::runtime_error("llama.cpp's CPU backend has no thread pool");
+    pool_free_ =
+        reinterpret_cast<decltype(&ggml_threadpool_free)>(ggml_backend_reg_get_proc_address(cpu, "ggml_threadpool_free"));
+    // Its library is chosen for this CPU when it is loaded; `pause` is not among the functions that it names.
+    Dl_info library{};
+    void* handle = pool_new_ && dladdr(reinterpret_cast<void*>(pool_new_), &library)
+                       ? dlopen(library.dli_fname, RTLD_NOW | RTLD_NOLOAD)
+                       : nullptr;
+    if (handle) pool_pause_ = reinterpret_cast<decltype(&ggml_threadpool_pause)>(dlsym(handle, "ggml_threadpool_pause"));
+    if (!pool_pause_ || !pool_free_) throw std::runtime_error("llama.cpp's CPU backend has no thread pool");
   }
   ~Llama() override { close(); }
 
@@ -63,27 +73,23 @@ class Llama final : public bench::Engine {
     return cpus;
   }
 
-  llama_context* context_of(unsigned threads) {
-    llama_context*& context = contexts_[threads];
-    if (context) return context;
+  // A context with a thread pool of its own. llama.cpp keeps a pointer to the pool: it lives as long as the context.
+  struct Threaded {
+    llama_context* context;
+    ggml_threadpool* pool;
+  };
+
+  const Threaded& context_of(unsigned threads) {
+    if (auto found = contexts_.find(threads); found != contexts_.end()) return found->second;
     llama_context_params params = llama_context_default_params();
     params.n_ctx = kLength;
     params.n_batch = kLength;
     params.n_ubatch = kLength;
     params.n_threads = params.n_threads_batch = static_cast<int32_t>(threads);
     params.no_perf = true;
-    context = llama_init_from_model(model_, params);
+    llama_context* context = llama_init_from_model(model_, params);
     if (!context) throw std::runtime_error("llama.cpp cannot make a context");
-    return context;
-  }
 
-  bench::Run run(const std::string& mode, unsigned threads, const std::vector<int32_t>& tokens, size_t rows) {
-    if (mode != "silu") throw std::runtime_error("mode " + mode + "; llama.cpp computes silu only");
-    if (tokens.size() > kLength) throw std::runtime_error("too many tokens");
-    const uint32_t V = vocab();
-    llama_context* context = context_of(threads);
-
-    // A pool for this run alone: afterwards no thread of this program spins or is pinned.
     ggml_threadpool_params pool_params = ggml_threadpool_params_default(static_cast<int>(threads));
     const cpu_set_t allowed = affinity();
     unsigned pinned = 0;
@@ -91,14 +97,19 @@ class Llama final : public bench::Engine {
       if (CPU_ISSET(cpu, &allowed)) pool_params.cpumask[cpu] = true, pinned++;
     if (pinned < threads) throw std::runtime_error("there are fewer cores than threads");
     pool_params.strict_cpu = true;
-    struct Restore {
-      cpu_set_t cpus;
-      ~Restore() { sched_setaffinity(0, sizeof cpus, &cpus); }
-    } restore{allowed};
-    const std::unique_ptr<ggml_threadpool, decltype(pool_free_)> pool(pool_new_(&pool_params), pool_free_);
+    pool_params.paused = true;
+    ggml_threadpool* pool = pool_new_(&pool_params);
     if (!pool) throw std::runtime_error("llama.cpp cannot make a thread pool");
-    llama_attach_threadpool(context, pool.get(), nullptr);
+    llama_attach_threadpool(context, pool, nullptr);
+    return contexts_[threads] = {context, pool};
+  }
 
+  bench::Run run(const std::string& mode, unsigned threads, const std::vector<int32_t>& tokens, size_t rows) {
+    if (mode != "silu") throw std::runtime_error("mode " + mode + "; llama.cpp computes silu only");
+    if (tokens.size() > kLength) throw std::runtime_error("too many tokens");
+    const uint32_t V = vocab();
+    const auto [context, pool] = context_of(threads);
+    const cpu_set_t allowed = affinity();
     llama_memory_clear(llama_get_memory(context), false);
     bench::Run out;
     out.logits.resize(V);
@@ -111,13 +122,18 @@ class Llama final : public bench::Engine {
         if (logits) std::memcpy(out.logits.data(), logits, V * sizeof(float));
         if (!logits && !failed) failed = 1;
       });
-    llama_detach_threadpool(context);
+    // Afterwards no thread of this program spins, and its main thread, which is one of the pool's, is free again.
+    pool_pause_(pool);
+    sched_setaffinity(0, sizeof allowed, &allowed);
     if (failed) throw std::runtime_error("llama_decode failed");
     return out;
   }
 
   void close() {
-    for (auto& [threads, context] : contexts_) llama_free(context);
+    for (auto& [threads, threaded] : contexts_) {
+      llama_free(threaded.context);
+      pool_free_(threaded.pool);
+    }
     contexts_.clear();
     if (model_) llama_model_free(model_);
     model_ = nullptr;
@@ -125,8 +141,9 @@ class Llama final : public bench::Engine {
 
   decltype(&ggml_threadpool_new) pool_new_ = nullptr;
   decltype(&ggml_threadpool_free) pool_free_ = nullptr;
+  decltype(&ggml_threadpool_pause) pool_pause_ = nullptr;
   llama_model* model_ = nullptr;
-  std::map<unsigned, llama_context*> contexts_;
+  std::map<unsigned, Threaded> contexts_;
 };
 
 }  // namespace

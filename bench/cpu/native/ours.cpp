@@ -33,7 +33,8 @@ class Ours final : public Engine {
     spec_ = sparselab::read_spec(table_);
     std::vector<SlTensor> tensors;
     for (const sparselab::TensorInfo* t : spec_.tensors) {
-      SlTensor s{t->name.c_str(), t->type, static_cast<uint32_t>(t->shape.size()), {1, 1, 1, 1}, mapping_->data() + t->offset, t->bytes};
+      SlTensor s{t->name.c_str(), t->type, static_cast<uint32_t>(t->shape.size()), {1, 1, 1, 1}, mapping_->data() + t->offset,
+                 t->bytes};
       for (size_t d = 0; d < t->shape.size(); d++) s.shape[d] = t->shape[d];
       tensors.push_back(s);
     }
@@ -91,8 +92,14 @@ class Ours final : public Engine {
     uint64_t silent = 0;
     int failed = 0;
     const auto forward = [&](size_t from) {
-      const SlBatch batch{static_cast<uint32_t>(rows), tokens.data() + from, positions.data() + from, zeros.data(), zeros.data(),
-                          wanted.data(),               nullptr,              nullptr};
+      const SlBatch batch{static_cast<uint32_t>(rows),
+                          tokens.data() + from,
+                          positions.data() + from,
+                          zeros.data(),
+                          zeros.data(),
+                          wanted.data(),
+                          nullptr,
+                          nullptr};
       failed = backend_.forward(program.get(), &batch, &sinks, &control, &error);
     };
     for (size_t from = 0; from < tokens.size() && !failed; from += rows) {

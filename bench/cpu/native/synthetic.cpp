@@ -1,7 +1,8 @@
-// How a share of neurons is silent: the first channels of the residual stream hold the constant 1. No layer writes to them (their rows
-// of attn_output and ffn_down are 0, their norm weights 1), so after a norm they still are about 1 and act as a bias: the gate's row of
-// neuron i holds -b[i] / channels there. The rest of the row is random with norm 1, so that x·gate is about normal(0, 1) - b[i], and
-// b[i] is the quantile at which the neuron fires with probability p[i]. p is Beta distributed: some neurons are hot, most are cold.
+// How a share of neurons is silent: the first channels of the residual stream hold the constant 1. No layer writes to them (their
+// rows of attn_output and ffn_down are 0, their norm weights 1), so after a norm they still are about 1 and act as a bias: the
+// gate's row of neuron i holds -b[i] / channels there. The rest of the row is random with norm 1, so that x·gate is about
+// normal(0, 1) - b[i], and b[i] is the quantile at which the neuron fires with probability p[i]. p is Beta distributed: some
+// neurons are hot, most are cold.
 #include "synthetic.h"
 
 #include <algorithm>
@@ -130,10 +131,10 @@ struct Tensor {
   std::string name;
   Type type;
   uint64_t cols, rows;
-  float std;                // of its random numbers; 0: all are 1
-  uint32_t zero_rows = 0;   // the first rows are 0
-  float ones = 0;           // the first `channels` numbers of a row are this
-  bool gate = false;        // the first `channels` numbers of a row are its bias
+  float std;               // of its random numbers; 0: all are 1
+  uint32_t zero_rows = 0;  // the first rows are 0
+  float ones = 0;          // the first `channels` numbers of a row are this
+  bool gate = false;       // the first `channels` numbers of a row are its bias
 };
 
 std::vector<Tensor> tensors_of(const Shape& s, uint32_t channels) {
@@ -205,7 +206,8 @@ std::string header_of(const Shape& s, const std::vector<Tensor>& tensors) {
 
 void write_synthetic(const Shape& s, const std::string& path) {
   if (s.type != "f16" && s.type != "q8_0") throw std::runtime_error("type " + s.type + "; expected f16 or q8_0");
-  if (!s.heads || !s.kv_heads || s.hidden % s.heads || s.heads % s.kv_heads || s.hidden % 32 || s.neurons % 32 || !s.layers || !s.vocab)
+  if (!s.heads || !s.kv_heads || s.hidden % s.heads || s.heads % s.kv_heads || s.hidden % 32 || s.neurons % 32 || !s.layers ||
+      !s.vocab)
     throw std::runtime_error("this shape is not possible: hidden and neurons are multiples of 32, heads divide hidden");
   const uint32_t channels = std::min(64u, s.hidden / 4);
   const std::vector<Tensor> tensors = tensors_of(s, channels);

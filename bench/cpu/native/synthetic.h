@@ -1,5 +1,5 @@
-// Writes a random model file of the architecture "llama" whose neurons are silent under ReLU as often as asked. Random numbers of one
-// fixed seed: the same arguments give the same bytes.
+// Writes a random model file of the architecture "llama" whose neurons are silent under ReLU as often as asked. Random numbers of
+// one fixed seed: the same arguments give the same bytes.
 #pragma once
 #include <cstdint>
 #include <string>
