@@ -3,10 +3,12 @@
  */
 import { nearest } from "../lab/errors.js";
 import { benchCpu } from "./cpu/cpu.js";
+import { benchInstructions } from "./instructions/instructions.js";
 import { benchKernel } from "./kernel/kernel.js";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   cpu: benchCpu,
+  instructions: benchInstructions,
   kernel: benchKernel,
 };
 
