@@ -1,10 +1,16 @@
 /**
- * `npm run bench -- kernel [OPTIONS]`: measurements, each side by side with what it is compared with, in one run. Never part of the tests.
+ * `npm run bench -- NAME [OPTIONS]`: measurements, each side by side with what it is compared with, in one run. Never part of the tests.
  */
 import { nearest } from "../lab/errors.js";
+import { benchCpu } from "./cpu/cpu.js";
+import { benchInstructions } from "./instructions/instructions.js";
 import { benchKernel } from "./kernel/kernel.js";
 
-const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { kernel: benchKernel };
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  cpu: benchCpu,
+  instructions: benchInstructions,
+  kernel: benchKernel,
+};
 
 const [name, ...args] = process.argv.slice(2);
 const bench = name !== undefined && Object.hasOwn(benches, name) ? benches[name] : undefined;

@@ -5,9 +5,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { load, machine } from "../machine.js";
 import { type Engine, engineNames, findEngine, type Missing } from "./engines.js";
 import { FULL, measureRound, type Round, type Size } from "./measure.js";
-import { load, type Measured, machine, medians, table, targetLines, targets } from "./report.js";
+import { type Measured, medians, table, targetLines, targets } from "./report.js";
 
 const usage = `usage: npm run bench -- kernel [--rounds N] [--engines ${engineNames.join(",")}] [--out FILE] [--small]
 

@@ -1,7 +1,8 @@
 /** The benchmark's own parts, and one small round of our kernel: what it measures is there, and nothing of the flood is lost. */
 import { describe, expect, test } from "vitest";
+import { median } from "../machine.js";
 import { type Engine, findEngine } from "./engines.js";
-import { measureRound, median, type Round } from "./measure.js";
+import { measureRound, type Round } from "./measure.js";
 import { medians, NUMBERS, table, targets } from "./report.js";
 
 const engine = (name: string): Engine => ({

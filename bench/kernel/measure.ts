@@ -1,5 +1,6 @@
 /** One round of one kernel: a fresh process, from its start to a flood of output. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { median } from "../machine.js";
 import type { Engine } from "./engines.js";
 import { Session } from "./session.js";
 
@@ -37,12 +38,6 @@ export interface Round {
   /** Other requests that did not. */
   readonly idlesLost: number;
 }
-
-export const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
 
 const sources = {
   typescript: {

@@ -1,7 +1,8 @@
 /** What the rounds say: medians, the table, and our kernel against what it is meant to reach. */
-import { cpus, loadavg, release, totalmem, type } from "node:os";
+
+import { median } from "../machine.js";
 import type { Engine, Missing } from "./engines.js";
-import { median, type Round, type Size } from "./measure.js";
+import type { Round, Size } from "./measure.js";
 
 export interface Measured {
   readonly engine: Engine;
@@ -53,16 +54,6 @@ export function targets(all: readonly Measured[]): Target[] {
     limit === undefined ? [] : [{ what, measured, limit, unit, met: measured <= limit }],
   );
 }
-
-export const machine = () => ({
-  processor: cpus()[0]?.model ?? "unknown",
-  cores: cpus().length,
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  system: `${type()} ${release()}`,
-  node: process.versions.node,
-});
-/** Processes that wanted to run, mean of the last minute: other work on the machine makes every number larger. */
-export const load = (): number => Math.round(loadavg()[0]! * 100) / 100;
 
 const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 
