@@ -119,7 +119,7 @@ float value_of(const SlTensor& t, uint64_t row, uint64_t col) {
   const WeightType& type = weight_type(t.type);
   const uint64_t block = type.traits.block;
   std::vector<float> values(block);
-  type.to_float(t.data + t.bytes / t.shape[1] * row + col / block * type.traits.block_bytes, block, values.data());
+  type.to_float(t.data + t.stride * row + col / block * type.traits.block_bytes, block, values.data());
   return values[col % block];
 }
 
