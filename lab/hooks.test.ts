@@ -44,7 +44,7 @@ describe("hook points", () => {
     expect(hookPoints(gateless)).not.toContain("blocks.*.ffn.up");
     expect(hookPoints(gateless)).toContain("blocks.*.ffn.up_pre");
     expect(() => parseHook("blocks.3.ffn.up", gateless)).toThrow(/has no gate, so "ffn\.up" does not exist.*ffn\.up_pre/);
-    expect(() => parseHook("blocks.3.ffn.gat", gateless)).toThrow(/Did you mean "blocks\.3\.ffn\.mid"/);
+    expect(() => parseHook("blocks.3.ffn.gat", gateless)).toThrow(/Did you mean "blocks\.3\.ffn\.out"/);
     expect(parseHook("blocks.3.ffn.mid", gateless).name).toBe("blocks.3.ffn.mid");
   });
 

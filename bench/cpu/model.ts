@@ -1,7 +1,7 @@
 /** The model that is measured: a random file of a real model's shape, and what one token of it costs in bytes and operations. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { bytesText } from "../../lab/errors.js";
+import { bytesText } from "../../lab/text.js";
 import type { Program } from "./program.js";
 
 export const TYPES = ["f16", "q8_0"] as const;

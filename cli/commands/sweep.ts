@@ -54,15 +54,15 @@ export const sweep: Command = {
     const columns = columnsOf(names, Math.max(...over.map((policy) => policyText(policy).length)));
     const table = tableOf(columns);
     let origin: string | null = null;
+    if (!values.json) print(table.head);
     try {
       for await (const point of running) {
         if (values.json) continue;
-        if (origin === null) print(table.head);
         origin = point.provenance.reference ?? "";
         print(table.row(columns.map(({ value }) => value(point))));
       }
     } finally {
-      if (out !== undefined && running.points.length > 0) await save(out as `${string}.json`, running.points);
+      if (out !== undefined) await save(out as `${string}.json`, running.points);
     }
     if (values.json) printJson(plain(running.points, "points"));
     else {

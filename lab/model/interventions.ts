@@ -107,7 +107,6 @@ export interface Interventions {
 }
 export const noInterventions: Interventions = { count: 0, native: [], names: [], list: () => Object.freeze([]) };
 
-
 /** A checked intervention. `source` and `axes`: the values of its vector or tensor. */
 interface CheckedOne {
   readonly given: Omit<Intervention, "vector" | "with">;

@@ -99,11 +99,4 @@ export const rooms: readonly Room[] = [
 ];
 
 /** Imports that no rule allows, until the file they need has moved to its room. One that is not needed any more fails the test. */
-export const exceptions: readonly string[] = [
-  "native/node/binding.cpp imports native/executor/model.h, which native/node may not",
-  "native/node/handles.h imports native/executor/backend.h, which native/node may not",
-  "native/node/plan_of.cpp imports native/executor/model.h, which native/node may not",
-  "native/node/plan_of.h imports native/executor/backend.h, which native/node may not",
-  "native/node/threads.h imports native/executor/backend.h, which native/node may not",
-  "native/weights/llama.h imports native/executor/backend.h, which native/weights may not",
-];
+export const exceptions: readonly string[] = [];

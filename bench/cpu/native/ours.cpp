@@ -4,10 +4,10 @@
 #include <optional>
 #include <stdexcept>
 
+#include "architectures/model_file.h"
+#include "backend/backend.h"
 #include "cpu/isa.h"
-#include "executor/backend.h"
 #include "gguf/reader.h"
-#include "weights/llama.h"
 #include "weights/mapping.h"
 
 namespace bench {
@@ -23,7 +23,7 @@ class Ours final : public Engine {
 
   std::string about() override {
     return "\"isa\":" + json(sparselab::cpu::kernels().isa) + ",\"compiler\":" + json(__VERSION__) + ",\"kv\":\"f32\"" +
-           ",\"copiedBytes\":" + std::to_string(opened_.owned_bytes);
+           ",\"copiedBytes\":" + std::to_string(opened_.host_bytes);
   }
 
   void open(const std::string& path) override {
@@ -32,14 +32,13 @@ class Ours final : public Engine {
     table_ = sparselab::read_table(mapping_->data(), mapping_->size());
     spec_ = sparselab::read_spec(table_);
     std::vector<SlTensor> tensors;
-    for (const sparselab::TensorInfo* t : spec_.tensors) {
-      SlTensor s{t->name.c_str(), t->type, static_cast<uint32_t>(t->shape.size()), {1, 1, 1, 1}, mapping_->data() + t->offset,
-                 t->bytes};
-      for (size_t d = 0; d < t->shape.size(); d++) s.shape[d] = t->shape[d];
-      tensors.push_back(s);
+    for (const auto& [info, tensor, needs_data] : spec_.tensors) {
+      tensors.push_back(tensor);
+      tensors.back().data = mapping_->data() + info->offset;
     }
+    const SlOpenOptions options{};
     SlError error{};
-    check(backend_.open(&spec_.model, tensors.data(), tensors.size(), nullptr, 0, &model_, &opened_, nullptr, &error), error);
+    check(backend_.open(&spec_.model, tensors.data(), tensors.size(), &options, &model_, &opened_, &error), error);
   }
 
   uint32_t vocab() override {
@@ -92,14 +91,12 @@ class Ours final : public Engine {
     uint64_t silent = 0;
     int failed = 0;
     const auto forward = [&](size_t from) {
-      const SlBatch batch{static_cast<uint32_t>(rows),
-                          tokens.data() + from,
-                          positions.data() + from,
-                          zeros.data(),
-                          zeros.data(),
-                          wanted.data(),
-                          nullptr,
-                          nullptr};
+      SlBatch batch{};
+      batch.rows = static_cast<uint32_t>(rows);
+      batch.tokens = tokens.data() + from;
+      batch.positions = positions.data() + from;
+      batch.sequences = batch.settings = zeros.data();
+      batch.logits = wanted.data();
       failed = backend_.forward(program.get(), &batch, &sinks, &control, &error);
     };
     for (size_t from = 0; from < tokens.size() && !failed; from += rows) {
@@ -108,7 +105,7 @@ class Ours final : public Engine {
       for (uint32_t z : zeros_mid) silent += z;
     }
     check(failed, error);
-    out.sparsity = static_cast<double>(silent) / static_cast<double>(uint64_t{L} * spec_.model.neurons * tokens.size());
+    out.sparsity = static_cast<double>(silent) / static_cast<double>(uint64_t{L} * spec_.model.layer[0].neurons * tokens.size());
     return out;
   }
 
