@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { displaySymbol } from "../display.js";
 import { logSumExp } from "../math.js";
 import { ablate } from "../model/interventions.js";
 import { loadQuietly } from "../model/load.js";
 import type { Model } from "../model/model.js";
+import { native as addon } from "../native.js";
 import { tinyWorld } from "../package.js";
 import { corpus } from "./corpus.js";
 import { measure } from "./measure.js";
@@ -152,6 +153,20 @@ describe("measure", () => {
     ];
     expect(own.kl.mean).toBeCloseTo(native.kl.mean, 12);
     for (const view of [one, two, relu, again]) view.dispose();
+  });
+
+  it("compiles one program for all windows of a walk, and one for a reference of other weights", async () => {
+    const { model: other } = await loadQuietly(writeSmallLlama(dir.path, { file: "other.gguf", seed: 2 }));
+    const { model: one } = await loadQuietly(writeSmallLlama(dir.path, { file: "walked.gguf", seed: 1 }));
+    const path = join(dir.path, "walk.txt");
+    writeFileSync(path, "a bad cab, a faded deed. ".repeat(6));
+    const compile = vi.spyOn(addon(), "compile");
+    await measure(one, corpus(path), { measure: ["perplexity"], window: 40 });
+    expect(compile).toHaveBeenCalledTimes(1);
+    await measure(one, corpus(path), { measure: ["kl"], reference: other, window: 40 });
+    expect(compile).toHaveBeenCalledTimes(3);
+    compile.mockRestore();
+    for (const view of [one, other]) view.dispose();
   });
 
   it("says where a number comes from, and shows itself", async () => {
