@@ -169,6 +169,23 @@ export interface NativeBatch {
   readonly toLayer?: number;
   /** (B, D) the residual stream before fromLayer, in place of tokens. */
   readonly xIn?: Float32Array;
+  /** One for each row that wants logits, in order: its next token is drawn. */
+  readonly samplers?: readonly NativeSampler[];
+  /** How many most likely tokens of each row that wants logits. Absent: none. */
+  readonly top?: number;
+}
+/** How a row's next token is drawn (native/backend/sampling.h). */
+export interface NativeSampler {
+  readonly temperature: number;
+  /** 0: all tokens. */
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repeatPenalty: number;
+  /** A random number, 0 <= u < 1. Not used at temperature 0. */
+  readonly uniform: number;
+  /** Tokens that the penalty applies to. */
+  readonly recent?: Int32Array;
 }
 export interface NativeSinks {
   /** One for each capture of the plan: (layers of the range, B, width), row-major. Absent: captures are not written this time. */
@@ -185,6 +202,12 @@ export interface NativeSinks {
   readonly top1?: Uint8Array;
   /** (B, D) the residual stream after the last layer of the batch. */
   readonly xOut?: Float32Array;
+  /** (rows that want logits) The tokens that the batch's samplers draw, and log Σ exp of the logits. */
+  readonly sampled?: Int32Array;
+  readonly logSumExp?: Float64Array;
+  /** (rows that want logits, top) The most likely tokens, most likely first, and their logits. */
+  readonly topTokens?: Int32Array;
+  readonly topLogits?: Float32Array;
 }
 export interface NativeForward {
   /** Bytes of weights read from memory, each row counted once however many rows of the batch used it. */
@@ -288,6 +311,12 @@ export interface NativeAddon {
   ): Promise<{ readonly data: Float32Array; readonly rows: number; readonly columns: number }>;
   /** One layer's FFN over the neurons that the model holds. No hooks, no interventions. */
   ffn(program: NativeProgram, layer: number, batch: NativeFfnBatch, sinks: NativeFfnSinks): Promise<NativeForward>;
+  /** The token that a sampler draws from logits (V), as in a forward. At once: it takes about a millisecond. */
+  draw(logits: Float32Array, sampler: NativeSampler): number;
+  /** log Σ exp of logits (V), in float64. */
+  logSumExp(logits: Float32Array): number;
+  /** The places of the k largest values, largest first, NaN before all, the first of equal ones first; all where k is larger. */
+  largest(values: Float32Array, k: number): Uint32Array;
 }
 
 const ABI = 4;

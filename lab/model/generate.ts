@@ -6,7 +6,7 @@ import { checkCount, checkSignal } from "../check.js";
 import { displaySymbol, type MimeBundle, notebook } from "../display.js";
 import { checkOptions, LabError } from "../errors.js";
 import type { ParsedHook } from "../hooks.js";
-import { largest, logSumExp } from "../math.js";
+import { largest } from "../math.js";
 import { received } from "../received.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { decode, lastRow, type Row } from "../runtime/decode.js";
@@ -133,7 +133,7 @@ class TextGeneration<S extends string> implements Generation<S> {
     const tokens = [...this.#prompt];
     let row = first;
     for (let count = 1; ; count++) {
-      const token = sampler.choose(row.logits, tokens);
+      const token = row.next;
       const ends = tokenizer.ends.has(token);
       let text = ends ? stop.push(stream.flush()) : stop.push(stream.push(token));
       const last = ends || stop.stopped || count === limit;
@@ -142,25 +142,24 @@ class TextGeneration<S extends string> implements Generation<S> {
       yield this.#step(token, text, row);
       if (last) return;
       tokens.push(token);
-      row = await decode(this.#internals.weights, program, captures, token, tokens.length - 1, signal);
+      row = await decode(this.#internals.weights, program, captures, token, tokens.length - 1, sampler.next(tokens), signal);
     }
   }
 
-  #step(token: Token, text: string, { logits, captures, sparsity }: Row): Step<S> {
-    const total = logSumExp(logits);
+  #step(token: Token, text: string, { logits, logSumExp, captures, sparsity }: Row): Step<S> {
     const { tokenizer } = this.#internals.fileTokenizer;
     const { info } = this.#internals.weights;
     return {
       token,
       text,
-      logprob: logits[token]! - total,
+      logprob: logits[token]! - logSumExp,
       top: (k) => {
         if (k === undefined) throw new LabError("invalid-option", "top(k) needs a number of tokens");
         checkCount("k of top(k)", k, 0);
         return largest(logits, k).map((best) => ({
           token: best,
           text: tokenizer.pieces([best])[0]!,
-          logprob: logits[best]! - total,
+          logprob: logits[best]! - logSumExp,
         }));
       },
       sparsity,
@@ -175,7 +174,7 @@ class TextGeneration<S extends string> implements Generation<S> {
 
   async #prefill(): Promise<Started> {
     const { weights, native, threads } = this.#internals;
-    const { captures, limit, signal } = this.#decoding;
+    const { captures, limit, sampler, signal } = this.#decoding;
     const plan = sequencePlan(native, captures, this.#prompt.length + limit, threads);
     const needs = prefillNeeds(weights, plan, captures, this.#prompt.length, "last");
     const memory = await reservePrefill(
@@ -189,7 +188,7 @@ class TextGeneration<S extends string> implements Generation<S> {
       const result = await prefill(weights, program, captures, this.#prompt, "last", signal);
       collected.register(this, program, this);
       // Copied before the prompt's run is handed out, since the caller may change it.
-      return { program, result, row: lastRow(result, this.#prompt.length, weights.info.layers) };
+      return { program, result, row: lastRow(result, this.#prompt.length, weights.info.layers, sampler.next(this.#prompt)) };
     } catch (error) {
       program.close();
       throw error;

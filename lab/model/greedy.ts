@@ -3,10 +3,9 @@
  * end-of-sequence token.
  */
 import { LabError } from "../errors.js";
-import { largest } from "../math.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { type Captured, joined } from "../runtime/captures.js";
-import { decode } from "../runtime/decode.js";
+import { decode, lastRow } from "../runtime/decode.js";
 import { prefill, prefillNeeds, reservePrefill } from "../runtime/prefill.js";
 import { Program } from "../runtime/program.js";
 import type { Tensor } from "../tensor.js";
@@ -14,6 +13,7 @@ import { cacheOf, parseCaptures } from "./cache.js";
 import { internalsOf } from "./internals.js";
 import type { Model } from "./model.js";
 import { type PromptContext, promptTokens } from "./prompt.js";
+import { greedy } from "./sampler.js";
 
 export interface GreedyRows {
   /** The tokens given and the N that were chosen. */
@@ -52,12 +52,12 @@ export async function greedyRows(
   try {
     const first = await prefill(weights, program, captures, tokens, "last", signal);
     const parts: Captured[] = [first.captures[0]!];
-    let logits = first.logits!;
+    let { next } = lastRow(first, tokens.length, weights.info.layers, greedy);
     for (let i = 0; i < count; i++) {
-      tokens.push(largest(logits, 1)[0]!);
-      const row = await decode(weights, program, captures, tokens.at(-1)!, tokens.length - 1, signal);
+      tokens.push(next);
+      const row = await decode(weights, program, captures, next, tokens.length - 1, greedy, signal);
       parts.push(row.captures[0]!);
-      logits = row.logits;
+      next = row.next;
     }
     const { get } = cacheOf<never>([joined(parts)], tokens.length, weights.info);
     return { tokens, rows: (get as (point: string) => Tensor)(point) };

@@ -179,14 +179,14 @@ typedef struct {
 
 /* ── One forward pass ───────────────────────────────────────────────────────────────────────── */
 
-/* How a row's next token is drawn from its logits: in this order repeat penalty, the k largest, temperature, the smallest set
- * that holds the mass top_p, those of at least min_p times the most likely. temperature 0: the most likely, the first of equal
- * ones. */
+/* How a row's next token is drawn from its logits, in this order: repeat penalty, the k largest, the smallest set of most likely
+ * tokens with probability top_p, tokens with at least min_p times the probability of the most likely one, temperature, draw.
+ * temperature 0 takes the most likely token after the penalty, the first of equal ones. backend/sampling.h is the definition. */
 typedef struct {
-  float temperature, top_p, min_p, repeat_penalty; /* off: 0, 1, 0, 1 */
-  uint32_t top_k;                                  /* 0: all */
-  double uniform;                                  /* of the caller's generator, 0 <= u < 1 */
-  const int32_t* recent;                           /* tokens that the penalty applies to; listed twice counts once */
+  double temperature, top_p, min_p, repeat_penalty; /* off: 0, 1, 0, 1 */
+  uint32_t top_k;                                   /* 0: all */
+  double uniform;                                   /* of the caller's generator, 0 <= u < 1 */
+  const int32_t* recent;                            /* tokens that the penalty applies to; duplicates count once */
   uint64_t recent_count;
 } SlSampler;
 
@@ -214,7 +214,7 @@ typedef struct {
   int32_t* sampled;                             /* (rows that want logits) the token drawn */
   double* log_sum_exp;                          /* (rows that want logits) of the logits as they are: logprob = logit - this */
   int32_t* top_tokens;                          /* (rows that want logits, top) most likely first, the first of equal ones */
-  float* top_logits;                            /* (rows that want logits, top) */
+  float* top_logits;                            /* (rows that want logits, top), or null */
 } SlSinks;
 
 typedef struct SlBackendModel SlBackendModel;

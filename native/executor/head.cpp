@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "backend/sampling.h"
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
@@ -41,6 +42,26 @@ void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<
                                          what, pass.rows[rows[i]].token, pass.rows[rows[i]].position));
 }
 
+// Each asked row of logits (V) into the sinks: itself, its log-sum-exp, its most likely tokens, the token drawn.
+void give_rows(Pass& pass, const SlBatch& batch, const std::vector<const float*>& asked) {
+  const uint64_t V = pass.model.shape.vocab, top = batch.top;
+  const SlSinks& sinks = pass.sinks;
+  pass.parallel(asked.size(), 20 * V, [&](size_t i) {
+    if (sinks.logits) std::memcpy(sinks.logits + i * V, asked[i], V * sizeof(float));
+    if (sinks.log_sum_exp) sinks.log_sum_exp[i] = cpu::kernels().log_sum_exp(asked[i], V);
+    if (top == 0) return;
+    auto* tokens = reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top);
+    largest(asked[i], V, top, tokens);
+    for (uint64_t k = 0; sinks.top_logits && k < top; k++) sinks.top_logits[i * top + k] = asked[i][tokens[k]];
+  });
+  if (!batch.samplers) return;
+  Sampling sampling;  // one row after the other: the scratch is several vocabularies
+  for (size_t i = 0; i < asked.size(); i++) {
+    if (pass.stop.asked()) throw Error(Code::aborted, "stopped as asked");
+    sinks.sampled[i] = static_cast<int32_t>(sampling.draw(batch.samplers[i], asked[i], V));
+  }
+}
+
 }  // namespace
 
 std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
@@ -54,7 +75,7 @@ std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
 uint64_t unembed_bytes(const Shape& shape, uint64_t B, uint64_t n) {
   // The numbers of rows are five lists, of which two grow and are held up to three times.
   return B * (uint64_t{shape.hidden} * sizeof(float) + 8 * sizeof(uint32_t) + 1) +
-         n * (uint64_t{shape.hidden} + shape.vocab) * sizeof(float);
+         n * (uint64_t{shape.hidden} + shape.vocab) * sizeof(float) + Sampling::bytes(shape.vocab);
 }
 
 void unembed(Pass& pass, const SlBatch& batch, const float* x) {
@@ -79,14 +100,10 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
 
   std::vector<uint32_t> place(B, std::numeric_limits<uint32_t>::max());  // of a row among `rows`
   for (uint32_t i = 0; i < n; i++) place[rows[i]] = i;
-  if (pass.sinks.logits) {
-    std::vector<uint32_t> asked;
-    for (uint32_t b = 0; b < B; b++)
-      if (batch.logits && batch.logits[b]) asked.push_back(b);
-    pass.parallel(asked.size(), V, [&](size_t i) {
-      std::memcpy(pass.sinks.logits + i * V, logits.data() + place[asked[i]] * V, V * sizeof(float));
-    });
-  }
+  std::vector<const float*> asked;  // rows of logits (V) that the batch asks for
+  for (uint32_t b = 0; b < B; b++)
+    if (batch.logits && batch.logits[b]) asked.push_back(logits.data() + place[b] * V);
+  give_rows(pass, batch, asked);
   pass.parallel(B, 20 * V, [&](size_t b) {
     const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;
     const bool scored = q && batch.targets && batch.targets[b] >= 0;

@@ -1,5 +1,6 @@
-// From the residual stream to what was asked of the vocabulary: final norm, logits, and the reducers nll, kl and top1, which need
-// no logits outside. Non-finite numbers are errors: they never reach a result.
+// From the residual stream to what was asked of the vocabulary: final norm, logits, and what is made of them without handing them
+// out: nll, kl, top1, log-sum-exp, the most likely tokens, the token drawn. Non-finite numbers are errors: they never reach a
+// result.
 #pragma once
 #include <vector>
 
@@ -7,7 +8,7 @@
 
 namespace sparselab {
 
-// x (B, D): the residual stream after the last block. Writes sinks.logits, nll, kl and top1 as the batch asks for.
+// x (B, D): the residual stream after the last block. Writes the sinks of logits and of what is made of them as the batch asks for.
 void unembed(Pass& pass, const SlBatch& batch, const float* x);
 
 // Rows whose logits a batch computes, given the plan's hooks; ascending.

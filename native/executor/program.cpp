@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "backend/sampling.h"
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
@@ -83,11 +84,26 @@ void Program::check_range(const SlBatch& batch, const SlSinks& sinks) const {
     throw Error(Code::invalid_option, text("logits need the last layer; this batch ends before layer %u of %u", to, L));
 }
 
+// Samplers and most likely tokens: of rows that want logits, and with a place for what comes out.
+void Program::check_head(const SlBatch& batch, const SlSinks& sinks) const {
+  uint64_t rows = 0;
+  for (uint32_t b = 0; batch.logits && b < batch.rows; b++) rows += batch.logits[b] != 0;
+  if (!batch.samplers != !sinks.sampled) throw Error(Code::invalid_option, "samplers and the sink `sampled` go together");
+  if (!batch.top != !sinks.top_tokens || (!batch.top && sinks.top_logits))
+    throw Error(Code::invalid_option, text("top is %u, and its sink is %s", batch.top, batch.top ? "missing" : "there"));
+  if (batch.top > model_->shape.vocab)
+    throw Error(Code::invalid_option, text("top is %u; the vocabulary has %u tokens", batch.top, model_->shape.vocab));
+  if (rows == 0 && (batch.samplers || batch.top || sinks.log_sum_exp))
+    throw Error(Code::invalid_option, "tokens and log-sum-exp are those of rows that want logits, and no row wants them");
+  for (uint64_t i = 0; batch.samplers && i < rows; i++) check_sampler(batch.samplers[i], model_->shape.vocab);
+}
+
 void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
   if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
   if (!sinks.zeros_mid || !sinks.zeros_gate || !sinks.rows_read)
     throw Error(Code::invalid_option, "the sinks of the counts are missing");
   check_range(batch, sinks);
+  check_head(batch, sinks);
   auto wants = [&](uint32_t b) { return batch.logits && batch.logits[b]; };
   for (uint32_t b = 0; b < batch.rows; b++) {
     if (!batch.x_in && (batch.tokens[b] < 0 || static_cast<uint32_t>(batch.tokens[b]) >= model_->shape.vocab))

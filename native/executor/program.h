@@ -33,6 +33,7 @@ class Program {
  private:
   void check(const SlBatch& batch, const SlSinks& sinks) const;
   void check_range(const SlBatch& batch, const SlSinks& sinks) const;
+  void check_head(const SlBatch& batch, const SlSinks& sinks) const;
   uint32_t last_layer(const SlBatch& batch) const;
   void layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s);
   std::vector<uint32_t> held_after(const SlBatch& batch) const;

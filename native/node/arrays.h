@@ -89,6 +89,12 @@ inline uint32_t unsigned_of(const Napi::Object& o, const char* key) {
   return static_cast<uint32_t>(d);
 }
 
+inline double number_of(const Napi::Object& o, const char* key) {
+  Napi::Value v = o.Get(key);
+  if (!v.IsNumber()) throw Error(Code::invalid_option, text("%s: expected a number", key));
+  return v.As<Napi::Number>().DoubleValue();
+}
+
 inline std::string string_of(const Napi::Object& o, const char* key) {
   Napi::Value v = o.Get(key);
   if (!v.IsString()) throw Error(Code::invalid_option, text("%s: expected a string", key));

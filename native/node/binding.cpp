@@ -8,6 +8,7 @@
 #include "node/files.h"
 #include "node/model_calls.h"
 #include "node/program_calls.h"
+#include "node/sampling_calls.h"
 #include "node/values.h"
 
 namespace sparselab::node {
@@ -61,6 +62,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("keepValues", Napi::Function::New(env, keep_values));
   exports.Set("copyValues", Napi::Function::New(env, copy_values));
   exports.Set("ffn", Napi::Function::New(env, ffn));
+  exports.Set("draw", Napi::Function::New(env, draw));
+  exports.Set("logSumExp", Napi::Function::New(env, log_sum_exp));
+  exports.Set("largest", Napi::Function::New(env, largest_of));
   return exports;
 }
 

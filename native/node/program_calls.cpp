@@ -7,6 +7,7 @@
 #include "node/edge.h"
 #include "node/handles.h"
 #include "node/plan_of.h"
+#include "node/sampling_calls.h"
 #include "node/work.h"
 
 namespace sparselab::node {
@@ -152,9 +153,17 @@ struct ForwardCall {
   std::vector<int32_t> tokens, positions, sequences, settings, targets, references;
   std::vector<uint8_t> logits;
   std::vector<float> x_in;
+  std::vector<SlSampler> samplers;
+  std::vector<std::vector<int32_t>> recent;  // of each sampler
   SlSinks sinks{};
   std::vector<float*> captures;
 };
+
+uint64_t wanted_rows(const SlBatch& batch) {
+  uint64_t wanted = 0;
+  for (uint64_t b = 0; batch.logits && b < batch.rows; b++) wanted += batch.logits[b] != 0;
+  return wanted;
+}
 
 void read_batch(const Napi::Object& o, ForwardCall& call) {
   uint64_t B = 0;
@@ -172,14 +181,24 @@ void read_batch(const Napi::Object& o, ForwardCall& call) {
   if (!absent(o.Get("fromLayer"))) b.from_layer = unsigned_of(o, "fromLayer");
   if (!absent(o.Get("toLayer"))) b.to_layer = unsigned_of(o, "toLayer");
   b.x_in = copied_if_there(o, "xIn", B * call.state->hidden, call.x_in);
+  if (!absent(o.Get("top"))) b.top = unsigned_of(o, "top");
+  if (absent(o.Get("samplers"))) return;
+  if (!o.Get("samplers").IsArray()) throw Error(Code::invalid_option, "samplers must be an array");
+  auto samplers = o.Get("samplers").As<Napi::Array>();
+  if (samplers.Length() != wanted_rows(b))
+    throw Error(Code::invalid_option, text("%u samplers; expected one for each of the %llu rows that want logits",
+                                           samplers.Length(), (unsigned long long)wanted_rows(b)));
+  call.recent.resize(samplers.Length());
+  for (uint32_t i = 0; i < samplers.Length(); i++)
+    call.samplers.push_back(sampler_of(object_of(samplers.Get(i), "sampler"), call.recent[i]));
+  b.samplers = call.samplers.data();
 }
 
 void read_sinks(const Napi::Object& o, ForwardCall& call) {
   const ProgramState& state = *call.state;
   const uint64_t B = call.batch.rows;
   SlSinks& s = call.sinks;
-  uint64_t wanted = 0;
-  for (uint64_t b = 0; call.batch.logits && b < B; b++) wanted += call.batch.logits[b] != 0;
+  const uint64_t wanted = wanted_rows(call.batch), top = call.batch.top;
   s.zeros_mid = array<uint32_t>(o, "zerosInMid", state.layers * B);
   s.zeros_gate = array<uint32_t>(o, "zerosInGate", state.layers * B);
   s.rows_read = array<uint32_t>(o, "rowsRead", state.layers * B);
@@ -188,6 +207,10 @@ void read_sinks(const Napi::Object& o, ForwardCall& call) {
   s.nll = optional_array<double>(o, "nll", B);
   s.kl = optional_array<double>(o, "kl", B);
   s.top1 = optional_array<uint8_t>(o, "top1", B);
+  s.sampled = optional_array<int32_t>(o, "sampled", wanted);
+  s.log_sum_exp = optional_array<double>(o, "logSumExp", wanted);
+  s.top_tokens = optional_array<int32_t>(o, "topTokens", wanted * top);
+  s.top_logits = optional_array<float>(o, "topLogits", wanted * top);
   Napi::Value captures = o.Get("captures");
   if (absent(captures)) return;
   if (!captures.IsArray() || captures.As<Napi::Array>().Length() != state.capture_width.size())
@@ -212,7 +235,8 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "xOut", "nll", "kl", "top1"})
+    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "xOut", "nll", "kl", "top1", "sampled",
+                            "logSumExp", "topTokens", "topLogits"})
       held.push_back(sinks.Get(key));
     if (!absent(sinks.Get("captures"))) {
       auto captures = sinks.Get("captures").As<Napi::Array>();

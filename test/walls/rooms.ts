@@ -51,7 +51,7 @@ export const rooms: readonly Room[] = [
   // The executor.
   { name: "native", mayImport: ["native/vocabulary"] },
   { name: "native/vocabulary", mayImport: [] },
-  { name: "native/backend", mayImport: native },
+  { name: "native/backend", mayImport: [...native, "native/cpu/isa.h"] },
   { name: "native/quant", mayImport: native },
   { name: "native/gguf", mayImport: [...native, "native/quant"] },
   { name: "native/architectures", mayImport: [...native, "native/backend", "native/gguf", "native/quant"] },
