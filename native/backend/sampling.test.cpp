@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "cpu/isa.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -132,11 +133,11 @@ TEST("sampling: what a sampler refuses") {
   refuse([](SlSampler& s) { s.recent = &token, s.recent_count = 1; }, "recent token 10 of a sampler; expected 0 to 9");
 }
 
-TEST("forward: tokens, log-sum-exp and most likely tokens are those of the logits, which need not be asked for") {
+BACKEND_TEST("forward: tokens, log-sum-exp and most likely tokens are those of the logits, which need not be asked for") {
   std::mt19937_64 r(fresh_seed());
   const RandomModel m(r(), small_shape(), {F32, Q8_0}, true);
   const uint64_t V = m.shape.vocab, L = m.shape.layers, B = 4, top = 7;
-  const SlBackend& backend = *sl_cpu_backend();
+  const SlBackend& table = backend();
   std::vector<float> t(L, 0.0f);
   SlSetting setting{SL_RELU, SL_EXACT, t.data(), nullptr, 0};
   const std::vector<int32_t> tokens{3, 1, 4, 1}, positions{0, 1, 2, 3}, zeros(B, 0);
@@ -168,7 +169,7 @@ TEST("forward: tokens, log-sum-exp and most likely tokens are those of the logit
       sinks.top_tokens = top_tokens.data(), sinks.top_logits = top_logits.data();
       SlControl control{};
       SlError error{};
-      CHECK_MSG(!backend.forward(program, &batch, &sinks, &control, &error), error.message);
+      CHECK_MSG(!table.forward(program, &batch, &sinks, &control, &error), error.message);
       if (with_logits) first = logits;
       for (size_t i = 0; i < 3; i++) {
         const std::vector<float> row(first.begin() + static_cast<ptrdiff_t>(i * V),
@@ -182,11 +183,11 @@ TEST("forward: tokens, log-sum-exp and most likely tokens are those of the logit
           CHECK(top_logits[i * top + k] == row[best[k]]);
         }
       }
-      backend.close_program(program);
+      table.close_program(program);
     }
 }
 
-TEST("forward: samplers and most likely tokens that it refuses") {
+BACKEND_TEST("forward: samplers and most likely tokens that it refuses") {
   const RandomModel m(1, small_shape(), {F32}, true);
   const uint64_t V = m.shape.vocab, L = m.shape.layers;
   std::vector<float> t(L, 0.0f);
@@ -204,7 +205,7 @@ TEST("forward: samplers and most likely tokens that it refuses") {
     change(batch, sinks, tokens.data());
     SlControl control{};
     SlError error{};
-    CHECK(sl_cpu_backend()->forward(program, &batch, &sinks, &control, &error));
+    CHECK(backend().forward(program, &batch, &sinks, &control, &error));
     CHECK_MSG(std::string(error.message).find(expected) != std::string::npos, error.message);
   };
   using B = SlBatch&;
@@ -217,5 +218,5 @@ TEST("forward: samplers and most likely tokens that it refuses") {
   refuse([](B b, S s, int32_t* out) { b.logits = nullptr, b.samplers = &kPlain, s.sampled = out; }, "no row wants them");
   static const SlSampler bad{-1, 1, 0, 1, 0, 0, nullptr, 0};
   refuse([](B b, S s, int32_t* out) { b.samplers = &bad, s.sampled = out; }, "temperature of a sampler is -1");
-  sl_cpu_backend()->close_program(program);
+  backend().close_program(program);
 }

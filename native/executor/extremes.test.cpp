@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "backend/backend.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -30,7 +31,7 @@ void times(const RandomModel& m, const std::string& name, float factor) {
 // The model opened once more, after its bytes were changed.
 struct Reopened {
   explicit Reopened(const RandomModel& m) : model(open_model(m.shape, m.tensors)) {}
-  ~Reopened() { sl_cpu_backend()->close(model); }
+  ~Reopened() { backend().close(model); }
   SlBackendModel* model;
 };
 
@@ -49,7 +50,7 @@ Answer answer(const RandomModel& m, SlStrategy strategy, const std::vector<int32
   Answer out;
   out.error = message_of([&] { out.result = forward(m, program, plan, rows); });
   if (out.error == "no error") out.error.clear();
-  sl_cpu_backend()->close_program(program);
+  backend().close_program(program);
   return out;
 }
 std::vector<int32_t> random_tokens(std::mt19937_64& r, const RandomModel& m, size_t n) {
@@ -77,7 +78,7 @@ SlIntervention add_at(SlPoint point, uint32_t layer, float factor, const std::ve
 
 }  // namespace
 
-TEST("extremes: a silent neuron's weights never matter") {
+BACKEND_TEST("extremes: a silent neuron's weights never matter") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (float weight : {kInf, -kInf, NAN}) {
@@ -98,7 +99,7 @@ TEST("extremes: a silent neuron's weights never matter") {
   }
 }
 
-TEST("extremes: dense answers what exact answers, in its bits, and refuses what it refuses") {
+BACKEND_TEST("extremes: dense answers what exact answers, in its bits, and refuses what it refuses") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   size_t answered = 0, refused = 0;
@@ -117,7 +118,7 @@ TEST("extremes: dense answers what exact answers, in its bits, and refuses what 
   CHECK_MSG(answered > 0 && refused > 0, text("%zu answered, %zu refused", answered, refused));
 }
 
-TEST("extremes: the scale of 32 regrouped neurons may be infinite while they are silent") {
+BACKEND_TEST("extremes: the scale of 32 regrouped neurons may be infinite while they are silent") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (TensorType type : {Q8_0, F16, F32}) {
@@ -140,7 +141,7 @@ TEST("extremes: the scale of 32 regrouped neurons may be infinite while they are
   }
 }
 
-TEST("extremes: a residual stream whose squares overflow is normalised, not made zero") {
+BACKEND_TEST("extremes: a residual stream whose squares overflow is normalised, not made zero") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (float size : {1e19f, 1e20f, 1e30f, 1e38f}) {
@@ -171,7 +172,7 @@ TEST("extremes: a residual stream whose squares overflow is normalised, not made
   }
 }
 
-TEST("extremes: an embedding times 2^66 gives the logits of its direction") {
+BACKEND_TEST("extremes: an embedding times 2^66 gives the logits of its direction") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32}, true);
@@ -192,7 +193,7 @@ TEST("extremes: an embedding times 2^66 gives the logits of its direction") {
   CHECK_MSG(size > 0 && std::sqrt(error / size) < 1e-4, text("%g, seed %llu", std::sqrt(error / size), (unsigned long long)seed));
 }
 
-TEST("extremes: scores that overflow pick the position that they would") {
+BACKEND_TEST("extremes: scores that overflow pick the position that they would") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32}, true);
@@ -210,7 +211,7 @@ TEST("extremes: scores that overflow pick the position that they would") {
   CHECK_MSG(same_bits(mid[0], mid[1]), text("seed %llu", (unsigned long long)seed));
 }
 
-TEST("extremes: a partial sum that overflows is no silent zero") {
+BACKEND_TEST("extremes: a partial sum that overflows is no silent zero") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32}, true);
@@ -237,7 +238,7 @@ TEST("extremes: a partial sum that overflows is no silent zero") {
   }
 }
 
-TEST("extremes: what the neurons write may overflow on the way, not at the end") {
+BACKEND_TEST("extremes: what the neurons write may overflow on the way, not at the end") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(false), {F32}, true);
@@ -259,7 +260,7 @@ TEST("extremes: what the neurons write may overflow on the way, not at the end")
     CHECK_MSG(exact[d] == (d % 3 ? 0.0f : static_cast<float>(want)), text("%g at %llu", exact[d], (unsigned long long)d));
 }
 
-TEST("extremes: values beyond float32 are refused, in every part") {
+BACKEND_TEST("extremes: values beyond float32 are refused, in every part") {
   RandomModel m(fresh_seed(), small_shape(), {F32}, true);
   auto far = std::vector<float>(m.shape.hidden, 3e38f), neurons = std::vector<float>(m.shape.neurons, 3e38f);
   for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "backend/backend.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -87,7 +88,7 @@ std::vector<float> logits(const RandomModel& m, SlActivation activation, SlStrat
     const Result result = forward(m, program, plan, rows);
     out.insert(out.end(), result.logits.begin(), result.logits.end());
   }
-  sl_cpu_backend()->close_program(program);
+  backend().close_program(program);
   return out;
 }
 
@@ -106,7 +107,7 @@ std::string in_words(const Bits& bits) {
 
 }  // namespace
 
-TEST("golden: one small model's logits, dense and exact, at once and token by token, on 1 to 3 threads") {
+BACKEND_TEST("golden: one small model's logits, dense and exact, at once and token by token, on 1 to 3 threads") {
   std::string wrong;
   for (const Golden& golden : kGolden) {
     const RandomModel m(20260, shape(), golden.types, golden.down_t);

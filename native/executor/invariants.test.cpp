@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "executor/model.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -38,7 +39,7 @@ struct TestPlan {
 
 struct Program {
   Program(const RandomModel& m, const SlPlan& p) : program(compile(m, p)) {}
-  ~Program() { sl_cpu_backend()->close_program(program); }
+  ~Program() { backend().close_program(program); }
   SlProgram* program;
 };
 
@@ -71,7 +72,7 @@ void same(const Result& a, const Result& b, const std::string& what, uint64_t se
 
 }  // namespace
 
-TEST("invariant: any thread count gives the same bits") {
+BACKEND_TEST("invariant: any thread count gives the same bits") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (const auto& types : kTypeMixes) {
@@ -83,7 +84,7 @@ TEST("invariant: any thread count gives the same bits") {
   }
 }
 
-TEST("invariant: exact gives the bits of dense and reads less") {
+BACKEND_TEST("invariant: exact gives the bits of dense and reads less") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (const auto& types : kTypeMixes)
@@ -103,7 +104,7 @@ TEST("invariant: exact gives the bits of dense and reads less") {
     }
 }
 
-TEST("invariant: token by token gives the bits of all at once") {
+BACKEND_TEST("invariant: token by token gives the bits of all at once") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (const auto& types : kTypeMixes)
@@ -129,7 +130,7 @@ TEST("invariant: token by token gives the bits of all at once") {
     }
 }
 
-TEST("invariant: whatever the shape, exact is dense and token by token is all at once") {
+BACKEND_TEST("invariant: whatever the shape, exact is dense and token by token is all at once") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   auto one_of = [&](std::vector<uint32_t> list) { return list[r() % list.size()]; };
@@ -166,7 +167,7 @@ TEST("invariant: whatever the shape, exact is dense and token by token is all at
   }
 }
 
-TEST("invariant: a row does not depend on its company") {
+BACKEND_TEST("invariant: a row does not depend on its company") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32, F16, Q8_0}, false);
@@ -194,7 +195,7 @@ TEST("invariant: a row does not depend on its company") {
     }
 }
 
-TEST("invariant: FATReLU at t = 0 is ReLU") {
+BACKEND_TEST("invariant: FATReLU at t = 0 is ReLU") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32, Q8_0}, true);
@@ -202,7 +203,7 @@ TEST("invariant: FATReLU at t = 0 is ReLU") {
   same(prefill(m, SL_RELU, SL_EXACT, 0, tokens, 2), prefill(m, SL_FATRELU, SL_EXACT, 0, tokens, 2), "t = 0", seed);
 }
 
-TEST("invariant: the values count, not the type they are stored in") {
+BACKEND_TEST("invariant: the values count, not the type they are stored in") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   // The same numbers as Q8_0 and, dequantised, as F32: a FFN gives the same bits.
@@ -234,7 +235,7 @@ TEST("invariant: the values count, not the type they are stored in") {
   CHECK_MSG(same_bits(y1, y2), text("seed %llu", (unsigned long long)seed));
 }
 
-TEST("invariant: two random neuron sets add up to the layer") {
+BACKEND_TEST("invariant: two random neuron sets add up to the layer") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (bool gate : {true, false})

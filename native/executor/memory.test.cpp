@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "testing/allocations.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -54,7 +55,7 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
         sinks.nll = nll.data();
         SlControl control{};
         SlError error{};
-        CHECK_MSG(!sl_cpu_backend()->forward(program, &batch, &sinks, &control, &error), error.message);
+        CHECK_MSG(!backend().forward(program, &batch, &sinks, &control, &error), error.message);
       };
       forget_most();
       const int64_t before = held_bytes();
@@ -67,9 +68,9 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
       found = most_bytes() - before;
       SlBytes bytes{};
       SlError error{};
-      CHECK(!sl_cpu_backend()->estimate(m.model, &plan, c.rows, c.rows, &bytes, &error));
+      CHECK(!backend().estimate(m.model, &plan, c.rows, c.rows, &bytes, &error));
       estimated = static_cast<int64_t>(bytes.scratch_bytes);
-      sl_cpu_backend()->close_program(program);
+      backend().close_program(program);
     });
   }).join();
   CHECK_MSG(failed == "no error", failed);

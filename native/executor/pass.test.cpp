@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "executor/attention.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -157,7 +158,7 @@ TEST("open: regrouping is held against the budget before it begins") {
     SlOpened opened{};
     SlOpenOptions options{};
     options.host_budget = budget;
-    const std::string said = message_of([&] { sl_cpu_backend()->close(open_model(of.shape, of.tensors, options, &opened)); });
+    const std::string said = message_of([&] { backend().close(open_model(of.shape, of.tensors, options, &opened)); });
     return said != "no error" ? said : text("%llu bytes", (unsigned long long)opened.host_bytes);
   };
   CHECK(open(m, copies) == text("%llu bytes", (unsigned long long)copies));

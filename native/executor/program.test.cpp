@@ -5,6 +5,7 @@
 #include <cmath>
 #include <thread>
 
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -16,7 +17,7 @@ namespace {
 struct Run {
   explicit Run(const RandomModel& on) : m(on), t(on.shape.layers, 0.0f) {}
   ~Run() {
-    if (program) sl_cpu_backend()->close_program(program);
+    if (program) backend().close_program(program);
   }
   const RandomModel& m;
   std::vector<float> t;
@@ -65,7 +66,7 @@ SlIntervention at(SlPoint point, SlIntervene kind, uint32_t from, uint32_t to, f
 
 }  // namespace
 
-TEST("forward: captured points agree with each other") {
+BACKEND_TEST("forward: captured points agree with each other") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
@@ -106,7 +107,7 @@ TEST("forward: captured points agree with each other") {
   }
 }
 
-TEST("forward: interventions do what they say, and exact stays dense") {
+BACKEND_TEST("forward: interventions do what they say, and exact stays dense") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32, Q8_0}, true);
@@ -167,7 +168,7 @@ TEST("forward: interventions do what they say, and exact stays dense") {
   }
 }
 
-TEST("forward: nll, KL and top-1 against their definitions") {
+BACKEND_TEST("forward: nll, KL and top-1 against their definitions") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   RandomModel m(r(), small_shape(), {F32}, true);
@@ -211,7 +212,7 @@ TEST("forward: nll, KL and top-1 against their definitions") {
   }
 }
 
-TEST("forward: of equal logits the first is the most likely token, of the row and of its reference") {
+BACKEND_TEST("forward: of equal logits the first is the most likely token, of the row and of its reference") {
   RandomModel m(fresh_seed(), small_shape(), {F32}, true);
   const uint64_t V = m.shape.vocab;
   struct Tie {
@@ -244,7 +245,7 @@ TEST("forward: of equal logits the first is the most likely token, of the row an
   for (uint32_t i = 0; i < T; i++) CHECK_MSG(out.top1[2 * i + 1] == ties[i].same, text("tie %u", i));
 }
 
-TEST("forward: six settings read less than 1.5 times the bytes of one") {
+BACKEND_TEST("forward: six settings read less than 1.5 times the bytes of one") {
   RandomModel m(fresh_seed(), small_shape(), {Q8_0}, true);
   uint64_t bytes[2];
   for (uint32_t S : {1u, 6u}) {
@@ -259,7 +260,7 @@ TEST("forward: six settings read less than 1.5 times the bytes of one") {
   CHECK_MSG(bytes[1] * 2 < bytes[0] * 3, text("%llu against %llu", (unsigned long long)bytes[1], (unsigned long long)bytes[0]));
 }
 
-TEST("forward: refusals") {
+BACKEND_TEST("forward: refusals") {
   RandomModel m(1, small_shape(), {F32}, true);
   Run run(m);
   run.setting();
@@ -291,7 +292,7 @@ TEST("forward: refusals") {
   CHECK_ERROR(negative.start(), "expected a number >= 0");
 }
 
-TEST("forward: numbers that are not finite are an error, and nothing of the batch is kept") {
+BACKEND_TEST("forward: numbers that are not finite are an error, and nothing of the batch is kept") {
   RandomModel m(1, small_shape(), {F32}, true);
   Run run(m);
   run.setting({at(SL_RESID_POST, SL_SCALE, 1, 2, INFINITY)});
@@ -300,7 +301,7 @@ TEST("forward: numbers that are not finite are an error, and nothing of the batc
   CHECK_ERROR(run.go(text_of({1, 2})), "not-finite: ");
 }
 
-TEST("forward: stops when asked") {
+BACKEND_TEST("forward: stops when asked") {
   Shape shape = small_shape();
   shape.neurons = 4096;
   shape.hidden = 512;

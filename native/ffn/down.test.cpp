@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -22,7 +23,7 @@ float tree(const float* lane) {
 
 }  // namespace
 
-TEST("down: lane i % 16 adds neuron i's row in ascending order, then one tree") {
+BACKEND_TEST("down: lane i % 16 adds neuron i's row in ascending order, then one tree") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   uint64_t sensitive = 0;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "backend/backend.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -25,7 +26,7 @@ Result run(const RandomModel& m, SlStrategy strategy, size_t n, uint32_t threads
   Rows rows;
   for (size_t i = 0; i < n; i++) rows.add(static_cast<int32_t>((7 * i + 1) % m.shape.vocab), static_cast<int32_t>(i));
   Result out = forward(m, program, plan, rows);
-  sl_cpu_backend()->close_program(program);
+  backend().close_program(program);
   return out;
 }
 
@@ -45,7 +46,7 @@ uint64_t count(const std::vector<uint8_t>& flags) {
 
 }  // namespace
 
-TEST("exact: the bytes it reads are those of dense without the silent rows of up and down") {
+BACKEND_TEST("exact: the bytes it reads are those of dense without the silent rows of up and down") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (TensorType type : {F32, F16, BF16, Q8_0})
@@ -66,7 +67,7 @@ TEST("exact: the bytes it reads are those of dense without the silent rows of up
 }
 
 #if defined(__linux__)
-TEST("exact: a silent neuron's weights may lie in memory that cannot be read") {
+BACKEND_TEST("exact: a silent neuron's weights may lie in memory that cannot be read") {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   Shape shape = small_shape();
   shape.hidden = static_cast<uint32_t>(page / 4);  // a row of F32 is a page
@@ -97,7 +98,7 @@ TEST("exact: a silent neuron's weights may lie in memory that cannot be read") {
         for (uint64_t i = 0; i < shape.neurons; i++)
           if (unread[i]) CHECK(mprotect(static_cast<uint8_t*>(pages) + i * page, page, PROT_NONE) == 0);
       }
-    sl_cpu_backend()->close(m.model);
+    backend().close(m.model);
     m.model = open_model(m.shape, m.tensors);
     std::fflush(stdout);
     const pid_t child = fork();  // a read that must not be ends it with a signal

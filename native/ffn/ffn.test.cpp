@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ffn/activation.h"
+#include "testing/backends.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -39,7 +40,7 @@ const float* weights(const RandomModel& m, const std::string& name) {
 
 }  // namespace
 
-TEST("ffn: every activation against float64") {
+BACKEND_TEST("ffn: every activation against float64") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   const float threshold = 0.25f;
@@ -93,7 +94,7 @@ TEST("ffn: NaN is never inactive") {
   CHECK(one(SL_FATRELU, 1e-30f, 0.0f) == 1e-30f);
 }
 
-TEST("ffn: what a single call refuses") {
+BACKEND_TEST("ffn: what a single call refuses") {
   RandomModel m(1, small_shape(), {F32}, true);
   std::vector<float> t(m.shape.layers, 0.0f), x(m.shape.hidden, 1.0f), y(m.shape.hidden);
   SlSetting setting{SL_RELU, SL_EXACT, t.data(), nullptr, 0};

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "quant/half.h"
+#include "testing/backends.h"
 #include "testing/testing.h"
 
 namespace sparselab::testing {
@@ -129,7 +130,8 @@ const SlTensor& RandomModel::tensor(const std::string& name) const {
   throw Failure("no tensor " + name);
 }
 
-RandomModel::RandomModel(uint64_t seed, Shape of, std::vector<TensorType> types, bool down_t) : shape(std::move(of)) {
+RandomModel::RandomModel(uint64_t seed, Shape of, std::vector<TensorType> types, bool down_t)
+    : shape(std::move(of)), backend(testing::backend()) {
   std::mt19937_64 r(seed);
   auto any = [&] { return types[r() % types.size()]; };
   const uint64_t D = shape.hidden, F = shape.neurons, Q = shape.heads * shape.head_size, KV = shape.kv_heads * shape.head_size;
@@ -189,11 +191,11 @@ SlBackendModel* open_model(const Shape& shape, const std::vector<SlTensor>& tens
   SlBackendModel* model = nullptr;
   SlOpened own{};
   SlError error{};
-  check(sl_cpu_backend()->open(&record, tensors.data(), tensors.size(), &options, &model, opened ? opened : &own, &error), error);
+  check(backend().open(&record, tensors.data(), tensors.size(), &options, &model, opened ? opened : &own, &error), error);
   return model;
 }
 
-RandomModel::~RandomModel() { sl_cpu_backend()->close(model); }
+RandomModel::~RandomModel() { backend.close(model); }
 
 void Rows::add(int32_t token, int32_t position, int32_t sequence, int32_t setting, int32_t target, int32_t reference) {
   tokens.push_back(token);
@@ -218,22 +220,22 @@ void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t laye
   SlPlan plan{&setting, 1, nullptr, 0, 1, 1, threads};
   SlProgram* program = nullptr;
   SlError error{};
-  int failed = sl_cpu_backend()->compile(model, &plan, &program, &error);
+  int failed = backend().compile(model, &plan, &program, &error);
   if (!failed) {
     const std::vector<int32_t> settings(rows, 0);
     const SlFfnBatch batch{rows, settings.data(), x};
     SlFfnSinks sinks{y, gate, mid};
-    failed = sl_cpu_backend()->ffn(program, layer, &batch, &sinks, nullptr, &error);
-    sl_cpu_backend()->close_program(program);
+    failed = backend().ffn(program, layer, &batch, &sinks, nullptr, &error);
+    backend().close_program(program);
   }
-  sl_cpu_backend()->close(model);
+  backend().close(model);
   check(failed, error);
 }
 
 SlProgram* compile(const RandomModel& m, const SlPlan& plan) {
   SlProgram* program = nullptr;
   SlError error{};
-  check(sl_cpu_backend()->compile(m.model, &plan, &program, &error), error);
+  check(m.backend.compile(m.model, &plan, &program, &error), error);
   return program;
 }
 
@@ -266,7 +268,7 @@ Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, con
                 out.kl.data(),         out.top1.data(),      0};
   SlControl own{};
   SlError error{};
-  check(sl_cpu_backend()->forward(program, &batch, &sinks, control ? control : &own, &error), error);
+  check(m.backend.forward(program, &batch, &sinks, control ? control : &own, &error), error);
   out.bytes = sinks.weight_bytes_read;
   return out;
 }

@@ -24,7 +24,8 @@ struct RandomModel {
   RandomModel& operator=(const RandomModel&) = delete;
 
   Shape shape;
-  SlBackendModel* model = nullptr;  // on the CPU backend
+  const SlBackend& backend;  // the one at work when this was made
+  SlBackendModel* model = nullptr;
   std::vector<SlTensor> tensors;
   const SlTensor& tensor(const std::string& name) const;
 
@@ -40,7 +41,7 @@ Shape small_shape(bool gate = true);
 SlModel record_of(const Shape& shape, std::vector<SlLayer>& layers);
 // The shape with its layers, as the executor has it.
 Shape with_layers(const Shape& shape);
-// Opens tensors of a shape on the CPU backend. Throws Error of the backend's.
+// Opens tensors of a shape on the backend at work. Throws Error of the backend's.
 SlBackendModel* open_model(const Shape& shape, const std::vector<SlTensor>& tensors, SlOpenOptions options = {},
                            SlOpened* opened = nullptr);
 

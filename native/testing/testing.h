@@ -18,7 +18,7 @@
 namespace sparselab::testing {
 
 struct Test {
-  const char* name;
+  std::string name;
   std::function<void()> body;
 };
 inline std::vector<Test>& tests() {
@@ -68,7 +68,7 @@ inline int run_tests(const std::vector<Test>& list, const std::vector<std::strin
   std::random_device device;
   int passed = 0, failed = 0;
   for (const Test& t : list) {
-    auto named = [&](const std::string& filter) { return std::string(t.name).find(filter) != std::string::npos; };
+    auto named = [&](const std::string& filter) { return t.name.find(filter) != std::string::npos; };
     if (!filters.empty() && std::none_of(filters.begin(), filters.end(), named)) continue;
     const Seed outer = current_seed();
     current_seed() = {seed ? *seed : (uint64_t{device()} << 32) | device(), 0};
@@ -77,10 +77,10 @@ inline int run_tests(const std::vector<Test>& list, const std::vector<std::strin
       passed++;
     } catch (const std::exception& e) {
       failed++;
-      say(text("FAILED %s: %s\n", t.name, e.what()));
+      say(text("FAILED %s: %s\n", t.name.c_str(), e.what()));
       if (current_seed().drawn)
         say(text("  replay it with SEED=%llu and \"%s\" as the argument\n", static_cast<unsigned long long>(current_seed().first),
-                 t.name));
+                 t.name.c_str()));
     }
     current_seed() = outer;
   }
