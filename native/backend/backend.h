@@ -264,7 +264,7 @@ typedef struct {
   int (*read)(SlBackendModel* model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out,
               SlControl* control, SlError* error);
   /* The sums of a reducer over all rows of setting i so far. sparsity: (L) zeros in mid; frequency: (L, F) rows in which mid is
-   * not zero; `rows`: how many rows were summed. A forward that fails adds nothing. Null `out`: only rows. */
+   * not zero; `rows`: how many rows went through layer 0. A forward that fails adds nothing. Null `out`: only rows. */
   int (*sums)(SlProgram* program, uint32_t reducer, uint32_t i, uint64_t* out, uint64_t* rows, SlError* error);
   void (*close_program)(SlProgram* program);
   void (*close)(SlBackendModel* model);

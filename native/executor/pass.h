@@ -53,7 +53,6 @@ class Pass {
   SlSinks sinks{};
   std::atomic<uint64_t> bytes_read{0};
   Reducers* reducers = nullptr;  // of the program; null: none
-  uint32_t first_layer = 0;      // of the batch
 
   uint64_t B() const { return rows.size(); }
   // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk,

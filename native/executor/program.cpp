@@ -156,7 +156,6 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   Pass pass(*model_, &plan_, *pool_, control);
   pass.sinks = sinks;
   pass.reducers = &reducers_;
-  pass.first_layer = from;
   pass.rows.reserve(B);
   uint32_t positions = 0;
   for (uint32_t b = 0; b < batch.rows; b++) {
@@ -220,6 +219,9 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
     if (!setting.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
     pass.rows.push_back({b, 0, &setting, -1, static_cast<uint32_t>(i)});
   }
+  pass.sinks.zeros_mid = sinks.zeros_mid;
+  pass.sinks.zeros_gate = sinks.zeros_gate;
+  pass.sinks.rows_read = sinks.rows_read;
   const Neurons& held = model_->blocks[layer].held;
   FfnScratch scratch(batch.rows, held.count());
   feed_forward(pass, layer, batch.x, held, scratch, sinks.y);

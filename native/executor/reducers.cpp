@@ -35,7 +35,7 @@ void Reducers::begin() {
 void Reducers::add(const Pass& pass, uint32_t layer, const float* mid) {
   const bool sparsity = has(SL_REDUCE_SPARSITY), frequency = has(SL_REDUCE_FREQUENCY);
   if (!sparsity && !frequency) return;
-  if (layer == pass.first_layer)
+  if (layer == 0)
     for (const Row& row : pass.rows) rows_now_[row.setting_index]++;
   // Each setting by itself: no two threads write the same place.
   pass.parallel(settings_, pass.B() / settings_ * neurons_ + 1, [&](size_t s) {

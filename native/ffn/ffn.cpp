@@ -56,21 +56,20 @@ class Layer {
 
   // The reducers' sums, zeros in mid and gate, and how many rows of up each row needed.
   void count(const Floats& gate) {
-    if (!held_.whole() || !pass_.plan) return;
     if (pass_.reducers) pass_.reducers->add(pass_, layer_, s_.mid.data());
-    const uint64_t at = uint64_t{layer_} * B_;
-    count_zeros(s_.mid, pass_.sinks.zeros_mid);
-    count_zeros(gate, pass_.sinks.zeros_gate);
+    const uint64_t at = pass_.plan ? uint64_t{layer_} * B_ : 0;  // a single FFN call counts (B)
+    count_zeros(s_.mid, pass_.sinks.zeros_mid, at);
+    count_zeros(gate, pass_.sinks.zeros_gate, at);
     for (uint64_t b = 0; pass_.sinks.rows_read && b < B_; b++) pass_.sinks.rows_read[at + b] = s_.need.count(b);
   }
 
  private:
-  void count_zeros(const Floats& value, uint32_t* counts) {
+  void count_zeros(const Floats& value, uint32_t* counts, uint64_t at) {
     if (!counts) return;
     pass_.parallel(B_, N_, [&](size_t b) {
       uint32_t zeros = 0;
       for (uint64_t k = 0; k < N_; k++) zeros += value[b * N_ + k] == 0;
-      counts[uint64_t{layer_} * B_ + b] = zeros;
+      counts[at + b] = zeros;
     });
   }
 

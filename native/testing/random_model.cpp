@@ -208,7 +208,8 @@ void Rows::add(int32_t token, int32_t position, int32_t sequence, int32_t settin
 }
 
 void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
-         const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate, float* mid) {
+         const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate, float* mid,
+         FfnCounts* counts_out) {
   static const uint32_t none = 0;
   const uint32_t* ids = !neurons || neurons->empty() ? &none : neurons->data();
   const std::vector<const uint32_t*> lists(shape.layers, ids);
@@ -225,6 +226,12 @@ void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t laye
     const std::vector<int32_t> settings(rows, 0);
     const SlFfnBatch batch{rows, settings.data(), x};
     SlFfnSinks sinks{y, gate, mid};
+    if (counts_out) {
+      for (auto* one : {&counts_out->zeros_mid, &counts_out->zeros_gate, &counts_out->rows_read}) one->assign(rows, 0xffffffff);
+      sinks.zeros_mid = counts_out->zeros_mid.data();
+      sinks.zeros_gate = counts_out->zeros_gate.data();
+      sinks.rows_read = counts_out->rows_read.data();
+    }
     failed = backend().ffn(program, layer, &batch, &sinks, nullptr, &error);
     backend().close_program(program);
   }

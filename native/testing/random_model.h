@@ -60,11 +60,14 @@ struct Rows {
   void add(int32_t token, int32_t position, int32_t sequence = 0, int32_t setting = 0, int32_t target = -1,
            int32_t reference = -1);
 };
+struct FfnCounts {
+  std::vector<uint32_t> zeros_mid, zeros_gate, rows_read;  // (B)
+};
 // One layer's FFN over some neurons (ascending; null: all), as a backend that holds these computes it: y (B, D), gate and mid (B,
-// N) or null. Throws Error of the backend's.
+// N) or null, counts or null. Throws Error of the backend's.
 void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
          const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate = nullptr,
-         float* mid = nullptr);
+         float* mid = nullptr, FfnCounts* counts = nullptr);
 // Throws Error of the backend's.
 SlProgram* compile(const RandomModel& m, const SlPlan& plan);
 Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control = nullptr);

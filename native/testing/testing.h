@@ -133,8 +133,8 @@ inline std::string message_of(const std::function<void()>& body) {
   do {                                                                          \
     if (!(condition)) sparselab::testing::fail(__FILE__, __LINE__, #condition); \
   } while (0)
-#define CHECK_ERROR(body, part)                                                                          \
-  do {                                                                                                   \
-    std::string got = sparselab::testing::message_of([&] { body; });                                     \
-    if (got.find(part) == std::string::npos) sparselab::testing::fail(__FILE__, __LINE__, "got " + got); \
+#define CHECK_ERROR(body, part)                                                                            \
+  do {                                                                                                     \
+    std::string got_ = sparselab::testing::message_of([&] { body; });                                      \
+    if (got_.find(part) == std::string::npos) sparselab::testing::fail(__FILE__, __LINE__, "got " + got_); \
   } while (0)

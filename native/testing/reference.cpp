@@ -1,0 +1,143 @@
+#include "testing/reference.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "testing/testing.h"
+
+namespace sparselab::testing {
+namespace {
+
+using Row = std::vector<double>;
+
+const SlTensor& tensor_of(const RandomModel& m, uint32_t role, uint32_t layer) {
+  for (const SlTensor& t : m.tensors)
+    if (t.role == role && t.layer == layer) return t;
+  throw Failure(text("no tensor of role %u in layer %u", role, layer));
+}
+bool has(const RandomModel& m, uint32_t role, uint32_t layer) {
+  return std::any_of(m.tensors.begin(), m.tensors.end(), [&](const SlTensor& t) { return t.role == role && t.layer == layer; });
+}
+
+Row row_of(const SlTensor& t, uint64_t r) {
+  Row out(t.cols);
+  for (uint64_t c = 0; c < t.cols; c++) out[c] = static_cast<double>(value_of(t, r, c));
+  return out;
+}
+Row times(const SlTensor& t, const Row& x) {
+  Row out(t.rows, 0.0);
+  for (uint64_t r = 0; r < t.rows; r++) {
+    const Row w = row_of(t, r);
+    for (uint64_t c = 0; c < t.cols; c++) out[r] += w[c] * x[c];
+  }
+  return out;
+}
+
+Row norm(const RandomModel& m, const Row& x, const SlTensor& weight) {
+  double squares = 0;
+  for (double v : x) squares += v * v;
+  const Row w = row_of(weight, 0);
+  const double scale = 1 / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(m.shape.norm_epsilon));
+  Row out(x.size());
+  for (size_t i = 0; i < x.size(); i++) out[i] = x[i] * scale * w[i];
+  return out;
+}
+
+void rotate(const SlLayer& layer, Row& heads, uint64_t position) {
+  if (layer.rope == SL_ROPE_NONE) return;
+  for (size_t head = 0; head < heads.size(); head += layer.head_size)
+    for (uint32_t i = 0; i < layer.rope_dims / 2; i++) {
+      const double angle =
+          static_cast<double>(position) * std::pow(static_cast<double>(layer.rope_base), -2.0 * i / layer.rope_dims);
+      double& a = heads[head + (layer.rope == SL_ROPE_PAIRS ? 2 * i : i)];
+      double& b = heads[head + (layer.rope == SL_ROPE_PAIRS ? 2 * i + 1 : i + layer.rope_dims / 2)];
+      const double x = a, y = b;
+      a = x * std::cos(angle) - y * std::sin(angle);
+      b = x * std::sin(angle) + y * std::cos(angle);
+    }
+}
+
+Row attend(const SlLayer& layer, const Row& q, const std::vector<Row>& k, const std::vector<Row>& v) {
+  Row out(q.size(), 0.0);
+  const size_t T = k.size(), first = layer.window && T > layer.window ? T - layer.window : 0;
+  for (uint32_t h = 0; h < layer.heads; h++) {
+    const size_t at = h * layer.head_size, kv = h / (layer.heads / layer.kv_heads) * layer.head_size;
+    Row share(T, 0.0);
+    double sum = 0;
+    for (size_t p = first; p < T; p++) {
+      for (uint32_t c = 0; c < layer.head_size; c++) share[p] += q[at + c] * k[p][kv + c];
+      sum += share[p] = std::exp(share[p] * static_cast<double>(layer.attention_scale));
+    }
+    for (size_t p = first; p < T; p++)
+      for (uint32_t c = 0; c < layer.head_size; c++) out[at + c] += share[p] / sum * v[p][kv + c];
+  }
+  return out;
+}
+
+Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t) {
+  const SlFfn& ffn = m.shape.ffn;
+  auto active = [t](double x) { return x > t ? x : 0.0; };
+  Row mid = times(tensor_of(m, SL_TENSOR_UP, l), h);
+  if (ffn.has_gate) {
+    const Row gate = times(tensor_of(m, SL_TENSOR_GATE, l), h);
+    for (size_t i = 0; i < mid.size(); i++)
+      mid[i] = active(gate[i]) * (ffn.act_up == SL_UP_RELU ? std::max(mid[i], 0.0) : mid[i]);
+  } else {
+    for (double& x : mid) x = active(x);
+  }
+  if (has(m, SL_TENSOR_DOWN, l)) return times(tensor_of(m, SL_TENSOR_DOWN, l), mid);
+  const SlTensor& down = tensor_of(m, SL_TENSOR_DOWN_T, l);
+  Row out(down.cols, 0.0);
+  for (uint64_t i = 0; i < down.rows; i++) {
+    const Row w = row_of(down, i);
+    for (uint64_t d = 0; d < down.cols; d++) out[d] += mid[i] * w[d];
+  }
+  return out;
+}
+
+}  // namespace
+
+Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, double t) {
+  const Shape shape = with_layers(m.shape);
+  std::vector<std::vector<Row>> k(shape.layers), v(shape.layers);
+  Reference out;
+  auto add = [&](Row& x, const Row& y) {
+    for (size_t i = 0; i < x.size(); i++) x[i] += static_cast<double>(shape.residual_scale) * y[i];
+  };
+  for (size_t p = 0; p < tokens.size(); p++) {
+    Row x = row_of(tensor_of(m, SL_TENSOR_EMBED, 0), static_cast<uint64_t>(tokens[p]));
+    for (double& value : x) value *= static_cast<double>(shape.embedding_scale);
+    for (uint32_t l = 0; l < shape.layers; l++) {
+      const SlLayer& layer = shape.layer[l];
+      const Row h = norm(m, x, tensor_of(m, SL_TENSOR_ATTN_NORM, l));
+      Row q = times(tensor_of(m, SL_TENSOR_Q, l), h);
+      k[l].push_back(times(tensor_of(m, SL_TENSOR_K, l), h));
+      v[l].push_back(times(tensor_of(m, SL_TENSOR_V, l), h));
+      rotate(layer, q, p);
+      rotate(layer, k[l].back(), p);
+      add(x, times(tensor_of(m, SL_TENSOR_O, l), attend(layer, q, k[l], v[l])));
+      add(x, feed_forward(m, l, norm(m, x, tensor_of(m, SL_TENSOR_FFN_NORM, l)), t));
+    }
+    out.stream.push_back(x);
+    Row logits = times(tensor_of(m, has(m, SL_TENSOR_OUTPUT, 0) ? SL_TENSOR_OUTPUT : SL_TENSOR_EMBED, 0),
+                       norm(m, x, tensor_of(m, SL_TENSOR_OUTPUT_NORM, 0)));
+    for (double& value : logits) value *= static_cast<double>(shape.logit_scale);
+    out.logits.push_back(std::move(logits));
+  }
+  return out;
+}
+
+double relative_error(const std::vector<float>& a, const std::vector<std::vector<double>>& b) {
+  double apart = 0, size = 0;
+  size_t i = 0;
+  for (const auto& row : b)
+    for (double want : row) {
+      const double difference = static_cast<double>(a[i++]) - want;
+      apart += difference * difference;
+      size += want * want;
+    }
+  if (i != a.size()) throw Failure(text("%zu values; the reference has %zu", a.size(), i));
+  return std::sqrt(apart / size);
+}
+
+}  // namespace sparselab::testing

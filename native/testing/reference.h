@@ -1,0 +1,20 @@
+// A whole model in float64, written for reading: the reference of the forward pass, one sequence under one activation.
+#pragma once
+#include <vector>
+
+#include "testing/random_model.h"
+
+namespace sparselab::testing {
+
+struct Reference {
+  std::vector<std::vector<double>> stream;  // (T) of (D): the residual stream after the last layer
+  std::vector<std::vector<double>> logits;  // (T) of (V)
+};
+
+// ReLU as the activation; `t` > 0: FATReLU.
+Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, double t = 0);
+
+// ‖a − b‖ / ‖b‖
+double relative_error(const std::vector<float>& a, const std::vector<std::vector<double>>& b);
+
+}  // namespace sparselab::testing
