@@ -129,11 +129,17 @@ export interface NativeIntervention {
   /** Channels (neurons, hidden channels, vocabulary entries) of the point; absent: all. */
   readonly channels?: Int32Array;
 }
+/** Which neurons count as inactive. `fatrelu`: (L) thresholds, in place of those of the activation relu or fatrelu. */
+export type NativePolicy =
+  | { readonly kind: "as-trained"; readonly t?: undefined }
+  | { readonly kind: "fatrelu"; readonly t: Float32Array };
 export interface NativeSetting {
   readonly activation: NativeActivation;
-  /** (L) thresholds of FATReLU; ignored by the other activations. */
+  /** (L) thresholds of the activation fatrelu; ignored by the other activations. */
   readonly t: Float32Array;
   readonly strategy: NativeStrategy;
+  /** Default: as-trained. */
+  readonly policy?: NativePolicy;
   /** Settings of one plan that have the same list share the array: it is read once. */
   readonly interventions: readonly NativeIntervention[];
 }
@@ -319,7 +325,7 @@ export interface NativeAddon {
   largest(values: Float32Array, k: number): Uint32Array;
 }
 
-const ABI = 4;
+const ABI = 5;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon: that of build/release, or of the build that the environment variable SPARSELAB_BUILD names ("dev"). */

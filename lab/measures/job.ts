@@ -150,5 +150,10 @@ export function withReference(
 }
 function sameSetting(a: NativeSetting, b: NativeSetting): boolean {
   const plain = (setting: NativeSetting) => setting.interventions.length === 0;
-  return plain(a) && plain(b) && a.activation === b.activation && a.strategy === b.strategy && a.t.every((t, i) => t === b.t[i]);
+  const [p, q] = [inForce(a), inForce(b)];
+  return plain(a) && plain(b) && p.kind === q.kind && a.strategy === b.strategy && p.t.every((t, i) => t === q.t[i]);
+}
+/** The policy fatrelu takes the activation's place. */
+function inForce({ activation, t, policy }: NativeSetting): { readonly kind: string; readonly t: Float32Array } {
+  return policy?.kind === "fatrelu" ? policy : { kind: activation, t };
 }

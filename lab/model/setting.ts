@@ -19,11 +19,13 @@ export interface Setting {
 /** @throws invalid-option where the policy does not go with the activation. */
 export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSetting {
   const { activation, policy } = setting;
-  const strategy = strategyOf(setting.strategy, activation.kind);
-  const interventions = setting.interventions.native;
-  if (policy.kind === "as-trained") {
-    return { activation: activation.kind, t: perLayer(activation.t, info.layers), strategy, interventions };
-  }
+  const native = {
+    activation: activation.kind,
+    t: perLayer(activation.t, info.layers),
+    strategy: strategyOf(setting.strategy, activation.kind),
+    interventions: setting.interventions.native,
+  };
+  if (policy.kind === "as-trained") return native;
   if (!isReluFamily(activation.kind)) {
     throw new LabError(
       "invalid-option",
@@ -33,5 +35,5 @@ export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSe
   if (activation.kind === "relu2") {
     throw new LabError("invalid-option", 'policy "fatrelu" on relu2 is not available yet; it works on relu and fatrelu');
   }
-  return { activation: "fatrelu", t: perLayer(policy.t, info.layers, "the policy's t"), strategy, interventions };
+  return { ...native, policy: { kind: "fatrelu", t: perLayer(policy.t, info.layers, "the policy's t") } };
 }

@@ -55,6 +55,15 @@ Intervention copy_intervention(const Shape& shape, const SlIntervention& i) {
   return out;
 }
 
+// (L) copied; null: zeros
+std::vector<float> thresholds(const float* t, uint32_t layers, const char* what) {
+  std::vector<float> out(layers, 0.0f);
+  if (t) out.assign(t, t + layers);
+  for (uint32_t l = 0; l < layers; l++)
+    if (!(out[l] >= 0)) throw Error(Code::invalid_option, text("%s of layer %u is %g; expected a number >= 0", what, l, out[l]));
+  return out;
+}
+
 }  // namespace
 
 Setting copy_setting(const Shape& shape, const SlSetting& s) {
@@ -62,20 +71,16 @@ Setting copy_setting(const Shape& shape, const SlSetting& s) {
   if (s.strategy > SL_EXACT) throw Error(Code::invalid_option, text("strategy number %u does not exist", s.strategy));
   if (s.policy.kind > SL_POLICY_FATRELU)
     throw Error(Code::invalid_option, text("policy number %u does not exist", s.policy.kind));
-  auto activation = static_cast<SlActivation>(s.activation);
-  const float* t = s.t;
-  if (s.policy.kind == SL_POLICY_FATRELU) {
-    if (activation != SL_RELU && activation != SL_FATRELU)
-      throw Error(Code::invalid_option,
-                  text("policy \"fatrelu\" goes with the activations relu and fatrelu, not with %s", kActivations[activation]));
-    if (!s.policy.t) throw Error(Code::invalid_option, "policy \"fatrelu\" has no thresholds");
-    activation = SL_FATRELU;
-    t = s.policy.t;
+  Setting out{static_cast<SlActivation>(s.activation), static_cast<SlStrategy>(s.strategy), {}, {}};
+  out.policy = static_cast<SlPolicyKind>(s.policy.kind);
+  if (out.policy == SL_POLICY_FATRELU) {
+    if (out.activation != SL_RELU && out.activation != SL_FATRELU)
+      throw Error(Code::invalid_option, text("policy \"fatrelu\" works with the activations relu and fatrelu, not with %s",
+                                             kActivations[out.activation]));
+    if (!s.policy.t) throw Error(Code::invalid_option, "policy \"fatrelu\" needs its thresholds");
+    out.policy_t = thresholds(s.policy.t, shape.layers, "the policy's t");
   }
-  Setting out{activation, static_cast<SlStrategy>(s.strategy), std::vector<float>(shape.layers, 0.0f), {}};
-  if (t) out.t.assign(t, t + shape.layers);
-  for (uint32_t l = 0; l < shape.layers; l++)
-    if (!(out.t[l] >= 0)) throw Error(Code::invalid_option, text("t of layer %u is %g; expected a number >= 0", l, out.t[l]));
+  out.t = thresholds(s.t, shape.layers, "t");
   for (uint64_t i = 0; i < s.intervention_count; i++) out.interventions.push_back(copy_intervention(shape, s.interventions[i]));
   return out;
 }

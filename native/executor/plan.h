@@ -20,12 +20,15 @@ struct Intervention {
   std::vector<uint32_t> positions, channels;  // ascending, each once
 };
 
-// The activation in force: under the policy fatrelu it is FATReLU with the policy's t, whatever ReLU it was.
+// What the rows of a setting compute. Their policy says which neurons are inactive (ffn/policy.h): as-trained leaves that to the
+// activation; fatrelu takes the place of a ReLU or FATReLU activation.
 struct Setting {
   SlActivation activation;
   SlStrategy strategy;
-  std::vector<float> t;  // (L)
+  std::vector<float> t;  // (L) thresholds of the activation fatrelu
   std::vector<Intervention> interventions;
+  SlPolicyKind policy = SL_POLICY_AS_TRAINED;
+  std::vector<float> policy_t = {};  // (L) thresholds of the policy fatrelu; empty for other policies
 };
 
 struct Plan {

@@ -13,7 +13,10 @@ class Layer {
  public:
   Layer(Pass& pass, uint32_t layer, const Neurons& held, FfnScratch& scratch)
       : pass_(pass), layer_(layer), held_(held), s_(scratch), B_(pass.B()), N_(held.count()) {
-    for (const Row& row : pass.rows) check_held(policy_of(*row.setting), held, pass.model.shape.neurons);
+    for (const Row& row : pass.rows) {
+      const SlPolicyKind policy = row.setting->policy;
+      check_held(policy_of(policy), kPolicies[policy], held, pass.model.shape.neurons);
+    }
   }
 
   // Each row's neurons for one product, by its strategy. `everything`: of every row every neuron.
@@ -29,11 +32,11 @@ class Layer {
     });
   }
 
-  // to (B, N) = from (B, N) as each row's policy and activation leave it
+  // to (B, N) = from (B, N) after each row's policy
   void apply_policies(ActsOn where, const Floats& from, Floats& to) {
     pass_.parallel(B_, N_ * 4, [&](size_t b) {
       const Setting& setting = *pass_.rows[b].setting;
-      const Policy& policy = policy_of(setting);
+      const Policy& policy = policy_of(setting.policy);
       if (policy.acts_on == where) policy.apply(setting, layer_, from.data() + b * N_, N_, to.data() + b * N_);
     });
   }

@@ -1,4 +1,5 @@
-// A policy decides which neurons of a row are inactive, by setting their values to 0. To add one: a record in policy.cpp.
+// A policy decides which neurons of a row are inactive, by setting their values to 0. To add one: its line in the vocabulary, a
+// record in policy.cpp, and its numbers in Setting (executor/plan.h).
 #pragma once
 #include <cstdint>
 
@@ -13,16 +14,15 @@ enum class ActsOn {
 };
 
 struct Policy {
-  const char* name;
   ActsOn acts_on;
   bool whole_layer;  // it compares the neurons of a layer with each other (top-k, a mean), so it needs all of them
-  // One row: values (N) -> out (N); both may be the same.
+  // One row: values (N) -> out (N); both may be the same. A policy on the gate applies the activation, too, or replaces it.
   void (*apply)(const Setting& setting, uint32_t layer, const float* values, uint64_t N, float* out);
 };
 
-const Policy& policy_of(const Setting& setting);
+const Policy& policy_of(SlPolicyKind kind);
 
 // Throws Error (invalid-option) where the policy needs a whole layer and only a part of its neurons is held here.
-void check_held(const Policy& policy, const Neurons& held, uint64_t neurons_of_layer);
+void check_held(const Policy& policy, const char* name, const Neurons& held, uint64_t neurons_of_layer);
 
 }  // namespace sparselab
