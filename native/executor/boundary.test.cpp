@@ -134,7 +134,7 @@ BACKEND_TEST("set: another activation, threshold, strategy and intervention with
   const std::vector<float> negative{0.1f, -1.0f};
   CHECK_ERROR(p.set(0, setting_of(SL_FATRELU, negative)), "t of layer 1 is -1");
   by_policy.activation = SL_SILU;
-  CHECK_ERROR(p.set(0, by_policy), "goes with the activations relu and fatrelu, not with silu");
+  CHECK_ERROR(p.set(0, by_policy), "works with the activations relu and fatrelu, not with silu");
   CHECK(same_bits(p.go(tokens).logits, first));  // what was refused changed nothing
 }
 
