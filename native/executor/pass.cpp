@@ -14,13 +14,19 @@ namespace {
 
 constexpr uint64_t kWorthSharing = 100000;  // multiplications: some microseconds, about what it takes to wake a thread
 constexpr uint64_t kFusedRows = 4;          // up to this many rows of a batch, stored weights are multiplied as they are
-constexpr uint64_t kChunkRows = 16;         // weight rows of one chunk then
+// Weight rows of one chunk then: the kernel reads four parts of it at once, which should be long; but each thread should find
+// several chunks, and a chunk should stay in the second-level cache.
+constexpr uint64_t kChunkRows = 64, kLeastChunkRows = 16, kChunksOfThread = 6, kChunkBytes = 1 << 18;
 // With more rows, a chunk's weights become a panel of float32 in the second-level cache, and the rows of the batch pass in panels
 // of which a segment, beside that of one tile's weights, fits the first-level cache. The tiles' sizes divide both, or nearly.
 constexpr uint64_t kPanelFloats = 131072;
 constexpr uint64_t kPanelRows = 40;  // at most
 constexpr uint64_t kBatchRows = 20;
 
+uint64_t chunk_rows(uint64_t all, uint64_t stride, uint64_t threads) {
+  const uint64_t most = std::min(kChunkBytes / stride, all / (threads * kChunksOfThread));
+  return std::clamp(most / kLeastChunkRows * kLeastChunkRows, kLeastChunkRows, kChunkRows);
+}
 uint64_t panel_rows(uint64_t cols) { return std::clamp<uint64_t>(kPanelFloats / cols / 10 * 10, 10, kPanelRows); }
 
 }  // namespace
@@ -56,8 +62,10 @@ void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(siz
 void Pass::multiply(std::initializer_list<Product> products, const float* x, uint64_t n) {
   const uint64_t cols = products.begin()->w->cols;
   const bool fused = n <= kFusedRows;
-  const uint64_t step = fused ? kChunkRows : panel_rows(cols);
   auto rows_of = [](const Product& p) { return p.ids ? p.N : p.w->rows; };
+  uint64_t all = 0;
+  for (const Product& p : products) all += rows_of(p);
+  const uint64_t step = fused ? chunk_rows(all, products.begin()->w->stride, pool.threads()) : panel_rows(cols);
   auto chunks_of = [&](const Product& p) { return (rows_of(p) + step - 1) / step; };
   uint64_t chunks = 0;
   for (const Product& p : products) chunks += chunks_of(p);

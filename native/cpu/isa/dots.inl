@@ -13,36 +13,51 @@ SL_INLINE Vec16 segment(const uint8_t* row, const float* x) {
   SL_UNROLL for (size_t j = 0; j < kSegment; j += 16) lane = fma(T::at(row, shared, j), load(x + j), lane);
   return lane;
 }
-// `ahead` is what will be read next, at the same offsets: it is asked for piece by piece while this row is computed. One burst a
-// row, or none, is slower.
-template <class T>
-SL_INLINE float dot_row(const uint8_t* row, const uint8_t* ahead, const float* x, size_t n) {
+// R rows side by side, segment by segment. Each is a stream of its own: a processor fetches several streams ahead faster than
+// one. What will be read next (ahead[r] + offset) is asked for piece by piece meanwhile; one burst a row, or none, is slower.
+template <class T, int R>
+SL_INLINE void dots_together(const uint8_t* const* rows, const uint8_t* const* ahead, const float* x, size_t n, float* y) {
   constexpr size_t bytes = T::offset(kSegment);
-  Vec16 total = zero();
-  size_t j = 0;
-  for (; j + kSegment <= n; j += kSegment, row += bytes, ahead += bytes) {
-    SL_UNROLL for (size_t k = 0; k < bytes; k += 64) prefetch(ahead + k);
-    total = total + segment<T>(row, x + j);
-  }
+  Vec16 total[R];
+  SL_UNROLL for (int r = 0; r < R; r++) total[r] = zero();
+  size_t j = 0, at = 0;
+  for (; j + kSegment <= n; j += kSegment, at += bytes) SL_UNROLL for (int r = 0; r < R; r++) {
+      SL_UNROLL for (size_t k = 0; k < bytes; k += 64) prefetch(ahead[r] + at + k);
+      total[r] = total[r] + segment<T>(rows[r] + at, x + j);
+    }
   if (j < n) {
     const float* rest = x + j;
     const size_t left = n - j;
-    Vec16 lane = zero();
-    size_t i = 0;
-    for (; i + 16 <= left; i += 16) lane = fma(T::at(row, i), load(rest + i), lane);
-    if (i < left) lane = fma(tail_of<T>(row, i, left), tail_of(rest, i, left), lane);
-    total = total + lane;
+    for (int r = 0; r < R; r++) {
+      Vec16 lane = zero();
+      size_t i = 0;
+      for (; i + 16 <= left; i += 16) lane = fma(T::at(rows[r] + at, i), load(rest + i), lane);
+      if (i < left) lane = fma(tail_of<T>(rows[r] + at, i, left), tail_of(rest, i, left), lane);
+      total[r] = total[r] + lane;
+    }
   }
-  return tree(total);
+  SL_UNROLL for (int r = 0; r < R; r++) y[r] = tree(total[r]);
 }
+// Rows in order are cut into as many parts as go side by side, each a stream; listed rows are streams already.
 template <class T>
 void dot_rows(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride) {
-  for (size_t k = 0; k < count; k++) {
-    // Rows in order are one stream: what comes 4 KiB later. Scattered rows: the one after the next, near the end the next or
-    // this.
-    const uint8_t* row = w.data + (ids ? ids[k] : k) * w.stride;
-    const uint8_t* ahead = ids ? w.data + ids[least(k + 2, count - 1)] * w.stride : row + kPrefetchAhead;
-    y[k * y_stride] = dot_row<T>(row, ahead, x, n);
+  constexpr size_t R = 4;
+  const size_t part = count / R;
+  const uint8_t *rows[R], *ahead[R];
+  float sums[R];
+  auto row = [&](size_t k) { return w.data + (ids ? ids[k] : k) * w.stride; };
+  for (size_t k = 0; k < part; k++) {
+    for (size_t r = 0; r < R; r++) {
+      rows[r] = row(ids ? R * k + r : part * r + k);
+      ahead[r] = ids ? row(least(R * (k + 1) + r, count - 1)) : rows[r] + kPrefetchAhead;
+    }
+    dots_together<T, R>(rows, ahead, x, n, sums);
+    for (size_t r = 0; r < R; r++) y[(ids ? R * k + r : part * r + k) * y_stride] = sums[r];
+  }
+  for (size_t k = R * part; k < count; k++) {
+    rows[0] = row(k);
+    ahead[0] = ids ? row(least(k + 1, count - 1)) : rows[0] + kPrefetchAhead;
+    dots_together<T, 1>(rows, ahead, x, n, y + k * y_stride);
   }
 }
 

@@ -6,13 +6,20 @@
 namespace sparselab::cpu {
 namespace {
 
+// What the tiles will want next, in the second-level cache: a tile asks for two lines a step.
+struct Ahead {
+  const float *w, *x;
+};
+
 // The lanes of R x C dot products over one segment of `length` elements, added to their 16 lanes each in acc. w and x point to
 // the segments of the first row of either panel.
 template <int R, int C>
-SL_INLINE void tile(const float* w, const float* x, size_t length, bool first, float* acc) {
+SL_INLINE void tile(const float* w, const float* x, size_t length, bool first, float* acc, Ahead ahead) {
   Vec16 lane[R][C];
   SL_UNROLL for (int r = 0; r < R; r++) SL_UNROLL for (int c = 0; c < C; c++) lane[r][c] = zero();
   for (size_t j = 0; j < length; j += 16) {
+    __builtin_prefetch(ahead.w + j, 0, 3);
+    __builtin_prefetch(ahead.x + j, 0, 3);
     Vec16 xs[C];
     SL_UNROLL for (int c = 0; c < C; c++) xs[c] = load(x + static_cast<size_t>(c) * length + j);
     SL_UNROLL for (int r = 0; r < R; r++) {
@@ -21,35 +28,41 @@ SL_INLINE void tile(const float* w, const float* x, size_t length, bool first, f
     }
   }
   SL_UNROLL for (int r = 0; r < R; r++) SL_UNROLL for (int c = 0; c < C; c++) {
-    float* total = acc + (r * C + c) * 16;
+    float* total = acc + (c * R + r) * 16;
     store(total, (first ? zero() : load(total)) + lane[r][c]);
   }
 }
 // The last B < kTileCols rows of x.
 template <int R, int C = kTileCols - 1>
-SL_INLINE void narrow_tile(const float* w, const float* x, size_t B, size_t length, bool first, float* acc) {
+SL_INLINE void narrow_tile(const float* w, const float* x, size_t B, size_t length, bool first, float* acc, Ahead ahead) {
   if constexpr (C > 0) {
     if (B == C)
-      tile<R, C>(w, x, length, first, acc);
+      tile<R, C>(w, x, length, first, acc, ahead);
     else
-      narrow_tile<R, C - 1>(w, x, B, length, first, acc);
+      narrow_tile<R, C - 1>(w, x, B, length, first, acc, ahead);
   }
 }
 // R weight rows against all x rows, one segment.
 template <int R>
-void tiles_of_rows(const float* w, const float* x, size_t B, size_t length, bool first, float* acc) {
+SL_INLINE void tiles_of_segment(const float* w, const float* x, size_t B, size_t length, bool first, float* acc, Ahead ahead) {
   size_t b = 0;
-  for (; b + kTileCols <= B; b += kTileCols, x += kTileCols * length, acc += R * kTileCols * 16)
-    tile<R, kTileCols>(w, x, length, first, acc);
-  narrow_tile<R>(w, x, B - b, length, first, acc);
+  for (; b + kTileCols <= B;
+       b += kTileCols, x += kTileCols * length, acc += R * kTileCols * 16, ahead.w += length, ahead.x += length)
+    tile<R, kTileCols>(w, x, length, first, acc, ahead);
+  narrow_tile<R>(w, x, B - b, length, first, acc, ahead);
 }
-// The sums of R weight rows, which lie in the order of the tiles, to their places.
-SL_INLINE void place_sums(const float* sums, size_t R, size_t B, float* out, size_t out_stride) {
-  for (size_t b = 0; b < B; b += kTileCols) {
-    const size_t C = least(kTileCols, B - b);
-    for (size_t r = 0; r < R; r++)
-      for (size_t c = 0; c < C; c++) out[(b + c) * out_stride + r] = *sums++;
-  }
+// The length of nearly every segment is known to the compiler: the loop over it needs one counter then.
+template <int R>
+void tiles_of_rows(const float* w, const float* x, size_t B, size_t length, bool first, float* acc, Ahead ahead) {
+  if (length == kSegment)
+    tiles_of_segment<R>(w, x, B, kSegment, first, acc, ahead);
+  else
+    tiles_of_segment<R>(w, x, B, length, first, acc, ahead);
+}
+// The sums of R weight rows, which lie in the order of the tiles, to their places: those of an x row are neighbours.
+template <size_t R>
+SL_INLINE void place_sums(const float* sums, size_t B, float* out, size_t out_stride) {
+  for (size_t b = 0; b < B; b++) memcpy(out + b * out_stride, sums + b * R, R * sizeof(float));
 }
 
 void product_of_panels(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc) {
@@ -58,16 +71,18 @@ void product_of_panels(const float* w, size_t R, const float* x, size_t B, size_
     const float *ws = w + from * R, *xs = x + from * B;
     size_t r = 0;
     for (; r + kTileRows <= R; r += kTileRows)
-      tiles_of_rows<kTileRows>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16);
-    for (; r < R; r++) tiles_of_rows<1>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16);
+      tiles_of_rows<kTileRows>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16,
+                               {ws + (r + kTileRows) * length, xs + B * length + r / kTileRows * (B / kTileCols) * length});
+    for (; r < R; r++)
+      tiles_of_rows<1>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16, {ws + (r + 1) * length, xs + B * length});
   }
   // The sums take the place of the lanes, which are read before.
   size_t i = 0;
   for (; i + 16 <= R * B; i += 16) trees(acc + i * 16, acc + i);
   for (; i < R * B; i++) acc[i] = tree(load(acc + i * 16));
   size_t r = 0;
-  for (; r + kTileRows <= R; r += kTileRows) place_sums(acc + r * B, kTileRows, B, out + r, out_stride);
-  for (; r < R; r++) place_sums(acc + r * B, 1, B, out + r, out_stride);
+  for (; r + kTileRows <= R; r += kTileRows) place_sums<kTileRows>(acc + r * B, B, out + r, out_stride);
+  for (; r < R; r++) place_sums<1>(acc + r * B, B, out + r, out_stride);
 }
 
 // One weight row times C activation rows named by their numbers.

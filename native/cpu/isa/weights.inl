@@ -7,7 +7,7 @@ namespace sparselab::cpu {
 namespace {
 
 constexpr size_t kSegment = 256;         // elements after which a dot product restarts
-constexpr size_t kPrefetchAhead = 4096;  // bytes; measured on a dense stream
+constexpr size_t kPrefetchAhead = 1024;  // bytes; measured on four dense streams
 
 SL_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 SL_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
