@@ -263,7 +263,7 @@ describe("sparselab", () => {
       [2, /writes \.json and \.csv/, ["sweep", tinyWorld, "--text", held, "--t", "0", "--measure", "kl", "--out", "x.xls"]],
       [2, /--tokens must be/, ["logits", tinyWorld, "--tokens", "1,x", "--out", "l"]],
       [1, /nowhere\.gguf/, ["info", "nowhere.gguf"]],
-      [1, /no GGUF file/, ["info", held]],
+      [1, /not a GGUF file/, ["info", held]],
       [1, /another family/, ["generate", tinyWorld, "-p", "x", "--activation", "silu"]],
       [1, /^sparselab: --text "nowhere\.txt": no such file$/m, ["measure", tinyWorld, "--text", "nowhere.txt"]],
       [1, /vocabulary has tokens 0 to 1535/, ["logits", tinyWorld, "--tokens", "99999", "--out", join(dir.path, "q")]],

@@ -1,8 +1,8 @@
 /**
  * Made from native/vocabulary/vocabulary.json by scripts/vocabulary.mjs: change that table and run "node scripts/vocabulary.mjs".
  *
- * The names that the lab and the executor share, one list for each idea. What stands under "later" is named by the API and computed by
- * nothing yet: it is refused by name.
+ * The names that the lab and the executor share, one list for each idea. Those under "later" belong to the API, but nothing
+ * computes them yet: they are refused by name.
  */
 
 /** Names of hook points without their layers. */
@@ -25,13 +25,13 @@ export interface PointAxes {
   "final_norm": ["token", "hidden"];
   "logits": ["token", "vocab"];
 }
-/** Points that stand in every layer. */
+/** Points of every layer. */
 export type LayerPoint = "resid_pre" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "resid_post";
-/** Points that stand once in the model. */
+/** Points that the model has once. */
 export type ModelPoint = "embed" | "final_norm" | "logits";
 export interface PointTraits {
   readonly name: PointName;
-  /** "layer": stands in every layer; "model": once. */
+  /** "layer": in every layer; "model": once. */
   readonly scope: "layer" | "model";
   readonly axes: readonly Axis[];
   /** Exists only where the FFN has a gate. */
@@ -57,7 +57,7 @@ export const laterPoints: readonly string[] = ["attn.q", "attn.k", "attn.v", "at
 
 export type ActivationKind = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
 export const activations: readonly ActivationKind[] = ["silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"];
-/** Activations of one family may stand for each other in a model that was trained with one of them. */
+/** A model trained with one activation may run with another one of its family. */
 export const activationFamily: Readonly<Record<ActivationKind, "silu" | "gelu" | "relu">> = { silu: "silu", gelu: "gelu", gelu_tanh: "gelu", relu: "relu", relu2: "relu", fatrelu: "relu" };
 
 export type StrategyKind = "dense" | "exact";

@@ -1,5 +1,5 @@
 // The one error of the native side. It is thrown inside C++ and becomes a code and a message at the C table and the N-API edge:
-// no exception crosses either. The codes stand in the vocabulary.
+// no exception crosses either. The codes are in the vocabulary.
 #pragma once
 #include <cstdarg>
 #include <cstdio>
@@ -13,7 +13,7 @@
 namespace sparselab {
 
 inline const char* code_name(Code code) { return kCodes[static_cast<size_t>(code)]; }
-// The code of a name; one that is not known (of a newer backend) counts as invalid-option.
+// The code of a name; an unknown one (of a newer backend) becomes invalid-option.
 inline Code code_of(std::string_view name) {
   for (size_t c = 0; c < std::size(kCodes); c++)
     if (name == kCodes[c]) return static_cast<Code>(c);

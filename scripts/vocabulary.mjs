@@ -58,7 +58,7 @@ namespace sparselab {
 enum class Axis : uint8_t { none, ${[...new Set(table.points.flatMap(({ axes }) => axes))].join(", ")} };
 struct PointTraits {
   const char* name;
-  bool in_layer;    // stands in every layer, and not once in the model
+  bool in_layer;    // in every layer; otherwise once in the model
   bool needs_gate;  // only where the FFN has a gate
   Axis axes[3];
 };
@@ -116,8 +116,8 @@ function typescript(table) {
   return `/**
  * ${NOTE}
  *
- * The names that the lab and the executor share, one list for each idea. What stands under "later" is named by the API and computed by
- * nothing yet: it is refused by name.
+ * The names that the lab and the executor share, one list for each idea. Those under "later" belong to the API, but nothing
+ * computes them yet: they are refused by name.
  */
 
 /** Names of hook points without their layers. */
@@ -130,19 +130,19 @@ ${built(table.points)
   .map(({ name, axes }) => `  "${name}": [${axes.map((one) => `"${one}"`).join(", ")}];`)
   .join("\n")}
 }
-/** Points that stand in every layer. */
+/** Points of every layer. */
 export type LayerPoint = ${built(table.points)
     .filter(({ scope }) => scope === "layer")
     .map(({ name }) => `"${name}"`)
     .join(" | ")};
-/** Points that stand once in the model. */
+/** Points that the model has once. */
 export type ModelPoint = ${built(table.points)
     .filter(({ scope }) => scope === "model")
     .map(({ name }) => `"${name}"`)
     .join(" | ")};
 export interface PointTraits {
   readonly name: PointName;
-  /** "layer": stands in every layer; "model": once. */
+  /** "layer": in every layer; "model": once. */
   readonly scope: "layer" | "model";
   readonly axes: readonly Axis[];
   /** Exists only where the FFN has a gate. */
@@ -161,7 +161,7 @@ export const laterPoints: readonly string[] = [${quoted(table.points.filter(({ l
 
 ${union("ActivationKind", table.activations)}
 ${list("activations", "ActivationKind", table.activations)}
-/** Activations of one family may stand for each other in a model that was trained with one of them. */
+/** A model trained with one activation may run with another one of its family. */
 export const activationFamily: Readonly<Record<ActivationKind, ${[...new Set(table.activations.map(({ family }) => family))].map((name) => `"${name}"`).join(" | ")}>> = { ${table.activations.map(({ name, family }) => `${name}: "${family}"`).join(", ")} };
 
 ${union("StrategyKind", built(table.strategies))}

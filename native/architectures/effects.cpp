@@ -10,9 +10,9 @@
 namespace sparselab {
 namespace {
 
-// Keys of the architecture, without its name, that change what is computed: with any other value than these two the result would
-// be silently wrong, so it is refused. The first is what the key is worth where it is absent; the second says the same in another
-// way. (Logit soft caps stand in files that llama.cpp saved, with any value: no program computes them for "llama".)
+// Keys of the architecture, without its name, that change what is computed. With any other value than these two the result would
+// be silently wrong, so others are refused. `value` is what an absent key means; `also` means the same. (Logit soft caps are not
+// among them: llama.cpp saves any value for "llama", and no program computes them there.)
 struct Neutral {
   const char* key;
   double value, also;
@@ -29,13 +29,13 @@ constexpr Neutral kNeutral[] = {{"expert_count", 0, 0},
                                 {"attention.temperature_scale", 0, 0},
                                 {"use_parallel_residual", 0, 0}};
 
-[[noreturn]] void unbuilt(const std::string& key, double value, double neutral) {
+[[noreturn]] void unsupported(const std::string& key, double value, double neutral) {
   throw Error(
       Code::unsupported_model,
       text("key \"%s\" is %g, which changes the computation and is not supported yet; only %g is", key.c_str(), value, neutral));
 }
 
-// Rotary positions divided by a factor. Files name it in several ways; 0 and 1 say nothing, as does type "none".
+// Scaled rotary positions. Files have several keys for the factor; 0 and 1 mean no scaling, as does type "none".
 void refuse_scaled_positions(const Table& table, const std::string& arch) {
   const Keys keys(table);
   const std::string type_key = arch + ".rope.scaling.type";
@@ -45,10 +45,10 @@ void refuse_scaled_positions(const Table& table, const std::string& arch) {
     throw Error(Code::unsupported_model,
                 "key \"" + type_key + "\" is \"" + type + "\"; scaled rotary positions are not supported yet, only \"none\"");
   if (type == "none") return;
-  // The older key counts only where the newer is absent.
+  // The older key counts only if the newer one is absent.
   std::string key = arch + ".rope.scaling.factor";
   if (!table.find(key)) key = arch + ".rope.scale_linear";
-  if (const double v = keys.number_or(key, 1); v != 1 && v != 0) unbuilt(key, v, 1);
+  if (const double v = keys.number_or(key, 1); v != 1 && v != 0) unsupported(key, v, 1);
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ void refuse_effects(const Table& table, const std::string& arch, uint32_t contex
   const Keys keys(table);
   for (const Neutral& n : kNeutral) {
     const std::string key = arch + "." + n.key;
-    if (const double v = keys.number_or(key, n.value); v != n.value && v != n.also) unbuilt(key, v, n.value);
+    if (const double v = keys.number_or(key, n.value); v != n.value && v != n.also) unsupported(key, v, n.value);
   }
   const std::string window = arch + ".attention.sliding_window";
   if (const double v = keys.number_or(window, 0); v != 0 && !(v >= context))
@@ -79,8 +79,8 @@ bool neutral_frequencies(const Table& table, uint32_t head_size) {
 }
 
 // A norm, an embedding or an output matrix of zeros makes every logit the same, and no training gives one: such bytes were never
-// written. (Another matrix of zeros may be meant: its block then adds nothing.) A good file is read only up to the first byte
-// that is not 0.
+// written. (Other matrices of zeros may be intended: their layer then adds nothing.) A good file is read only up to its first
+// byte that is not 0.
 void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& tensors) {
   auto zeros = [&](const TensorInfo& t, uint64_t from) {
     const uint8_t* p = table.file + t.offset;
@@ -97,7 +97,7 @@ void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& ten
     if (one.needs_data && zeros(*one.info, 0)) refuse(*one.info, "is all zeros");
     if (!last || one.info->offset > last->offset) last = one.info;
   }
-  // The tail of a file is what is missing first.
+  // An incomplete file lacks its end.
   if (last && zeros(*last, last->bytes / 2)) refuse(*last, "is the file's last, and its second half is all zeros");
 }
 

@@ -1,5 +1,5 @@
-// What a file says beside its shapes, judged by its effect: a key or tensor that changes nothing is passed over, one that would
-// change the result and is not built is refused by its name, and so are weights whose data is not there.
+// Keys and tensors beyond the shapes, judged by their effect: one that changes nothing is skipped; one that would change the
+// result and is not supported yet is refused by name, and so are weights whose data is missing.
 #pragma once
 #include <string>
 #include <vector>
@@ -11,9 +11,9 @@ namespace sparselab {
 
 // Throws Error (unsupported-model, bad-file) for a key of `arch` that changes the computation.
 void refuse_effects(const Table& table, const std::string& arch, uint32_t context);
-// Whether rope_freqs.weight is there and says nothing: factors of rotary frequencies that are all 1.
+// Whether rope_freqs.weight exists and changes nothing: all its factors of rotary frequencies are 1.
 bool neutral_frequencies(const Table& table, uint32_t head_size);
-// Throws Error (bad-file) where the tensors that are computed with were never written.
+// Throws Error (bad-file) if a tensor that is used was never written.
 void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& tensors);
 
 }  // namespace sparselab

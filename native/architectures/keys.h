@@ -1,4 +1,4 @@
-// Reads of a file's keys by their meaning: any width of integer serves, and an array (a value for each block) counts where all
+// Reads a file's keys by their meaning: an integer may have any width, and an array (one value for each layer) is accepted if all
 // its values are the same. A key of another type or range is an Error that names it.
 #pragma once
 #include <cstring>
@@ -19,7 +19,7 @@ class Keys {
     if (m->is_array || m->type != MetaType::string) wrong(key, *m, "a string");
     return m->string();
   }
-  // An integer from low to high, of any width. An array (a value for each block) counts where all its values are the same.
+  // An integer from low to high. Throws Error if the key is missing and there is no `otherwise`.
   uint32_t integer(const std::string& key, uint64_t low, uint64_t high, const uint32_t* otherwise = nullptr) const {
     const Meta* m = table_.find(key);
     if (!m) {
@@ -36,7 +36,7 @@ class Keys {
                                        (unsigned long long)low, (unsigned long long)high));
     return static_cast<uint32_t>(v);
   }
-  // A number of any type; with booleans, 0 and 1. An array counts where all its values are the same.
+  // A number of any type; with `booleans` false and true are 0 and 1.
   double number(const std::string& key, const Meta& m, const char* expected, bool booleans = false) const {
     if (m.type == MetaType::string || m.type == MetaType::array || (m.type == MetaType::boolean && !booleans))
       wrong(key, m, expected);
@@ -67,13 +67,13 @@ class Keys {
   }
   static void one_value(const std::string& key, const Meta& m) {
     if (!m.is_array) return;
-    if (m.count == 0) throw Error(Code::bad_file, "key \"" + key + "\" is an array without a value; expected at least one");
+    if (m.count == 0) throw Error(Code::bad_file, "key \"" + key + "\" is an empty array; expected at least one value");
     const uint64_t width = m.bytes / m.count;
     for (uint64_t i = 1; i < m.count; i++)
       if (std::memcmp(m.data, m.data + i * width, width) != 0)
         throw Error(
             Code::unsupported_model,
-            text("key \"%s\" differs from block to block (%g in block 0, %g in block %llu); only one value for all blocks is "
+            text("key \"%s\" differs from layer to layer (%g in layer 0, %g in layer %llu); only one value for all layers is "
                  "supported",
                  key.c_str(), m.number(), m.number(i), (unsigned long long)i));
   }

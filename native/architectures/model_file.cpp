@@ -22,7 +22,7 @@ std::string full_name(const TensorRule& rule, uint32_t layer) {
   return (rule.in_layer ? "blk." + std::to_string(layer) + "." : "") + rule.name;
 }
 
-// Walks the tensors that the architecture asks for; what is left in the end should not be there.
+// Checks off the tensors of the architecture. Any that are left in the end are an error.
 class Tensors {
  public:
   Tensors(const Table& table, ModelSpec& spec) : table_(table), spec_(spec) {
@@ -30,7 +30,7 @@ class Tensors {
   }
   bool has(const std::string& name) const { return table_.tensor(name) != nullptr; }
 
-  // `rank`: of the predictor in this layer
+  // `rank`: the rank of this layer's predictor
   void need(const TensorRule& rule, uint32_t layer, uint64_t rank = 0) {
     const std::string name = full_name(rule, layer);
     const std::vector<uint64_t> shape = shape_of(rule, rank);
@@ -38,13 +38,13 @@ class Tensors {
     if (!t) throw Error(Code::bad_file, "tensor \"" + name + "\" is missing; expected one of shape " + shape_text(shape));
     left_.erase(name);
     std::vector<uint64_t> have = t->shape;
-    while (have.size() > shape.size() && have.back() == 1) have.pop_back();  // a trailing dimension of 1 says nothing
+    while (have.size() > shape.size() && have.back() == 1) have.pop_back();  // trailing dimensions of 1 do not count
     if (have != shape)
       throw Error(Code::bad_file,
                   "tensor \"" + name + "\" has shape " + shape_text(t->shape) + "; expected " + shape_text(shape));
     if (rule.presence != Presence::predictor) use(rule, layer, *t);
   }
-  // A tensor that is there and changes nothing.
+  // A tensor that changes nothing.
   void pass_over(const std::string& name) { left_.erase(name); }
   void finish() const {
     if (left_.empty()) return;
@@ -52,7 +52,7 @@ class Tensors {
     std::string hint;
     if (name == "rope_freqs.weight") hint = ": it scales rotary frequencies (Llama 3.1), which is not supported yet";
     if (name.size() > 5 && name.ends_with(".bias")) hint = ": biases are not supported yet";
-    throw Error(Code::unsupported_model, text("tensor \"%s\" is not one that architecture \"%s\" asks for (%zu such)%s",
+    throw Error(Code::unsupported_model, text("tensor \"%s\" does not belong to architecture \"%s\" (%zu such tensors)%s",
                                               name.c_str(), spec_.architecture->name, left_.size(), hint.c_str()));
   }
 
@@ -137,7 +137,7 @@ void read_numbers(const Table& table, ModelSpec& spec) {
                 text("keys of %u and values of %u channels; only equal ones are supported", one.head_size, value_size));
   if (one.head_size % 2)
     throw Error(Code::bad_file,
-                text("a head has %u channels; rotary positions turn pairs, expected an even number", one.head_size));
+                text("a head has %u channels; rotary positions rotate pairs, expected an even number", one.head_size));
   one.rope = a.rope;
   one.rope_dims = keys.integer(arch + ".rope.dimension_count", 1, 65536, &one.head_size);
   if (one.rope_dims != one.head_size)
@@ -154,7 +154,7 @@ void read_numbers(const Table& table, ModelSpec& spec) {
   m.layer = spec.layer.get();
 }
 
-// As many as the embedding has rows.
+// V, the rows of the embedding.
 uint32_t vocabulary(const Table& table, uint32_t hidden) {
   const TensorInfo* embed = table.tensor("token_embd.weight");
   if (!embed)
@@ -197,13 +197,13 @@ void read_tensors(const Table& table, ModelSpec& spec, Tensors& tensors, const u
     const bool as_is = tensors.has(full_name(*down, l)), by_neuron = tensors.has(full_name(*down_t, l));
     if (as_is && by_neuron)
       throw Error(Code::bad_file, "both \"" + full_name(*down, l) + "\" and \"" + full_name(*down_t, l) +
-                                      "\" stand in the file; expected one of them");
+                                      "\" are in the file; expected one of them");
     tensors.need(by_neuron || (table.powerinfer && !as_is) ? *down_t : *down, l);
   }
   if (!predictor[0] || !predictor[1]) return;
   const TensorInfo* first = table.tensor(full_name(*predictor[0], l));
   if (!first && !table.powerinfer && !tensors.has(full_name(*predictor[1], l))) return;
-  // The rank is free in each layer; whatever it is, both matrices must agree on it.
+  // Each layer has its own rank, on which both matrices must agree.
   const uint64_t rank = first ? first->rows() : 0;
   for (const TensorRule* rule : predictor) tensors.need(*rule, l, rank);
   spec.predictors.push_back({l, rank});

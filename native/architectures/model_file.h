@@ -1,5 +1,5 @@
 // A file as a model: its architecture's description with the file's own numbers, its tensors by role.
-// A missing, extra or misshapen tensor is an error that names it; so is a key that would change the computation and is not built.
+// A missing, extra or misshapen tensor is an error that names it; so is a key that would change the computation and is not supported.
 #pragma once
 #include <map>
 #include <memory>
@@ -19,7 +19,7 @@ struct Predictor {
 
 struct ModelTensor {
   const TensorInfo* info;  // into the table
-  SlTensor tensor;         // its data not yet set
+  SlTensor tensor;         // without its data pointer
   bool needs_data;
 };
 
@@ -27,7 +27,7 @@ struct ModelSpec {
   const Architecture* architecture;
   SlModel model;
   std::unique_ptr<SlLayer[]> layer;  // (L), what model.layer points to
-  bool tied;                         // no output.weight: the embedding serves
+  bool tied;                         // no output.weight: the embedding is used
   std::vector<Predictor> predictors;
   std::map<std::string, uint64_t> bytes_by_type;  // of the tensors that are computed with
   uint64_t used_bytes;
@@ -37,7 +37,7 @@ struct ModelSpec {
 // Throws Error (unsupported-model, unsupported-type, bad-file).
 ModelSpec read_spec(const Table& table);
 
-// The activation of a file that has no key for it, and whose rule that is; null where the architecture is not known.
+// The activation of a file without a key for it, and the rule that says so; null for an unknown architecture.
 struct DefaultActivation {
   SlActivation activation;
   std::string rule;

@@ -2,8 +2,8 @@
  * backend/registry.h) owns its weight layout, KV cache, threads and scratch. Nothing finer than these calls crosses: an op-by-op
  * interface could be neither fused nor captured in a CUDA graph.
  *
- * Every call returns 0, or 1 with `error` filled in. No exception leaves a backend. What a call does not know or cannot do it
- * refuses; nothing is silently ignored.
+ * Every call returns 0, or 1 with `error` filled in. No exception leaves a backend. A call refuses what it does not know or
+ * cannot do; nothing is silently ignored.
  * Letters: B rows of a batch, D hidden, F neurons, L layers, V vocabulary. */
 #ifndef SPARSELAB_BACKEND_H
 #define SPARSELAB_BACKEND_H
@@ -32,7 +32,7 @@ typedef struct {
 /* ── A model as data ────────────────────────────────────────────────────────────────────────── */
 
 typedef enum { SL_NORM_RMS, SL_NORM_LAYER } SlNorm;
-/* Which channels of a head turn together: (2i, 2i + 1), or (i, i + dims / 2). */
+/* Which channels of a head rotate together: (2i, 2i + 1), or (i, i + dims / 2). */
 typedef enum { SL_ROPE_NONE, SL_ROPE_PAIRS, SL_ROPE_HALVES } SlRope;
 typedef enum { SL_UP_AS_IS, SL_UP_RELU } SlUpActivation;
 
@@ -43,16 +43,16 @@ typedef struct {
   uint32_t activation; /* SlActivation of the architecture; a setting may name another */
   uint32_t act_up;     /* SlUpActivation */
   uint32_t biases;     /* 0 or 1: tensors with the roles of the FFN's biases */
-  uint32_t sub_norm;   /* 0 or 1: mid is normed before down */
+  uint32_t sub_norm;   /* 0 or 1: mid is normalised before down */
 } SlFfn;
 
 /* One layer. */
 typedef struct {
   uint32_t heads, kv_heads, head_size, neurons;
   uint32_t rope;      /* SlRope */
-  uint32_t rope_dims; /* of a head, the first; even */
+  uint32_t rope_dims; /* the first channels of a head, which rotate; even */
   float rope_base;
-  uint32_t window;           /* the last positions that a row attends to, with its own; 0: all */
+  uint32_t window;           /* how many of the last positions a row attends to, its own included; 0: all */
   float attention_scale;     /* of q·k */
   uint32_t attention_biases; /* 0 or 1: tensors with the roles of the biases of q, k, v (and the output) */
   uint32_t qk_norm;          /* 0 or 1: RMS norm of each head of q and k before rope */
@@ -74,7 +74,7 @@ typedef struct {
  * those of the matrix that multiplies: rows outputs of cols inputs each. A norm or a bias is one row. */
 typedef enum {
   SL_TENSOR_EMBED,       /* (V, D) */
-  SL_TENSOR_OUTPUT,      /* (V, D); absent: the embedding serves */
+  SL_TENSOR_OUTPUT,      /* (V, D); absent: tied to the embedding */
   SL_TENSOR_OUTPUT_NORM, /* (1, D) */
   SL_TENSOR_ATTN_NORM,   /* (1, D) */
   SL_TENSOR_Q,           /* (H K, D) */
@@ -121,7 +121,7 @@ typedef struct {
   uint64_t host_budget;         /* bytes that it may allocate on the host, checked before it does; 0: no limit */
   uint64_t device_budget;       /* the same on the device */
   const SlPlacement* placement; /* null: all neurons */
-  SlControl* control;           /* heard and told while it opens; null: cannot be stopped */
+  SlControl* control;           /* stop and progress of the opening; null: cannot be stopped */
 } SlOpenOptions;
 
 typedef struct {
@@ -131,16 +131,16 @@ typedef struct {
 
 /* ── Settings and plans ─────────────────────────────────────────────────────────────────────── */
 
-/* Applied in order. Points of the whole model (embed, final_norm, logits) stand in layers 0 to 1. */
+/* Applied in order. Points of the whole model (embed, final_norm, logits) have layers 0 to 1. */
 typedef struct {
   uint32_t point, kind;      /* SlPoint, SlIntervene */
   uint32_t from, to;         /* layers from <= l < to */
   float factor;              /* scale: the factor; add: the factor of the vector */
   const float* values;       /* add: (width). replace: (to - from, value_rows, width). Not copied: valid until close_program */
   uint64_t value_rows;       /* replace: row p is for position p; positions beyond are left alone */
-  const uint32_t* positions; /* count 0 with a null pointer: all; listed twice counts once, as in channels */
+  const uint32_t* positions; /* null: all. An entry listed twice counts once, as in channels */
   uint64_t position_count;
-  const uint32_t* channels; /* count 0 with a null pointer: all */
+  const uint32_t* channels;  /* null: all */
   uint64_t channel_count;
 } SlIntervention;
 
@@ -192,7 +192,7 @@ typedef struct {
 
 typedef struct {
   uint32_t rows;                                            /* B */
-  const int32_t *tokens, *positions, *sequences, *settings; /* (B) each; tokens null where x_in stands for them */
+  const int32_t *tokens, *positions, *sequences, *settings; /* (B) each; tokens: null where x_in replaces them */
   const uint8_t* logits;                                    /* (B) 1: logits of this row are wanted; or null */
   const int32_t* targets;                                   /* (B) token whose -ln p is wanted or -1; or null */
   const int32_t* references;                                /* (B) row that is p of KL(p || q) and of top-1, or -1; or null */
@@ -259,8 +259,8 @@ typedef struct {
   int (*keep)(SlProgram* program, uint32_t sequence, uint32_t positions, uint32_t from, SlError* error);
   /* Positions that a sequence holds. */
   int (*held)(SlProgram* program, uint32_t sequence, uint32_t* positions, SlError* error);
-  /* Rows of a tensor as float32, (count, cols), from any layout. Down is read by neuron under either of its roles' names:
-   * SL_TENSOR_DOWN gives (D, F) rows, SL_TENSOR_DOWN_T (F, D) rows. */
+  /* Rows of a tensor as float32, (count, cols), from any layout. Down can be read under either of its roles,
+   * whichever way it is stored: SL_TENSOR_DOWN gives (D, F) rows, SL_TENSOR_DOWN_T (F, D) rows. */
   int (*read)(SlBackendModel* model, uint32_t role, uint32_t layer, uint64_t first, uint64_t count, float* out,
               SlControl* control, SlError* error);
   /* The sums of a reducer over all rows of setting i so far. sparsity: (L) zeros in mid; frequency: (L, F) rows in which mid is

@@ -20,7 +20,7 @@ constexpr const char* kOldGgml =
     "GGUF";
 constexpr const char* kUnpack = "unpack it first, then load the .gguf file in it";
 
-// Bytes at a fixed place that tell a kind of file, the kind, and the way out. The first match counts.
+// Bytes at a fixed place that identify a kind of file, the kind, and what to do. The first match counts.
 struct Sign {
   uint32_t at;
   std::string_view bytes;
@@ -124,7 +124,7 @@ bool matches(const Sign& sign, std::string_view bytes) {
   return bytes.size() >= sign.at && bytes.substr(sign.at).starts_with(sign.bytes);
 }
 
-std::string said(const std::string& what, const std::string& what_to_do) { return what + ": " + what_to_do; }
+std::string with_advice(const std::string& what, const std::string& what_to_do) { return what + ": " + what_to_do; }
 
 uint64_t number_at(const uint8_t* file, uint64_t at, uint64_t bytes) {
   uint64_t n = 0;
@@ -139,7 +139,7 @@ bool safetensors(const uint8_t* file, uint64_t size) {
   return length >= 2 && length <= uint64_t{1} << 32;
 }
 
-// llama.cpp's older importance matrices: i32 entries, and of each i32 length and name: a tensor's.
+// llama.cpp's older importance matrices: i32 entries, and for each the i32 length and the name of a tensor.
 bool importance_matrix(const uint8_t* file, uint64_t size) {
   if (size < 20) return false;
   const uint64_t entries = number_at(file, 0, 4), length = number_at(file, 4, 4);
@@ -148,7 +148,7 @@ bool importance_matrix(const uint8_t* file, uint64_t size) {
          (name.starts_with("blk.") || name.starts_with("output.") || name.starts_with("token_embd."));
 }
 
-// The first line of what is text, safe to print; empty where the file is none.
+// The first line of a text, safe to print; empty for other files.
 std::string first_text(std::string_view bytes) {
   std::string out;
   for (unsigned char c : bytes.substr(0, 200)) {
@@ -165,15 +165,15 @@ std::string first_text(std::string_view bytes) {
 
 std::string odd_file(const uint8_t* file, uint64_t size) {
   const std::string_view head(reinterpret_cast<const char*>(file), std::min<uint64_t>(size, 4096));
-  if (head.empty()) return said("an empty file", "download it again");
+  if (head.empty()) return with_advice("an empty file", "download it again");
   for (const Sign& sign : kSigns)
-    if (matches(sign, head)) return said(sign.what, sign.what_to_do);
-  if (safetensors(file, size)) return said("a safetensors file", kConvert);
+    if (matches(sign, head)) return with_advice(sign.what, sign.what_to_do);
+  if (safetensors(file, size)) return with_advice("a safetensors file", kConvert);
   if (importance_matrix(file, size))
-    return said("an importance matrix of llama.cpp",
+    return with_advice("an importance matrix of llama.cpp",
                 "load the model itself; llama-quantize --imatrix is what such a file is for");
   if (std::all_of(head.begin(), head.end(), [](char c) { return c == 0; }))
-    return said("a file that begins with zeros, as a download does that is not complete", "download it again");
+    return with_advice("a file that begins with zeros, as an incomplete download does", "download it again");
 
   std::string_view start = head;
   if (start.starts_with("\xef\xbb\xbf")) start.remove_prefix(3);
@@ -183,15 +183,15 @@ std::string odd_file(const uint8_t* file, uint64_t size) {
     char first[16] = "";
     for (size_t i = 0; i < 4 && i < head.size(); i++)
       std::snprintf(first + 3 * i, 4, "%02x ", static_cast<unsigned char>(head[i]));
-    return said(text("no GGUF file (its first bytes are %.*s; expected \"GGUF\" or \"PWRI\")",
+    return with_advice(text("not a GGUF file (its first bytes are %.*s; expected \"GGUF\" or \"PWRI\")",
                      static_cast<int>(std::strlen(first)) - 1, first),
                 "load a model's .gguf file");
   }
   std::string small;
   for (char c : start.substr(0, 64)) small += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (const Sign& sign : kTexts)
-    if (matches(sign, small)) return said(text("%s (it begins \"%s\")", sign.what, begins.c_str()), sign.what_to_do);
-  return said(text("text, no GGUF file (it begins \"%s\")", begins.c_str()), "load a model's .gguf file");
+    if (matches(sign, small)) return with_advice(text("%s (it begins \"%s\")", sign.what, begins.c_str()), sign.what_to_do);
+  return with_advice(text("text, not a GGUF file (it begins \"%s\")", begins.c_str()), "load a model's .gguf file");
 }
 
 void refuse_other_kinds(const Table& table) {

@@ -1,5 +1,5 @@
-// What a file is that holds no model, and what to do about it: told by its first bytes, or in the GGUF format by its keys.
-// (What a path tells is in lab/model/path.ts.)
+// Recognises files that are not models, by their first bytes or, in the GGUF format, by their keys, and says what to do with
+// them. (What the path alone shows is in lab/model/path.ts.)
 #pragma once
 #include <cstdint>
 #include <string>

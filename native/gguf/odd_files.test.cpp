@@ -1,4 +1,4 @@
-// Files that are no GGUF file: each kind is named with its way out, and whatever the bytes are, nothing beyond them is read.
+// Files that are not GGUF files: each kind is named with what to do, and no byte beyond the end is read.
 #include "gguf/odd_files.h"
 
 #include <random>
@@ -11,12 +11,12 @@ using namespace sparselab;
 namespace {
 
 // In an allocation of just that size: a sanitizer sees a step beyond it.
-std::string told(const std::string& bytes) {
+std::string described(const std::string& bytes) {
   std::vector<uint8_t> file(bytes.begin(), bytes.end());
   return odd_file(file.data(), file.size());
 }
 bool says(const std::string& bytes, const char* what, const char* what_to_do) {
-  const std::string is = told(bytes);
+  const std::string is = described(bytes);
   return is.find(what) != std::string::npos && is.find(what_to_do) != std::string::npos;
 }
 std::string little_endian(uint64_t n, int bytes) {
@@ -58,13 +58,13 @@ TEST("odd files: anything else is text or bytes, shown so that it can be printed
   CHECK(says("\x01", "first bytes are 01;", ".gguf"));
 }
 
-TEST("odd files: any bytes are told in one line") {
+TEST("odd files: any bytes get a description of one line") {
   const uint64_t seed = testing::fresh_seed();
   std::mt19937_64 random(seed);
   for (int i = 0; i < 2000; i++) {
     std::string bytes(random() % 64, '\0');
     for (char& c : bytes) c = static_cast<char>(random() % (i % 2 ? 256 : 8));
-    const std::string is = told(bytes);
+    const std::string is = described(bytes);
     bool printable = !is.empty() && is.size() < 1000;
     for (unsigned char c : is) printable = printable && c >= 32 && c != 127;
     if (!printable) testing::fail(__FILE__, __LINE__, text("seed %llu, round %d: %s", (unsigned long long)seed, i, is.c_str()));

@@ -83,13 +83,13 @@ class Cursor {
 
 MetaType meta_type(uint32_t type, const std::string& what) {
   if (type > static_cast<uint32_t>(MetaType::f64))
-    throw Error(Code::bad_file, text("%s has value type %u; known are 0 to 12", what.c_str(), type));
+    throw Error(Code::bad_file, text("%s has value type %u; expected 0 to 12", what.c_str(), type));
   return static_cast<MetaType>(type);
 }
 
 void skip_string(Cursor& c, const std::string& what) { c.take(c.value<uint64_t>(what), what); }
 
-// Steps over the elements of an array. The count is held against what is left of the file before anything is made of it.
+// Skips the elements of an array. The count is checked against the rest of the file before it is used.
 uint64_t skip_elements(Cursor& c, MetaType type, const std::string& what, uint32_t depth) {
   const uint64_t count = c.value<uint64_t>(what);
   // The least that an element takes: an array's type and count, a string's length.
@@ -275,7 +275,7 @@ Table read_table(const uint8_t* file, uint64_t size) {
   Cursor c(file, size);
   Table t{};
   t.file = file;
-  const uint64_t magic = size < 4 ? size : 4;  // a file cut within its magic is told as truncated, below
+  const uint64_t magic = size < 4 ? size : 4;  // a file cut within its magic is reported as truncated, below
   t.powerinfer = std::memcmp(file, "PWRI", magic) == 0;
   if (!t.powerinfer && std::memcmp(file, "GGUF", magic) != 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
   c.take(4, "the magic");
@@ -284,7 +284,7 @@ Table read_table(const uint8_t* file, uint64_t size) {
     throw Error(Code::bad_file,
                 "the file is big-endian; convert it to little-endian with llama.cpp's gguf-py (gguf-convert-endian FILE little)");
   if (t.version != 2 && t.version != 3)
-    throw Error(Code::bad_file, text("GGUF version %u; versions 2 and 3 are read", t.version));
+    throw Error(Code::bad_file, text("GGUF version %u is not supported; expected 2 or 3", t.version));
   uint64_t tensors = c.value<uint64_t>("the number of tensors"), keys = c.value<uint64_t>("the number of keys");
   if (keys > c.left() / 13)
     throw Error(Code::bad_file, text("the header says %llu keys, but the file has only %llu bytes", (unsigned long long)keys,
@@ -298,14 +298,14 @@ Table read_table(const uint8_t* file, uint64_t size) {
   for (uint64_t i = 0; i < keys; i++) {
     std::string key = c.name(text("key %llu", (unsigned long long)i));
     std::string what = "key \"" + printable(key) + "\"";
-    if (!t.meta_index.emplace(key, t.metadata.size()).second) throw Error(Code::bad_file, what + " stands twice in the file");
+    if (!t.meta_index.emplace(key, t.metadata.size()).second) throw Error(Code::bad_file, "duplicate " + what);
     Meta value = read_value(c, what);
     t.metadata.emplace_back(std::move(key), value);
   }
   for (uint64_t i = 0; i < tensors; i++) {
     TensorInfo info = read_tensor(c, i);
     if (!t.tensor_index.emplace(info.name, t.tensors.size()).second)
-      throw Error(Code::bad_file, "tensor \"" + printable(info.name) + "\" stands twice in the file");
+      throw Error(Code::bad_file, "duplicate tensor \"" + printable(info.name) + "\"");
     t.tensors.push_back(std::move(info));
   }
   t.alignment = alignment_of(t);

@@ -1,4 +1,4 @@
-// The reader against files made here byte by byte: what is right is read, and every kind of wrong is named.
+// The reader against files written byte by byte: good ones are read, and every kind of error is named.
 #include "gguf/reader.h"
 
 #include <functional>
@@ -116,10 +116,10 @@ TEST("reader: wrong keys") {
   CHECK_ERROR(key([](Bytes& b) { b.key("general.alignment", MetaType::string).string("32"); }), "power of two");
   Bytes twice = header("GGUF", 3, 0, 2);
   twice.key("k", MetaType::u8).put(uint8_t{1}).key("k", MetaType::u8).put(uint8_t{1});
-  CHECK_ERROR(twice.read(), "stands twice");
+  CHECK_ERROR(twice.read(), "duplicate key \"k\"");
 }
 
-TEST("reader: arrays of arrays are stepped over") {
+TEST("reader: arrays of arrays are skipped") {
   Bytes b = header("GGUF", 3, 0, 2);
   b.key("nested", MetaType::array).put(uint32_t{9}).put(uint64_t{2});
   b.put(uint32_t{8}).put(uint64_t{2}).string("a").string("bc");
@@ -130,7 +130,7 @@ TEST("reader: arrays of arrays are stepped over") {
   CHECK(t.find("after")->number() == -3);
 }
 
-TEST("reader: integers of any width, and what is none") {
+TEST("reader: integers of any width, and values that are not integers") {
   auto integer = [](MetaType type, auto value, int64_t& out) {
     Bytes b = header("GGUF", 3, 0, 1);
     b.key("k", type).put(value).pad(32, 64);
@@ -160,6 +160,6 @@ TEST("reader: wrong tensors") {
   CHECK_ERROR(one({8}, 0, ~uint64_t{31}), "reach beyond");
   CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).pad(32, 256).read(),
               "\"a\" and \"b\" overlap");
-  CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {8}, 0, 0).tensor("a", {8}, 0, 32).pad(32, 256).read(), "stands twice");
-  CHECK(one({8}, 99, 0).tensors[0].bytes == 0);  // a type without a name has no size: who computes with it refuses it
+  CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {8}, 0, 0).tensor("a", {8}, 0, 32).pad(32, 256).read(), "duplicate tensor \"a\"");
+  CHECK(one({8}, 99, 0).tensors[0].bytes == 0);  // an unknown type has no size; using the tensor is refused
 }

@@ -1,4 +1,4 @@
-// Counts what the tests' process holds through operator new, which all arrays of the executor come from. On Linux alone.
+// Counts what the test process has allocated through operator new, where all arrays of the executor come from. Linux only.
 #pragma once
 #include <cstdint>
 
@@ -6,7 +6,7 @@ namespace sparselab::testing {
 
 // Bytes held now, on any thread.
 int64_t held_bytes();
-// The most that was held since the last call of `forget_most`.
+// The peak since the last call of `forget_most`.
 int64_t most_bytes();
 void forget_most();
 

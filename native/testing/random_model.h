@@ -41,7 +41,7 @@ Shape small_shape(bool gate = true);
 SlModel record_of(const Shape& shape, std::vector<SlLayer>& layers);
 // The shape with its layers, as the executor has it.
 Shape with_layers(const Shape& shape);
-// Opens tensors of a shape on the backend at work. Throws Error of the backend's.
+// Opens tensors of a shape on the backend at work. Throws the backend's Error.
 SlBackendModel* open_model(const Shape& shape, const std::vector<SlTensor>& tensors, SlOpenOptions options = {},
                            SlOpened* opened = nullptr);
 
@@ -64,11 +64,11 @@ struct FfnCounts {
   std::vector<uint32_t> zeros_mid, zeros_gate, rows_read;  // (B)
 };
 // One layer's FFN over some neurons (ascending; null: all), as a backend that holds these computes it: y (B, D), gate and mid (B,
-// N) or null, counts or null. Throws Error of the backend's.
+// N) or null, counts or null. Throws the backend's Error.
 void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
          const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate = nullptr,
          float* mid = nullptr, FfnCounts* counts = nullptr);
-// Throws Error of the backend's.
+// Throws the backend's Error.
 SlProgram* compile(const RandomModel& m, const SlPlan& plan);
 Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control = nullptr);
 

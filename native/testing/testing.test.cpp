@@ -8,22 +8,22 @@ namespace {
 
 struct Run {
   int code;
-  std::string said;
+  std::string output;
   std::vector<uint64_t> seeds;  // drawn by the failing test
 };
 Run run_failing(std::optional<uint64_t> seed) {
   Run run{};
   const std::vector<Test> list = {
-      {"draws none", [] { throw Failure("as it must"); }},
+      {"draws none", [] { throw Failure("as planned"); }},
       {"draws three",
        [&] {
          for (int i = 0; i < 3; i++) run.seeds.push_back(fresh_seed());
-         throw Failure("as it must");
+         throw Failure("as planned");
        }},
       {"passes", [] { fresh_seed(); }},
-      {"is not asked for", [] { throw Failure("must not run"); }},
+      {"is filtered out", [] { throw Failure("must not run"); }},
   };
-  run.code = run_tests(list, {"draws", "pass"}, seed, [&](const std::string& line) { run.said += line; });
+  run.code = run_tests(list, {"draws", "pass"}, seed, [&](const std::string& line) { run.output += line; });
   return run;
 }
 
@@ -34,11 +34,11 @@ TEST("testing: a failure names its seed, and SEED replays every number drawn") {
   CHECK(fresh.code == 1 && fresh.seeds.size() == 3);
   CHECK(fresh.seeds[0] != fresh.seeds[1] && fresh.seeds[1] != fresh.seeds[2] && fresh.seeds != other.seeds);
   const std::string seed = std::to_string(fresh.seeds[0]);
-  CHECK_MSG(fresh.said == "FAILED draws none: as it must\nFAILED draws three: as it must\n  replay it with SEED=" + seed +
+  CHECK_MSG(fresh.output == "FAILED draws none: as planned\nFAILED draws three: as planned\n  replay it with SEED=" + seed +
                               " and \"draws three\" as the argument\n1 passed, 2 failed\n",
-            fresh.said);
+            fresh.output);
   const Run again = run_failing(seed_of(seed.c_str()));
-  CHECK(again.seeds == fresh.seeds && again.said == fresh.said);
+  CHECK(again.seeds == fresh.seeds && again.output == fresh.output);
 }
 
 TEST("testing: SEED is a whole number") {

@@ -59,7 +59,7 @@ namespace sparselab {
 enum class Axis : uint8_t { none, token, hidden, head, channel, query, key, neuron, vocab };
 struct PointTraits {
   const char* name;
-  bool in_layer;    // stands in every layer, and not once in the model
+  bool in_layer;    // in every layer; otherwise once in the model
   bool needs_gate;  // only where the FFN has a gate
   Axis axes[3];
 };

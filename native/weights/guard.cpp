@@ -14,7 +14,7 @@
 namespace sparselab {
 namespace {
 
-// A signal handler may not lock or allocate, so the guarded ranges stand in a fixed table of atomics. A slot is free while
+// A signal handler may not lock or allocate, so the guarded ranges are in a fixed table of atomics. A slot is free while
 // `begin` is 0.
 constexpr size_t kSlots = 4096;
 struct Slot {
@@ -22,7 +22,7 @@ struct Slot {
   std::atomic<bool> damaged{false};
 };
 Slot slots[kSlots];
-std::atomic<size_t> used{0};  // slots ever used: the handler looks no further
+std::atomic<size_t> used{0};  // slots ever used: the handler looks at these only
 std::atomic<uintptr_t> page{4096};
 struct sigaction previous;
 
@@ -33,8 +33,8 @@ bool replaced(uintptr_t address) {
     const uintptr_t begin = slot.begin.load(), end = slot.end.load();
     if (begin == 0 || address < begin || address >= end) continue;
     slot.damaged.store(true);
-    // From here to the end of the mapping: where one page is beyond the end of the file, those after it are, too. The memory is
-    // that of the one zero page, and reading on does not fault at each page.
+    // Replace all pages from here to the end of the mapping: if one is beyond the end of the file, so are those after it. They
+    // share the one zero page, and reading on does not fault at each of them.
     const uintptr_t from = address & ~(page.load() - 1);
     return mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                 0) != MAP_FAILED;

@@ -16,7 +16,7 @@ namespace sparselab {
 namespace {
 
 constexpr uint64_t kSecond = 1000000000u;
-constexpr uint64_t kTick = 20000000u;  // ns; file systems note times in steps of up to 10 ms
+constexpr uint64_t kTick = 20000000u;  // ns; file systems record times in steps of up to 10 ms
 
 uint64_t ns_of(const timespec& t) { return static_cast<uint64_t>(t.tv_sec) * kSecond + static_cast<uint64_t>(t.tv_nsec); }
 
@@ -40,8 +40,8 @@ std::string wrong_kind(const struct stat& s) {
   return std::string("it is ") + kind + ", not a regular file";
 }
 
-// A file that was written a moment ago could be written again with the same time on it, and nobody would notice: wait until a
-// write would leave another time.
+// A file written a moment ago could be written again without a new time, and the change would go unnoticed: wait until a write
+// would leave another time.
 void wait_for_next_tick(const FileStamp& stamp) {
   timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
@@ -65,7 +65,7 @@ Mapping::Mapping(const std::string& path) : path_(path) {
     return Error(Code::bad_file, std::string("cannot ") + what + " \"" + path + "\": " + why);
   };
   struct stat s;
-  // The kind first: opening a device can do things to it.
+  // Check the kind first: opening a device can have side effects.
   if (::stat(path.c_str(), &s) != 0) throw cannot("open", std::strerror(errno));
   if (std::string why = wrong_kind(s); !why.empty()) throw cannot("read", why);
   fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -1,6 +1,5 @@
-// A regular file, opened once, as read-only memory. Whatever happens to its path afterwards (another file is renamed over it, it
-// is deleted), this stays the file that was opened. What happens to its contents is noticed: check_unchanged() before results are
-// believed.
+// A regular file, opened once, as read-only memory. If another file is renamed over its path, or the path is deleted, this
+// stays the file that was opened. Changes of its contents are detected: call check_unchanged() before you trust a result.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -10,13 +9,13 @@
 
 namespace sparselab {
 
-// Which file, in which state. Writing changes size or time of modification.
+// A file and its state. Writing changes the size or the time of modification.
 struct FileIdentity {
   uint64_t device, inode, size, modified_ns;
   bool operator==(const FileIdentity&) const = default;
   auto operator<=>(const FileIdentity&) const = default;
 };
-// The time of change (ctime) is new after a write, but after a rename, a new link or a deletion, too.
+// The time of change (ctime) is new after a write, but also after a rename, a new link or a deletion.
 struct FileStamp {
   FileIdentity identity;
   uint64_t changed_ns;
@@ -25,7 +24,7 @@ struct FileStamp {
 
 class Mapping {
  public:
-  // Throws Error (bad-file); never waits for a writer, as opening a named pipe would.
+  // Throws Error (bad-file). Never blocks, as opening a named pipe would.
   explicit Mapping(const std::string& path);
   ~Mapping();
   Mapping(const Mapping&) = delete;
@@ -36,10 +35,10 @@ class Mapping {
   const FileStamp& opened() const { return opened_; }
   const std::string& path() const { return path_; }
 
-  // The stamp now. Throws Error (bad-file) when the file is not what was opened: another size or time of modification, or a page
+  // The stamp now. Throws Error (bad-file) if the file is not what was opened: another size or time of modification, or a page
   // that could not be read.
   FileStamp check_unchanged() const;
-  // Up to n bytes from `at` into `out`, of the opened file; how many there were. Throws Error (bad-file).
+  // Reads up to n bytes from offset `at` into out (n); returns how many there were. Throws Error (bad-file).
   uint64_t read(uint64_t at, uint8_t* out, uint64_t n) const;
 
  private:
@@ -50,7 +49,7 @@ class Mapping {
   std::unique_ptr<Guard> guard_;
 };
 
-// The error of a file that is not what was loaded.
+// Throws the Error of a file that changed after it was loaded.
 [[noreturn]] void throw_changed(const std::string& path);
 
 }  // namespace sparselab

@@ -1,5 +1,5 @@
-// Files that change, are cut or are no files. What may end a process happens in a child of this one, which also has the signal
-// handlers to itself.
+// Files that change, are truncated, or are not regular files. What may crash the process runs in a child, which also has signal
+// handlers of its own.
 #include "weights/mapping.h"
 
 #include <fcntl.h>
@@ -39,7 +39,7 @@ struct Folder {
   }
 };
 
-// How a child ends that runs fn: its exit code, or minus the signal. What fn throws is 99.
+// Runs fn in a child. Returns its exit code, or minus the signal; 99 if fn throws.
 int in_child(const std::function<int()>& fn) {
   std::fflush(stdout);
   const pid_t child = fork();
@@ -97,7 +97,7 @@ TEST("mapping: a fault elsewhere goes to the handler that was there before") {
         }) == 42);
 }
 
-TEST("mapping: a fault elsewhere ends the process where there was no handler, and so does one in a mapping that is gone") {
+TEST("mapping: a fault elsewhere ends the process where there was no handler, and so does one in a mapping whose guard is gone") {
   Folder folder;
   const std::string cut = folder.file("cut", 2), other = folder.file("other", 2);
   CHECK(in_child([&]() -> int {
@@ -135,7 +135,7 @@ TEST("mapping: a rename, a link and a deletion give a new time of change and no 
               [&] { return chmod(moved.c_str(), 0400); }, [&] { return unlink(moved.c_str()); },
               [&] { return unlink(linked.c_str()); }};
           for (const auto& change : changes) {
-            usleep(30000);  // file systems note times in steps
+            usleep(30000);  // file systems record times in steps
             if (change() != 0) return 1;
             const FileStamp now = a.check_unchanged();
             if (now.changed_ns == last || now.identity != a.opened().identity) return 2;
@@ -144,17 +144,17 @@ TEST("mapping: a rename, a link and a deletion give a new time of change and no 
           return 0;
         }) == 0);
   CHECK(in_child([&] {
-          // At once after it was opened, which is at once after it was written.
+          // Write right after it was opened, which is right after it was written.
           const std::string path = folder.file("model", 2);
           const Mapping a(path);
           const int fd = open(path.c_str(), O_WRONLY);
-          const uint8_t byte = 7;  // the same contents: that somebody writes is enough
+          const uint8_t byte = 7;  // the same contents: the write alone counts
           if (pwrite(fd, &byte, 1, 100) != 1) return 1;
           return message_of([&] { a.check_unchanged(); }).find("bad-file") == 0 ? 0 : 2;
         }) == 0);
 }
 
-TEST("mapping: what is no regular file is refused, and nobody waits for a writer") {
+TEST("mapping: only regular files are opened, and a named pipe does not block") {
   Folder folder;
   const std::string pipe = folder.path + "/pipe", link_to_pipe = folder.path + "/link";
   CHECK(mkfifo(pipe.c_str(), 0600) == 0 && symlink(pipe.c_str(), link_to_pipe.c_str()) == 0);

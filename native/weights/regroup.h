@@ -1,4 +1,4 @@
-// ffn_down of an ordinary GGUF lies the other way round: row d holds channel d of all neurons. It is transposed at load without
+// An ordinary GGUF stores ffn_down by channel: row d has channel d of all neurons. It is transposed at load without
 // losing a bit, each type in its own form (TransposedForm, quant/types.h): F32, F16 and BF16 values move, a Q8_0's quants move
 // and its scales stay what they were.
 #pragma once

@@ -168,14 +168,14 @@ describe("keys that change the computation", () => {
       "unsupported-model",
       /rope\.scaling\.factor" is 16/,
     ));
-  it("a value that differs from block to block", () =>
+  it("a value that differs from layer to layer", () =>
     refused(
       { keys: { "llama.feed_forward_length": array("u32", 48, 32) } },
       "unsupported-model",
-      /feed_forward_length" differs from block to block \(48 in block 0, 32 in block 1\)/,
+      /feed_forward_length" differs from layer to layer \(48 in layer 0, 32 in layer 1\)/,
     ));
-  it("an array without a value, and one of texts", async () => {
-    await refused({ keys: { "llama.block_count": array("u32") } }, "bad-file", /array without a value/);
+  it("an empty array, and one of texts", async () => {
+    await refused({ keys: { "llama.block_count": array("u32") } }, "bad-file", /is an empty array; expected at least one value/);
     await refused(
       { keys: { "llama.block_count": { type: "strings", value: ["2"] } } },
       "bad-file",

@@ -85,7 +85,7 @@ export const rooms: readonly Room[] = [
       "native/cpu/isa.h",
     ],
   },
-  { name: "native/testing", mayImport: "anything" },
+  { name: "native/testing", mayImport: "anything", deep: true },
   { name: "native/hybrid", mayImport: [] },
   { name: "cuda", mayImport: [] },
 
