@@ -1,5 +1,5 @@
-// Architecture "llama": pre-norm layers, rotary positions by pairs, a gated FFN. Its files say which activation they compute; without
-// the key it is SiLU (SwiGLU). PowerInfer wrote its ReLU models (ReluLLaMA, ProSparse) under this name.
+// Architecture "llama": pre-norm layers, rotary positions by pairs, a gated FFN. Its files say which activation they compute;
+// without the key it is SiLU (SwiGLU). PowerInfer wrote its ReLU models (ReluLLaMA, ProSparse) under this name.
 #include "architectures/architecture.h"
 
 namespace sparselab {

@@ -1,5 +1,6 @@
 // A file as a model: its architecture's description with the file's own numbers, its tensors by role.
-// A missing, extra or misshapen tensor is an error that names it; so is a key that would change the computation and is not supported.
+// A missing, extra or misshapen tensor is an error that names it; so is a key that would change the computation and is not
+// supported.
 #pragma once
 #include <map>
 #include <memory>

@@ -140,7 +140,7 @@ typedef struct {
   uint64_t value_rows;       /* replace: row p is for position p; positions beyond are left alone */
   const uint32_t* positions; /* null: all. An entry listed twice counts once, as in channels */
   uint64_t position_count;
-  const uint32_t* channels;  /* null: all */
+  const uint32_t* channels; /* null: all */
   uint64_t channel_count;
 } SlIntervention;
 

@@ -171,7 +171,7 @@ std::string odd_file(const uint8_t* file, uint64_t size) {
   if (safetensors(file, size)) return with_advice("a safetensors file", kConvert);
   if (importance_matrix(file, size))
     return with_advice("an importance matrix of llama.cpp",
-                "load the model itself; llama-quantize --imatrix is what such a file is for");
+                       "load the model itself; llama-quantize --imatrix is what such a file is for");
   if (std::all_of(head.begin(), head.end(), [](char c) { return c == 0; }))
     return with_advice("a file that begins with zeros, as an incomplete download does", "download it again");
 
@@ -184,8 +184,8 @@ std::string odd_file(const uint8_t* file, uint64_t size) {
     for (size_t i = 0; i < 4 && i < head.size(); i++)
       std::snprintf(first + 3 * i, 4, "%02x ", static_cast<unsigned char>(head[i]));
     return with_advice(text("not a GGUF file (its first bytes are %.*s; expected \"GGUF\" or \"PWRI\")",
-                     static_cast<int>(std::strlen(first)) - 1, first),
-                "load a model's .gguf file");
+                            static_cast<int>(std::strlen(first)) - 1, first),
+                       "load a model's .gguf file");
   }
   std::string small;
   for (char c : start.substr(0, 64)) small += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -160,6 +160,7 @@ TEST("reader: wrong tensors") {
   CHECK_ERROR(one({8}, 0, ~uint64_t{31}), "reach beyond");
   CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).pad(32, 256).read(),
               "\"a\" and \"b\" overlap");
-  CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {8}, 0, 0).tensor("a", {8}, 0, 32).pad(32, 256).read(), "duplicate tensor \"a\"");
+  CHECK_ERROR(header("GGUF", 3, 2, 0).tensor("a", {8}, 0, 0).tensor("a", {8}, 0, 32).pad(32, 256).read(),
+              "duplicate tensor \"a\"");
   CHECK(one({8}, 99, 0).tensors[0].bytes == 0);  // an unknown type has no size; using the tensor is refused
 }

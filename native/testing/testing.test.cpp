@@ -35,7 +35,7 @@ TEST("testing: a failure names its seed, and SEED replays every number drawn") {
   CHECK(fresh.seeds[0] != fresh.seeds[1] && fresh.seeds[1] != fresh.seeds[2] && fresh.seeds != other.seeds);
   const std::string seed = std::to_string(fresh.seeds[0]);
   CHECK_MSG(fresh.output == "FAILED draws none: as planned\nFAILED draws three: as planned\n  replay it with SEED=" + seed +
-                              " and \"draws three\" as the argument\n1 passed, 2 failed\n",
+                                " and \"draws three\" as the argument\n1 passed, 2 failed\n",
             fresh.output);
   const Run again = run_failing(seed_of(seed.c_str()));
   CHECK(again.seeds == fresh.seeds && again.output == fresh.output);
