@@ -16,7 +16,7 @@ namespace {
 
 const std::vector<std::vector<TensorType>> kTypeMixes = {{F32}, {F16}, {BF16}, {Q8_0}, {F32, F16, BF16, Q8_0}};
 
-// A plan with one setting for each (activation, strategy, t), that captures mid and gate of all blocks.
+// A plan with one setting for each (activation, strategy, t), that captures mid and gate of all layers.
 struct TestPlan {
   std::vector<std::vector<float>> t;
   std::vector<SlSetting> settings;

@@ -19,7 +19,7 @@ void check_range(const Shape& shape, uint32_t point, uint32_t from, uint32_t to,
                 text("%s at %s: layers %u to %u; expected within 0 to %u", what, point_name(p), from, to, layers));
 }
 
-// What is listed twice counts once: a neuron is not scaled twice because its number was.
+// An entry listed twice counts once: the neuron is not scaled twice.
 std::vector<uint32_t> each_once(const uint32_t* numbers, uint64_t count) {
   std::vector<uint32_t> out(numbers, numbers + count);
   std::sort(out.begin(), out.end());

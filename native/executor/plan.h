@@ -1,5 +1,5 @@
-// A plan, checked and copied. The values of interventions alone are used where they lie: a patch may hold hundreds of megabytes,
-// and twenty settings of a sweep share it.
+// A plan, checked and copied. Only the values of interventions are not copied: a patch may hold hundreds of megabytes, and
+// twenty settings of a sweep share it.
 #pragma once
 #include <cstdint>
 #include <vector>

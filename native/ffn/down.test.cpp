@@ -1,4 +1,4 @@
-// The sum of down bit for bit by its definition (ffn.h), written out once more: the order of its additions is part of every
+// The sum of down bit for bit by its definition (down.h), written out once more: the order of its additions is part of every
 // result.
 #include "ffn/down.h"
 

@@ -30,7 +30,7 @@ Result run(const RandomModel& m, SlStrategy strategy, size_t n, uint32_t threads
   return out;
 }
 
-// Neurons of a block that are 0 in all rows of a capture (L, B, F).
+// Neurons of a layer that are 0 in all rows of a capture (L, B, F).
 std::vector<uint8_t> silent(const RandomModel& m, const std::vector<float>& capture, size_t B, uint32_t layer) {
   const uint64_t F = m.shape.neurons;
   std::vector<uint8_t> out(F, 1);
