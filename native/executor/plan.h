@@ -28,7 +28,7 @@ struct Setting {
   std::vector<float> t;  // (L) thresholds of the activation fatrelu
   std::vector<Intervention> interventions;
   SlPolicyKind policy = SL_POLICY_AS_TRAINED;
-  std::vector<float> policy_t = {};  // (L) thresholds of the policy fatrelu; empty for other policies
+  std::vector<float> policy_t = {};  // (L) the policy's own thresholds; empty where it has none
 };
 
 struct Plan {
