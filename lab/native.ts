@@ -250,10 +250,10 @@ export interface NativeAddon {
   /** Instruction set of the kernels in use, for provenance: "x86-64-v4", "x86-64-v3", "baseline". */
   readonly cpu: string;
   /**
-   * Opens a file once: its header, weights, hash and bytes all come from this descriptor. Refuses what is no regular file, and never waits
+   * Opens a file once, or the bytes of one, which are copied before the call returns: its header, weights, hash and bytes all come from this descriptor. Refuses what is no regular file, and never waits
    * for one (a named pipe). The handle is closed with closeFile; a model that was opened from it stays.
    */
-  openFile(path: string): Promise<OpenedFile>;
+  openFile(source: string | Uint8Array): Promise<OpenedFile>;
   /** An `open` of it that is under way is stopped and rejects with "aborted". */
   closeFile(file: NativeFile): void;
   /** The header alone: openFile and closeFile in one. */
