@@ -54,8 +54,8 @@ struct Kernels {
   TypeKernels types[kWeightTypes];  // in the order of SPARSELAB_WEIGHT_TYPES
 
   // out[b * out_stride + r] = dot(w row r, x row b)   w (R, n) and x (B, n) are panels; acc: scratch of product_scratch(R, B)
-  // floats
-  void (*product_of_panels)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride,
+  // floats. Returns whether all sums are finite.
+  bool (*product_of_panels)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride,
                             float* acc);
   // out[k] = dot(w, x row rows[k])   w (n), x (B, n), rows (count)
   void (*dots_of_rows)(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out);

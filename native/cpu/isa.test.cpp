@@ -156,10 +156,16 @@ TEST("isa: every tile of a product gives the bits of one dot") {
         for (const cpu::Kernels* k : cpu::runnable_kernels()) {
           std::vector<float> out(R * B, NAN), acc(cpu::product_scratch(R, B), NAN), some(B, NAN);
           const auto ws = panel_of(*k, w, R, n), xs = panel_of(*k, x, B, n);
-          k->product_of_panels(ws.data(), R, xs.data(), B, n, out.data(), R, acc.data());
+          CHECK(k->product_of_panels(ws.data(), R, xs.data(), B, n, out.data(), R, acc.data()));
           for (size_t b = 0; b < B; b++)
             for (size_t i = 0; i < R; i++)
               CHECK_MSG(same(out[b * R + i], plain_dot(w.data() + i * n, x.data() + b * n, n)), where(*k, "product", n, seed));
+          // One number that is not finite, in any row of either, is reported.
+          auto bad = x;
+          bad[r() % bad.size()] = r() % 2 ? INFINITY : NAN;
+          const auto bads = panel_of(*k, bad, B, n);
+          std::vector<float> unused(R * B);
+          CHECK(!k->product_of_panels(ws.data(), R, bads.data(), B, n, unused.data(), R, acc.data()));
           k->dots_of_rows(w.data(), x.data(), n, rows.data(), rows.size(), some.data());
           for (size_t i = 0; i < rows.size(); i++)
             CHECK_MSG(same(some[i], plain_dot(w.data(), x.data() + rows[i] * n, n)), where(*k, "dots_of_rows", n, seed));

@@ -112,8 +112,9 @@ void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, ui
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
       if (stop.asked()) return;
       const uint64_t rows_now = std::min(kBatchRows, n - b0);
-      cpu::kernels().product_of_panels(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
-                                       lanes.data());
+      if (cpu::kernels().product_of_panels(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
+                                           lanes.data()))
+        continue;
       for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, ids, r0, now, x + b * cols, y + b * N + r0);
     }
   }

@@ -16,16 +16,29 @@ Napi::Value table_of_file(Napi::Env env, const OpenFile& file) {
   return table;
 }
 
-Napi::Promise opening(Napi::Env env, const Napi::Value& path,
+// `source`: a path, or the bytes of a file, which are copied now.
+Napi::Promise opening(Napi::Env env, const Napi::Value& source,
                       std::function<Napi::Value(Napi::Env, std::shared_ptr<const OpenFile>)> result) {
   struct Read {
     std::string path;
+    std::vector<uint8_t> bytes;
+    bool in_memory = false;
     std::shared_ptr<const OpenFile> file;
   };
   auto read = std::make_shared<Read>();
-  read->path = path_of(path);
+  if (source.IsTypedArray()) {
+    uint64_t n = 0;
+    const uint8_t* bytes = array_data<uint8_t>(source, "source", kAnyLength, &n);
+    read->bytes.assign(bytes, bytes + n);
+    read->in_memory = true;
+  } else {
+    read->path = path_of(source);
+  }
   Work work;
-  work.run = [read](SlControl&) { read->file = std::make_shared<const OpenFile>(read->path); };
+  work.run = [read](SlControl&) {
+    read->file =
+        read->in_memory ? std::make_shared<const OpenFile>(std::move(read->bytes)) : std::make_shared<const OpenFile>(read->path);
+  };
   work.result = [read, result](Napi::Env e) { return result(e, read->file); };
   return start(env, Environment::of(env).files(), std::move(work));
 }

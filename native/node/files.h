@@ -5,7 +5,7 @@
 
 namespace sparselab::node {
 
-Napi::Value open_file(const Napi::CallbackInfo& info);    // (path) -> Promise<{ file, table }>
+Napi::Value open_file(const Napi::CallbackInfo& info);    // (path or bytes) -> Promise<{ file, table }>
 void close_file(const Napi::CallbackInfo& info);          // (file)
 Napi::Value read_header(const Napi::CallbackInfo& info);  // (path) -> Promise<table>
 Napi::Value open_model(const Napi::CallbackInfo& info);   // (file, options) -> Promise<model>

@@ -16,8 +16,11 @@ void check(int failed, const SlError& error) {
   if (failed) throw Error(code_of(error.code), error.message);
 }
 
-OpenFile::OpenFile(const std::string& path) : mapping(path) {
-  about_file(path, [&] { table = read_table(mapping.data(), mapping.size()); });
+OpenFile::OpenFile(const std::string& path) : mapping(path) { read_header(); }
+OpenFile::OpenFile(std::vector<uint8_t> bytes) : mapping(std::move(bytes)) { read_header(); }
+
+void OpenFile::read_header() {
+  about_file(mapping.path(), [&] { table = read_table(mapping.data(), mapping.size()); });
   mapping.check_unchanged();
 }
 

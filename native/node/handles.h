@@ -34,9 +34,13 @@ auto about_file(const std::string& path, Fn fn) {
 
 // A file, opened once, with its checked header. Weights, hash and everything else come from this descriptor.
 struct OpenFile {
-  explicit OpenFile(const std::string& path);  // throws Error
+  explicit OpenFile(const std::string& path);     // throws Error
+  explicit OpenFile(std::vector<uint8_t> bytes);  // of a file that lies in memory
   Mapping mapping;
   Table table;  // points into the mapping
+
+ private:
+  void read_header();
 };
 
 // How a file's model is opened.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -102,13 +103,22 @@ Mapping::Mapping(const std::string& path) : path_(path) {
   throw cannot("read", why);
 }
 
+Mapping::Mapping(std::vector<uint8_t> bytes) : path_("bytes in memory"), bytes_(std::move(bytes)) {
+  if (bytes_.empty()) throw Error(Code::bad_file, "cannot read bytes in memory: there are none");
+  static std::atomic<uint64_t> opened{0};  // no two are the same file
+  data_ = bytes_.data();
+  opened_.identity = {~uint64_t{0}, opened++, bytes_.size(), 0};
+}
+
 Mapping::~Mapping() {
+  if (fd_ < 0) return;
   guard_.reset();
   munmap(const_cast<uint8_t*>(data_), size());
   close(fd_);
 }
 
 FileStamp Mapping::check_unchanged() const {
+  if (fd_ < 0) return opened_;
   struct stat s;
   if (guard_->damaged() || fstat(fd_, &s) != 0) throw_changed(path_);
   const FileStamp now = stamp_of(s);
@@ -117,6 +127,11 @@ FileStamp Mapping::check_unchanged() const {
 }
 
 uint64_t Mapping::read(uint64_t at, uint8_t* out, uint64_t n) const {
+  if (fd_ < 0) {
+    const uint64_t there = at < size() ? std::min(n, size() - at) : 0;
+    std::copy_n(data_ + std::min(at, size()), there, out);
+    return there;
+  }
   uint64_t done = 0;
   while (done < n) {
     const ssize_t got = pread(fd_, out + done, n - done, static_cast<off_t>(at + done));

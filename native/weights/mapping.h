@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "weights/guard.h"
 
@@ -26,6 +27,8 @@ class Mapping {
  public:
   // Throws Error (bad-file). Never blocks, as opening a named pipe would.
   explicit Mapping(const std::string& path);
+  // The bytes of a file that lie in memory. Throws Error (bad-file) if there are none.
+  explicit Mapping(std::vector<uint8_t> bytes);
   ~Mapping();
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
@@ -43,7 +46,8 @@ class Mapping {
 
  private:
   std::string path_;
-  int fd_ = -1;
+  int fd_ = -1;                 // -1: of bytes in memory
+  std::vector<uint8_t> bytes_;  // empty: of a file
   const uint8_t* data_ = nullptr;
   FileStamp opened_{};
   std::unique_ptr<Guard> guard_;

@@ -65,7 +65,7 @@ SL_INLINE void place_sums(const float* sums, size_t B, float* out, size_t out_st
   for (size_t b = 0; b < B; b++) memcpy(out + b * out_stride, sums + b * R, R * sizeof(float));
 }
 
-void product_of_panels(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc) {
+bool product_of_panels(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc) {
   for (size_t from = 0; from < n || from == 0; from += kSegment) {
     const size_t length = (least(kSegment, n - from) + 15) / 16 * 16;
     const float *ws = w + from * R, *xs = x + from * B;
@@ -78,11 +78,20 @@ void product_of_panels(const float* w, size_t R, const float* x, size_t B, size_
   }
   // The sums take the place of the lanes, which are read before.
   size_t i = 0;
-  for (; i + 16 <= R * B; i += 16) trees(acc + i * 16, acc + i);
-  for (; i < R * B; i++) acc[i] = tree(load(acc + i * 16));
+  Vec16 probe = zero();  // 0 times a number that is not finite is NaN, which stays
+  for (; i + 16 <= R * B; i += 16) {
+    trees(acc + i * 16, acc + i);
+    probe = fma(load(acc + i), zero(), probe);
+  }
+  float last = 0;
+  for (; i < R * B; i++) {
+    acc[i] = tree(load(acc + i * 16));
+    last += 0.0f * acc[i];
+  }
   size_t r = 0;
   for (; r + kTileRows <= R; r += kTileRows) place_sums<kTileRows>(acc + r * B, B, out + r, out_stride);
   for (; r < R; r++) place_sums<1>(acc + r * B, B, out + r, out_stride);
+  return tree(probe) + last == 0;
 }
 
 // One weight row times C activation rows named by their numbers.
