@@ -26,13 +26,22 @@ void release(void* p) {
 
 }  // namespace
 
-// The other forms (arrays, nothrow) call these.
+// The other forms (arrays) call these. Not so under the address sanitizer, where the nothrow form must be ours as well: its
+// memory is given back by the plain operator delete.
 void* operator new(std::size_t n) { return counted(std::malloc(n ? n : 1)); }
 void* operator new(std::size_t n, std::align_val_t alignment) {
   const auto unit = static_cast<std::size_t>(alignment);
   return counted(std::aligned_alloc(unit, (n + unit - 1) / unit * unit));
 }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  try {
+    return ::operator new(n);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* p) noexcept { release(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
 void operator delete(void* p, std::size_t) noexcept { release(p); }
 void operator delete(void* p, std::align_val_t) noexcept { release(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
