@@ -2,9 +2,9 @@
  * The native world in one typed page: the executor's C++ binding (native/node/) as the lab sees it, and the wrapper that turns
  * its errors into LabErrors with the caller's own stack. Nothing else in the lab loads the addon.
  *
- * Everything is plain data. One request is one `forward`: rows of tokens go through all blocks, and what was asked for (logits,
+ * Everything is plain data. One request is one `forward`: rows of tokens go through all layers, and what was asked for (logits,
  * captures, counts, scores) is written once into typed arrays that the caller brings.
- * Letters: B rows of a batch, D hidden, F neurons, L blocks, H heads, G kv heads, K head size, V vocabulary.
+ * Letters: B rows of a batch, D hidden, F neurons, L layers, H heads, G kv heads, K head size, V vocabulary.
  */
 import { createRequire } from "node:module";
 import { LabError } from "./errors.js";

@@ -35,5 +35,5 @@ export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSe
   if (activation.kind === "relu2") {
     throw new LabError("invalid-option", 'policy "fatrelu" on relu2 is not available yet; it works on relu and fatrelu');
   }
-  return { ...native, policy: { kind: "fatrelu", t: perLayer(policy.t, info.layers, "the policy's t") } };
+  return { ...native, policy: { kind: policy.kind satisfies "fatrelu", t: perLayer(policy.t, info.layers, "the policy's t") } };
 }

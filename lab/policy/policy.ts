@@ -41,6 +41,9 @@ export type Setting<P extends LoosePolicy> = P extends unknown
     } & ("t" extends keyof P ? unknown : { readonly t?: undefined })
   : never;
 
+/** A policy of the vocabulary without a record in `Policy` does not compile. */
+const kinds: readonly Policy["kind"][] = policyKinds;
+
 /** Checks a policy without a model; returns a frozen copy. */
 export function checkPolicy(policy: Policy): Policy {
   refusePromise("a policy", policy);
@@ -52,16 +55,15 @@ export function checkPolicy(policy: Policy): Policy {
     );
   }
   if (Object.hasOwn(laterPolicies, given.kind)) {
-    throw new LabError("invalid-option", `policy "${given.kind}" is not available yet. Known: ${policyKinds.join(", ")}`);
+    throw new LabError("invalid-option", `policy "${given.kind}" is not available yet. Known: ${kinds.join(", ")}`);
   }
-  if (!(policyKinds as readonly string[]).includes(given.kind))
-    throw unknownName("invalid-option", "policy", given.kind, policyKinds);
+  if (!(kinds as readonly string[]).includes(given.kind)) throw unknownName("invalid-option", "policy", given.kind, kinds);
   if (policy.kind === "as-trained") {
     checkOptions('policy "as-trained"', policy, policy.t === undefined ? ["kind", "t"] : ["kind"]);
     return Object.freeze({ kind: "as-trained" });
   }
   checkOptions('policy "fatrelu"', policy, ["kind", "t"]);
-  const { t: values } = policy; // read once
+  const { t: values }: Extract<Policy, { kind: "fatrelu" }> = policy; // read once; another kind does not compile
   const t: PerLayer = Array.isArray(values) ? Object.freeze(Array.from(values as readonly number[])) : values;
   for (const value of Array.isArray(t) ? t : [t]) checkThreshold(value);
   return Object.freeze({ kind: "fatrelu", t });

@@ -3,8 +3,7 @@
 //
 // Definitions that hold for every weight type, tile and table:
 //   dot         16 lanes along the row, lane[j % 16] = fma(w[j], x[j], lane), restarted every 256 elements; each segment's lanes
-//   are
-//               added to the row's 16 lanes, which begin at +0, in order; at the end one tree over lanes 8, 4, 2, 1 apart.
+//               are added in order to the row's 16 lanes, which begin at +0; at the end one tree over lanes 8, 4, 2, 1 apart.
 //   add_rows    y[c] = fma(a[k], w[ids[k]][c], y[c]) for k = 0, 1, ... in order.
 //   float64 sums of 16 lanes: lane[j % 16], then the tree; used by norms, softmax and log-sum-exp.
 // Weights count as the float32 value of the stored ones, which is exact in every type here.

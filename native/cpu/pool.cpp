@@ -40,7 +40,7 @@ Pool::Pool(size_t threads) {
     end();
     throw Error(
         Code::out_of_memory,
-        text("the system gave %zu of %zu threads: %s. Load with { threads: %zu } or less, or raise the limit on processes "
+        text("only %zu of %zu threads could be created: %s. Load with { threads: %zu } or less, or raise the limit on processes "
              "(ulimit -u, or that of the container)",
              made + 1, threads, std::generic_category().message(e.code().value()).c_str(), made + 1));
   } catch (...) {

@@ -1,7 +1,7 @@
-// The executor's own threads. A task is a number of chunks with fixed borders; threads take them one after another, whoever is
-// free. What a chunk computes depends on its number alone, never on who took it, so results have the same bits at any thread
-// count. A waiting thread spins at most 50 microseconds, then sleeps. Nobody waits for a thread that has not begun: on a machine
-// with other work the caller does all chunks itself.
+// The executor's own threads. A task is a number of chunks with fixed borders; the next free thread takes the next
+// chunk. What a chunk computes depends on its number alone, never on who took it, so results have the same bits at any thread
+// count. A waiting thread spins at most 50 microseconds, then sleeps. The caller does not wait for a thread that has not begun:
+// on a busy machine it does all chunks itself.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -29,7 +29,7 @@ class Stop {
 
 class Pool {
  public:
-  // The caller of `run` is one of the threads. Throws Error (out-of-memory) where the system does not give so many.
+  // The caller of `run` is one of the threads. Throws Error (out-of-memory) if that many cannot be created.
   explicit Pool(size_t threads);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -38,11 +38,11 @@ class Pool {
 
   // Calls fn(chunk) for 0 <= chunk < chunks and returns when all are done. When a stop is asked for, chunks not yet begun are
   // left out; the return value is then false. What fn throws (no memory) ends the task in the same way and is thrown from here,
-  // once nobody is at work any more. One caller at a time: others wait their turn, in the order in which they came, and hear
-  // their stop while they wait.
+  // once no thread works on it any more. One caller at a time: others wait their turn, in the order in which they came, and
+  // can be stopped while they wait.
   bool run(size_t chunks, Stop stop, const std::function<void(size_t)>& fn);
 
-  // A pool of that many threads, shared while anybody holds it.
+  // A pool of that many threads, shared for as long as it is held.
   static std::shared_ptr<Pool> of(size_t threads);
 
  private:

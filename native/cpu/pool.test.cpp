@@ -92,7 +92,7 @@ TEST("pool: callers take turns") {
   CHECK(sum == 4 * 100 * 45);
 }
 
-TEST("pool: a caller that waits for its turn hears its stop, while the first is still at work") {
+TEST("pool: a caller that waits for its turn can be stopped while the first is still at work") {
   const uint32_t never = 0;
   uint32_t stop = 0;
   cpu::Pool pool(2);
@@ -119,7 +119,7 @@ TEST("pool: a caller that waits for its turn hears its stop, while the first is 
 }
 
 #if defined(__GLIBC__)
-TEST("pool: threads that the system does not give are an error that counts them") {
+TEST("pool: threads that cannot be created are an error that counts the others") {
   pthread_attr_t attributes;
   CHECK(pthread_getattr_default_np(&attributes) == 0);
   size_t usual = 0;
@@ -128,14 +128,14 @@ TEST("pool: threads that the system does not give are an error that counts them"
   const std::string said = message_of([] { cpu::Pool pool(4); });
   CHECK(pthread_attr_setstacksize(&attributes, usual) == 0 && pthread_setattr_default_np(&attributes) == 0);
   pthread_attr_destroy(&attributes);
-  CHECK_MSG(said.find("out-of-memory: the system gave 1 of 4 threads") == 0, said);
+  CHECK_MSG(said.find("out-of-memory: only 1 of 4 threads could be created") == 0, said);
   cpu::Pool pool(4);
   CHECK(pool.threads() == 4);
 }
 #endif
 
 #if defined(__linux__) && !defined(SPARSELAB_SANITIZE)
-TEST("pool: where some threads are given and then no more, those are ended and counted") {
+TEST("pool: if only some threads can be created, they are ended and counted") {
   // In a child, whose address space has room for the stacks of a few threads.
   std::fflush(stdout);
   const pid_t child = fork();
@@ -151,7 +151,7 @@ TEST("pool: where some threads are given and then no more, those are ended and c
       _exit(3);
     } catch (const Error& e) {
       const std::string said = e.what();
-      const int made = said.find("the system gave ") == 0 ? std::atoi(said.c_str() + 16) : 0;
+      const int made = said.find("only ") == 0 ? std::atoi(said.c_str() + 5) : 0;
       if (made < 2 || made > 10) _exit(4);
       cpu::Pool pool(static_cast<size_t>(made));  // the way out that it names
       _exit(pool.threads() == static_cast<size_t>(made) ? 0 : 5);

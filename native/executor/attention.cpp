@@ -11,7 +11,7 @@
 namespace sparselab {
 namespace {
 
-// The first `dims` channels of each head are turned by pairs: neighbours (2i, 2i + 1), as llama files have their q and k rows
+// The first `dims` channels of each head rotate in pairs: neighbours (2i, 2i + 1), as llama files have their q and k rows
 // permuted for, or halves (i, i + dims/2).
 void rotate(float* heads, uint32_t count, uint32_t K, const SlLayer& layer, const float* cos, const float* sin) {
   if (layer.rope == SL_ROPE_NONE) return;
@@ -54,9 +54,8 @@ KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
     k_.resize(n);
     v_.resize(n);
   } catch (const std::exception&) {  // bad_alloc, or length_error
-    throw Error(Code::out_of_memory,
-                text("the KV cache of %u sequences of %u positions needs %llu bytes, which the system does not give", sequences,
-                     length, (unsigned long long)(2 * n * sizeof(float))));
+    throw Error(Code::out_of_memory, text("out of memory: the KV cache of %u sequences of %u positions needs %llu bytes",
+                                          sequences, length, (unsigned long long)(2 * n * sizeof(float))));
   }
 }
 
@@ -99,8 +98,8 @@ Rotation::Rotation(const Shape& shape, uint32_t length) {
     t.cos.reset(new (std::nothrow) float[n]);
     t.sin.reset(new (std::nothrow) float[n]);
     if (!t.cos || !t.sin)
-      throw Error(Code::out_of_memory, text("the rotation table of %u positions needs %llu bytes, which the system does not give",
-                                            length, (unsigned long long)bytes(shape, length)));
+      throw Error(Code::out_of_memory, text("out of memory: the rotation table of %u positions needs %llu bytes", length,
+                                            (unsigned long long)bytes(shape, length)));
     tables_.push_back(std::move(t));
   }
 }
@@ -137,12 +136,12 @@ uint64_t AttentionScratch::thread_bytes(const CpuModel& m, uint64_t length) {
 void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s,
             float* out) {
   const Shape& shape = pass.model.shape;
-  const Block& block = pass.model.blocks[layer];
+  const LayerWeights& weights = pass.model.layers[layer];
   const SlLayer& record = shape.layer[layer];
   const uint32_t K = shape.head_size, H = shape.heads, share = shape.heads / shape.kv_heads;
   const uint64_t B = pass.B(), qw = pass.model.q_width(), kvw = pass.model.kv_width();
-  pass.multiply({{&block.q, s.q.data()}, {&block.k, s.k.data()}, {&block.v, s.v.data()}}, h, B);
-  // All keys and values of the batch stand in the cache before any row looks at it.
+  pass.multiply({{&weights.q, s.q.data()}, {&weights.k, s.k.data()}, {&weights.v, s.v.data()}}, h, B);
+  // All keys and values of the batch are in the cache before any row reads it.
   pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
     const float *cos = rotation.cos(layer, row.position), *sin = rotation.sin(layer, row.position);
@@ -174,7 +173,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     }
     cpu::kernels().weighted_sum(p.data(), count, share, values, kvw, count, K, s.z.data() + b * qw + kv * share * K);
   });
-  pass.multiply({{&block.o, out}}, s.z.data(), B);
+  pass.multiply({{&weights.o, out}}, s.z.data(), B);
 }
 
 }  // namespace sparselab

@@ -66,7 +66,7 @@ struct AttentionScratch {
   Floats q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
 };
 
-// out (B, D) = attention of block `layer` for h (B, D), the normed input
+// out (B, D) = attention of layer `layer` for h (B, D), the normed input
 void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& scratch,
             float* out);
 

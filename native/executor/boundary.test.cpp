@@ -255,7 +255,7 @@ BACKEND_TEST("sums: sparsity and frequency are those of the captured mid") {
 
 BACKEND_TEST("read: rows of every tensor as float32, from any layout") {
   std::mt19937_64 r(fresh_seed());
-  for (TensorType type : {F32, F16, BF16, Q8_0})
+  for (TensorType type : kAllTypes)
     for (bool down_t : {true, false}) {
       const RandomModel m(r(), small_shape(), {type}, down_t);
       for (const SlTensor& t : m.tensors) {

@@ -34,7 +34,7 @@ int guarded(SlError* error, Fn fn) {
   } catch (const Error& e) {
     fill(error, code_name(e.code), e.what());
   } catch (const std::bad_alloc&) {
-    fill(error, code_name(Code::out_of_memory), "the system gives no more memory; free some, or ask for a smaller run");
+    fill(error, code_name(Code::out_of_memory), "out of memory; free some, or ask for a smaller run");
   } catch (const std::exception& e) {
     fill(error, code_name(Code::invalid_option), e.what());
   }

@@ -8,7 +8,7 @@
 
 namespace sparselab {
 
-// x (B, D): the residual stream after the last block. Writes the sinks of logits and of what is made of them as the batch asks
+// x (B, D): the residual stream after the last layer. Writes the sinks of logits and of what is made of them as the batch asks
 // for.
 void unembed(Pass& pass, const SlBatch& batch, const float* x);
 

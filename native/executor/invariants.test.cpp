@@ -14,9 +14,15 @@ using namespace sparselab::testing;
 
 namespace {
 
-const std::vector<std::vector<TensorType>> kTypeMixes = {{F32}, {F16}, {BF16}, {Q8_0}, {F32, F16, BF16, Q8_0}};
+// Each weight type alone, then all of them.
+const std::vector<std::vector<TensorType>> kTypeMixes = [] {
+  std::vector<std::vector<TensorType>> mixes;
+  for (TensorType type : kAllTypes) mixes.push_back({type});
+  mixes.push_back(kAllTypes);
+  return mixes;
+}();
 
-// A plan with one setting for each (activation, strategy, t), that captures mid and gate of all blocks.
+// A plan with one setting for each (activation, strategy, t), that captures mid and gate of all layers.
 struct TestPlan {
   std::vector<std::vector<float>> t;
   std::vector<SlSetting> settings;

@@ -28,7 +28,7 @@ class Tensors {
       if (t.layer >= model.layers)
         throw Error(Code::invalid_option, text("%s of layer %u; the model has %u", kRoles[t.role], t.layer, model.layers));
       if (!by_role_.emplace(std::pair{t.role, t.layer}, checked(t)).second)
-        throw Error(Code::bad_file, text("%s of layer %u is there twice", kRoles[t.role], t.layer));
+        throw Error(Code::bad_file, text("duplicate %s of layer %u", kRoles[t.role], t.layer));
     }
   }
   bool has(SlTensorRole role, uint32_t layer = 0) const { return by_role_.contains({role, layer}); }
@@ -89,23 +89,23 @@ Neurons placed(const SlPlacement* placement, uint32_t layer, uint32_t neurons) {
   return Neurons(ids, count);
 }
 
-// Of q, k, v and the rest of one layer.
-Block build_block(const Shape& shape, const Tensors& tensors, uint32_t l) {
+// The weights of one layer.
+LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l) {
   const uint64_t D = shape.hidden, F = shape.neurons;
-  Block block;
-  block.attn_norm = tensors.vector(SL_TENSOR_ATTN_NORM, l, D);
-  block.ffn_norm = tensors.vector(SL_TENSOR_FFN_NORM, l, D);
-  block.q = tensors.matrix(SL_TENSOR_Q, l, shape.q_width(), D);
-  block.k = tensors.matrix(SL_TENSOR_K, l, shape.kv_width(), D);
-  block.v = tensors.matrix(SL_TENSOR_V, l, shape.kv_width(), D);
-  block.o = tensors.matrix(SL_TENSOR_O, l, D, shape.q_width());
-  if (shape.ffn.has_gate) block.gate = tensors.matrix(SL_TENSOR_GATE, l, F, D);
-  block.up = tensors.matrix(SL_TENSOR_UP, l, F, D);
+  LayerWeights weights;
+  weights.attn_norm = tensors.vector(SL_TENSOR_ATTN_NORM, l, D);
+  weights.ffn_norm = tensors.vector(SL_TENSOR_FFN_NORM, l, D);
+  weights.q = tensors.matrix(SL_TENSOR_Q, l, shape.q_width(), D);
+  weights.k = tensors.matrix(SL_TENSOR_K, l, shape.kv_width(), D);
+  weights.v = tensors.matrix(SL_TENSOR_V, l, shape.kv_width(), D);
+  weights.o = tensors.matrix(SL_TENSOR_O, l, D, shape.q_width());
+  if (shape.ffn.has_gate) weights.gate = tensors.matrix(SL_TENSOR_GATE, l, F, D);
+  weights.up = tensors.matrix(SL_TENSOR_UP, l, F, D);
   if (tensors.has(SL_TENSOR_DOWN_T, l))
-    block.down = as_stored(tensors.matrix(SL_TENSOR_DOWN_T, l, F, D));
+    weights.down = as_stored(tensors.matrix(SL_TENSOR_DOWN_T, l, F, D));
   else
-    block.down = regroup(tensors.matrix(SL_TENSOR_DOWN, l, D, F));
-  return block;
+    weights.down = regroup(tensors.matrix(SL_TENSOR_DOWN, l, D, F));
+  return weights;
 }
 
 }  // namespace
@@ -132,13 +132,13 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   m.partial = options.placement != nullptr;
   for (uint32_t l = 0; l < shape.layers; l++) {
     check_stop(options.control);
-    Block block = build_block(shape, tensors, l);
-    block.held = placed(options.placement, l, shape.neurons);
-    if (block.down.owned)
-      m.owned_bytes += block.down.owned->size();
+    LayerWeights weights = build_layer(shape, tensors, l);
+    weights.held = placed(options.placement, l, shape.neurons);
+    if (weights.down.owned)
+      m.owned_bytes += weights.down.owned->size();
     else
       m.down_native++;
-    m.blocks.push_back(std::move(block));
+    m.layers.push_back(std::move(weights));
     if (options.control) __atomic_store_n(&options.control->progress, 1000 * (l + 1) / shape.layers, __ATOMIC_RELAXED);
   }
   m.stored = tensors.all();
@@ -169,7 +169,7 @@ void read_rows(const CpuModel& m, uint32_t role, uint32_t layer, uint64_t first,
     return;
   }
   // Down lies the other way round: by neuron where channels are asked for, or the reverse.
-  const DownMatrix& by_neuron = m.blocks[layer].down;
+  const DownMatrix& by_neuron = m.layers[layer].down;
   if (role == SL_TENSOR_DOWN_T) {
     for (uint64_t r = 0; r < count; r++) {
       check_stop(control);

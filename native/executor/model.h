@@ -12,7 +12,7 @@
 
 namespace sparselab {
 
-struct Block {
+struct LayerWeights {
   std::vector<float> attn_norm, ffn_norm;  // (D)
   Matrix q, k, v, o;                       // (H K, D), (G K, D), (G K, D), (D, H K)
   Matrix gate, up;                         // (F, D); gate unused where the FFN has none
@@ -24,8 +24,8 @@ struct CpuModel {
   Shape shape;
   Matrix embed, output;     // (V, D); output is embed where tied
   std::vector<float> norm;  // (D)
-  std::vector<Block> blocks;
-  std::map<std::pair<uint32_t, uint32_t>, Matrix> stored;  // as they came, by role and layer
+  std::vector<LayerWeights> layers;
+  std::map<std::pair<uint32_t, uint32_t>, Matrix> stored;  // as given, by role and layer
   bool partial = false;                                    // holds only some neurons
   uint64_t owned_bytes = 0, down_native = 0;
 
@@ -33,10 +33,9 @@ struct CpuModel {
   uint32_t kv_width() const { return shape.kv_width(); }
 };
 
-// Builds the layout of tensors that are told apart by their roles. Throws Error: unsupported-model and unsupported-type for what
-// no kernel computes, bad-file for a tensor that is missing, twice there or of another size, invalid-option for an option that
-// the CPU does not have.
-// Regrouping copies ffn_down: more than the budget of it is an Error (out-of-memory) before anything is copied.
+// Arranges the tensors, which are identified by their roles. Throws Error: unsupported-model and unsupported-type for what no
+// kernel computes; bad-file for a tensor that is missing, duplicate or of another size; invalid-option for an option that the CPU
+// does not have; out-of-memory, before anything is copied, if the copies of ffn_down exceed the budget.
 CpuModel build_model(const SlModel& model, const SlTensor* tensors, uint64_t count, const SlOpenOptions& options);
 
 // Rows first to first + count of a tensor as float32, (count, cols), whatever its layout here.

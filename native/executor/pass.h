@@ -1,4 +1,4 @@
-// One forward pass in the making: the batch, where results go, the threads and the stop flag, and what every part of the pass
+// One forward pass in progress: the batch, where results go, the threads and the stop flag, and what every part of the pass
 // does at a hook point. The parts (attention.h, ffn.h, head.h) take a Pass and work on whole batches.
 #pragma once
 #include <atomic>

@@ -1,5 +1,5 @@
-// What a pass does at a hook point and with positions: many interventions hear the stop, what is listed twice counts once, and
-// the rotation table is the same however it is filled.
+// What a pass does at a hook point and with positions: a stop ends a long list of interventions, an entry listed twice counts
+// once, and the rotation table is the same however it is filled.
 #include "executor/pass.h"
 
 #include <cmath>
@@ -30,7 +30,7 @@ Plan plan_of(const Shape& shape, const std::vector<SlIntervention>& list) {
 
 }  // namespace
 
-TEST("pass: 300 added vectors at one hook hear the stop between two of them") {
+TEST("pass: a stop between two of 300 added vectors at one hook ends the pass") {
   CpuModel m;
   m.shape = small_shape();
   const uint64_t D = m.shape.hidden, B = 4;

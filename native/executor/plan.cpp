@@ -1,11 +1,19 @@
 #include "executor/plan.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "error.h"
+#include "ffn/policy.h"
 
 namespace sparselab {
 namespace {
+
+// Of a name in the vocabulary, which may be newer in the caller than here.
+void check_number(const char* what, uint32_t number, size_t count) {
+  if (number >= count)
+    throw Error(Code::invalid_option, text("%s number %u does not exist; expected 0 to %zu", what, number, count - 1));
+}
 
 void check_range(const Shape& shape, uint32_t point, uint32_t from, uint32_t to, const char* what) {
   if (point >= SL_POINTS) throw Error(Code::unknown_hook_point, text("%s: hook point number %u does not exist", what, point));
@@ -19,7 +27,7 @@ void check_range(const Shape& shape, uint32_t point, uint32_t from, uint32_t to,
                 text("%s at %s: layers %u to %u; expected within 0 to %u", what, point_name(p), from, to, layers));
 }
 
-// What is listed twice counts once: a neuron is not scaled twice because its number was.
+// An entry listed twice counts once: the neuron is not scaled twice.
 std::vector<uint32_t> each_once(const uint32_t* numbers, uint64_t count) {
   std::vector<uint32_t> out(numbers, numbers + count);
   std::sort(out.begin(), out.end());
@@ -29,7 +37,7 @@ std::vector<uint32_t> each_once(const uint32_t* numbers, uint64_t count) {
 
 Intervention copy_intervention(const Shape& shape, const SlIntervention& i) {
   check_range(shape, i.point, i.from, i.to, "intervention");
-  if (i.kind > SL_ADD) throw Error(Code::invalid_option, text("intervention number %u does not exist", i.kind));
+  check_number("intervention", i.kind, std::size(kInterventions));
   Intervention out{static_cast<SlPoint>(i.point),
                    static_cast<SlIntervene>(i.kind),
                    i.from,
@@ -67,20 +75,14 @@ std::vector<float> thresholds(const float* t, uint32_t layers, const char* what)
 }  // namespace
 
 Setting copy_setting(const Shape& shape, const SlSetting& s) {
-  if (s.activation > SL_FATRELU) throw Error(Code::invalid_option, text("activation number %u does not exist", s.activation));
-  if (s.strategy > SL_EXACT) throw Error(Code::invalid_option, text("strategy number %u does not exist", s.strategy));
-  if (s.policy.kind > SL_POLICY_FATRELU)
-    throw Error(Code::invalid_option, text("policy number %u does not exist", s.policy.kind));
-  Setting out{static_cast<SlActivation>(s.activation), static_cast<SlStrategy>(s.strategy), {}, {}};
+  check_number("activation", s.activation, std::size(kActivations));
+  check_number("strategy", s.strategy, std::size(kStrategies));
+  check_number("policy", s.policy.kind, std::size(kPolicies));
+  Setting out{
+      static_cast<SlActivation>(s.activation), static_cast<SlStrategy>(s.strategy), thresholds(s.t, shape.layers, "t"), {}};
   out.policy = static_cast<SlPolicyKind>(s.policy.kind);
-  if (out.policy == SL_POLICY_FATRELU) {
-    if (out.activation != SL_RELU && out.activation != SL_FATRELU)
-      throw Error(Code::invalid_option, text("policy \"fatrelu\" works with the activations relu and fatrelu, not with %s",
-                                             kActivations[out.activation]));
-    if (!s.policy.t) throw Error(Code::invalid_option, "policy \"fatrelu\" needs its thresholds");
-    out.policy_t = thresholds(s.policy.t, shape.layers, "the policy's t");
-  }
-  out.t = thresholds(s.t, shape.layers, "t");
+  if (s.policy.t) out.policy_t = thresholds(s.policy.t, shape.layers, "the policy's t");
+  policy_of(out.policy).check(out);
   for (uint64_t i = 0; i < s.intervention_count; i++) out.interventions.push_back(copy_intervention(shape, s.interventions[i]));
   return out;
 }

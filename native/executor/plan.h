@@ -1,5 +1,5 @@
-// A plan, checked and copied. The values of interventions alone are used where they lie: a patch may hold hundreds of megabytes,
-// and twenty settings of a sweep share it.
+// A plan, checked and copied. Only the values of interventions are not copied: a patch may hold hundreds of megabytes, and
+// twenty settings of a sweep share it.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -28,7 +28,7 @@ struct Setting {
   std::vector<float> t;  // (L) thresholds of the activation fatrelu
   std::vector<Intervention> interventions;
   SlPolicyKind policy = SL_POLICY_AS_TRAINED;
-  std::vector<float> policy_t = {};  // (L) thresholds of the policy fatrelu; empty for other policies
+  std::vector<float> policy_t = {};  // (L) the policy's own thresholds; empty where it has none
 };
 
 struct Plan {

@@ -194,13 +194,13 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
 void Program::layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s) {
   const float scale = model_->shape.residual_scale;
   pass.hook(SL_RESID_PRE, l, x.data());
-  pass.normalise(x.data(), model_->blocks[l].attn_norm, s.h.data());
+  pass.normalise(x.data(), model_->layers[l].attn_norm, s.h.data());
   attend(pass, l, s.h.data(), cache_, rotation_, s.attention, s.out.data());
   add(x, s.out, scale);
   pass.hook(SL_RESID_MID, l, x.data());
-  pass.normalise(x.data(), model_->blocks[l].ffn_norm, s.h.data());
+  pass.normalise(x.data(), model_->layers[l].ffn_norm, s.h.data());
   pass.hook(SL_FFN_IN, l, s.h.data());
-  feed_forward(pass, l, s.h.data(), model_->blocks[l].held, s.ffn, s.out.data());
+  feed_forward(pass, l, s.h.data(), model_->layers[l].held, s.ffn, s.out.data());
   pass.hook(SL_FFN_OUT, l, s.out.data());
   add(x, s.out, scale);
   pass.hook(SL_RESID_POST, l, x.data());
@@ -222,7 +222,7 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
   pass.sinks.zeros_mid = sinks.zeros_mid;
   pass.sinks.zeros_gate = sinks.zeros_gate;
   pass.sinks.rows_read = sinks.rows_read;
-  const Neurons& held = model_->blocks[layer].held;
+  const Neurons& held = model_->layers[layer].held;
   FfnScratch scratch(batch.rows, held.count());
   feed_forward(pass, layer, batch.x, held, scratch, sinks.y);
   const uint64_t bytes = batch.rows * held.count() * sizeof(float);

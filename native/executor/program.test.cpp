@@ -86,8 +86,8 @@ BACKEND_TEST("forward: captured points agree with each other") {
     Result out = run.go(rows);
     auto& c = out.captures;
     for (uint64_t i = 0; i < B * D; i++) {
-      CHECK(c[9][i] == c[0][i]);          // embed is the first block's resid_pre
-      CHECK(c[2][i] == c[0][B * D + i]);  // resid_post of a block is resid_pre of the next
+      CHECK(c[9][i] == c[0][i]);          // embed is the first layer's resid_pre
+      CHECK(c[2][i] == c[0][B * D + i]);  // resid_post of a layer is resid_pre of the next
     }
     for (uint64_t i = 0; i < L * B * D; i++) CHECK(c[1][i] + c[3][i] == c[2][i]);
     for (uint64_t i = 0; i < L * B * F; i++) {
@@ -216,7 +216,7 @@ BACKEND_TEST("forward: of equal logits the first is the most likely token, of th
   RandomModel m(fresh_seed(), small_shape(), {F32}, true);
   const uint64_t V = m.shape.vocab;
   struct Tie {
-    std::vector<uint64_t> p, q;  // where the largest logits stand
+    std::vector<uint64_t> p, q;  // where the largest logits are
     bool same;
   };
   const std::vector<Tie> ties = {{{3, 70}, {3}, true},      {{3, 70}, {70}, false},      {{3}, {3, 70}, true},

@@ -200,7 +200,7 @@ class Down {
     });
   }
 
-  // The used rows of a block of channels as float32, at their places; zeros at the others, which only tiles walk over.
+  // The used rows of a group of channels as float32, at their places; zeros at the others, which only tiles walk over.
   void load_panel(uint64_t d0, uint64_t n, float* panel) const {
     const uint64_t used = s_.used_places.size();
     down_.load_rows(s_.used_ids.data(), s_.used_places.data(), used, d0, n, panel);

@@ -2,7 +2,7 @@
 // adds neuron id's row in ascending order, from +0; at the end one tree over lanes 8, 4, 2, 1 apart, and + 0.0f. So a neuron of
 // value 0 adds nothing, and whatever way a row takes gives the same bits:
 //   stored  a few rows: the stored weights of the row's own neurons, one row of the batch after another
-//   panel   many rows: all weights that some row needs become float32 for a block of channels, and meet the rows in the cache: by
+//   panel   many rows: all weights that some row needs become float32 for a group of channels, and meet the rows in the cache: by
 //           the row's list where few of its neurons are active, by register tiles of several rows where many are
 #pragma once
 #include "executor/pass.h"
@@ -23,8 +23,8 @@ struct DownScratch {
   std::vector<uint32_t> used_places, used_ids;  // those, ascending by place
 };
 
-// `candidates`: outside of them mid is 0 in each row without an intervention at ffn.mid. A silent neuron's weights never matter,
-// infinite ones too, and are not read.
+// `candidates`: outside of them mid is 0 in each row without an intervention at ffn.mid. A silent neuron's weights are not read
+// and never matter, not even infinite ones.
 void project_down(Pass& pass, uint32_t layer, const DownMatrix& down, const float* mid, const Neurons& held,
                   const Selection& candidates, DownScratch& scratch, float* out);
 

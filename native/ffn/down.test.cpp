@@ -1,4 +1,4 @@
-// The sum of down bit for bit by its definition (ffn.h), written out once more: the order of its additions is part of every
+// The sum of down bit for bit by its definition (down.h), written out once more: the order of its additions is part of every
 // result.
 #include "ffn/down.h"
 
@@ -27,7 +27,7 @@ BACKEND_TEST("down: lane i % 16 adds neuron i's row in ascending order, then one
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   uint64_t sensitive = 0;
-  for (TensorType type : {F32, F16, BF16, Q8_0})
+  for (TensorType type : kAllTypes)
     for (bool down_t : {true, false})
       for (uint32_t B : {1u, 2u, 5u})
         for (bool part : {false, true}) {

@@ -7,7 +7,7 @@
 namespace sparselab {
 namespace {
 
-// NaN is active: it must be seen.
+// NaN counts as active: it must reach the result.
 uint32_t is_active(float value) { return (std::bit_cast<uint32_t>(value) << 1) != 0; }
 
 // Without branches: which neurons are active cannot be predicted.

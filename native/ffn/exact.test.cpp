@@ -30,7 +30,7 @@ Result run(const RandomModel& m, SlStrategy strategy, size_t n, uint32_t threads
   return out;
 }
 
-// Neurons of a block that are 0 in all rows of a capture (L, B, F).
+// Neurons of a layer that are 0 in all rows of a capture (L, B, F).
 std::vector<uint8_t> silent(const RandomModel& m, const std::vector<float>& capture, size_t B, uint32_t layer) {
   const uint64_t F = m.shape.neurons;
   std::vector<uint8_t> out(F, 1);
@@ -49,7 +49,7 @@ uint64_t count(const std::vector<uint8_t>& flags) {
 BACKEND_TEST("exact: the bytes it reads are those of dense without the silent rows of up and down") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
-  for (TensorType type : {F32, F16, BF16, Q8_0})
+  for (TensorType type : kAllTypes)
     for (size_t B : {1, 2, 4}) {
       RandomModel m(r(), small_shape(), {type}, true);
       Result dense = run(m, SL_DENSE, B, 2), exact = run(m, SL_EXACT, B, 2);

@@ -99,19 +99,19 @@ uint64_t FfnScratch::thread_bytes(uint64_t B, uint64_t N, uint64_t D) {
 }
 
 void feed_forward(Pass& pass, uint32_t layer, const float* h, const Neurons& held, FfnScratch& s, float* out) {
-  const Block& block = pass.model.blocks[layer];
+  const LayerWeights& weights = pass.model.layers[layer];
   const SlFfn ffn = pass.model.shape.ffn;
   Layer at(pass, layer, held, s);
   if (ffn.has_gate) {
     // s = act(h·W_gate)
     at.select(&Strategy::gate, false, s.need);
-    project(pass, block.gate, h, held, s.need, s.gate.data());
+    project(pass, weights.gate, h, held, s.need, s.gate.data());
     at.hook(SL_FFN_GATE_PRE, s.gate);
     at.apply_policies(ActsOn::gate, s.gate, s.gate);
     at.hook(SL_FFN_GATE, s.gate);
     // up = h·W_up
     at.select(&Strategy::up, at.captures(SL_FFN_UP_PRE) || at.captures(SL_FFN_UP), s.need);
-    project(pass, block.up, h, held, s.need, s.up.data());
+    project(pass, weights.up, h, held, s.need, s.up.data());
     at.hook(SL_FFN_UP_PRE, s.up);
     if (ffn.act_up == SL_UP_RELU) at.relu_of_up();
     at.hook(SL_FFN_UP, s.up);
@@ -120,14 +120,14 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, const Neurons& hel
   } else {
     // mid = act(h·W_up)
     at.select(&Strategy::gate, false, s.need);
-    project(pass, block.up, h, held, s.need, s.up.data());
+    project(pass, weights.up, h, held, s.need, s.up.data());
     at.hook(SL_FFN_UP_PRE, s.up);
     at.apply_policies(ActsOn::gate, s.up, s.mid);
   }
   at.hook(SL_FFN_MID, s.mid);
   at.count(ffn.has_gate ? s.gate : s.mid);
   // out = mid·W_down
-  project_down(pass, layer, block.down, s.mid.data(), held, s.need, s.down, out);
+  project_down(pass, layer, weights.down, s.mid.data(), held, s.need, s.down, out);
 }
 
 }  // namespace sparselab

@@ -1,4 +1,4 @@
-// A block's FFN against a plain float64 reference of a few lines, for each activation, with a gate and without, relu on up too.
+// A layer's FFN against a plain float64 reference of a few lines, for each activation, with a gate and without, relu on up too.
 #include "ffn/ffn.h"
 
 #include <cmath>

@@ -7,13 +7,20 @@ namespace sparselab {
 namespace {
 
 // The activation's own rule.
-const Policy kAsTrained = {ActsOn::gate, false,
+const Policy kAsTrained = {[](const Setting&) {}, ActsOn::gate, false,
                            [](const Setting& setting, uint32_t layer, const float* values, uint64_t N, float* out) {
                              activate(setting.activation, values, N, setting.t[layer], out);
                            }};
 
+void check_fatrelu(const Setting& setting) {
+  if (setting.activation != SL_RELU && setting.activation != SL_FATRELU)
+    throw Error(Code::invalid_option, text("policy \"fatrelu\" works with the activations relu and fatrelu, not with %s",
+                                           kActivations[setting.activation]));
+  if (setting.policy_t.empty()) throw Error(Code::invalid_option, "policy \"fatrelu\" needs its thresholds");
+}
+
 // FATReLU with the policy's thresholds, in place of the activation: a model trained as fatrelu_0.03 computes ReLU at t = 0.
-const Policy kFatrelu = {ActsOn::gate, false,
+const Policy kFatrelu = {check_fatrelu, ActsOn::gate, false,
                          [](const Setting& setting, uint32_t layer, const float* values, uint64_t N, float* out) {
                            activate(SL_FATRELU, values, N, setting.policy_t[layer], out);
                          }};

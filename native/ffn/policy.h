@@ -1,5 +1,5 @@
-// A policy decides which neurons of a row are inactive, by setting their values to 0. To add one: its line in the vocabulary, a
-// record in policy.cpp, and its numbers in Setting (executor/plan.h).
+// A policy decides which neurons of a row are inactive, by setting their values to 0. To add one: its name in the vocabulary and
+// a record in policy.cpp. One with other numbers than t needs a field for them in SlPolicy and in Setting (executor/plan.h).
 #pragma once
 #include <cstdint>
 
@@ -14,6 +14,8 @@ enum class ActsOn {
 };
 
 struct Policy {
+  // Throws Error (invalid-option) if the setting has not the numbers or the activation that the policy needs.
+  void (*check)(const Setting& setting);
   ActsOn acts_on;
   bool whole_layer;  // it compares the neurons of a layer with each other (top-k, a mean), so it needs all of them
   // One row: values (N) -> out (N); both may be the same. A policy on the gate applies the activation, too, or replaces it.

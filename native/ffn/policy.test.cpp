@@ -19,7 +19,7 @@ std::vector<float> applied(const SlSetting& setting, uint32_t layer, const std::
 }  // namespace
 
 TEST("policy: one that compares the neurons of a layer refuses a part of it") {
-  const Policy top{ActsOn::gate, true, nullptr};
+  const Policy top{nullptr, ActsOn::gate, true, nullptr};
   const uint32_t some[] = {1, 4, 5}, all[] = {0, 1, 2, 3, 4, 5};
   check_held(top, "top-k", Neurons(6), 6);
   check_held(top, "top-k", Neurons(all, 6), 6);
@@ -73,5 +73,6 @@ TEST("policy: what a setting refuses") {
                 text("works with the activations relu and fatrelu, not with %s", kActivations[activation]));
   CHECK_ERROR(copy({SL_RELU, SL_EXACT, t, nullptr, 0, {SL_POLICY_FATRELU, nullptr}}), "needs its thresholds");
   CHECK_ERROR(copy({SL_RELU, SL_EXACT, t, nullptr, 0, {SL_POLICY_FATRELU, negative}}), "the policy's t of layer 1 is -0.1");
-  CHECK_ERROR(copy({SL_RELU, SL_EXACT, t, nullptr, 0, {std::size(kPolicies), nullptr}}), "policy number 2 does not exist");
+  CHECK_ERROR(copy({SL_RELU, SL_EXACT, t, nullptr, 0, {std::size(kPolicies), nullptr}}),
+              text("policy number %zu does not exist", std::size(kPolicies)));
 }

@@ -69,7 +69,7 @@ Floats some_values(std::mt19937_64& r, uint64_t B, uint64_t N, double share) {
 TEST("stages: a product over a selection gives each needed neuron its dot product and reads no other") {
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
-  for (TensorType type : {F32, F16, BF16, Q8_0})
+  for (TensorType type : kAllTypes)
     for (uint64_t B : {1, 2, 4, 5, 11, 33})
       for (double share : {-1.0, 0.03, 0.9})
         for (bool part : {false, true}) {
@@ -119,7 +119,7 @@ TEST("stages: a product over a selection gives each needed neuron its dot produc
 TEST("stages: down gives the bits of its definition whatever way a row takes, and reads no silent neuron") {
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
-  for (TensorType type : {F32, F16, BF16, Q8_0})
+  for (TensorType type : kAllTypes)
     for (bool regrouped : {false, true})
       for (uint64_t B : {1, 3, 5, 16, 70})
         for (double share : {-1.0, 0.1, 1.0})

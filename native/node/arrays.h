@@ -40,7 +40,7 @@ constexpr uint64_t kAnyLength = ~uint64_t{0};
 
 inline bool absent(const Napi::Value& v) { return v.IsUndefined() || v.IsNull(); }
 
-// The memory of a typed array of n elements. `length` gets how many it has.
+// The memory of a typed array of n elements. `length` receives its length.
 template <class T>
 T* array_data(const Napi::Value& v, const char* what, uint64_t n, uint64_t* length = nullptr) {
   if (!v.IsTypedArray() || v.As<Napi::TypedArray>().TypedArrayType() != ArrayKind<T>::type)
@@ -64,7 +64,7 @@ T* array(const Napi::Object& o, const char* key, uint64_t n, uint64_t* length = 
   return array_data<T>(o.Get(key), key, n, length);
 }
 
-// Copied: JavaScript runs on while it is used.
+// Copied: JavaScript may change the array while the call is running.
 template <class T>
 const T* copied(const Napi::Object& o, const char* key, uint64_t n, std::vector<T>& into) {
   const T* data = array<T>(o, key, n);

@@ -11,7 +11,7 @@
 
 namespace sparselab::node {
 
-// A stranger's object in place of a handle is refused, not dereferenced.
+// Type tags of the handles: any other object is refused, not dereferenced.
 constexpr napi_type_tag kFileTag = {0x73706172736c6162, 0x66696c6500000001};
 constexpr napi_type_tag kModelTag = {0x73706172736c6162, 0x6d6f64656c000001};
 constexpr napi_type_tag kProgramTag = {0x73706172736c6162, 0x70726f6772616d01};

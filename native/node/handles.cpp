@@ -75,7 +75,7 @@ void LoadedFile::check_unchanged(const SlControl& control) {
   const uint64_t now = file->mapping.check_unchanged().changed_ns;
   if (now == changed_ns_.load()) return;
   // A rename, a new link, a deletion, or a write that put the old time of modification back. All weights but those that were
-  // copied are read from the file each time; the copies are right if what they were made of is the same.
+  // copied are read from the file each time; the copies are valid if the bytes they were made from are the same.
   if (checksum(control) != checksum_) throw_changed(file->mapping.path());
   changed_ns_.store(now);
 }
@@ -142,7 +142,7 @@ std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opene
         file->check_unchanged(control);
       } catch (const Error& e) {
         if (e.code == Code::aborted) throw;
-        file.reset();  // changed since: those who hold it are told, this is a new model
+        file.reset();  // changed since: its holders get an error when they use it, and this is a new model
       }
     }
     if (!file) file = std::make_shared<LoadedFile>(std::move(opened), std::move(options), control);

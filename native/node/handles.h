@@ -77,7 +77,7 @@ class LoadedFile {
  private:
   uint64_t checksum(const SlControl& control) const;
   std::vector<std::vector<uint32_t>> neurons_;  // held of each layer; empty: all
-  std::atomic<uint64_t> changed_ns_;            // the time of change for which the contents are known to be those loaded
+  std::atomic<uint64_t> changed_ns_;            // the last time of change at which the contents were verified
   uint64_t checksum_ = 0;                       // of what was copied out of the file: later passes do not read it again
 };
 
@@ -94,7 +94,7 @@ struct ModelHandle {
 
 constexpr uint32_t kOfPlan = UINT32_MAX;
 
-// A compiled plan; `running` while a forward is on its way.
+// A compiled plan; `running` while a forward is in progress.
 struct ProgramState {
   ProgramState(std::shared_ptr<LoadedFile> on, std::shared_ptr<ThreadLease> by) : file(std::move(on)), thread(std::move(by)) {}
   ~ProgramState() {
@@ -110,7 +110,7 @@ struct ProgramState {
   std::atomic<bool> running{false};
   uint32_t vocab = 0, layers = 0, hidden = 0, neurons = 0;
   std::vector<uint64_t> capture_width;  // floats of one row, over the layers of its range
-  // Of the interventions, which the program points into: of the plan, and of each setting that was set since.
+  // Values of interventions, which the program points into: those of the plan, and of each setting that was set since.
   std::map<uint32_t, std::vector<Values>> values;
 };
 struct ProgramHandle {

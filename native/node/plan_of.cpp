@@ -78,7 +78,7 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std:
   return i;
 }
 
-// Without its interventions.
+// The setting `o` without its interventions.
 SlSetting setting_of(const Napi::Object& o, const SlModel& shape) {
   SlSetting s{};
   s.activation = named(o, "activation", kActivations);

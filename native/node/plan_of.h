@@ -1,6 +1,6 @@
 // JavaScript plans and settings as the C structs of the backend boundary. Arrays stay JavaScript's: the structs point into them,
-// and compile copies them before the call returns. The values of interventions are kept ones (values.h): whoever uses the structs
-// later holds `values` too.
+// and compile copies them before the call returns. The values of interventions are shared handles (values.h): keep `values`
+// for as long as the structs are in use.
 #pragma once
 #include <napi.h>
 
@@ -22,7 +22,7 @@ struct PlanStorage {
   std::vector<uint32_t> reducers;
 };
 
-// The one setting of `o`, into out.settings.
+// Appends the setting `o`, with its interventions, to `out`.
 void whole_setting_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
 // The reducers of a plan's object, and one by its name.
 std::vector<uint32_t> reducers_of(const Napi::Object& o);

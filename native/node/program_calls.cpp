@@ -19,7 +19,7 @@ std::shared_ptr<ProgramState> state_of(const Napi::Value& v) {
   return state;
 }
 
-// What may not happen beside a forward.
+// For calls that must not overlap a forward.
 std::shared_ptr<ProgramState> idle_of(const Napi::Value& v) {
   auto state = state_of(v);
   if (state->running) throw Error(Code::invalid_option, "this program is running; wait for its forward to end");
@@ -80,12 +80,12 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   });
 }
 
-// A forward that is still on its way keeps the program until it ends.
+// A forward in progress keeps the program alive until it ends.
 void close_program(const Napi::CallbackInfo& info) {
   edge(info, [&] { unwrap<ProgramHandle>(info[0], kProgramTag, "program").close(); });
 }
 
-// New numbers for a setting; its values are held in place of those that the setting had.
+// New numbers for a setting. Its intervention values replace those that the setting had.
 void set_setting(const Napi::CallbackInfo& info) {
   edge(info, [&] {
     auto state = idle_of(info[0]);

@@ -31,8 +31,8 @@ Napi::Object strings_of(Napi::Env env, const Meta& m) {
   return out;
 }
 
-// Bytes of one value, and of all values of a file, that become JavaScript values: a large vocabulary has some 4 MiB. What is
-// beyond is told as its type and size; nothing of it is read, so a key that nobody needs is no reason to refuse a file.
+// Limits on the bytes of one value (kMostOfValue) and of all values of a file that become JavaScript values: a large vocabulary
+// has some 4 MiB. Beyond them only type and size are reported and nothing is read, so an unused key never makes a file fail.
 constexpr uint64_t kMostOfAll = uint64_t{128} << 20;
 
 template <class T>

@@ -34,7 +34,7 @@ Thread::Thread(Environment& of) : environment_(of) {
     thread_ = std::thread([this] { work(); });
   } catch (const std::system_error& e) {
     throw Error(Code::out_of_memory,
-                text("no thread could be made for native calls: %s. Raise the limit on processes (ulimit -u, or "
+                text("could not create a thread for native calls: %s. Raise the limit on processes (ulimit -u, or "
                      "that of the container), or end other processes",
                      std::generic_category().message(e.code().value()).c_str()));
   }
@@ -91,7 +91,7 @@ void Thread::work() {
 ThreadLease::ThreadLease(Environment& environment)
     : environment_(environment.shared_from_this()), thread_(&environment.thread()) {}
 
-// The thread ends once its calls are done; nobody waits for it here.
+// The thread ends once its calls are done; it is joined later, by reap().
 ThreadLease::~ThreadLease() {
   std::lock_guard lock(environment_->mutex_);
   if (environment_->closed_) return;  // it has ended with its environment
@@ -167,7 +167,7 @@ void Environment::drop(std::shared_ptr<void> what) {
   auto held = std::make_shared<std::shared_ptr<void>>(std::move(what));
   call->run = [held](SlControl&) { held->reset(); };
   std::lock_guard lock(mutex_);
-  if (closed_ || !files_) return;  // then it goes here and now, with `call`
+  if (closed_ || !files_) return;  // then it is freed right here, with `call`
   files_->waiting_.push_back(std::move(call));
   files_->wake_.notify_one();
 }
@@ -181,8 +181,7 @@ void Environment::on_call(napi_env env, napi_value, void* self, void*) {
   if (env) static_cast<Environment*>(self)->settle(env);
 }
 
-// Nothing here may throw: a JavaScript thread that is being terminated refuses calls at any moment, and then nobody waits for the
-// answer.
+// Must not throw: a JavaScript thread that is being terminated may refuse any call, and then nothing awaits the result.
 void Environment::settle(napi_env env) {
   std::list<std::unique_ptr<Call>> done;
   {
@@ -231,7 +230,7 @@ void Environment::on_cleanup(void* data) {
     } catch (...) {
     }
   }
-  dropped.clear();  // references are given up while the environment is still there
+  dropped.clear();  // releases references while the environment still exists
   self->threads_.clear();
   self->files_ = nullptr;
   napi_release_threadsafe_function(self->wake_, napi_tsfn_abort);

@@ -4,7 +4,7 @@
 // An Environment is what one JavaScript thread (the main thread, or a worker) has of this. Its calls settle their promises on
 // that thread, through a thread-safe function that keeps the process alive while calls are pending. When the environment ends (a
 // worker is terminated, the process exits) its running calls are asked to stop, its threads are joined, and calls that have not
-// settled are dropped: JavaScript is no longer there to hear of them.
+// settled are dropped: JavaScript is gone by then.
 #pragma once
 #include <napi.h>
 
@@ -26,7 +26,7 @@ struct Call {
   std::function<void(SlControl&)> run;                                 // off the JavaScript thread; may throw
   std::function<Napi::Value(Napi::Env)> result;                        // on it
   std::function<void()> finally = nullptr;                             // on it, whatever happened
-  std::shared_ptr<SlControl> control = std::make_shared<SlControl>();  // run() hears its stop word
+  std::shared_ptr<SlControl> control = std::make_shared<SlControl>();  // its stop word stops run()
   std::vector<Napi::ObjectReference> held = {};                        // values whose memory run() uses
   napi_deferred deferred = nullptr;
   std::string code = {}, message = {};  // of what run() threw
@@ -37,16 +37,16 @@ class Environment;
 // A thread and the calls that wait for it, in order.
 class Thread {
  public:
-  explicit Thread(Environment& of);  // throws Error where the system gives no thread
+  explicit Thread(Environment& of);  // throws Error if no thread can be created
   void post(std::unique_ptr<Call> call);
-  // Calls that wait although they were asked to stop need not wait for their turn: they end as aborted.
+  // Ends waiting calls that were asked to stop, as aborted, before their turn comes.
   void drop_stopped();
 
  private:
   friend class Environment;
   friend class ThreadLease;
   void work();
-  // Both with the environment's mutex held: nothing more begins; what runs is asked to stop.
+  // With the environment's mutex held: no further call begins; the running one is asked to stop.
   void cancel();
 
   Environment& environment_;
@@ -60,7 +60,7 @@ class Thread {
 // A model's thread, for as long as the model or a program on it is held.
 class ThreadLease {
  public:
-  explicit ThreadLease(Environment& environment);  // throws Error where the system gives no thread
+  explicit ThreadLease(Environment& environment);  // throws Error if no thread can be created
   ~ThreadLease();
   ThreadLease(const ThreadLease&) = delete;
   ThreadLease& operator=(const ThreadLease&) = delete;
@@ -73,7 +73,7 @@ class ThreadLease {
 
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
-  // That of this JavaScript thread; made at the first call.
+  // The environment of this JavaScript thread, created on first use.
   static Environment& of(Napi::Env env);
   // The thread for files, made when it is first needed.
   Thread& files();

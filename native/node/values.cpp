@@ -44,7 +44,7 @@ Napi::Value copy_values(const Napi::CallbackInfo& info) {
 
 Values values_of(const Napi::Value& handle, const char* what) {
   if (!handle.IsExternal() || !handle.As<Napi::External<Values>>().CheckTypeTag(&kValuesTag))
-    throw Error(Code::invalid_option, text("%s: expected what keepValues gave", what));
+    throw Error(Code::invalid_option, text("%s: expected a handle from keepValues", what));
   return *handle.As<Napi::External<Values>>().Data();
 }
 

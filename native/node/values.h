@@ -1,5 +1,5 @@
-// The values of an intervention, kept for the lab in native memory: JavaScript cannot reach them, so nobody can change them while
-// a model uses them (a typed array cannot be frozen). Copied once, then shared by every view, sweep and program.
+// The values of an intervention, kept for the lab in native memory: JavaScript cannot reach them, so they cannot change while a
+// model uses them (a typed array cannot be frozen). Copied once, then shared by every view, sweep and program.
 #pragma once
 #include <napi.h>
 

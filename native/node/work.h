@@ -28,7 +28,7 @@ inline std::pair<std::string, std::string> current_error() {
   } catch (const Error& e) {
     return {code_name(e.code), e.what()};
   } catch (const std::bad_alloc&) {
-    return {code_name(Code::out_of_memory), "the system gives no more memory; free some, or ask for less"};
+    return {code_name(Code::out_of_memory), "out of memory; free some, or ask for less"};
   } catch (const std::exception& e) {
     return {code_name(Code::invalid_option), e.what()};
   }
@@ -39,7 +39,7 @@ struct Work {
   std::function<Napi::Value(Napi::Env)> result;  // on it
   std::vector<Napi::Value> held = {};            // values whose memory run() uses: kept alive until then
   std::function<void()> finally = nullptr;       // on the JavaScript thread, whatever happened
-  std::shared_ptr<SlControl> control = nullptr;  // where somebody else asks it to stop
+  std::shared_ptr<SlControl> control = nullptr;  // null: its own; else one that others can set
 };
 
 inline Napi::Promise start(Napi::Env env, Thread& thread, Work work) {

@@ -14,9 +14,7 @@ TEST("regroup: ffn_down by neuron, without losing a bit, in every weight type") 
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   const uint64_t D = 96, F = 160;
-#define SPARSELAB_EACH(name, number) name,
-  for (TensorType type : {SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH)}) {
-#undef SPARSELAB_EACH
+  for (TensorType type : kAllTypes) {
     const WeightType& record = weight_type(type);
     const auto bytes = encode(type, random_floats(r, D * F));
     const Matrix m{type, D, F, bytes.data(), row_bytes(record.traits, F)};
@@ -38,6 +36,6 @@ TEST("regroup: ffn_down by neuron, without losing a bit, in every weight type") 
 
 TEST("regroup: a type that the executor does not compute with is refused") {
   const uint8_t byte = 0;
-  CHECK_ERROR(regroup({static_cast<TensorType>(12), 32, 32, &byte, 18}), "Q4_K; supported are F32, F16, Q8_0, BF16");
+  CHECK_ERROR(regroup({static_cast<TensorType>(12), 32, 32, &byte, 18}), "Q4_K; supported are " + readable_types());
   CHECK_ERROR(regrouped_bytes({static_cast<TensorType>(99), 32, 32, &byte, 18}), "type 99");
 }

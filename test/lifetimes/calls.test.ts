@@ -212,8 +212,8 @@ describe("a thread that cannot be made", () => {
     const ended = await program({ main }, path);
     expect(ended, ended.err).toMatchObject({ code: 0, signal: null });
     expect(ended.out.split("\n")).toEqual([
-      expect.stringMatching(/^out-of-memory: the system gave 1 of 5 threads: .*\{ threads: 1 \} or less/),
-      expect.stringMatching(/^out-of-memory: no thread could be made for native calls/),
+      expect.stringMatching(/^out-of-memory: only 1 of 5 threads could be created: .*\{ threads: 1 \} or less/),
+      expect.stringMatching(/^out-of-memory: could not create a thread for native calls/),
       "done",
       "",
     ]);
