@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "backend/backend.h"
+#include "backend/sampling.h"
 #include "testing/allocations.h"
 #include "testing/backends.h"
 #include "testing/random_model.h"
@@ -113,5 +114,27 @@ TEST("memory: a forward allocates no more than estimate says") {
       if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= 2 * found, said);
     }
   }
+}
+
+TEST("memory: sampling holds no more than it says, however many tokens each row keeps") {
+  std::mt19937_64 r(fresh_seed());
+  constexpr uint64_t V = 20000;
+  std::vector<float> logits(V);
+  for (float& x : logits) x = static_cast<float>(r() % 1000) / 100;
+  std::vector<uint32_t> places(V);
+  const std::vector<int32_t> recent{1, 2, 3};
+  forget_most();
+  const int64_t before = held_bytes();
+  {
+    Sampling sampling;
+    for (uint32_t top_k : {300u, 11000u, 15000u, 0u, 20000u}) {
+      const SlSampler s{0.8, 0.999, 0.01, 1.1, top_k, 0.5, recent.data(), recent.size()};
+      sampling.draw(s, logits.data(), V);
+      sampling.ranking().largest(logits.data(), V, top_k, places.data());
+    }
+  }
+  // The allocator gives whole pages for each of the five arrays.
+  const int64_t found = most_bytes() - before, said = static_cast<int64_t>(Sampling::bytes(V));
+  CHECK_MSG(found <= said + 5 * 4096 && said <= found + 4096, text("held %lld, said %lld", (long long)found, (long long)said));
 }
 #endif
