@@ -55,7 +55,9 @@ export interface FileTable {
   readonly fileBytes: number;
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
-  /** What the model computes where no key says so, by the rule of its architecture; absent where the architecture is unknown. */
+  /** Bytes that opening the model copies: the down matrices, where they do not lie by neuron. 0 where the architecture is unknown. */
+  readonly copiedBytes: number;
+  /** The activation of a file without a key for it, by the rule of its architecture; absent where the architecture is unknown. */
   readonly defaultActivation?: { readonly kind: ActivationKind; readonly rule: string };
 }
 /** A file that was opened, and its header. */
@@ -247,7 +249,7 @@ export interface NativeFfnSinks {
 export interface NativeAddon {
   /** Version of the boundary; the wrapper refuses another. */
   readonly abi: number;
-  /** Instruction set of the kernels in use, for provenance: "x86-64-v4", "x86-64-v3", "baseline". */
+  /** Instruction set of the kernels in use, for provenance: "avx512", "avx2", "neon", "plain". */
   readonly cpu: string;
   /**
    * Opens a file once, or the bytes of one, which are copied before the call returns: its header, weights, hash and bytes all come from this descriptor. Refuses what is no regular file, and never waits

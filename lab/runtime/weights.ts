@@ -7,10 +7,6 @@ import { calling, callingSync, type FileTable, type NativeModel, type NativeMode
 import { availableBytes, hold } from "./memory.js";
 import { Queue } from "./queue.js";
 
-/** Bytes that regrouping `ffn_down` will copy. */
-const regroupedBytes = (table: FileTable) =>
-  table.tensors.reduce((sum, { name, bytes }) => sum + (/^blk\.\d+\.ffn_down\.weight$/.test(name) ? bytes : 0), 0);
-
 export class Weights {
   readonly queue = new Queue();
   readonly info: NativeModelInfo;
@@ -32,7 +28,7 @@ export class Weights {
   static async open({ file, table }: OpenedFile): Promise<Weights> {
     // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
     const budget = Math.max(1, availableBytes());
-    const memory = hold(regroupedBytes(table));
+    const memory = hold(table.copiedBytes);
     try {
       return new Weights(await calling((addon) => addon.open(file, { budget })), table);
     } finally {

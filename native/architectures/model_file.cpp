@@ -234,6 +234,17 @@ ModelSpec read_spec(const Table& table) {
   return spec;
 }
 
+uint64_t copied_bytes(const Table& table) {
+  const Meta* key = table.find("general.architecture");
+  const Architecture* a = key && !key->is_array && key->type == MetaType::string ? find_architecture(key->string()) : nullptr;
+  if (!a) return 0;
+  uint64_t bytes = 0;
+  for (const TensorRule& rule : a->tensors)
+    if (rule.in_layer && rule.role == SL_TENSOR_DOWN)
+      for (uint32_t l = 0; const TensorInfo* down = table.tensor(full_name(rule, l)); l++) bytes += down->bytes;
+  return bytes;
+}
+
 std::unique_ptr<DefaultActivation> default_activation(const Table& table) {
   const Meta* key = table.find("general.architecture");
   if (!key || key->is_array || key->type != MetaType::string) return nullptr;

@@ -45,4 +45,7 @@ struct DefaultActivation {
 };
 std::unique_ptr<DefaultActivation> default_activation(const Table& table);
 
+// Bytes that opening copies: down matrices that do not lie by neuron. 0 where the architecture is not known.
+uint64_t copied_bytes(const Table& table);
+
 }  // namespace sparselab

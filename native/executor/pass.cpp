@@ -114,8 +114,8 @@ void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, ui
       const uint64_t rows_now = std::min(kBatchRows, n - b0);
       cpu::kernels().product_of_panels(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
                                        lanes.data());
-      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, ids, r0, now, x + b * cols, y + b * N + r0);
     }
+    for (uint64_t b = 0; b < n; b++) mend_dots(w, ids, r0, now, x + b * cols, y + b * N + r0);
   }
 }
 

@@ -114,7 +114,10 @@ class Down {
     for (uint32_t b = 0; b < B_ && !stored; b++)
       if (static_cast<double>(candidates.count(b)) >= kShareForTiles * static_cast<double>(N_))
         s_.tiled.push_back(b), s_.is_tiled[b] = 1;
+    every_ = false;
+    for (uint64_t b = 0; b < B_; b++) every_ |= !chooser(b);
   }
+  Select chooser(uint64_t b) const { return strategy_of(pass_.rows[b].setting->strategy).down; }
 
   // Each row's neurons by lane, by its strategy. They are looked for among the candidates, but for a row in which an intervention
   // at ffn.mid may have woken others.
@@ -126,7 +129,8 @@ class Down {
     pass_.parallel(B_, 2 * N_, [&](size_t b) {
       thread_local Scratch<uint32_t> list;
       const Setting& setting = *pass_.rows[b].setting;
-      const Select choose = strategy_of(setting.strategy).down;
+      const Select choose = chooser(b);
+      if (!choose && s_.is_tiled[b]) return;  // tiles take all neurons as they are
       const bool woken = intervenes_at_mid(setting, layer);
       uint64_t count = N_;
       if (choose) {
@@ -147,13 +151,14 @@ class Down {
     if (B_ == 1) {
       s_.used_ids.assign(s_.id.begin(), s_.id.begin() + begin_of(0)[kLanes]);
     } else {
-      s_.needed.assign(N_, 0);
-      pass_.parallel(kLanes, B_ * N_ / kLanes, [&](size_t lane) {
-        for (uint64_t b = 0; b < B_ && !pass_.stop.asked(); b++) {
-          const uint32_t *begin = begin_of(b) + lane, *place = s_.place.data() + b * N_;
-          for (uint64_t i = begin[0]; i < begin[1]; i++) s_.needed[place[i]] = 1;
-        }
-      });
+      s_.needed.assign(N_, every_);
+      if (!every_)
+        pass_.parallel(kLanes, B_ * N_ / kLanes, [&](size_t lane) {
+          for (uint64_t b = 0; b < B_ && !pass_.stop.asked(); b++) {
+            const uint32_t *begin = begin_of(b) + lane, *place = s_.place.data() + b * N_;
+            for (uint64_t i = begin[0]; i < begin[1]; i++) s_.needed[place[i]] = 1;
+          }
+        });
       s_.used_places.reserve(N_);
       s_.used_ids.reserve(N_);
       for (uint64_t k = 0; k < N_; k++) {
@@ -186,9 +191,11 @@ class Down {
     pass_.parallel((s_.tiled.size() + kRows - 1) / kRows, kRows * N_, [&](size_t group) {
       const uint64_t rows = std::min(kRows, s_.tiled.size() - group * kRows);
       float* packed = s_.packed.data() + group * kRows * N_;
-      for (uint64_t r = 0; r < rows; r++) {
-        const float* value = mid_ + s_.tiled[group * kRows + r] * N_;
-        for (uint64_t k = 0; k < N_; k++) packed[held_.place()[k] * rows + r] = value[k];
+      const float* value[kRows];
+      for (uint64_t r = 0; r < rows; r++) value[r] = mid_ + s_.tiled[group * kRows + r] * N_;
+      for (uint64_t k = 0; k < N_; k++) {
+        float* own = packed + held_.place()[k] * rows;
+        for (uint64_t r = 0; r < rows; r++) own[r] = value[r][k];
       }
     });
   }
@@ -261,6 +268,7 @@ class Down {
   DownScratch& s_;
   float* out_;
   const uint64_t B_, N_, D_;
+  bool every_ = false;  // some row needs all neurons
 };
 
 }  // namespace

@@ -153,6 +153,7 @@ Napi::Object table_of(Napi::Env env, const Table& table, const std::string& path
     o.Set("rule", activation->rule);
     out.Set("defaultActivation", o);
   }
+  out.Set("copiedBytes", static_cast<double>(copied_bytes(table)));
   return out;
 }
 

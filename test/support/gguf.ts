@@ -281,5 +281,14 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
       .find((found) => found) ?? [`type ${type}`, 1, 0];
     return { name, shape, type: label, offset: data + offset, bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
   });
-  return { path, magic, version, fileBytes: bytes.length, metadata, tensors };
+  // What it knows of no architecture.
+  return {
+    copiedBytes: 0,
+    path,
+    magic,
+    version,
+    fileBytes: bytes.length,
+    metadata,
+    tensors,
+  };
 }
