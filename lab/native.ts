@@ -325,6 +325,10 @@ export interface NativeAddon {
   logSumExp(logits: Float32Array): number;
   /** The places of the k largest values, largest first, NaN before all, the first of equal ones first; all where k is larger. */
   largest(values: Float32Array, k: number): Uint32Array;
+  /** KL(p‖q) in nats of two rows of logits (V), by the bits of a forward's `kl`. */
+  divergence(p: Float32Array, q: Float32Array): number;
+  /** Whether the most likely tokens of two rows of logits are the same; of equal logits the first counts. */
+  sameTop(p: Float32Array, q: Float32Array): boolean;
 }
 
 const ABI = 5;

@@ -17,10 +17,10 @@ export const root = dirname(createRequire(import.meta.url).resolve("sparselab/pa
 
 /** Builds a program and returns its path; `settings` are CMake's. */
 export async function build(target: string, settings: Readonly<Record<string, string>> = {}): Promise<string> {
-  const folder = join(root, "build");
+  const folder = join(root, "build", "release");
   const options = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
   try {
-    await run("cmake", ["-S", root, "-B", folder, ...options]);
+    await run("cmake", ["--preset", "release", ...options], { cwd: root });
     await run("cmake", ["--build", folder, "--target", target, "--parallel"], { maxBuffer: 1 << 26 });
   } catch (error) {
     const { stdout, stderr, message } = error as { stdout?: string; stderr?: string; message: string };

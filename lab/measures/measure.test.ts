@@ -142,7 +142,7 @@ describe("measure", () => {
     expect(report.kl.max).toBeCloseTo(Math.max(...kl), 9);
     expect(report.top1.agreement).toBeCloseTo(agree.reduce((x, y) => x + y, 0) / agree.length, 9);
     expect(report.provenance.reference).toMatch(/sha256 [0-9a-f]{16}…\), activation silu/);
-    // By hand and by the executor it is the same sum.
+    // In a batch and from two programs it is the same sum, bit for bit.
     const relu = one.with({ policy: { kind: "fatrelu", t: 0.5 } });
     const { model: again } = await loadQuietly(writeSmallLlama(dir.path, { file: "again.gguf", seed: 1, name: "renamed" }), {
       activation: "relu",
@@ -151,7 +151,8 @@ describe("measure", () => {
       await measure(relu, corpus(path), { measure: ["kl"], reference: one, window: 40 }),
       await measure(relu, corpus(path), { measure: ["kl"], reference: again, window: 40 }),
     ];
-    expect(own.kl.mean).toBeCloseTo(native.kl.mean, 12);
+    expect(own.kl.mean).toBeGreaterThan(0);
+    expect(own.kl).toEqual(native.kl);
     for (const view of [one, two, relu, again]) view.dispose();
   });
 

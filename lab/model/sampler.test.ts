@@ -123,15 +123,15 @@ describe("sampling", () => {
   it("draws the tokens of its definition, for any options", () => {
     const next = random;
     const one = <T>(list: readonly T[]) => list[Math.floor(next() * list.length)]!;
-    for (let round = 0; round < 2000; round++) {
-      const row = Float32Array.from({ length: 2 + Math.floor(next() * 300) }, () =>
+    for (let round = 0; round < 3000; round++) {
+      const row = Float32Array.from({ length: 2 + Math.floor(next() * (round % 50 ? 300 : 5000)) }, () =>
         round % 3 ? next() * 16 - 8 : one([0, 1, 2]),
       );
       const options: SamplingOptions = {
         temperature: one([0, 0.1, 0.7, 1, 2]),
         topK: one([0, 1, 5, 1000]),
-        topP: one([1, 0.3, 0.9, 0.999]),
-        minP: one([0, 0.05]),
+        topP: one([1, 1e-9, 0.3, 0.9, 0.999]),
+        minP: one([0, 0.05, 1]),
         repeatPenalty: one([1, 1.1, 0.5]),
         seed: round,
       };
@@ -147,6 +147,8 @@ describe("sampling", () => {
     expect(() => native().draw(new Float32Array(0), plain)).toThrow(/expected 1 to/);
     expect(() => native().draw(logits, { ...plain, recent: Int32Array.of(5) })).toThrow(/recent token 5.*expected 0 to 4/);
     expect(() => native().draw(logits, { ...plain, topP: Number.NaN })).toThrow(/top_p/);
+    const penalty = { ...plain, repeatPenalty: 1e-300, recent: Int32Array.of(1) };
+    expect(() => native().draw(logits, penalty)).toThrow(/repeat_penalty 1e-300 takes the logit of token 1 from 3 to/);
   });
 
   it("finds the largest of a whole vocabulary, as a sort does", () => {

@@ -1,6 +1,7 @@
 #include "backend/sampling.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <numeric>
 
@@ -8,29 +9,6 @@
 #include "error.h"
 
 namespace sparselab {
-
-void largest(const float* x, uint64_t n, uint64_t k, uint32_t* places) {
-  if (k == 0) return;
-  auto before = [x](uint32_t a, uint32_t b) {
-    const bool nan_a = std::isnan(x[a]), nan_b = std::isnan(x[b]);
-    if (nan_a != nan_b) return nan_a;
-    return nan_a || x[a] == x[b] ? a < b : x[a] > x[b];
-  };
-  // A heap of the best so far, the worst of them in front.
-  uint64_t count = 0;
-  for (uint64_t i = 0; i < n; i++) {
-    const auto place = static_cast<uint32_t>(i);
-    if (count < k) {
-      places[count++] = place;
-      std::push_heap(places, places + count, before);
-    } else if (!(x[i] <= x[places[0]]) && before(place, places[0])) {
-      std::pop_heap(places, places + k, before);
-      places[k - 1] = place;
-      std::push_heap(places, places + k, before);
-    }
-  }
-  std::sort_heap(places, places + k, before);
-}
 
 void check_sampler(const SlSampler& s, uint64_t V) {
   auto refuse = [](const char* what, double value, const char* expected) {
@@ -69,11 +47,11 @@ void Sampling::keep_if(Keep keep) {
 void Sampling::keep_nucleus(const float* logits, float most, double top_p) {
   weigh(logits, most, 1);
   const double total = std::accumulate(weight_.begin(), weight_.end(), 0.0);
-  // All tokens below this weigh less than 1 - top_p together, so only the others are sorted.
-  const double least = (1 - top_p) * total / static_cast<double>(kept_.size());
+  // All tokens below this weigh less than half of 1 - top_p together, so the set is found among the others, however sums round;
+  // where 1 - top_p is as small as what rounding may do, all stay. Only those that stay are sorted.
+  const double rest = 1 - top_p, least = rest < 1e-9 ? 0 : 0.5 * rest * total / static_cast<double>(kept_.size());
   keep_if([&](size_t i) { return weight_[i] >= least; });
-  std::sort(kept_.begin(), kept_.end(),
-            [&](uint32_t a, uint32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  ranking_.sort(logits, kept_.data(), kept_.size());
   weigh(logits, most, 1);
   double sum = 0;
   size_t count = 0;
@@ -81,23 +59,33 @@ void Sampling::keep_nucleus(const float* logits, float most, double top_p) {
   kept_.resize(std::max<size_t>(count, 1));
 }
 
-uint32_t Sampling::draw(const SlSampler& s, const float* logits, uint64_t V) {
-  // Repeat penalty: towards less likely, whatever the sign.
-  if (s.repeat_penalty != 1 && s.recent_count) {
-    penalised_.assign(logits, logits + V);
-    for (uint64_t i = 0; i < s.recent_count; i++) {
-      const double x = static_cast<double>(logits[s.recent[i]]);
-      penalised_[static_cast<size_t>(s.recent[i])] = static_cast<float>(x > 0 ? x / s.repeat_penalty : x * s.repeat_penalty);
-    }
-    logits = penalised_.data();
+// Recent tokens become less likely (with a penalty above 1), whatever the sign of their logit.
+const float* Sampling::penalise(const SlSampler& s, const float* logits, uint64_t V) {
+  penalised_.assign(logits, logits + V);
+  for (uint64_t i = 0; i < s.recent_count; i++) {
+    const double x = static_cast<double>(logits[s.recent[i]]), y = x > 0 ? x / s.repeat_penalty : x * s.repeat_penalty;
+    if (!(std::fabs(y) <= static_cast<double>(FLT_MAX)))
+      throw Error(Code::invalid_option,
+                  text("repeat_penalty %g takes the logit of token %d from %g to %g, which float32 does not "
+                       "hold; choose one nearer to 1",
+                       s.repeat_penalty, s.recent[i], x, y));
+    penalised_[static_cast<size_t>(s.recent[i])] = static_cast<float>(y);
   }
+  return penalised_.data();
+}
+
+uint32_t Sampling::draw(const SlSampler& s, const float* logits, uint64_t V) {
+  if (s.repeat_penalty != 1 && s.recent_count) logits = penalise(s, logits, V);
   const auto best = static_cast<uint32_t>(std::max_element(logits, logits + V) - logits);  // the first of equal ones
   if (s.temperature == 0) return best;
 
-  // The tokens that are possible.
+  // The tokens that are possible. All scratch at once: a vector that grows would hold more than `bytes` says.
+  kept_.reserve(V);
+  weight_.reserve(V);
+  ranking_.reserve(V);
   kept_.resize(s.top_k ? std::min<uint64_t>(s.top_k, V) : V);
   if (s.top_k)
-    largest(logits, V, kept_.size(), kept_.data());
+    ranking_.largest(logits, V, kept_.size(), kept_.data());
   else
     std::iota(kept_.begin(), kept_.end(), 0u);
   if (s.top_p < 1) keep_nucleus(logits, logits[best], s.top_p);

@@ -5,30 +5,15 @@
 #include <cstring>
 #include <limits>
 
+#include "backend/ranking.h"
 #include "backend/sampling.h"
+#include "backend/scores.h"
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
 
 namespace sparselab {
 namespace {
-
-// KL(p || q) = sum of p (ln p - ln q) in nats, p and q given as logits; the sum in float64, in 16 lanes and a tree as everywhere
-double divergence(const float* p, const float* q, uint64_t V) {
-  const cpu::Kernels& kernels = cpu::kernels();
-  const double lp = kernels.log_sum_exp(p, V), lq = kernels.log_sum_exp(q, V);
-  constexpr uint64_t kBlock = 256;
-  double lane[16] = {}, log_p[kBlock], share[kBlock];
-  for (uint64_t v0 = 0; v0 < V; v0 += kBlock) {
-    const uint64_t n = std::min(kBlock, V - v0);
-    for (uint64_t i = 0; i < n; i++) log_p[i] = p[v0 + i] - lp;
-    kernels.exp64(log_p, n, share);
-    for (uint64_t i = 0; i < n; i++) lane[i % 16] += share[i] * (log_p[i] - (q[v0 + i] - lq));
-  }
-  for (uint64_t width = 8; width; width /= 2)
-    for (uint64_t l = 0; l < width; l++) lane[l] += lane[l + width];
-  return lane[0];
-}
 
 void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<uint32_t>& rows, const char* what) {
   std::vector<uint8_t> bad(rows.size());
@@ -49,17 +34,17 @@ void give_rows(Pass& pass, const SlBatch& batch, const std::vector<const float*>
   pass.parallel(asked.size(), 20 * V, [&](size_t i) {
     if (sinks.logits) std::memcpy(sinks.logits + i * V, asked[i], V * sizeof(float));
     if (sinks.log_sum_exp) sinks.log_sum_exp[i] = cpu::kernels().log_sum_exp(asked[i], V);
-    if (top == 0) return;
-    auto* tokens = reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top);
-    largest(asked[i], V, top, tokens);
-    for (uint64_t k = 0; sinks.top_logits && k < top; k++) sinks.top_logits[i * top + k] = asked[i][tokens[k]];
+    if (top <= kFewLargest && top > 0) largest(asked[i], V, top, reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top));
   });
-  if (!batch.samplers) return;
-  Sampling sampling;  // one row after the other: the scratch is several vocabularies
-  for (size_t i = 0; i < asked.size(); i++) {
+  // One row after the other: the scratch is several vocabularies.
+  Sampling sampling;
+  for (size_t i = 0; i < asked.size() && (batch.samplers || top > kFewLargest); i++) {
     if (pass.stop.asked()) throw Error(Code::aborted, "stopped as asked");
-    sinks.sampled[i] = static_cast<int32_t>(sampling.draw(batch.samplers[i], asked[i], V));
+    if (batch.samplers) sinks.sampled[i] = static_cast<int32_t>(sampling.draw(batch.samplers[i], asked[i], V));
+    if (top > kFewLargest) sampling.ranking().largest(asked[i], V, top, reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top));
   }
+  for (size_t i = 0; i < asked.size() && sinks.top_logits; i++)
+    for (uint64_t k = i * top; k < (i + 1) * top; k++) sinks.top_logits[k] = asked[i][sinks.top_tokens[k]];
 }
 
 }  // namespace
@@ -73,8 +58,8 @@ std::vector<uint32_t> logit_rows(const Pass& pass, const SlBatch& batch) {
 }
 
 uint64_t unembed_bytes(const Shape& shape, uint64_t B, uint64_t n) {
-  // The numbers of rows are five lists, of which two grow and are held up to three times.
-  return B * (uint64_t{shape.hidden} * sizeof(float) + 8 * sizeof(uint32_t) + 1) +
+  // Of each row four numbers, of which one is in a list that grows and is held up to three times, a pointer and a byte.
+  return B * (uint64_t{shape.hidden} * sizeof(float) + 6 * sizeof(uint32_t) + sizeof(float*) + 1) +
          n * (uint64_t{shape.hidden} + shape.vocab) * sizeof(float) + Sampling::bytes(shape.vocab);
 }
 
@@ -101,6 +86,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   std::vector<uint32_t> place(B, std::numeric_limits<uint32_t>::max());  // of a row among `rows`
   for (uint32_t i = 0; i < n; i++) place[rows[i]] = i;
   std::vector<const float*> asked;  // rows of logits (V) that the batch asks for
+  asked.reserve(n);
   for (uint32_t b = 0; b < B; b++)
     if (batch.logits && batch.logits[b]) asked.push_back(logits.data() + place[b] * V);
   give_rows(pass, batch, asked);
@@ -110,8 +96,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
     if (pass.sinks.nll) pass.sinks.nll[b] = scored ? cpu::kernels().log_sum_exp(q, V) - q[batch.targets[b]] : NAN;
     const float* p = q && batch.references && batch.references[b] >= 0 ? logits.data() + place[batch.references[b]] * V : nullptr;
     if (pass.sinks.kl) pass.sinks.kl[b] = p ? divergence(p, q, V) : NAN;
-    // The first of equal ones, in both.
-    if (pass.sinks.top1) pass.sinks.top1[b] = p && std::max_element(p, p + V) - p == std::max_element(q, q + V) - q;
+    if (pass.sinks.top1) pass.sinks.top1[b] = p && same_top(p, q, V);
   });
 }
 

@@ -1,8 +1,10 @@
 // What `estimate` says that a forward allocates is what it allocates: never less, and not far more.
 #if defined(__linux__)
+#include <algorithm>
 #include <thread>
 
 #include "backend/backend.h"
+#include "backend/sampling.h"
 #include "testing/allocations.h"
 #include "testing/backends.h"
 #include "testing/random_model.h"
@@ -41,6 +43,13 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
       SlPlan plan{&setting, 1, nullptr, 0, 1, c.held + c.rows, c.threads};
       SlProgram* program = compile(m, plan);
       int32_t at = 0;
+      // Logits are made into all that is made of them. Samplers keep more and more tokens: scratch that grows would show.
+      const uint32_t most = std::max(c.rows, 4u);
+      const std::vector<int32_t> recent{1, 2, 3};
+      std::vector<SlSampler> samplers(most, {0.8, 0.9, 0.01, 1.1, 0, 0.5, recent.data(), recent.size()});
+      for (uint32_t i = 0; i < most; i++) samplers[i].top_k = i % 4 == 3 ? 0 : std::max(1u, c.vocab / 4 * (i % 4 + 1) - 1);
+      std::vector<int32_t> sampled(most), top_tokens(uint64_t{most} * c.vocab);
+      std::vector<double> log_sum_exp(most);
       auto step = [&](uint32_t rows) {
         std::vector<int32_t> tokens(rows, 7), positions(rows), sequences(rows, 0), settings(rows, 0);
         for (int32_t& p : positions) p = at++;
@@ -53,6 +62,11 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
         sinks.zeros_gate = counts.data() + m.shape.layers * rows;
         sinks.rows_read = counts.data() + 2 * m.shape.layers * rows;
         sinks.nll = nll.data();
+        batch.samplers = samplers.data();
+        batch.top = c.vocab;
+        sinks.sampled = sampled.data();
+        sinks.top_tokens = top_tokens.data();
+        sinks.log_sum_exp = log_sum_exp.data();
         SlControl control{};
         SlError error{};
         CHECK_MSG(!backend().forward(program, &batch, &sinks, &control, &error), error.message);
@@ -100,5 +114,27 @@ TEST("memory: a forward allocates no more than estimate says") {
       if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= 2 * found, said);
     }
   }
+}
+
+TEST("memory: sampling holds no more than it says, however many tokens each row keeps") {
+  std::mt19937_64 r(fresh_seed());
+  constexpr uint64_t V = 20000;
+  std::vector<float> logits(V);
+  for (float& x : logits) x = static_cast<float>(r() % 1000) / 100;
+  std::vector<uint32_t> places(V);
+  const std::vector<int32_t> recent{1, 2, 3};
+  forget_most();
+  const int64_t before = held_bytes();
+  {
+    Sampling sampling;
+    for (uint32_t top_k : {300u, 11000u, 15000u, 0u, 20000u}) {
+      const SlSampler s{0.8, 0.999, 0.01, 1.1, top_k, 0.5, recent.data(), recent.size()};
+      sampling.draw(s, logits.data(), V);
+      sampling.ranking().largest(logits.data(), V, top_k, places.data());
+    }
+  }
+  // The allocator gives whole pages for each of the five arrays.
+  const int64_t found = most_bytes() - before, said = static_cast<int64_t>(Sampling::bytes(V));
+  CHECK_MSG(found <= said + 5 * 4096 && said <= found + 4096, text("held %lld, said %lld", (long long)found, (long long)said));
 }
 #endif

@@ -65,6 +65,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("draw", Napi::Function::New(env, draw));
   exports.Set("logSumExp", Napi::Function::New(env, log_sum_exp));
   exports.Set("largest", Napi::Function::New(env, largest_of));
+  exports.Set("divergence", Napi::Function::New(env, divergence_of));
+  exports.Set("sameTop", Napi::Function::New(env, same_top_of));
   return exports;
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/ranking.h"
 #include "backend/sampling.h"
+#include "backend/scores.h"
 #include "cpu/isa.h"
 #include "node/arrays.h"
 #include "node/edge.h"
@@ -63,9 +65,32 @@ Napi::Value largest_of(const Napi::CallbackInfo& info) {
     const float* values = values_of(info[0], "values", &n);
     const uint64_t k = std::min(count_of(info[1], "k"), n);
     auto places = Napi::Uint32Array::New(info.Env(), k);
-    largest(values, n, k, places.Data());
+    Ranking().largest(values, n, k, places.Data());
     return places;
   });
+}
+
+namespace {
+
+// Of two rows of logits: fn(p, q, V).
+template <class Fn>
+auto of_two(const Napi::CallbackInfo& info, Fn fn) {
+  uint64_t V = 0, n = 0;
+  const float *p = values_of(info[0], "p", &V), *q = values_of(info[1], "q", &n);
+  if (n != V)
+    throw Error(Code::invalid_option,
+                text("p has %llu values and q has %llu; expected as many", (unsigned long long)V, (unsigned long long)n));
+  return fn(p, q, V);
+}
+
+}  // namespace
+
+Napi::Value divergence_of(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value { return Napi::Number::New(info.Env(), of_two(info, divergence)); });
+}
+
+Napi::Value same_top_of(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), of_two(info, same_top)); });
 }
 
 }  // namespace sparselab::node

@@ -1,0 +1,45 @@
+// KL and agreement of two rows of logits against their definitions, bit for bit.
+#include "backend/scores.h"
+
+#include <cmath>
+
+#include "cpu/isa.h"
+#include "testing/testing.h"
+
+using namespace sparselab;
+using namespace sparselab::testing;
+
+TEST("scores: KL by its definition, 16 lanes and a tree, bit for bit") {
+  std::mt19937_64 r(fresh_seed());
+  for (int round = 0; round < 200; round++) {
+    const size_t V = 1 + r() % 2000;
+    std::vector<float> p(V), q(V);
+    for (std::vector<float>* x : {&p, &q})
+      for (float& v : *x) v = static_cast<float>(static_cast<double>(r()) * 0x1p-60 - 8);
+    if (round % 10 == 0) q = p;
+    const double lp = cpu::kernels().log_sum_exp(p.data(), V), lq = cpu::kernels().log_sum_exp(q.data(), V);
+    double lane[16] = {}, plain = 0;
+    for (size_t v = 0; v < V; v++) {
+      const double log_p = static_cast<double>(p[v]) - lp, log_q = static_cast<double>(q[v]) - lq;
+      double share = 0;
+      cpu::kernels().exp64(&log_p, 1, &share);
+      lane[v % 16] += share * (log_p - log_q);
+      plain += std::exp(log_p) * (log_p - log_q);
+    }
+    for (size_t width : {8u, 4u, 2u, 1u})
+      for (size_t l = 0; l < width; l++) lane[l] += lane[l + width];
+    const double got = divergence(p.data(), q.data(), V);
+    CHECK_MSG(got == lane[0], text("V %zu: %.17g, not %.17g", V, got, lane[0]));
+    CHECK(std::fabs(got - plain) < 1e-12 * (1 + std::fabs(plain)));
+    if (p == q) CHECK(got == 0);
+  }
+}
+
+TEST("scores: of equal logits the first is the most likely token, in both rows") {
+  const std::vector<float> both{1, 5, 0, 5}, first{0, 5, 0, 1}, second{0, 1, 0, 5}, zeros{-0.0f, 0.0f, -1, -1},
+      zero{0, -1, -1, -1};
+  auto same = [](const std::vector<float>& p, const std::vector<float>& q) { return same_top(p.data(), q.data(), p.size()); };
+  CHECK(same(both, first) && same(first, both));
+  CHECK(!same(both, second) && !same(second, both));
+  CHECK(same(zeros, zero) && same(zero, zeros));
+}
