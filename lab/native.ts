@@ -43,15 +43,21 @@ export interface FileTensor {
   readonly type: string;
   /** In the file's order: shape[0] is the row length. */
   readonly shape: readonly number[];
-  /** From the start of the file. */
+  /** Of a split model: the place in `parts` of the file that it lies in; else 0. */
+  readonly part: number;
+  /** From the start of that file. */
   readonly offset: number;
   readonly bytes: number;
 }
-/** The checked header of a GGUF or PWRI file: every count and span lies within the file. */
+/** The checked header of a GGUF or PWRI file: every count and span lies within the file. Of a split model: the keys of its first part, and the tensors of all. */
 export interface FileTable {
+  /** As it was given: of a split model, the first part. */
   readonly path: string;
+  /** The paths of all parts in order; of an ordinary file, its own. */
+  readonly parts: readonly string[];
   readonly magic: "GGUF" | "PWRI";
   readonly version: number;
+  /** Of all parts. */
   readonly fileBytes: number;
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
@@ -92,7 +98,7 @@ export interface NativeModelInfo {
   readonly down: "native" | "regrouped";
   /** Bytes per weight type, as they lie in the file. */
   readonly weightTypes: Readonly<Record<string, number>>;
-  /** Bytes of the file's pages that the executor reads, and bytes it copied (the regrouped down). */
+  /** Bytes of the file's pages that the executor reads, and bytes it copied (the regrouped down; a file that was given as bytes). */
   readonly mappedBytes: number;
   readonly ownedBytes: number;
 }
@@ -252,8 +258,8 @@ export interface NativeAddon {
   /** Instruction set of the kernels in use, for provenance: "avx512", "avx2", "neon", "plain". */
   readonly cpu: string;
   /**
-   * Opens a file once, or the bytes of one, which are copied before the call returns: its header, weights, hash and bytes all come from this descriptor. Refuses what is no regular file, and never waits
-   * for one (a named pipe). The handle is closed with closeFile; a model that was opened from it stays.
+   * Opens a file once, or the bytes of one, which are copied before the call returns: its header, weights, hash and bytes all come from this descriptor. The path of
+   * the first part of a split model opens all parts. Refuses what is no regular file, and never waits for one (a named pipe). The handle is closed with closeFile; a model that was opened from it stays.
    */
   openFile(source: string | Uint8Array): Promise<OpenedFile>;
   /** An `open` of it that is under way is stopped and rejects with "aborted". */
@@ -275,7 +281,7 @@ export interface NativeAddon {
    * its contents changed after they were loaded; a rename, a new link or a deletion gives a new stamp and no error.
    */
   stamp(model: NativeModel): Promise<string>;
-  /** Bytes of the file from `position` on; how many there were. */
+  /** Bytes of the file, or of the parts laid end to end, from `position` on; how many there were. */
   read(model: NativeModel, into: Uint8Array, position: number): Promise<number>;
   /**
    * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
@@ -331,7 +337,7 @@ export interface NativeAddon {
   sameTop(p: Float32Array, q: Float32Array): boolean;
 }
 
-const ABI = 5;
+const ABI = 6;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon: that of build/release, or of the build that the environment variable SPARSELAB_BUILD names ("dev"). */

@@ -1,5 +1,5 @@
 /**
- * SHA-256 of a model's file, from the open descriptor and not from its path, which may lead to another file by now. It is read in pieces, so
+ * SHA-256 of a model's file (of a split model: of its parts laid end to end, as `cat PARTS | sha256sum` gives it), from the open descriptors and not from its path, which may lead to another file by now. It is read in pieces, so
  * that it can be stopped, and remembered for as long as the file is not touched.
  */
 import { createHash } from "node:crypto";

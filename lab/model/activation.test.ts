@@ -19,7 +19,7 @@ function table({ magic = "GGUF", path = "/models/plain.gguf", name, key, thresho
     magic === "PWRI"
       ? ({ kind: "relu", rule: "the rule of PowerInfer files, which have no key for it" } as const)
       : ({ kind: "silu", rule: "the rule of GGUF llama files without a key for it" } as const);
-  return { path, magic, version: 3, fileBytes: 0, metadata, tensors: [], copiedBytes: 0, defaultActivation };
+  return { path, parts: [path], magic, version: 3, fileBytes: 0, metadata, tensors: [], copiedBytes: 0, defaultActivation };
 }
 const f32 = (value: number): MetaValue => ({ type: "f32", value: Math.fround(value) });
 const array = (...value: number[]): MetaValue => ({ type: "numbers", element: "f32", value: Float64Array.from(value) });

@@ -3,7 +3,7 @@
  * shows some of them, and what its view adds.
  */
 import { LabError } from "../errors.js";
-import { architecture, describeValue, modelName, number } from "../metadata.js";
+import { architecture, describeValue, modelName } from "../metadata.js";
 import { callingSync, type FileTable, type NativeModelInfo, type OpenedFile } from "../native.js";
 import { perLayer } from "../policy/policy.js";
 import { sequencePlan } from "../runtime/batch.js";
@@ -26,7 +26,7 @@ export const fact = (key: string, value: unknown, text = String(value), label = 
 /** Describes a model file. A file may hold only a vocabulary. */
 export async function describeFile(opened: OpenedFile, option: Activation | undefined): Promise<readonly Fact[]> {
   const { table } = opened;
-  const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens") && !isPart(table);
+  const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens");
   const head = [fact("name", modelName(table)), fileFact(table), architectureFact(table)];
   if (vocabularyOnly)
     return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new FileTokenizer(table))];
@@ -65,8 +65,8 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
 export const fileFact = (table: FileTable, name = table.path): Fact =>
   fact(
     "file",
-    { path: table.path, magic: table.magic, version: table.version, bytes: table.fileBytes },
-    `${table.magic} version ${table.version}, ${bytesText(table.fileBytes)}, ${name}`,
+    { path: table.path, magic: table.magic, version: table.version, bytes: table.fileBytes, parts: table.parts.length },
+    `${table.magic} version ${table.version}, ${bytesText(table.fileBytes)}${table.parts.length > 1 ? ` in ${table.parts.length} parts` : ""}, ${name}`,
   );
 
 export const architectureFact = (table: FileTable): Fact =>
@@ -144,9 +144,6 @@ function activationOf(
     throw error;
   }
 }
-
-/** A part of a split file; the first may hold no tensors. Opening it gives an error that says what to do. */
-const isPart = (table: FileTable): boolean => (number(table, "split.count") ?? 1) > 1;
 
 /** The key that llama.cpp reads only in files without a vocabulary; here the rows of the embedding count. */
 function vocabSizeFact(table: FileTable, rows: number): Fact[] {

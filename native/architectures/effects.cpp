@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "architectures/keys.h"
 #include "error.h"
@@ -72,7 +73,7 @@ bool neutral_frequencies(const Table& table, uint32_t head_size) {
   if (!t || t->type != F32 || t->shape[0] != head_size / 2 || t->rows() != 1) return false;
   for (uint64_t i = 0; i < t->shape[0]; i++) {
     float factor;
-    std::memcpy(&factor, table.file + t->offset + i * sizeof factor, sizeof factor);
+    std::memcpy(&factor, t->data + i * sizeof factor, sizeof factor);
     if (factor != 1) return false;
   }
   return true;
@@ -81,24 +82,25 @@ bool neutral_frequencies(const Table& table, uint32_t head_size) {
 // A norm, an embedding or an output matrix of zeros makes every logit the same, and no training gives one: such bytes were never
 // written. (Other matrices of zeros may be intended: their layer then adds nothing.) A good file is read only up to its first
 // byte that is not 0.
-void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& tensors) {
+void refuse_missing_data(const std::vector<ModelTensor>& tensors) {
   auto zeros = [&](const TensorInfo& t, uint64_t from) {
-    const uint8_t* p = table.file + t.offset;
-    return std::all_of(p + from, p + t.bytes, [](uint8_t byte) { return byte == 0; });
+    return std::all_of(t.data + from, t.data + t.bytes, [](uint8_t byte) { return byte == 0; });
   };
   auto refuse = [](const TensorInfo& t, const char* what) {
-    throw Error(Code::bad_file,
-                text("tensor \"%s\" %s, at offset %llu of the file: its data is probably missing, as after a download "
-                     "that did not finish. Download the file again (or compare its SHA-256)",
-                     t.name.c_str(), what, (unsigned long long)t.offset));
+    throw Error(Code::bad_file, text("tensor \"%s\" %s, at offset %llu of %s: its data is probably missing, as after a download "
+                                     "that did not finish. Download the file again (or compare its SHA-256)",
+                                     t.name.c_str(), what, (unsigned long long)t.offset,
+                                     t.part ? text("part %u", t.part + 1).c_str() : "the file"));
   };
-  const TensorInfo* last = nullptr;
+  std::map<uint32_t, const TensorInfo*> last;  // of each part
   for (const ModelTensor& one : tensors) {
     if (one.needs_data && zeros(*one.info, 0)) refuse(*one.info, "is all zeros");
-    if (!last || one.info->offset > last->offset) last = one.info;
+    const TensorInfo*& end = last[one.info->part];
+    if (!end || one.info->offset > end->offset) end = one.info;
   }
   // An incomplete file lacks its end.
-  if (last && zeros(*last, last->bytes / 2)) refuse(*last, "is the file's last, and its second half is all zeros");
+  for (const auto& [part, end] : last)
+    if (zeros(*end, end->bytes / 2)) refuse(*end, "is the file's last, and its second half is all zeros");
 }
 
 }  // namespace sparselab

@@ -14,6 +14,6 @@ void refuse_effects(const Table& table, const std::string& arch, uint32_t contex
 // Whether rope_freqs.weight exists and changes nothing: all its factors of rotary frequencies are 1.
 bool neutral_frequencies(const Table& table, uint32_t head_size);
 // Throws Error (bad-file) if a tensor that is used was never written.
-void refuse_missing_data(const Table& table, const std::vector<ModelTensor>& tensors);
+void refuse_missing_data(const std::vector<ModelTensor>& tensors);
 
 }  // namespace sparselab

@@ -230,7 +230,7 @@ ModelSpec read_spec(const Table& table) {
   for (uint32_t l = 0; l < spec.model.layers; l++) read_tensors(table, spec, tensors, &l);
   if (neutral_frequencies(table, spec.layer[0].head_size)) tensors.pass_over("rope_freqs.weight");
   tensors.finish();
-  refuse_missing_data(table, spec.tensors);
+  refuse_missing_data(spec.tensors);
   return spec;
 }
 

@@ -200,19 +200,6 @@ void refuse_other_kinds(const Table& table) {
     return m && !m->is_array && m->type == MetaType::string ? m->string() : "";
   };
   const std::string kind = string("general.type"), arch = string("general.architecture");
-  if (const Meta* count = table.find("split.count")) {
-    int64_t parts = 0, part = 0;
-    if (!count->is_array && count->integer(parts) && parts > 1) {
-      const Meta* no = table.find("split.no");
-      const bool numbered = no && !no->is_array && no->integer(part) && part >= 0 && part < parts;
-      throw Error(
-          Code::unsupported_model,
-          text(
-              "this is %s %lld files that hold one model (key \"split.count\"), which do not load yet: merge them with llama.cpp "
-              "(llama-gguf-split --merge NAME-00001-of-%05lld.gguf NAME.gguf, given the first file), then load the merged file",
-              numbered ? text("part %lld of", (long long)part + 1).c_str() : "one of", (long long)parts, (long long)parts));
-    }
-  }
   for (const Kind& k : kKinds) {
     const bool by_type = k.type && kind == k.type;
     if (by_type || (k.arch && arch == k.arch))

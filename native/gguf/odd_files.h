@@ -11,7 +11,7 @@ namespace sparselab {
 // "a ZIP archive, ...: unpack it ..." for the bytes of a whole file that does not begin with GGUF or PWRI; never empty.
 std::string odd_file(const uint8_t* file, uint64_t size);
 
-// Throws Error (unsupported-model, bad-file) for a GGUF file that is a part of a model, an adapter, an importance matrix, ...
+// Throws Error (unsupported-model, bad-file) for a GGUF file that is an adapter, an importance matrix, ...
 void refuse_other_kinds(const Table& table);
 
 }  // namespace sparselab

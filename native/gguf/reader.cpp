@@ -142,7 +142,7 @@ uint64_t alignment_of(const Table& t) {
 }
 
 TensorInfo read_tensor(Cursor& c, uint64_t index) {
-  TensorInfo t;
+  TensorInfo t{};
   t.name = c.name(text("tensor %llu", (unsigned long long)index));
   std::string what = "tensor \"" + printable(t.name) + "\"";
   uint32_t dims = c.value<uint32_t>(what);
@@ -158,7 +158,6 @@ TensorInfo read_tensor(Cursor& c, uint64_t index) {
   }
   t.type = c.value<uint32_t>(what);
   t.offset = c.value<uint64_t>(what);
-  t.bytes = 0;
   if (const TypeTraits* traits = type_traits(t.type)) {
     if (t.shape[0] % traits->block)
       throw Error(Code::bad_file, text("%s: a row of %llu elements is not a multiple of the %u of a %s block", what.c_str(),
@@ -169,7 +168,7 @@ TensorInfo read_tensor(Cursor& c, uint64_t index) {
   return t;
 }
 
-void place_tensors(Table& table, uint64_t size) {
+void place_tensors(Table& table, const uint8_t* file, uint64_t size) {
   for (TensorInfo& t : table.tensors) {
     std::string what = "tensor \"" + printable(t.name) + "\"";
     if (t.offset % table.alignment)
@@ -179,6 +178,7 @@ void place_tensors(Table& table, uint64_t size) {
       throw Error(Code::bad_file,
                   text("%s: its %llu bytes at offset %llu reach beyond the file's %llu bytes: the file is truncated or damaged",
                        what.c_str(), (unsigned long long)t.bytes, (unsigned long long)t.offset, (unsigned long long)size));
+    t.data = file + t.offset;
   }
   std::vector<const TensorInfo*> order;
   for (const TensorInfo& t : table.tensors) order.push_back(&t);
@@ -274,7 +274,6 @@ Table read_table(const uint8_t* file, uint64_t size) {
   if (size == 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
   Cursor c(file, size);
   Table t{};
-  t.file = file;
   const uint64_t magic = size < 4 ? size : 4;  // a file cut within its magic is reported as truncated, below
   t.powerinfer = std::memcmp(file, "PWRI", magic) == 0;
   if (!t.powerinfer && std::memcmp(file, "GGUF", magic) != 0) throw Error(Code::bad_file, "this is " + odd_file(file, size));
@@ -310,7 +309,7 @@ Table read_table(const uint8_t* file, uint64_t size) {
   }
   t.alignment = alignment_of(t);
   t.data_start = (c.at() + t.alignment - 1) / t.alignment * t.alignment;
-  place_tensors(t, size);
+  place_tensors(t, file, size);
   return t;
 }
 

@@ -44,12 +44,13 @@ struct TensorInfo {
   std::vector<uint64_t> shape;  // file order: shape[0] is the row length
   uint64_t offset;              // from the start of the file
   uint64_t bytes;               // 0 where the type is unknown
+  const uint8_t* data;          // its bytes, in the file's
+  uint32_t part;                // of a split model, from 0: the file that it lies in
   uint64_t rows() const;        // product of shape[1..]
 };
 
 struct Table {
-  const uint8_t* file;  // the file's bytes
-  bool powerinfer;      // magic PWRI
+  bool powerinfer;  // magic PWRI
   uint32_t version;
   uint64_t alignment;
   uint64_t data_start;

@@ -10,9 +10,8 @@ namespace {
 
 // The header as JavaScript's values, which are made from the mapped file: it is looked at once more afterwards.
 Napi::Value table_of_file(Napi::Env env, const OpenFile& file) {
-  Napi::Value table =
-      about_file(file.mapping.path(), [&] { return table_of(env, file.table, file.mapping.path(), file.mapping.size()); });
-  file.mapping.check_unchanged();
+  Napi::Value table = about_file(file.path(), [&] { return table_of(env, file); });
+  file.check_unchanged();
   return table;
 }
 
@@ -116,20 +115,21 @@ Napi::Value stamp(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     struct Look {
       std::shared_ptr<LoadedFile> file;
-      FileStamp stamp;
+      std::vector<FileStamp> stamps;  // of the parts
     };
     auto look = std::make_shared<Look>();
     look->file = file_of(info[0]);
     Work work;
     work.run = [look](SlControl& control) {
       look->file->check_unchanged(control);
-      look->stamp = look->file->file->mapping.check_unchanged();
+      look->stamps = look->file->file->check_unchanged();
     };
     work.result = [look](Napi::Env env) -> Napi::Value {
-      const auto& [id, changed] = look->stamp;
-      return Napi::String::New(
-          env, text("%llu %llu %llu %llu %llu", (unsigned long long)id.device, (unsigned long long)id.inode,
-                    (unsigned long long)id.size, (unsigned long long)id.modified_ns, (unsigned long long)changed));
+      std::string out;
+      for (const auto& [id, changed] : look->stamps)
+        out += text("%llu %llu %llu %llu %llu;", (unsigned long long)id.device, (unsigned long long)id.inode,
+                    (unsigned long long)id.size, (unsigned long long)id.modified_ns, (unsigned long long)changed);
+      return Napi::String::New(env, out);
     };
     return start(info.Env(), Environment::of(info.Env()).files(), std::move(work));
   });
@@ -147,7 +147,7 @@ Napi::Value read_bytes(const Napi::CallbackInfo& info) {
     read->into = array_data<uint8_t>(info[1], "into", kAnyLength, &read->n);
     read->at = count_of(info[2], "position");
     Work work;
-    work.run = [read](SlControl&) { read->got = read->file->file->mapping.read(read->at, read->into, read->n); };
+    work.run = [read](SlControl&) { read->got = read->file->file->read(read->at, read->into, read->n); };
     work.result = [read](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, static_cast<double>(read->got)); };
     work.held = {info[1]};
     return start(info.Env(), Environment::of(info.Env()).files(), std::move(work));

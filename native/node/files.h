@@ -1,4 +1,4 @@
-// The addon's functions about files: opening one, its header, its weights, its bytes. All of them work on the one descriptor that
+// The addon's functions about files: opening one, its header, its weights, its bytes. All of them work on what
 // openFile opened, whatever lies at the path by now.
 #pragma once
 #include <napi.h>

@@ -16,25 +16,17 @@ void check(int failed, const SlError& error) {
   if (failed) throw Error(code_of(error.code), error.message);
 }
 
-OpenFile::OpenFile(const std::string& path) : mapping(path) { read_header(); }
-OpenFile::OpenFile(std::vector<uint8_t> bytes) : mapping(std::move(bytes)) { read_header(); }
-
-void OpenFile::read_header() {
-  about_file(mapping.path(), [&] { table = read_table(mapping.data(), mapping.size()); });
-  mapping.check_unchanged();
-}
-
 LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, SlControl& control)
     : backend(find_backend(given.backend)),
       file(std::move(of)),
       neurons_(std::move(given.neurons)),
-      changed_ns_(file->mapping.opened().changed_ns) {
-  const Mapping& mapping = file->mapping;
-  about_file(mapping.path(), [&] { spec = read_spec(file->table); });
+      changed_ns_(file->parts().size()) {
+  for (size_t i = 0; i < changed_ns_.size(); i++) changed_ns_[i] = file->parts()[i]->opened().changed_ns;
+  about_file(file->path(), [&] { spec = read_spec(table()); });
   std::vector<SlTensor> tensors;
   for (const ModelTensor& one : spec.tensors) {
     tensors.push_back(one.tensor);
-    tensors.back().data = mapping.data() + one.info->offset;
+    tensors.back().data = one.info->data;
   }
   // The neurons held, as the boundary wants them.
   std::vector<const uint32_t*> lists;
@@ -72,37 +64,30 @@ LoadedFile::~LoadedFile() {
 }
 
 void LoadedFile::check_unchanged(const SlControl& control) {
-  const uint64_t now = file->mapping.check_unchanged().changed_ns;
-  if (now == changed_ns_.load()) return;
+  const std::vector<FileStamp> now = file->check_unchanged();
+  bool touched = false;
+  for (size_t i = 0; i < now.size(); i++) touched |= now[i].changed_ns != changed_ns_[i].load();
+  if (!touched) return;
   // A rename, a new link, a deletion, or a write that put the old time of modification back. All weights but those that were
   // copied are read from the file each time; the copies are valid if the bytes they were made from are the same.
-  if (checksum(control) != checksum_) throw_changed(file->mapping.path());
-  changed_ns_.store(now);
+  if (checksum(control) != checksum_) throw_changed(file->path());
+  for (size_t i = 0; i < now.size(); i++) changed_ns_[i].store(now[i].changed_ns);
 }
 
-// Of the header and the tensors that are copied at load: vectors (the norms) and an ffn_down that is regrouped.
+// Of the headers and the tensors that are copied at load: vectors (the norms) and an ffn_down that is regrouped.
 uint64_t LoadedFile::checksum(const SlControl& control) const {
   constexpr uint64_t kSlice = 1 << 20;
   uint64_t sum = 0;
-  auto add = [&](uint64_t at, uint64_t bytes) {
+  auto add = [&](const uint8_t* from, uint64_t bytes) {
     for (uint64_t done = 0; done < bytes; done += kSlice) {
       if (__atomic_load_n(&control.stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
-      const std::string_view slice(reinterpret_cast<const char*>(file->mapping.data()) + at + done,
-                                   std::min(kSlice, bytes - done));
+      const std::string_view slice(reinterpret_cast<const char*>(from) + done, std::min(kSlice, bytes - done));
       sum = sum * 0x9E3779B97F4A7C15u + std::hash<std::string_view>{}(slice);
     }
   };
-  // Values that are too large to be read may be longer than all weights, and nothing depends on them.
-  uint64_t at = 0;
-  for (const auto& [key, value] : file->table.metadata) {
-    if (value.bytes <= kMostOfValue) continue;
-    const auto from = static_cast<uint64_t>(value.data - file->mapping.data());
-    add(at, from - at);
-    at = from + value.bytes;
-  }
-  add(at, file->table.data_start - at);
+  for (const auto& header : file->headers()) add(header.data(), header.size());
   for (const ModelTensor& one : spec.tensors)
-    if (one.tensor.rows == 1 || one.tensor.role == SL_TENSOR_DOWN) add(one.info->offset, one.info->bytes);
+    if (one.tensor.rows == 1 || one.tensor.role == SL_TENSOR_DOWN) add(one.info->data, one.info->bytes);
   return sum;
 }
 
@@ -113,11 +98,11 @@ std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opene
   struct Loaded {
     std::mutex mutex;
     std::condition_variable done;
-    std::map<FileIdentity, std::weak_ptr<LoadedFile>> files;
-    std::set<FileIdentity> loading;
+    std::map<std::vector<FileIdentity>, std::weak_ptr<LoadedFile>> files;
+    std::set<std::vector<FileIdentity>> loading;
   };
   static Loaded& all = *new Loaded;
-  const FileIdentity identity = opened->mapping.opened().identity;
+  const std::vector<FileIdentity> identity = opened->identity();
   std::unique_lock lock(all.mutex);
   // Two loads of one file at once: the second waits and shares.
   while (all.loading.contains(identity)) {

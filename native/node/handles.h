@@ -15,33 +15,12 @@
 #include "gguf/reader.h"
 #include "node/threads.h"
 #include "node/values.h"
-#include "weights/mapping.h"
+#include "weights/open_file.h"
 
 namespace sparselab::node {
 
 // Throws Error when a backend call failed.
 void check(int failed, const SlError& error);
-
-// Runs fn; an Error about the file's contents gets the file's name in front.
-template <class Fn>
-auto about_file(const std::string& path, Fn fn) {
-  try {
-    return fn();
-  } catch (const Error& e) {
-    throw Error(e.code, "\"" + path + "\": " + e.what());
-  }
-}
-
-// A file, opened once, with its checked header. Weights, hash and everything else come from this descriptor.
-struct OpenFile {
-  explicit OpenFile(const std::string& path);     // throws Error
-  explicit OpenFile(std::vector<uint8_t> bytes);  // of a file that lies in memory
-  Mapping mapping;
-  Table table;  // points into the mapping
-
- private:
-  void read_header();
-};
 
 // How a file's model is opened.
 struct OpenOptions {
@@ -64,7 +43,7 @@ class LoadedFile {
   // Before and after everything that is computed from the file. Throws Error (bad-file) when its contents are not what was
   // loaded.
   void check_unchanged(const SlControl& control);
-  const Table& table() const { return file->table; }
+  const Table& table() const { return file->table(); }
   // Neurons held of a layer. Throws Error where there is no such layer.
   uint64_t neurons_of(uint32_t layer) const;
 
@@ -76,9 +55,9 @@ class LoadedFile {
 
  private:
   uint64_t checksum(const SlControl& control) const;
-  std::vector<std::vector<uint32_t>> neurons_;  // held of each layer; empty: all
-  std::atomic<uint64_t> changed_ns_;            // the last time of change at which the contents were verified
-  uint64_t checksum_ = 0;                       // of what was copied out of the file: later passes do not read it again
+  std::vector<std::vector<uint32_t>> neurons_;     // held of each layer; empty: all
+  std::vector<std::atomic<uint64_t>> changed_ns_;  // of each part: the last time of change at which all contents were verified
+  uint64_t checksum_ = 0;                          // of what was copied out of the file: later passes do not read it again
 };
 
 struct FileHandle {

@@ -46,8 +46,9 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
     Napi::Object types = Napi::Object::New(env);
     for (const auto& [name, bytes] : file->spec.bytes_by_type) types.Set(name, static_cast<double>(bytes));
     o.Set("weightTypes", types);
-    o.Set("mappedBytes", static_cast<double>(file->spec.used_bytes));
-    o.Set("ownedBytes", static_cast<double>(file->opened.host_bytes));
+    const bool mapped = file->file->bytes_in_memory() == 0;
+    o.Set("mappedBytes", mapped ? static_cast<double>(file->spec.used_bytes) : 0.0);
+    o.Set("ownedBytes", static_cast<double>(file->opened.host_bytes + file->file->bytes_in_memory()));
     return o;
   });
 }
@@ -89,7 +90,7 @@ Napi::Value weight(const Napi::CallbackInfo& info) {
     work.run = [read, traits](SlControl& control) {
       const TensorInfo& t = *read->tensor;
       read->file->check_unchanged(control);
-      const uint8_t* p = read->file->file->mapping.data() + t.offset;
+      const uint8_t* p = t.data;
       for (uint64_t r = 0; r < read->count; r++) {
         if (__atomic_load_n(&control.stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
         cpu::kernels_of(static_cast<TensorType>(t.type))

@@ -117,12 +117,16 @@ Napi::Value value_of(Napi::Env env, const Meta& m, uint64_t& all) {
 
 }  // namespace
 
-Napi::Object table_of(Napi::Env env, const Table& table, const std::string& path, uint64_t file_bytes) {
+Napi::Object table_of(Napi::Env env, const OpenFile& file) {
+  const Table& table = file.table();
   Napi::Object out = Napi::Object::New(env);
-  out.Set("path", path);
+  out.Set("path", file.path());
+  auto parts = Napi::Array::New(env, file.parts().size());
+  for (uint32_t i = 0; i < file.parts().size(); i++) parts.Set(i, file.parts()[i]->path());
+  out.Set("parts", parts);
   out.Set("magic", table.powerinfer ? "PWRI" : "GGUF");
   out.Set("version", table.version);
-  out.Set("fileBytes", static_cast<double>(file_bytes));
+  out.Set("fileBytes", static_cast<double>(file.size()));
   auto entries = Napi::Array::New(env, table.metadata.size());
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < table.metadata.size(); i++) {
@@ -142,6 +146,7 @@ Napi::Object table_of(Napi::Env env, const Table& table, const std::string& path
     auto shape = Napi::Array::New(env, t.shape.size());
     for (uint32_t d = 0; d < t.shape.size(); d++) shape.Set(d, static_cast<double>(t.shape[d]));
     o.Set("shape", shape);
+    o.Set("part", t.part);
     o.Set("offset", static_cast<double>(t.offset));
     o.Set("bytes", static_cast<double>(t.bytes));
     tensors.Set(i, o);

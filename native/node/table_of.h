@@ -2,10 +2,10 @@
 #pragma once
 #include <napi.h>
 
-#include "gguf/reader.h"
+#include "weights/open_file.h"
 
 namespace sparselab::node {
 
-Napi::Object table_of(Napi::Env env, const Table& table, const std::string& path, uint64_t file_bytes);
+Napi::Object table_of(Napi::Env env, const OpenFile& file);
 
 }  // namespace sparselab::node

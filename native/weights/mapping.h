@@ -37,6 +37,7 @@ class Mapping {
   uint64_t size() const { return opened_.identity.size; }
   const FileStamp& opened() const { return opened_; }
   const std::string& path() const { return path_; }
+  bool in_memory() const { return fd_ < 0; }
 
   // The stamp now. Throws Error (bad-file) if the file is not what was opened: another size or time of modification, or a page
   // that could not be read.

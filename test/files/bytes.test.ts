@@ -8,13 +8,15 @@ import { tinyWorld } from "../../lab/package.js";
 async function look({ file, table }: OpenedFile) {
   const model = await calling((addon) => addon.open(file));
   callingSync((addon) => addon.closeFile(file));
+  const info = callingSync((addon) => addon.modelInfo(model));
   const { data } = await calling((addon) => addon.weight(model, "blk.3.ffn_down.weight", 5, 2));
   const last = new Uint8Array(10);
   const read = await calling((addon) => addon.read(model, last, table.fileBytes - 7));
   const stamp = await calling((addon) => addon.stamp(model));
   callingSync((addon) => addon.closeModel(model));
-  const { path: _, ...rest } = table;
-  return { table: rest, data, last, read, stamp };
+  const { path: _, parts: __, ...rest } = table;
+  const { mappedBytes, ownedBytes } = info;
+  return { table: rest, data, last, read, stamp, memory: { mappedBytes, ownedBytes } };
 }
 
 describe("a file in memory", () => {
@@ -22,11 +24,12 @@ describe("a file in memory", () => {
     const bytes = new Uint8Array(readFileSync(tinyWorld));
     const opening = calling((addon) => addon.openFile(bytes));
     bytes.fill(0);
-    const { stamp, ...inMemory } = await look(await opening);
-    const { stamp: onDisk, ...fromPath } = await look(await calling((addon) => addon.openFile(tinyWorld)));
+    const { stamp, memory, ...inMemory } = await look(await opening);
+    const { stamp: onDisk, memory: mapped, ...fromPath } = await look(await calling((addon) => addon.openFile(tinyWorld)));
     expect(inMemory).toEqual(fromPath);
     expect(inMemory.read).toBe(7);
     expect(stamp).not.toBe(onDisk);
+    expect(memory).toEqual({ mappedBytes: 0, ownedBytes: mapped.ownedBytes + bytes.length });
   });
 
   it("two of the same bytes are two files", async () => {

@@ -83,26 +83,6 @@ describe("files that are no GGUF file", () => {
 describe("GGUF files that hold no model", () => {
   const keys = (entries: Readonly<Record<string, Meta | null>>) => small({ keys: entries });
   const string = (value: string): Meta => ({ type: "string", value });
-  it("a part of a split file", async () => {
-    const part = { "split.no": { type: "u16", value: 0 }, "split.count": { type: "u16", value: 3 } } as const;
-    await expectFailure(
-      keys(part),
-      "unsupported-model",
-      /part 1 of 3 files/,
-      /llama-gguf-split --merge NAME-00001-of-00003\.gguf NAME\.gguf/,
-    );
-    // A later part has neither an architecture nor a vocabulary, the first may have no tensors.
-    const later = writeGguf({
-      metadata: new Map<string, Meta>([
-        ["split.no", { type: "u16", value: 2 }],
-        ["split.count", { type: "u16", value: 3 }],
-      ]),
-      tensors: [{ name: "blk.1.ffn_norm.weight", shape: [4], type: "F32", data: [1, 1, 1, 1] }],
-    });
-    await expectFailure(written(later), "unsupported-model", /part 3 of 3 files/);
-    const first = specOf(new Uint8Array(readFileSync(keys(part))));
-    await expectFailure(written(writeGguf({ ...first, tensors: [] })), "unsupported-model", /part 1 of 3 files/);
-  });
   it("a split file of one part is a whole model", async () => {
     const { model } = await loadQuietly(
       keys({ "split.count": { type: "u16", value: 1 }, "split.no": { type: "u16", value: 0 } }),

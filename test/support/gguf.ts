@@ -279,12 +279,13 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
     const [label, block, size] = Object.entries(WEIGHTS)
       .map(([key, [id, ...rest]]) => (id === type ? ([key, ...rest] as const) : undefined))
       .find((found) => found) ?? [`type ${type}`, 1, 0];
-    return { name, shape, type: label, offset: data + offset, bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
+    return { name, shape, type: label, part: 0, offset: data + offset, bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
   });
   // What it knows of no architecture.
   return {
     copiedBytes: 0,
     path,
+    parts: [path],
     magic,
     version,
     fileBytes: bytes.length,
