@@ -63,6 +63,8 @@ export interface FileTable {
   readonly tensors: readonly FileTensor[];
   /** Bytes that opening the model copies: the down matrices, where they do not lie by neuron. 0 where the architecture is unknown. */
   readonly copiedBytes: number;
+  /** Rows of the embedding, V; absent where there is none, or the architecture is unknown. */
+  readonly embeddingRows?: number;
   /** The activation of a file without a key for it, by the rule of its architecture; absent where the architecture is unknown. */
   readonly defaultActivation?: { readonly kind: ActivationKind; readonly rule: string };
 }

@@ -11,7 +11,7 @@ export function checkWeightName(name: string, table: FileTable): void {
   const near = typeof name === "string" ? nearest(name, names) : undefined;
   const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
   // A weight that every layer has is listed once.
-  const patterns = [...new Set(names.map((one) => one.replace(/^blk\.\d+\./, "blk.*.")))];
+  const patterns = [...new Set(names.map((one) => one.replace(/\.\d+\./, ".*.")))];
   throw new LabError(
     "invalid-option",
     `the file has no weight ${typeof name === "string" ? `"${name}"` : `of a name of type ${typeof name}`}.${hint} It has ${patterns.join(", ")}`,

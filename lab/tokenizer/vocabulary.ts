@@ -269,8 +269,8 @@ export function readVocabulary(file: FileTable): Vocabulary {
 
 /** A row of the embedding for each piece: a token without a row, or a row without a piece, is one that text functions cannot name. */
 function checkRows(file: FileTable, size: number): void {
-  const rows = file.tensors.find((tensor) => tensor.name === "token_embd.weight")?.shape[1];
+  const rows = file.embeddingRows;
   if (rows !== undefined && rows !== size) {
-    throw bad(`${PREFIX}tokens`, `${rows} pieces, one for each row of token_embd.weight`, `${size}`);
+    throw bad(`${PREFIX}tokens`, `${rows} pieces, one for each row of the embedding`, `${size}`);
   }
 }

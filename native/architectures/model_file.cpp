@@ -154,15 +154,27 @@ void read_numbers(const Table& table, ModelSpec& spec) {
   m.layer = spec.layer.get();
 }
 
+// The architecture that a file names; null where it names none that is known.
+const Architecture* architecture_of(const Table& table) {
+  const Meta* key = table.find("general.architecture");
+  return key && !key->is_array && key->type == MetaType::string ? find_architecture(key->string()) : nullptr;
+}
+
+const char* embedding_name(const Architecture& a) {
+  for (const TensorRule& rule : a.tensors)
+    if (rule.role == SL_TENSOR_EMBED) return rule.name;
+  throw Error(Code::unsupported_model, text("architecture \"%s\" is described without an embedding", a.name));
+}
+
 // V, the rows of the embedding.
-uint32_t vocabulary(const Table& table, uint32_t hidden) {
-  const TensorInfo* embed = table.tensor("token_embd.weight");
-  if (!embed)
-    throw Error(Code::bad_file, text("tensor \"token_embd.weight\" is missing; expected one of shape %u x vocabulary", hidden));
+uint32_t vocabulary(const Table& table, const Architecture& a, uint32_t hidden) {
+  const char* name = embedding_name(a);
+  const TensorInfo* embed = table.tensor(name);
+  if (!embed) throw Error(Code::bad_file, text("tensor \"%s\" is missing; expected one of shape %u x vocabulary", name, hidden));
   const uint64_t V = embed->rows();
   if (V > (1u << 24))
     throw Error(Code::bad_file,
-                text("tensor \"token_embd.weight\" has %llu rows; at most %u are supported", (unsigned long long)V, 1u << 24));
+                text("tensor \"%s\" has %llu rows; at most %u are supported", name, (unsigned long long)V, 1u << 24));
   return static_cast<uint32_t>(V);
 }
 
@@ -224,7 +236,7 @@ ModelSpec read_spec(const Table& table) {
   }
   read_numbers(table, spec);
   refuse_effects(table, name, spec.model.context);
-  spec.model.vocab = vocabulary(table, spec.model.hidden);
+  spec.model.vocab = vocabulary(table, *spec.architecture, spec.model.hidden);
   Tensors tensors(table, spec);
   read_tensors(table, spec, tensors, nullptr);
   for (uint32_t l = 0; l < spec.model.layers; l++) read_tensors(table, spec, tensors, &l);
@@ -234,9 +246,14 @@ ModelSpec read_spec(const Table& table) {
   return spec;
 }
 
+uint64_t embedding_rows(const Table& table) {
+  const Architecture* a = architecture_of(table);
+  const TensorInfo* embed = a ? table.tensor(embedding_name(*a)) : nullptr;
+  return embed ? embed->rows() : 0;
+}
+
 uint64_t copied_bytes(const Table& table) {
-  const Meta* key = table.find("general.architecture");
-  const Architecture* a = key && !key->is_array && key->type == MetaType::string ? find_architecture(key->string()) : nullptr;
+  const Architecture* a = architecture_of(table);
   if (!a) return 0;
   uint64_t bytes = 0;
   for (const TensorRule& rule : a->tensors)
@@ -246,9 +263,7 @@ uint64_t copied_bytes(const Table& table) {
 }
 
 std::unique_ptr<DefaultActivation> default_activation(const Table& table) {
-  const Meta* key = table.find("general.architecture");
-  if (!key || key->is_array || key->type != MetaType::string) return nullptr;
-  const Architecture* a = find_architecture(key->string());
+  const Architecture* a = architecture_of(table);
   if (!a) return nullptr;
   if (table.powerinfer)
     return std::make_unique<DefaultActivation>(

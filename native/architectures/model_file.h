@@ -45,6 +45,9 @@ struct DefaultActivation {
 };
 std::unique_ptr<DefaultActivation> default_activation(const Table& table);
 
+// Rows of the embedding, V; 0 where there is none, or the architecture is not known.
+uint64_t embedding_rows(const Table& table);
+
 // Bytes that opening copies: down matrices that do not lie by neuron. 0 where the architecture is not known.
 uint64_t copied_bytes(const Table& table);
 

@@ -241,6 +241,26 @@ BACKEND_TEST("invariant: the values count, not the type they are stored in") {
   CHECK_MSG(same_bits(y1, y2), text("seed %llu", (unsigned long long)seed));
 }
 
+BACKEND_TEST("invariant: even and odd neurons add up to the layer bit for bit") {
+  // The lanes of the sum (neuron mod 16) are added by 8, 4, 2 and 1: the even ones and the odd ones meet last.
+  std::mt19937_64 r(fresh_seed());
+  for (const auto& types : kTypeMixes)
+    for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
+      RandomModel m(r(), small_shape(), types, r() % 2);
+      const uint64_t B = 3, D = m.shape.hidden;
+      std::vector<float> t(m.shape.layers, 0.0f), x = random_floats(r, B * D), whole(B * D, NAN), even(B * D, NAN),
+                                                  odd(B * D, NAN);
+      SlSetting setting{SL_RELU, static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
+      std::vector<uint32_t> ids[2];
+      for (uint32_t i = 0; i < m.shape.neurons; i++) ids[i % 2].push_back(i);
+      ffn(m.shape, m.tensors, 1, B, x.data(), nullptr, setting, 2, whole.data());
+      ffn(m.shape, m.tensors, 1, B, x.data(), &ids[0], setting, 1, even.data());
+      ffn(m.shape, m.tensors, 1, B, x.data(), &ids[1], setting, 2, odd.data());
+      for (uint64_t i = 0; i < B * D; i++) even[i] += odd[i];
+      CHECK(same_bits(even, whole));
+    }
+}
+
 BACKEND_TEST("invariant: two random neuron sets add up to the layer") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);

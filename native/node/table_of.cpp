@@ -158,6 +158,7 @@ Napi::Object table_of(Napi::Env env, const OpenFile& file) {
     o.Set("rule", activation->rule);
     out.Set("defaultActivation", o);
   }
+  if (const uint64_t rows = embedding_rows(table)) out.Set("embeddingRows", static_cast<double>(rows));
   out.Set("copiedBytes", static_cast<double>(copied_bytes(table)));
   return out;
 }

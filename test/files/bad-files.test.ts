@@ -306,7 +306,7 @@ describe("a vocabulary", () => {
     await expectError(
       withKey(good, tokens, { type: "strings", value: pieces.slice(1) }),
       "bad-file",
-      /tokenizer\.ggml\.tokens: expected 288 pieces, one for each row of token_embd\.weight, found 287/,
+      /tokenizer\.ggml\.tokens: expected 288 pieces, one for each row of the embedding, found 287/,
     );
   });
   it("with scores or types of another number", () =>

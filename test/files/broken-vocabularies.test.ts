@@ -32,8 +32,8 @@ const faults: readonly (readonly [string, Readonly<Record<string, Meta>>, RegExp
   ["EOS below zero", { [k("eos_token_id")]: { type: "i32", value: -7 } }, /eos_token_id: expected a piece, 0 to 39, found -7/],
   ["unknown out of range", { [k("unknown_token_id")]: { type: "u64", value: 2n ** 60n } }, /unknown_token_id: expected a piece/],
   ["equal pieces", vocabularyOf(pieces(small.vocab, (i) => `p${i % 39}`)), /"p0" as pieces 0 and 39/],
-  ["fewer pieces than rows", vocabularyOf(pieces(32)), /expected 40 pieces, one for each row of token_embd\.weight, found 32/],
-  ["more pieces than rows", vocabularyOf(pieces(41)), /expected 40 pieces, one for each row of token_embd\.weight, found 41/],
+  ["fewer pieces than rows", vocabularyOf(pieces(32)), /expected 40 pieces, one for each row of the embedding, found 32/],
+  ["more pieces than rows", vocabularyOf(pieces(41)), /expected 40 pieces, one for each row of the embedding, found 41/],
   [
     "types that are texts",
     { [k("token_type")]: { type: "strings", value: pieces(40) } },
