@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Unit tests stand beside their files; what crosses folders stands in test/. Native work is threaded, so files run one after another.
+// Unit tests are beside their files; tests of several folders are in test/. Native work is threaded, so files run one after another.
 export default defineConfig({
   test: {
     include: ["lab/**/*.test.ts", "kernel/**/*.test.ts", "cli/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],

@@ -1,6 +1,4 @@
-/**
- * `npm run bench -- NAME [OPTIONS]`: measurements, each side by side with what it is compared with, in one run. Never part of the tests.
- */
+/** `npm run bench -- NAME [OPTIONS]`: measurements, each beside what it is compared with, in one run. They are not part of the tests. */
 import { nearest } from "../lab/errors.js";
 import { benchCpu } from "./cpu/cpu.js";
 import { benchInstructions } from "./instructions/instructions.js";
@@ -18,7 +16,7 @@ if (bench) await bench(args);
 else {
   const near = name === undefined ? undefined : nearest(name, Object.keys(benches));
   console.error(
-    `usage: npm run bench -- ${Object.keys(benches).join("|")} [OPTIONS]${near ? `; did you mean ${near}?` : name ? `; there is no ${name}` : ""}`,
+    `usage: npm run bench -- ${Object.keys(benches).join("|")} [OPTIONS]${near ? `; did you mean ${near}?` : name ? `; unknown bench ${name}` : ""}`,
   );
   process.exitCode = 2;
 }

@@ -1,4 +1,4 @@
-/** What every bench says of the machine that it runs on, and the median. */
+/** What every bench records of the machine that it runs on, and the median. */
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 
 export const machine = () => ({

@@ -33,24 +33,28 @@ export const helpOptions = {
 export const commonOptions = { json: { type: "boolean" }, ...helpOptions } as const;
 
 type Known<O extends Options> = O & typeof helpOptions;
-export type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: Known<O>; allowPositionals: true }>>;
+export type ParsedArguments<O extends Options> = ReturnType<typeof parseArgs<{ options: Known<O>; allowPositionals: true }>>;
 
 /** Parses the arguments. `names`: the positional ones, all required. The options --json, --debug and --help are added. */
 export function parse<const O extends Options>(
   args: readonly string[],
   options: O,
   names: readonly string[],
-): Parsed<O & typeof commonOptions> {
+): ParsedArguments<O & typeof commonOptions> {
   return parseOnly(args, { ...options, ...commonOptions }, names);
 }
 
 /** Like `parse`, without --json. */
-export function parseOnly<const O extends Options>(args: readonly string[], options: O, names: readonly string[]): Parsed<O> {
+export function parseOnly<const O extends Options>(
+  args: readonly string[],
+  options: O,
+  names: readonly string[],
+): ParsedArguments<O> {
   const known = { ...options, ...helpOptions };
   const normalized = normalize(args, known);
-  let parsed: Parsed<O>;
+  let parsed: ParsedArguments<O>;
   try {
-    parsed = parseArgs({ args: normalized, options: known, allowPositionals: true }) as unknown as Parsed<O>;
+    parsed = parseArgs({ args: normalized, options: known, allowPositionals: true }) as unknown as ParsedArguments<O>;
   } catch (error) {
     throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, " "));
   }

@@ -1,6 +1,6 @@
 /** IPython's help syntax, for the server and for the check whether a cell is complete. */
 
-/** Parses a cell that only asks for the documentation of a name: `load?`, `load??`, `?load`, `??load`. */
+/** Parses a cell that only requests the documentation of a name: `load?`, `load??`, `?load`, `??load`. */
 export function asksForHelp(code: string): { name: string; detail: number } | undefined {
   const NAME = "[\\p{ID_Start}$_][\\p{ID_Continue}$]*(?:\\.[\\p{ID_Start}$_][\\p{ID_Continue}$]*)*";
   const match = new RegExp(`^\\s*(?:(${NAME})(\\?\\??)|(\\?\\??)\\s*(${NAME}))\\s*$`, "u").exec(code);

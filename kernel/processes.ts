@@ -55,7 +55,7 @@ function fromPs(): Process[] {
   });
 }
 
-/** Of the start times, in seconds: `ps` gives whole seconds, /proc hundredths. */
+/** Tolerance of the start times, in seconds: `ps` gives whole seconds, /proc hundredths. */
 const PRECISION = process.platform === "linux" ? 0.05 : 1;
 
 /** All descendants of `root` that were started when `root` was `age` seconds old, or later. */

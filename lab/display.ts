@@ -35,7 +35,7 @@ export interface Notebook {
   /** A key that changes with every execution of a cell, for what is sent once per cell. */
   cell(): string;
   /**
-   * Work that belongs to the running cell, as a live figure's last state with its static picture. The engine calls it when the cell's code
+   * Adds work to the running cell, such as drawing a live figure's last state and its static picture. The engine calls it when the cell's code
    * has ended, also by an error or the stop button, and then sends the cell's reply. With no cell running, it is called at once.
    */
   atEnd(work: () => Promise<void>): void;

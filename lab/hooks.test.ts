@@ -36,7 +36,7 @@ describe("hook points", () => {
     expect(() => parseHook("blocks.3.ffn.mdi", eight)).toThrow(/Did you mean "blocks.3.ffn.mid"/);
     expect(() => parseHook("block.3.ffn.mid", eight)).toThrow(/Did you mean "blocks/);
     expect(() => parseHook("logit", eight)).toThrow(/Did you mean "logits"/);
-    expect(() => parseHook("blocks.2.attn.pattern", eight)).toThrow(/attention come later.*ffn\.mid/);
+    expect(() => parseHook("blocks.2.attn.pattern", eight)).toThrow(/attention are not available yet.*ffn\.mid/);
   });
 
   it("knows which points a model without a gate has", () => {

@@ -1,5 +1,5 @@
 /**
- * Hook points: the names of where one may look or touch, as types and as the parser that turns a name into what the executor knows.
+ * Hook points: the values of a forward pass that can be captured and changed, by name. Their types, and the parser of names.
  * Letters: T tokens, D hidden, F neurons, V vocabulary.
  */
 import { LabError, nearest } from "./errors.js";
@@ -29,7 +29,7 @@ export type Layers = number | "*" | `${number}-${number}`;
 export type HookPoint = ModelPoint | `blocks.${Layers}.${BlockHook}`;
 
 type AxesOf<S extends string> = S extends keyof PointAxes ? PointAxes[S] : never;
-/** The axes of a captured point. With `*` or a range, the first axis is the layer. Of a plain string nothing is known: any axes. */
+/** The axes of a captured point. With `*` or a range, the first axis is the layer. A plain string may have any axes. */
 export type HookDims<S extends string> = S extends HookPoint
   ? S extends `blocks.${infer L}.${infer P extends LayerPoint}`
     ? L extends "*" | `${number}-${number}`
@@ -42,19 +42,19 @@ export type Gettable<S extends string> = S extends HookPoint
   ? S | (S extends `blocks.${"*" | `${number}-${number}`}.${infer R}` ? `blocks.${number}.${R}` : never)
   : HookPoint;
 
-/** What a hook point's name is checked against: a model has the points that its FFN has. */
-export interface Hooked {
+/** What a hook point's name is checked against: the model's layers, and the points that its FFN has. */
+export interface ModelHooks {
   readonly layers: number;
   /** Default: all there are. */
   readonly points?: readonly PointName[];
 }
 
 const named = ({ name, scope }: PointTraits): HookPoint => (scope === "layer" ? `blocks.*.${name}` : name) as HookPoint;
-const pointsOf = ({ points: own }: Pick<Hooked, "points"> = {}): readonly PointTraits[] =>
+const pointsOf = ({ points: own }: Pick<ModelHooks, "points"> = {}): readonly PointTraits[] =>
   own ? points.filter(({ name }) => own.includes(name)) : points;
 
 /** Every hook point of a model, layers as `*`, in the order in which they are computed. */
-export function hookPoints(model?: Pick<Hooked, "points">): readonly HookPoint[] {
+export function hookPoints(model?: Pick<ModelHooks, "points">): readonly HookPoint[] {
   return pointsOf(model).map(named);
 }
 
@@ -64,14 +64,14 @@ export interface ParsedHook {
   /** Layers from <= l < to; 0 to 1 for a point of the whole model. */
   readonly from: number;
   readonly to: number;
-  /** Written with `*` or a range: its tensor has the layer as first axis. */
+  /** Given with `*` or a range: its tensor has the layer as first axis. */
   readonly ranged: boolean;
   /** The axis of its channels. */
   readonly width: Axis;
 }
 
 /** A hook point's name, checked against a model. Throws `unknown-hook-point` with the nearest name. */
-export function parseHook(name: string, model: Hooked): ParsedHook {
+export function parseHook(name: string, model: ModelHooks): ParsedHook {
   if (typeof name !== "string") {
     throw new LabError(
       "unknown-hook-point",
@@ -110,12 +110,12 @@ function layersOf(name: string, where: string, layers: number): { readonly from:
   return { from, to: last + 1 };
 }
 
-function unknown(name: string, where: string | undefined, own: string, model: Hooked): LabError {
+function unknown(name: string, where: string | undefined, own: string, model: ModelHooks): LabError {
   if (where !== undefined && laterPoints.includes(own)) {
     const there = pointsOf(model).filter(({ scope }) => scope === "layer");
     return new LabError(
       "unknown-hook-point",
-      `hook point "${name}": the points of attention come later. What exists in a layer: ${there.map((point) => point.name).join(", ")}`,
+      `hook point "${name}": points of attention are not available yet. Known in a layer: ${there.map((point) => point.name).join(", ")}`,
     );
   }
   const known = where === undefined ? hookPoints(model) : hookPoints(model).map((point) => point.replace("*", where));

@@ -1,13 +1,13 @@
 /** Functions of one row of values, computed by the executor: log-sum-exp, and the places of the largest. */
-import { callingSync } from "./native.js";
+import { callNativeSync } from "./native.js";
 
 /** log Σ exp(x), in float64. */
 export function logSumExp(logits: Float32Array): number {
-  return callingSync((addon) => addon.logSumExp(logits));
+  return callNativeSync((addon) => addon.logSumExp(logits));
 }
 
 /** Positions of the k largest values, largest first, NaN before all. Equal values: the lowest position first. */
 export function largest(values: Float32Array, k: number): number[] {
   if (values.length === 0 || k === 0) return [];
-  return Array.from(callingSync((addon) => addon.largest(values, k)));
+  return Array.from(callNativeSync((addon) => addon.largest(values, k)));
 }

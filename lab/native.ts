@@ -119,14 +119,9 @@ export interface NativeValues {
   readonly __values: unique symbol;
 }
 
-// The names of the boundary are those of the vocabulary.
-export type NativeActivation = ActivationKind;
-export type NativeStrategy = StrategyKind;
-/** Names of hook points without the layer: the range stands beside them. Points of the whole model have layers 0 to 1. */
-export type NativePoint = PointName;
 export interface NativeIntervention {
-  readonly point: NativePoint;
-  /** Layers from <= l < to. */
+  readonly point: PointName;
+  /** Layers from <= l < to; a point of the whole model has layers 0 to 1. */
   readonly from: number;
   readonly to: number;
   readonly kind: InterventionKind;
@@ -144,17 +139,18 @@ export type NativePolicy =
   | { readonly kind: "as-trained"; readonly t?: undefined }
   | { readonly kind: "fatrelu"; readonly t: Float32Array };
 export interface NativeSetting {
-  readonly activation: NativeActivation;
+  readonly activation: ActivationKind;
   /** (L) thresholds of the activation fatrelu; ignored by the other activations. */
   readonly t: Float32Array;
-  readonly strategy: NativeStrategy;
+  readonly strategy: StrategyKind;
   /** Default: as-trained. */
   readonly policy?: NativePolicy;
   /** Settings of one plan that have the same list share the array: it is read once. */
   readonly interventions: readonly NativeIntervention[];
 }
 export interface NativeCapture {
-  readonly point: NativePoint;
+  readonly point: PointName;
+  /** Layers from <= l < to. */
   readonly from: number;
   readonly to: number;
 }
@@ -169,9 +165,9 @@ export interface NativePlan {
   readonly threads: number;
 }
 export interface NativeBatch {
-  /** (B) Absent where xIn stands for them. */
+  /** (B) Absent where xIn is given. */
   readonly tokens?: Int32Array;
-  readonly positions: Int32Array; // (B) those of a sequence go up one by one, from what it already holds
+  readonly positions: Int32Array; // (B) positions of a sequence go up one by one, from those it already holds
   readonly sequences: Int32Array; // (B)
   readonly settings: Int32Array; // (B)
   /** (B) 1 where this row's logits are wanted (for the sink, or for nll, kl and top1). Absent: none. */
@@ -260,19 +256,18 @@ export interface NativeAddon {
   /** Instruction set of the kernels in use, for provenance: "avx512", "avx2", "neon", "plain". */
   readonly cpu: string;
   /**
-   * Opens a file once, or the bytes of one, which are copied before the call returns: its header, weights, hash and bytes all come from this descriptor. The path of
-   * the first part of a split model opens all parts. Refuses what is no regular file, and never waits for one (a named pipe). The handle is closed with closeFile; a model that was opened from it stays.
+   * Opens a file once, or the bytes of one, which are copied before the call returns: its header, weights, hash and bytes all come from
+   * this descriptor. The path of the first part of a split model opens all parts. Anything but a regular file is an error, without waiting
+   * for a named pipe. The handle is closed with closeFile; a model that was opened from it stays.
    */
   openFile(source: string | Uint8Array): Promise<OpenedFile>;
-  /** An `open` of it that is under way is stopped and rejects with "aborted". */
+  /** A running `open` of this file is stopped and rejects with "aborted". */
   closeFile(file: NativeFile): void;
   /** The header alone: openFile and closeFile in one. */
   readHeader(path: string): Promise<FileTable>;
-  /**
-   * Opening the same unchanged file again gives a handle that shares the weights of the first, where both hold all neurons on the CPU.
-   */
+  /** Opening the same unchanged file again gives a handle that shares the weights of the first, where both hold all neurons on the CPU. */
   open(file: NativeFile, options?: NativeOpenOptions): Promise<NativeModel>;
-  /** Names of the backends there are, "cpu" first. */
+  /** Names of the loaded backends, "cpu" first. */
   backends(): readonly string[];
   /** Adds the backend of a shared library that exports `sl_backend` (native/backend/backend.h), for the life of the process; its name. */
   loadBackend(path: string): string;
@@ -297,7 +292,10 @@ export interface NativeAddon {
   ): { readonly cacheBytes: number; readonly scratchBytes: number; readonly rotationBytes: number };
   compile(model: NativeModel, plan: NativePlan): NativeProgram;
   closeProgram(program: NativeProgram): void;
-  /** One at a time for each program. The batch is copied before the call returns; the sinks are written until the promise settles. Rows of one call see each other's keys and values as their positions say. */
+  /**
+   * One at a time for each program. The batch is copied before the call returns; the sinks are written until the promise settles. A row attends
+   * to the rows of the same call at earlier positions of its sequence.
+   */
   forward(program: NativeProgram, batch: NativeBatch, sinks: NativeSinks): Promise<NativeForward>;
   /** Share of the running forward that is done, 0 to 1. */
   progress(program: NativeProgram): number;
@@ -327,15 +325,15 @@ export interface NativeAddon {
   ): Promise<{ readonly data: Float32Array; readonly rows: number; readonly columns: number }>;
   /** One layer's FFN over the neurons that the model holds. No hooks, no interventions. */
   ffn(program: NativeProgram, layer: number, batch: NativeFfnBatch, sinks: NativeFfnSinks): Promise<NativeForward>;
-  /** The token that a sampler draws from logits (V), as in a forward. At once: it takes about a millisecond. */
+  /** The token that a sampler draws from logits (V), as in a forward. Synchronous: it takes about a millisecond. */
   draw(logits: Float32Array, sampler: NativeSampler): number;
   /** log Σ exp of logits (V), in float64. */
   logSumExp(logits: Float32Array): number;
-  /** The places of the k largest values, largest first, NaN before all, the first of equal ones first; all where k is larger. */
+  /** Positions of the k largest values, largest first, NaN before all; all positions if k is larger. Ties: the lowest position first. */
   largest(values: Float32Array, k: number): Uint32Array;
-  /** KL(p‖q) in nats of two rows of logits (V), by the bits of a forward's `kl`. */
+  /** KL(p‖q) in nats of two rows of logits (V); the same bits as a forward's `kl`. */
   divergence(p: Float32Array, q: Float32Array): number;
-  /** Whether the most likely tokens of two rows of logits are the same; of equal logits the first counts. */
+  /** Whether the most likely tokens of two rows of logits are the same. Ties: the lowest token id. */
   sameTop(p: Float32Array, q: Float32Array): boolean;
 }
 
@@ -352,7 +350,7 @@ export function native(): NativeAddon {
   for (const path of [`../build/${build}/sparselab.node`, `../../build/${build}/sparselab.node`]) {
     try {
       const loaded = require(path) as NativeAddon;
-      if (loaded.abi !== ABI) throw new Error(`it speaks version ${loaded.abi} of the boundary, this lab version ${ABI}`);
+      if (loaded.abi !== ABI) throw new Error(`its boundary has version ${loaded.abi}, and this lab needs version ${ABI}`);
       addon = loaded;
       return loaded;
     } catch (error) {
@@ -378,8 +376,8 @@ function translated(error: unknown, at: Error): unknown {
   return wrapped;
 }
 
-/** Runs a native call; whatever it throws or rejects with comes out as a LabError. */
-export async function calling<T>(fn: (addon: NativeAddon) => Promise<T> | T): Promise<T> {
+/** Runs a native call. What it throws or rejects with becomes a LabError. */
+export async function callNative<T>(fn: (addon: NativeAddon) => Promise<T> | T): Promise<T> {
   const at = new Error();
   try {
     return await fn(native());
@@ -388,8 +386,8 @@ export async function calling<T>(fn: (addon: NativeAddon) => Promise<T> | T): Pr
   }
 }
 
-/** The same for a call that answers at once. */
-export function callingSync<T>(fn: (addon: NativeAddon) => T): T {
+/** The same for a synchronous call. */
+export function callNativeSync<T>(fn: (addon: NativeAddon) => T): T {
   const at = new Error();
   try {
     return fn(native());

@@ -145,7 +145,7 @@ class Dense {
     const n = this.#sizes[a]!;
     const start = this.#edge(axis, from, n);
     const end = this.#edge(axis, to ?? n, n);
-    if (end < start) throw new LabError("invalid-option", `slice of "${axis}": from ${start} lies behind to ${end}`);
+    if (end < start) throw new LabError("invalid-option", `slice of "${axis}": from ${start} is after to ${end}`);
     const strides = stridesOf(this.#sizes);
     const sizes = this.#sizes.map((size, i) => (i === a ? end - start : size));
     return new Dense(gathered(this.data, start * strides[a]!, sizes, strides), this.dims, sizes);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run dev`: compiles what changes while you work. TypeScript goes into dist/; the executor, its addon and its unit tests into
- * build/dev/, where warnings are errors. It says what it rebuilt, and ends with ctrl-C.
+ * build/dev/, where warnings are errors. It prints what it rebuilt, and ends with Ctrl-C.
  */
 import { spawn } from "node:child_process";
 import { withLock } from "./lib/lock.mjs";
@@ -17,13 +17,13 @@ import { markCommand } from "./parts/typescript.mjs";
 
 const help = `usage: npm run dev
 
-Compiles what changes until ctrl-C: TypeScript into dist/; the executor, its addon and its unit tests into build/dev/.
+Compiles what changes until Ctrl-C: TypeScript into dist/; the executor, its addon and its unit tests into build/dev/.
 SPARSELAB_BUILD=dev makes a program load that addon; build/dev/sparselab_tests runs the tests.
 `;
 
 const say = (who, what) => process.stdout.write(`${who.padEnd(11)} ${what}\n`);
 
-/** Returns a promise that settles when the compiler ends, which it does by itself only where it cannot go on. */
+/** Returns a promise that settles when the compiler exits, which it does by itself only after a fatal error. */
 function watchTypeScript() {
   const tsc = inClone("node_modules", "typescript", "bin", "tsc");
   const options = ["-p", inClone(), "--watch", "--preserveWatchOutput", "--listEmittedFiles"];
@@ -47,7 +47,7 @@ function watchNative() {
   const paths = [inClone("CMakeLists.txt"), inClone("CMakePresets.json"), inClone("native")];
   again(paths, isNativeSource, async (changed) => {
     const start = performance.now();
-    say("executor", changed.length > 0 ? `${changed.join(", ")} changed` : "looking at build/dev/");
+    say("executor", changed.length > 0 ? `${changed.join(", ")} changed` : "checking build/dev/");
     try {
       const what = compiled(await cmake("dev", "all"));
       say("executor", what ? `${what} in build/dev/ (${seconds(start)})` : "nothing to compile");

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `node scripts/picture.mjs`: writes docs/pareto.png anew, after the first notebook was saved anew. */
+/** `node scripts/picture.mjs`: writes docs/pareto.png again, after the first notebook was saved. */
 import { writeFileSync } from "node:fs";
 import { picture, savedPicture } from "./lib/picture.mjs";
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * Brings what a fresh clone lacks, and says what it does: npm packages, the TypeScript build (dist/), the native executor (build/),
- * a Python environment with JupyterLab (.venv/), the kernelspec. What is there already is left alone, so it can be called always.
- * `npm start`, `npm test` and `npm run build` all begin here. Nothing outside the clone is touched but npm's and pip's own caches.
+ * Sets up what a fresh clone lacks, and prints each step: npm packages, the TypeScript build (dist/), the native executor (build/), a Python
+ * environment with JupyterLab (.venv/), the kernelspec. Whatever is current is left alone, so it can be run at any time. `npm start`, `npm test`
+ * and `npm run build` begin with it. Outside the clone it writes only to the caches of npm and pip.
  */
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ import { checkTools } from "./parts/tools.mjs";
 import { typescript } from "./parts/typescript.mjs";
 
 /**
- * `withPython: false` leaves the Python environment and the kernelspec out: enough for plain scripts and the command line.
+ * `withPython: false` omits the Python environment and the kernelspec: enough for plain scripts and the command line.
  * `typesLater: true` goes on where a type is wrong; `tests: true` builds the native unit tests, too.
  */
 export const setUp = ({ withPython = true, typesLater = false, tests = false } = {}) =>
@@ -34,7 +34,7 @@ if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   main(async () => {
     if (asksForHelp(process.argv.slice(2))) {
       process.stdout.write(
-        "usage: npm run build, or node scripts/setup.mjs [--build]\n\nSets up what is missing; --build leaves the Python environment out.\n",
+        "usage: npm run build, or node scripts/setup.mjs [--build]\n\nSets up what is missing; --build omits the Python environment.\n",
       );
       return;
     }

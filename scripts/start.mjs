@@ -27,7 +27,7 @@ function portOf(text) {
   if (text === undefined) return undefined;
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new SetupError(`--port takes a number from 1 to 65535, not ${text}`);
+    throw new SetupError(`--port must be a whole number from 1 to 65535, received ${text}`);
   return port;
 }
 
@@ -50,14 +50,14 @@ async function serve({ port, browser }) {
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
   await lab.ended;
-  if (!stopping) throw new SetupError(`JupyterLab ended by itself; its last messages are in ${serverLog}`);
+  if (!stopping) throw new SetupError(`JupyterLab exited by itself; its last messages are in ${serverLog}`);
 }
 
 main(async () => {
   if (asksForHelp(process.argv.slice(2))) return void process.stdout.write(help);
   const options = parseOptions(process.argv.slice(2), { "--no-browser": "flag", "--port": "N", "--check": "flag" });
   const port = portOf(options.port);
-  // Said before the long part.
+  // Printed before the long part.
   if (port !== undefined && !options.check) await checkPort(port);
   const start = performance.now();
   await setUp();

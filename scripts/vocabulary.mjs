@@ -4,7 +4,7 @@
  *   lab/vocabulary.ts                the same names as types and lists
  * Both are committed. `node scripts/vocabulary.mjs` writes them, `node scripts/vocabulary.mjs --check` fails where they are out of date.
  *
- * A name with `later` is one of the public API that nothing computes yet: the lab refuses it by name, and C++ has no number for it.
+ * A name with `later` belongs to the public API and is not computed yet: the lab refuses it by name, and C++ has no number for it.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

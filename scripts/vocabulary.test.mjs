@@ -1,4 +1,4 @@
-/** The files that are made from the vocabulary are those of its present table. */
+/** The generated files match the vocabulary's table. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- cpu`: our executor beside llama.cpp's own library on one model file, decode and prefill, turn and turn about, and
- * what the machine can do, measured in the same minutes. What is told is medians. It never fails because of a time; it fails where
- * `exact` gives other bits than `dense`, or where the two engines do not compute the same function.
+ * `npm run bench -- cpu`: our executor beside llama.cpp's own library on one model file, decode and prefill in alternating turns, and what the
+ * machine can do, measured in the same minutes. Results are medians. A time never makes it fail; it fails if `exact` and `dense` give different
+ * bits, or if the two engines do not compute the same function.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -39,9 +39,9 @@ const usage = `usage: npm run bench -- cpu [OPTIONS]
   --threads 1,2       numbers of threads
   --types f16,q8_0    weight types
   --layers N          layers of the model (52); --vocab N: its vocabulary (73440)
-  --dir FOLDER        where the model files lie, 4.5 GB (${OPTIONS.dir.default})
+  --dir FOLDER        folder of the model files, 4.5 GB (${OPTIONS.dir.default})
   --patience SECONDS  how long to wait before a round until other programs are quiet (5)
-  --out FILE          where the numbers go (bench/results/cpu-DATE.json)
+  --out FILE          file for the numbers (bench/results/cpu-DATE.json)
   --without-llama     ours alone
   --small             a tiny model, to try it out: nothing is written without --out`;
 
@@ -61,7 +61,8 @@ export interface Options {
 
 const count = (name: string, text: string, most = 1 << 20): number => {
   const n = Number(text);
-  if (!/^\d+$/.test(text) || n < 1 || n > most) throw new Error(`--${name} takes a number from 1 to ${most}, not ${text}`);
+  if (!/^\d+$/.test(text) || n < 1 || n > most)
+    throw new Error(`--${name} must be a whole number from 1 to ${most}, received ${text}`);
   return n;
 };
 
@@ -70,7 +71,7 @@ export function readOptions(args: readonly string[]): Options {
   const stranger = args.find((arg) => arg.startsWith("--") && !Object.hasOwn(OPTIONS, arg.slice(2).split("=")[0]!));
   if (stranger !== undefined) {
     const near = nearest(stranger.slice(2), Object.keys(OPTIONS));
-    throw new Error(`there is no option ${stranger}${near ? `; did you mean --${near}?` : ""}`);
+    throw new Error(`unknown option ${stranger}${near ? `; did you mean --${near}?` : ""}`);
   }
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const cores = cpus().length;
@@ -79,7 +80,7 @@ export function readOptions(args: readonly string[]): Options {
   if (tooMany !== undefined) throw new Error(`--threads ${tooMany}: this machine has ${cores} cores`);
   const types = values.types.split(",").map((name) => {
     const type = TYPES.find((known) => known === name.toLowerCase());
-    if (!type) throw new Error(`there is no weight type ${name} in this bench; expected some of ${TYPES.join(", ")}`);
+    if (!type) throw new Error(`unknown weight type ${name}; this bench has ${TYPES.join(", ")}`);
     return type;
   });
   const base = values.small ? SMALL : MINICPM_S_1B;
@@ -103,7 +104,7 @@ export function readOptions(args: readonly string[]): Options {
   };
 }
 
-/** How far ours with SiLU is from llama.cpp, which computes SiLU in each such file: ‖a − b‖ / ‖b‖ of the last logits. */
+/** Relative difference of our last logits with SiLU from llama.cpp's, which always computes SiLU for this architecture: ‖a − b‖ / ‖b‖. */
 async function difference({ ours, llama }: Engines, tokens: number): Promise<number | undefined> {
   if (!llama) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "sparselab-bench-logits-"));
@@ -122,7 +123,7 @@ async function difference({ ours, llama }: Engines, tokens: number): Promise<num
     rmSync(folder, { recursive: true });
   }
 }
-/** llama.cpp rounds activations to float16, with Q8_0 to int8; what is more apart than this is another function. */
+/** llama.cpp rounds activations to float16, with Q8_0 to int8; a larger difference means another function. */
 const MOST_APART: Readonly<Record<WeightType, number>> = { f16: 0.02, q8_0: 0.1 };
 
 /** Family, model and stepping, as the name alone may say little ("Intel Xeon Processor"). */
@@ -131,7 +132,7 @@ function processor(): { name: string; vendor: string; family: number; model: num
   try {
     text = readFileSync("/proc/cpuinfo", "utf8");
   } catch {
-    // Not Linux: the name is all there is.
+    // Not Linux: only the name is known.
   }
   const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)$`, "m").exec(text)?.[1] ?? "";
   const family = Number(field("cpu family"));
@@ -216,7 +217,7 @@ const summaries = (options: Options, all: readonly OfType[]): Summary[] =>
     ),
   );
 
-/** What an engine that should sleep used, at most, while the other was at work. */
+/** The most cores that an idle engine used while the other worked. */
 const mostIdle = (all: readonly OfType[]): number =>
   Math.max(0, ...all.flatMap(({ rounds }) => rounds.flatMap((round) => Object.values(round.turns).map((turn) => turn.idle))));
 
@@ -245,7 +246,7 @@ async function measure(options: Options): Promise<void> {
   let missing: string | undefined = options.withLlama ? undefined : "--without-llama";
   if (options.withLlama) {
     try {
-      console.error("· llama.cpp: fetching it where it is not there");
+      console.error("· llama.cpp: fetching it unless it is there");
       llama = await fetchLlamaCpp();
       paths.llama = await build("llama_bench", { SPARSELAB_LLAMA_SOURCE: llama.source, SPARSELAB_LLAMA_FOLDER: llama.folder });
     } catch (error) {
@@ -258,7 +259,7 @@ async function measure(options: Options): Promise<void> {
   const all: OfType[] = [];
   for (const type of options.types) all.push(await measureType(options, type, paths));
 
-  // 3. What they say
+  // 3. Results
   const medians = summaries(options, all);
   const cpu = processor();
   const reached = options.small ? [] : targets(medians, cpu.zen5);
@@ -274,7 +275,7 @@ async function measure(options: Options): Promise<void> {
   if (medians.some(({ disturbed }) => disturbed))
     console.log("disturbed: other programs used the machine in all but a few rounds; do not quote these numbers");
   const idle = mostIdle(all);
-  if (idle > 0.05) console.log(`an engine that waits used ${idle.toFixed(2)} of a core, which disturbs the other`);
+  if (idle > 0.05) console.log(`the idle engine used ${idle.toFixed(2)} of a core, which disturbs the other`);
   if (reached.length) console.log(targetLines(reached));
 
   const date = new Date().toISOString();

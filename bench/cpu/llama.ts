@@ -1,7 +1,7 @@
 /**
- * llama.cpp's own library, as the npm package `@node-llama-cpp/linux-x64` ships it, and the headers of the same release from the git
- * bundle in `node-llama-cpp`. Neither is a dependency of the project: a user of the lab has no need of 46 MB of them. They are fetched,
- * pinned by version and hash, into build/bench/ when a bench first asks for them.
+ * llama.cpp's own library from the npm package `@node-llama-cpp/linux-x64`, and the headers of the same release from the git bundle in
+ * `node-llama-cpp`. Neither is a dependency of the project, since users of the lab don't need these 46 MB. Pinned by version and hash, they are
+ * fetched into build/bench/ by the first bench that needs them.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ export interface LlamaCpp {
   readonly folder: string;
 }
 
-/** Throws where it cannot be had: another platform, no network. */
+/** Throws if it is not available: another platform, no network. */
 export async function fetchLlamaCpp(): Promise<LlamaCpp> {
   if (process.platform !== "linux" || process.arch !== "x64")
     throw new Error(`its library is compared on Linux x64 only; this is ${process.platform} ${process.arch}`);

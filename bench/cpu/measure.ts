@@ -1,6 +1,6 @@
 /**
- * Rounds: in each, all engines and modes do the same task one right after the other, so that what the machine does meanwhile (other
- * programs, a drifting clock and memory bandwidth) hits all of them alike. The order turns from round to round.
+ * Rounds: in each, all engines and modes do the same task one right after the other, so that other programs and a drifting
+ * clock and memory bandwidth affect all of them alike. The order rotates from round to round.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, machineCpuSeconds, type Program, usageOf } from "./program.js";
@@ -14,14 +14,14 @@ export type Side = (typeof SIDES)[number];
 export interface Turn {
   readonly seconds: number;
   readonly tokens: number;
-  /** Of the last logits. */
+  /** Hash of the last logits. */
   readonly hash: string;
   /** Bytes of weights of the whole turn, where they are counted. */
   readonly weightBytes?: number;
   readonly sparsity?: number;
   /** Cores that other programs used meanwhile. */
   readonly others: number;
-  /** Cores that the other engine used meanwhile, which should sleep. */
+  /** Cores that the other engine used meanwhile; it should be idle. */
   readonly idle: number;
   /** Pages that were read from the disk. */
   readonly diskFaults: number;
@@ -46,7 +46,7 @@ export interface Engines {
 /** Other programs may use so many cores before a round counts as disturbed. */
 export const QUIET = 0.1;
 
-/** Waits, at most `seconds`, until other programs leave the machine alone. */
+/** Waits, at most `seconds`, until other programs are quiet. */
 async function waitForQuiet(seconds: number): Promise<void> {
   for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
     const before = machineCpuSeconds() - usageOf("self").cpuSeconds;
@@ -72,7 +72,7 @@ async function turn(engines: Engines, side: Side, task: Task, threads: number, t
   const used = after.idle - before.idle;
   return {
     ...answer,
-    // Ticks of 10 ms say nothing of a shorter turn.
+    // Ticks of 10 ms are too coarse for a shorter turn.
     others: wall < 0.2 ? 0 : Math.max(0, (after.all - before.all - (after.own - before.own) - used) / wall),
     idle: used / wall,
     diskFaults: after.faults - before.faults,

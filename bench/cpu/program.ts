@@ -1,5 +1,5 @@
 /**
- * A measured program: built by CMake when it is first asked for, then one process that answers one line of JSON to each command.
+ * A measured program: built by CMake when first needed, then one process that answers each command with one line of JSON.
  *
  * Each engine has a process of its own. In one process they would share an allocator, signal handlers and the core to which llama.cpp
  * pins the thread that calls it; and a process that waits for its next command sleeps with all its threads, which can be checked from
@@ -43,7 +43,7 @@ export class Program {
   constructor(name: string, path: string, environment: Readonly<Record<string, string>> = {}) {
     this.name = name;
     this.#process = spawn(path, [], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, ...environment } });
-    this.#process.stdin!.on("error", () => {}); // a program that died is told by "close"
+    this.#process.stdin!.on("error", () => {}); // a program that died is reported by "close"
     this.#lines = createInterface({ input: this.#process.stdout! });
     this.#lines.on("line", (line) => {
       const waiting = this.#waiting;
@@ -53,7 +53,7 @@ export class Program {
         if (answer.error === undefined) waiting?.resolve(answer);
         else waiting?.reject(new Error(`${name}: ${String(answer.error)}`));
       } catch {
-        waiting?.reject(new Error(`${name} said: ${line.slice(0, 200)}`));
+        waiting?.reject(new Error(`${name} printed: ${line.slice(0, 200)}`));
       }
     });
     this.#ended = new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** What the rounds say: medians, ratios to llama.cpp, shares of what the machine can do, and our executor against what it should reach. */
+/** The results: medians, ratios to llama.cpp, shares of what the machine can do, and our executor against its targets. */
 import { median } from "../machine.js";
 import { QUIET, type Round, SIDES, type Side, type Task, type Turn } from "./measure.js";
 import { denseBytes, prefillOperations, type Shape, type WeightType } from "./model.js";
@@ -83,7 +83,7 @@ const RATIOS: readonly (readonly [WeightType, Task, "dense" | "exact", number])[
   ["q8_0", "prefill", "exact", 1.5],
 ];
 const TARGET_THREADS = 2;
-/** On another CPU a share of what it can do counts as well: of the stream in decode, of the FMA peak in dense prefill. */
+/** On another CPU a share of what that CPU can do counts as well: of the stream in decode, of the FMA peak in dense prefill. */
 const OF_STREAM = 0.8;
 const OF_PEAK = 0.55;
 

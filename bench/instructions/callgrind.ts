@@ -1,4 +1,4 @@
-/** What callgrind counted, out of its file: the instructions of each function itself, without those that it calls. */
+/** Reads callgrind's file: the instructions of each function itself, without those of its callees. */
 
 /** Function name -> instructions. Costs are those of the first event, Ir. */
 export function parseCallgrind(text: string): Map<string, number> {
@@ -9,7 +9,7 @@ export function parseCallgrind(text: string): Map<string, number> {
     if (id === undefined) return field;
     if (name !== undefined) names.set(id, name);
     const known = names.get(id);
-    if (known === undefined) throw new Error(`callgrind's file names function ${id} nowhere`);
+    if (known === undefined) throw new Error(`callgrind's file has no name for function ${id}`);
     return known;
   };
   let current: string | undefined;

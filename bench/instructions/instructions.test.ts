@@ -1,4 +1,4 @@
-/** Reading callgrind's file, and what is said of a change. */
+/** Reading callgrind's file, and the report of a change. */
 import { expect, test } from "vitest";
 import { parseCallgrind } from "./callgrind.js";
 import { compare } from "./instructions.js";
@@ -22,10 +22,10 @@ totals: 4012
     ["main", 12],
     ["kernel(float const*, unsigned long)", 4000],
   ]);
-  expect(() => parseCallgrind("fn=(7)\n1 1\n")).toThrow(/names function \(7\) nowhere/);
+  expect(() => parseCallgrind("fn=(7)\n1 1\n")).toThrow(/no name for function \(7\)/);
 });
 
-test("a change of more than 2 % is called so", () => {
+test("a change of more than 2 % is marked", () => {
   const lines = compare(
     { same: 1_019_000, more: 1_021_000, less: 979_000, fresh: 5 },
     { same: 1e6, more: 1e6, less: 1e6, gone: 7 },

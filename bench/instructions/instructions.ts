@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- instructions`: how many instructions our executor takes for a token, counted by callgrind and compared with the numbers
  * in bench/results/instructions.json. Unlike a time, a count is the same on a busy machine, so that a loop that grew shows in a review.
- * Callgrind knows no AVX-512: counted are the AVX2 kernels, one layer and a small output matrix, one thread.
+ * Callgrind does not support AVX-512, so the AVX2 kernels are counted, with one layer, a small output matrix and one thread.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const usage = `usage: npm run bench -- instructions [--save] [--functions N] [--
 
   --save         writes the numbers to bench/results/instructions.json, to be committed with the change that explains them
   --functions N  also prints the N functions with the most instructions
-  --dir FOLDER   where the model files lie, 140 MB (${join(tmpdir(), "sparselab-bench")})
+  --dir FOLDER   folder of the model files, 140 MB (${join(tmpdir(), "sparselab-bench")})
 
 Needs valgrind (Debian: apt install valgrind) on x86-64.`;
 
@@ -29,7 +29,7 @@ const CASES = TYPES.flatMap((type) =>
   ),
 );
 
-/** What lies in bench/results/instructions.json. */
+/** The contents of bench/results/instructions.json. */
 export interface Record {
   readonly what: string;
   readonly isa: string;
@@ -40,7 +40,7 @@ export interface Record {
   readonly perToken: Readonly<{ [name: string]: number }>;
 }
 
-/** A change that is worth a look. */
+/** A relative change that is marked. */
 const NOTABLE = 0.02;
 
 /** A line for each case: now, before, and the change, with a word where it is more than 2 %. */
@@ -66,7 +66,7 @@ async function valgrindVersion(): Promise<string> {
   try {
     return (await run("valgrind", ["--version"])).stdout.trim();
   } catch {
-    throw new Error("valgrind is not there; install it (Debian: apt install valgrind)");
+    throw new Error("valgrind is not installed (Debian: apt install valgrind)");
   }
 }
 
@@ -113,7 +113,7 @@ export async function benchInstructions(args: readonly string[]): Promise<void> 
         dir: { type: "string", default: join(tmpdir(), "sparselab-bench") },
       },
     }));
-    if (!/^\d+$/.test(values.functions)) throw new Error(`--functions takes a number, not ${values.functions}`);
+    if (!/^\d+$/.test(values.functions)) throw new Error(`--functions must be a whole number, received ${values.functions}`);
     if (process.arch !== "x64") throw new Error(`the AVX2 kernels are counted, which need x86-64; this is ${process.arch}`);
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${usage}`);

@@ -1,6 +1,6 @@
 /**
- * The kernels that are measured: ours as it is built here, the others pinned and installed as their own users have them, into folders of
- * their own below build/bench/. What cannot be installed or does not run is missing, with the reason.
+ * The kernels that are measured: ours as built here, the others pinned and installed as their users install them, each into a folder of its own
+ * below build/bench/. One that cannot be installed or does not run is reported as missing, with the reason.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ export interface Engine {
   readonly args: (connection: string) => string[];
   /** Where it runs. */
   readonly cwd: string;
-  /** It says `iopub_welcome` to a new listener. */
+  /** Whether it sends `iopub_welcome` to a new listener. */
   readonly welcomes: boolean;
 }
 export interface Missing {
@@ -124,9 +124,9 @@ export async function findEngine(name: string): Promise<Engine | Missing> {
   try {
     return await known[name]!();
   } catch (error) {
-    // The first line that says something; npm and pip write many.
-    const said = (error as { stderr?: string }).stderr || (error as Error).message;
-    const line = said
+    // The first line with content; npm and pip write many.
+    const output = (error as { stderr?: string }).stderr || (error as Error).message;
+    const line = output
       .split("\n")
       .map((text) => text.trim())
       .filter((text) => text && !/^npm (error|ERR!)? *(code|errno|syscall)?$/.test(text))[0];

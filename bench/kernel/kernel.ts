@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- kernel`: our kernel beside tslab, ipykernel and Deno. Each round starts every kernel afresh, one after the other, in an
- * order that turns from round to round; what is told is the median of the rounds.
+ * order that rotates from round to round. Results are medians of the rounds.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,7 +14,7 @@ const usage = `usage: npm run bench -- kernel [--rounds N] [--engines ${engineNa
 
   --rounds N    how often each is measured (5)
   --engines     some of them
-  --out FILE    where the numbers go (bench/results/kernel-DATE.json)
+  --out FILE    file for the numbers (bench/results/kernel-DATE.json)
   --small       a tenth of everything, to try it out: nothing is written without --out`;
 
 function options(args: readonly string[]) {
@@ -31,8 +31,9 @@ function options(args: readonly string[]) {
     const rounds = Number(values.rounds);
     const names = values.engines.split(",");
     const stranger = names.find((name) => !engineNames.includes(name));
-    if (stranger !== undefined) throw new Error(`there is no engine ${stranger}`);
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a number from 1 on, not ${values.rounds}`);
+    if (stranger !== undefined) throw new Error(`unknown engine ${stranger}; known: ${engineNames.join(", ")}`);
+    if (!Number.isInteger(rounds) || rounds < 1)
+      throw new Error(`--rounds must be a whole number >= 1, received ${values.rounds}`);
     return { rounds, names, out: values.out, small: values.small };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${usage}`);
@@ -48,7 +49,7 @@ export async function benchKernel(args: readonly string[]): Promise<void> {
   const engines: Engine[] = [];
   const missing: Missing[] = [];
   for (const name of names) {
-    console.error(`· ${name}: looking for it, installing it where it is not there`);
+    console.error(`· ${name}: installing it unless it is there`);
     const found = await findEngine(name);
     if ("missing" in found) missing.push(found);
     else engines.push(found);

@@ -1,4 +1,4 @@
-/** The benchmark's own parts, and one small round of our kernel: what it measures is there, and nothing of the flood is lost. */
+/** The benchmark's own parts, and one small round of our kernel: every number is measured, and no line of the flood is lost. */
 import { describe, expect, test } from "vitest";
 import { median } from "../machine.js";
 import { type Engine, findEngine } from "./engines.js";
@@ -40,7 +40,7 @@ test("a small round of our kernel", { timeout: 60_000 }, async () => {
 
 test("a kernel that cannot be started is an error that says so", { timeout: 60_000 }, async () => {
   await expect(measureRound({ ...engine("nothing"), command: process.execPath, args: () => ["-e", "throw 7"] })).rejects.toThrow(
-    /nothing: it ended before .*came; it said: [\s\S]*7/,
+    /nothing: it ended before .*came; its log: [\s\S]*7/,
   );
 });
 
@@ -52,15 +52,15 @@ test("median", () => {
 
 describe("the report", () => {
   const ours = { engine: engine("sparselab"), rounds: [round], failures: [] };
-  test("tells lost lines, missing kernels and rounds that failed", () => {
+  test("reports lost lines, missing kernels and failed rounds", () => {
     const text = table([{ ...ours, failures: ["no reply"] }], [{ name: "deno", missing: "no network" }], size);
     expect(text).toContain("500 arrived");
     expect(text).toContain("deno is missing: no network");
-    expect(text).toContain("sparselab: a round gave nothing: no reply");
-    expect(text).toContain("sparselab: the flood never came to idle");
-    expect(text).toContain("sparselab: 2 other requests never came to idle");
+    expect(text).toContain("sparselab: a round failed: no reply");
+    expect(text).toContain("sparselab: no idle status after the flood");
+    expect(text).toContain("sparselab: no idle status after 2 other requests");
   });
-  test("holds our figures against their limits, and leaves out what needs a kernel that is missing", () => {
+  test("compares our figures with their limits, and omits those that need a missing kernel", () => {
     const alone = targets([ours]);
     expect(alone.map(({ met }) => met)).toEqual([true, true, true, true, true]);
     const fast = { engine: engine("ipykernel"), rounds: [{ ...round, flood: 999 }], failures: [] };

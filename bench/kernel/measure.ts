@@ -30,12 +30,12 @@ export interface Round {
   readonly completion: number;
   /** Resident, all processes of the kernel, after `memoryCells` cells. */
   readonly memory: number;
-  /** From the request until the last line arrived; of `floodLines` so many did. */
+  /** From the request until the last line arrived, and how many of `floodLines` arrived. */
   readonly flood: number;
   readonly floodArrived: number;
   /** The flood ended with an idle status. */
   readonly floodIdle: boolean;
-  /** Other requests that did not. */
+  /** Other requests without an idle status. */
   readonly idlesLost: number;
 }
 
@@ -58,7 +58,7 @@ export async function measureRound(engine: Engine, size: Size = FULL): Promise<R
   try {
     await session.execute("1 + 1", { idle: false });
     const firstCell = session.sinceStart();
-    // A kernel without iopub_welcome does not say when its listener is heard.
+    // A kernel without iopub_welcome does not tell when its listener is connected.
     await sleep(500);
 
     let i = 0;
@@ -75,7 +75,7 @@ export async function measureRound(engine: Engine, size: Size = FULL): Promise<R
     for (let k = 0; k < size.repeats; k++) {
       const code = source.member(i - k);
       const { reply, replyMs } = await session.request("complete_request", { code, cursor_pos: code.length });
-      if (!(reply.matches as unknown[] | undefined)?.length) throw new Error(`${engine.name} completes ${code} to nothing`);
+      if (!(reply.matches as unknown[] | undefined)?.length) throw new Error(`${engine.name} has no completions for ${code}`);
       completions.push(replyMs);
     }
 

@@ -1,4 +1,4 @@
-/** What the rounds say: medians, the table, and our kernel against what it is meant to reach. */
+/** The results: medians, the table, and our kernel against its targets. */
 
 import { median } from "../machine.js";
 import type { Engine, Missing } from "./engines.js";
@@ -7,7 +7,7 @@ import type { Round, Size } from "./measure.js";
 export interface Measured {
   readonly engine: Engine;
   readonly rounds: readonly Round[];
-  /** Why rounds gave nothing. */
+  /** Why rounds failed. */
   readonly failures: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface Target {
   readonly met: boolean;
 }
 
-/** Our figures against their limits; those that are measured against a kernel that is missing are left out. */
+/** Our figures against their limits, without those that need a missing kernel. */
 export function targets(all: readonly Measured[]): Target[] {
   const of = (name: string) => medians(all.find(({ engine }) => engine.name === name)?.rounds ?? []);
   const [ours, deno, ipykernel] = [of("sparselab"), of("deno"), of("ipykernel")];
@@ -82,13 +82,13 @@ export function table(all: readonly Measured[], missing: readonly Missing[], siz
   return [
     ...lines,
     ...missing.map(({ name, missing: why }) => `${name} is missing: ${why}`),
-    ...all.flatMap(({ engine, failures }) => failures.map((why) => `${engine.name}: a round gave nothing: ${why}`)),
+    ...all.flatMap(({ engine, failures }) => failures.map((why) => `${engine.name}: a round failed: ${why}`)),
     ...all.flatMap(({ engine, rounds }) =>
-      rounds.some((round) => !round.floodIdle) ? [`${engine.name}: the flood never came to idle`] : [],
+      rounds.some((round) => !round.floodIdle) ? [`${engine.name}: no idle status after the flood`] : [],
     ),
     ...all.flatMap(({ engine, rounds }) => {
       const lost = rounds.reduce((sum, round) => sum + round.idlesLost, 0);
-      return lost ? [`${engine.name}: ${lost} other requests never came to idle; their time is that of the reply`] : [];
+      return lost ? [`${engine.name}: no idle status after ${lost} other requests; their time is that of the reply`] : [];
     }),
   ].join("\n");
 }

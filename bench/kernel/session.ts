@@ -1,6 +1,6 @@
 /**
- * One kernel process and a client that times it: any kernel of the Jupyter protocol, also one that forgets a reply or an idle status.
- * Everything that is timed here is timed the same way for all.
+ * One kernel process and a client that times it. It works with any kernel of the Jupyter protocol, even one that omits a reply or an idle status,
+ * and times all of them the same way.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
@@ -19,7 +19,7 @@ interface Received {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** What one request brought, and when, ms after it was sent. */
+/** The answers to one request, and when they came, ms after it was sent. */
 export interface Timed {
   readonly reply: Readonly<Record<string, unknown>>;
   /** Reply and idle status have both arrived. */
@@ -30,7 +30,7 @@ export interface Timed {
 /** How a flood of lines arrived. */
 export interface Flood {
   readonly lines: number;
-  /** Until the last line; where lines are missing, until the last that came. */
+  /** Until the last line that came. */
   readonly ms: number;
   readonly messages: number;
   readonly idle: boolean;
@@ -54,7 +54,7 @@ export class Session {
   readonly #engine: Engine;
   readonly #key = randomUUID();
   readonly #folder = mkdtempSync(join(tmpdir(), "sparselab-bench-"));
-  // A socket that is not connected yet tries again every 5 ms: what is timed is the kernel, not ZeroMQ's patience.
+  // A socket that is not connected yet tries again every 5 ms: the kernel is timed, not ZeroMQ's retries.
   readonly #shell = new Dealer({ linger: 0, reconnectInterval: 5 });
   readonly #control = new Dealer({ linger: 0, reconnectInterval: 5 });
   readonly #iopub = new Subscriber({ linger: 0, reconnectInterval: 5, receiveHighWaterMark: 0 });
@@ -106,7 +106,7 @@ export class Session {
     void this.#listen("control", this.#control);
     void this.#listen("iopub", this.#iopub);
     this.#begin = performance.now();
-    // History and settings of whoever runs this stay out of it, and as they are.
+    // The user's history and settings are neither read nor changed.
     const env = {
       ...process.env,
       IPYTHONDIR: this.#folder,
@@ -155,7 +155,7 @@ export class Session {
       };
       const fail = (why: string) => {
         end();
-        reject(new Error(`${this.#engine.name}: ${why}${this.#log ? `; it said: ${this.#log.trim().slice(-300)}` : ""}`));
+        reject(new Error(`${this.#engine.name}: ${why}${this.#log ? `; its log: ${this.#log.trim().slice(-300)}` : ""}`));
       };
       const died = () => fail(`it ended before ${what} came`);
       const timer = setTimeout(() => fail(`no ${what} within ${patience / 1000} s`), patience);
@@ -179,7 +179,7 @@ export class Session {
     await socket.send([Buffer.from("<IDS|MSG>"), Buffer.from(signature), ...parts]);
   }
 
-  /** Sends a request on shell and waits for its reply and, unless told otherwise, its idle status. */
+  /** Sends a request on shell and waits for its reply and, by default, its idle status. */
   async request(type: string, content: object, { idle = true } = {}): Promise<Timed> {
     const id = randomUUID();
     const begin = performance.now();
@@ -206,7 +206,7 @@ export class Session {
     return { reply, ms: Math.max(replyAt, idleAt) - begin, replyMs: replyAt - begin };
   }
 
-  /** Runs a cell, which must end well. */
+  /** Runs a cell, which must succeed. */
   async execute(code: string, options?: { idle?: boolean }): Promise<Timed> {
     const content = { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false, stop_on_error: true };
     const timed = await this.request("execute_request", content, options);
@@ -220,7 +220,7 @@ export class Session {
     return performance.now() - this.#begin;
   }
 
-  /** Runs a cell that prints `lines` lines, and takes what comes until all are there or nothing comes any more. */
+  /** Runs a cell that prints `lines` lines, and reads until all have arrived or no more come. */
   async flood(code: string, lines: number): Promise<Flood> {
     const id = randomUUID();
     const begin = performance.now();
@@ -257,12 +257,12 @@ export class Session {
     return rows.reduce((sum, [pid, , kib]) => sum + (tree.has(pid) ? kib : 0), 0) / 1024;
   }
 
-  /** No kernel outlives a bench that was broken off. */
+  /** An interrupted bench leaves no kernel behind. */
   readonly #kill = (): void => {
     this.#process.kill("SIGKILL");
   };
 
-  /** Asks it to end, and ends it where it does not. */
+  /** Asks it to end, and kills it if it does not. */
   async close(): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null && this.#process.pid !== undefined) {
       const gone = new Promise((done) => this.#process.once("exit", done));

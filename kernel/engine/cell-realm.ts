@@ -31,12 +31,12 @@ export const takeCellRealm = (): CellRealm => ({
 export const cells: CellRealm = (globalThis as { cellRealm?: CellRealm }).cellRealm ?? takeCellRealm();
 
 /** The promise as one of the cells' realm. */
-export function forCells<T>(promise: Promise<T>): Promise<T> {
+export function promiseForCells<T>(promise: Promise<T>): Promise<T> {
   return new cells.Promise<T>((resolve, reject) => void promise.then(resolve, reject));
 }
 
 /** Waits for a cell's promise without calling its methods, which the cell may have replaced. */
-export function settled(promise: object): Promise<unknown> {
+export function awaitPromise(promise: object): Promise<unknown> {
   return new Promise((resolve, reject) => void Reflect.apply(cells.then, promise, [resolve, reject]));
 }
 

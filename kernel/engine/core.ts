@@ -15,10 +15,10 @@ import { openRequests } from "./requests.js";
 import { atEnd, beforeEachCell, currentExecution, currentSignal, runCell, setResult, stopCell } from "./run.js";
 import { SERVICES, services } from "./services.js";
 import { installStreams } from "./standard-streams.js";
-import { quitting, watchStops } from "./stop.js";
+import { markQuitting, watchStops } from "./stop.js";
 
 /** What belongs to the cells' realm, handed over by main.ts. */
-export interface CellsSide {
+export interface CellModules {
   /** The file of the thread that reads stop requests. */
   readonly watch: URL;
   /** What a cell's imports call after it was rewritten. */
@@ -33,7 +33,7 @@ export interface CellsSide {
   readonly comms: CellComms;
 }
 
-export function start({ watch, imports, comms }: CellsSide): void {
+export function start({ watch, imports, comms }: CellModules): void {
   installStackTraces(beforeEachCell);
   hideBookkeeping();
   installStreams();
@@ -56,7 +56,7 @@ export function start({ watch, imports, comms }: CellsSide): void {
       stopHandlers();
     },
     () => {
-      quitting();
+      markQuitting();
       exit(0);
     },
   );

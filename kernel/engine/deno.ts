@@ -8,7 +8,7 @@ import { types } from "node:util";
 import { displaySymbol, type MimeBundle } from "../../lab/display.js";
 import type { CommType } from "../comms/host.js";
 import { base64, plain } from "./bundle.js";
-import { cells, forCells } from "./cell-realm.js";
+import { cells, promiseForCells } from "./cell-realm.js";
 import { bundleOf, display } from "./display.js";
 import { emit } from "./events.js";
 import { currentCell, print, refuseStopped } from "./output.js";
@@ -71,9 +71,9 @@ interface DenoOptions {
 
 const jupyter = Object.freeze({
   $display: displaySymbol,
-  display: (value: unknown, options: DenoOptions = {}) => forCells(display(value, options)),
-  broadcast: (type: string, content: Fields, extra?: Extra) => forCells(broadcast(type, content, extra)),
-  format: (value: unknown) => forCells((async () => bundleOf(value))()),
+  display: (value: unknown, options: DenoOptions = {}) => promiseForCells(display(value, options)),
+  broadcast: (type: string, content: Fields, extra?: Extra) => promiseForCells(broadcast(type, content, extra)),
+  format: (value: unknown) => promiseForCells((async () => bundleOf(value))()),
   md: template("text/markdown"),
   html: template("text/html"),
   svg: template("image/svg+xml"),

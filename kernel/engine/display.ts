@@ -5,11 +5,11 @@ import { types } from "node:util";
 import { displaySymbol, type MimeBundle, type Notebook } from "../../lab/display.js";
 import type { EngineEvent } from "../messages.js";
 import { base64, plain } from "./bundle.js";
-import { cells, forCells, settled } from "./cell-realm.js";
+import { awaitPromise, cells, promiseForCells } from "./cell-realm.js";
 import { currentCell, refuseStopped } from "./output.js";
 import { readable } from "./readable.js";
 import { tableOf } from "./table.js";
-import { send, undiverted } from "./task.js";
+import { send, showInCell } from "./task.js";
 
 const startsWith = (value: unknown, bytes: readonly number[]): value is Uint8Array =>
   types.isUint8Array(value) && bytes.every((b, i) => value[i] === b);
@@ -18,7 +18,7 @@ const startsWith = (value: unknown, bytes: readonly number[]): value is Uint8Arr
 const silent = new WeakSet<Promise<unknown>>();
 
 /** Marks a promise that shows nothing when it is a cell's last value: what was called has shown something already. */
-export function showsNothing(promise: Promise<void>): Promise<void> {
+export function markSilent(promise: Promise<void>): Promise<void> {
   silent.add(promise);
   return promise;
 }
@@ -42,7 +42,7 @@ function rawBundleOf(value: unknown): unknown {
 /** The MIME bundle of a value, ready to be sent; a promise only where its own display returns one, so that outputs keep their order. */
 export function bundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   const raw = rawBundleOf(value);
-  return types.isPromise(raw) ? settled(raw).then(plain) : plain(raw);
+  return types.isPromise(raw) ? awaitPromise(raw).then(plain) : plain(raw);
 }
 
 type Output = Omit<Extract<EngineEvent, { event: "output" }>, "event" | "key">;
@@ -82,7 +82,7 @@ export async function display(value: unknown, options: DisplayOptions = {}): Pro
 export function installNotebook(running: Pick<Notebook, "signal" | "cell" | "atEnd">): void {
   const notebook: Notebook = {
     display: (bundle, id, place) => {
-      if (place === "cell") undiverted(() => showBundle(bundle, id));
+      if (place === "cell") showInCell(() => showBundle(bundle, id));
       else showBundle(bundle, id);
     },
     update: (bundle, id) => showBundle(bundle, id, true),
@@ -92,6 +92,6 @@ export function installNotebook(running: Pick<Notebook, "signal" | "cell" | "atE
     Object.defineProperty(cells.global, name, { value, enumerable: false, configurable: true, writable: true });
   };
   define(Symbol.for("sparselab.notebook"), notebook);
-  define("display", (value: unknown, options?: DisplayOptions) => showsNothing(forCells(display(value, options))));
+  define("display", (value: unknown, options?: DisplayOptions) => markSilent(promiseForCells(display(value, options))));
   define("clearOutput", (wait = false) => output(currentCell(), { type: "clear_output", wait }));
 }

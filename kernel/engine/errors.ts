@@ -56,7 +56,7 @@ export function mapPositions(text: string): string {
     if (Number(line) >= cell.startLine) return STARTED;
     cell.map ??= new SourceMap(JSON.parse(cell.payload) as SourceMapPayload);
     const entry = cell.map.findEntry(Number(line) - 1, Number(column) - 1) as { originalLine?: number; originalColumn?: number };
-    // Line 1 of the mapped file stands before the cell's own text.
+    // Line 1 of the mapped file comes before the cell's own text.
     if (entry.originalLine === undefined || entry.originalLine < 1) return label;
     return `${label}:${entry.originalLine}:${(entry.originalColumn ?? 0) + 1}`;
   });
@@ -82,7 +82,7 @@ export function installStackTraces(beforeEachCell: (fn: () => void) => void): vo
     kind.stackTraceLimit = 50; // V8's default, ten, may all be a library's and hide the cell.
     kind.prepareStackTrace = prepare;
   }
-  // A cell may delete it, and without it stacks give positions in the rewritten JavaScript.
+  // A cell may delete the hook, and without it stacks give positions in the rewritten JavaScript.
   beforeEachCell(() => {
     for (const kind of kinds) if (typeof kind.prepareStackTrace !== "function") kind.prepareStackTrace = prepare;
   });

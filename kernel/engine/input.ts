@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { InputRequest } from "../messages.js";
-import { cells, forCells } from "./cell-realm.js";
+import { cells, promiseForCells } from "./cell-realm.js";
 import { emit } from "./events.js";
 import { currentCell, Interrupted, print } from "./output.js";
 import { waitForRequest } from "./requests.js";
@@ -75,8 +75,8 @@ export function installInput(): void {
   const define = (name: string, value: unknown): void => {
     Object.defineProperty(cells.global, name, { value, enumerable: false, configurable: true, writable: true });
   };
-  define("input", (prompt?: unknown) => forCells(ask("input", prompt, false)));
-  define("password", (prompt?: unknown) => forCells(ask("password", prompt, true)));
+  define("input", (prompt?: unknown) => promiseForCells(ask("input", prompt, false)));
+  define("password", (prompt?: unknown) => promiseForCells(ask("password", prompt, true)));
   define("prompt", (message: unknown = "Prompt", value: unknown = "") => {
     const initial = String(value ?? "");
     const answer = askNow("prompt", spaced(initial ? `${message} [${initial}]` : `${message}`));

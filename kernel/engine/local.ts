@@ -226,7 +226,7 @@ export class LocalModules {
     const own = createRequire(path);
     const require = Object.assign((name: string): unknown => {
       const target = module.targets.get(name);
-      return target && "path" in target ? whole(this.#child(module, target.path).module!.namespace) : own(name);
+      return target && "path" in target ? requireResult(this.#child(module, target.path).module!.namespace) : own(name);
     }, own);
     const exports = {};
     const values: Readonly<Record<string, unknown>> = {
@@ -243,7 +243,7 @@ export class LocalModules {
 }
 
 /** What `require` returns for a module. */
-export function whole(namespace: object): unknown {
+export function requireResult(namespace: object): unknown {
   return WHOLE in namespace ? (namespace as Record<string, unknown>)[WHOLE] : namespace;
 }
 

@@ -5,9 +5,9 @@
 import { receiveComm } from "../comms/comm.js";
 import { connectHost } from "../comms/host.js";
 import { cellMeta, cellModule, cellRequire, load, loadWhole, pick } from "./modules.js";
-import { inOwnRealm } from "./own-realm.js";
+import { loadInOwnRealm } from "./own-realm.js";
 
-const core = (await inOwnRealm(new URL("./core.js", import.meta.url))) as unknown as typeof import("./core.js");
+const core = (await loadInOwnRealm(new URL("./core.js", import.meta.url))) as unknown as typeof import("./core.js");
 core.start({
   watch: new URL("./watch.js", import.meta.url),
   imports: { load, pick, require: cellRequire, whole: loadWhole, module: cellModule, meta: cellMeta },

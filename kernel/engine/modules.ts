@@ -10,13 +10,13 @@ import { types } from "node:util";
 import vm from "node:vm";
 import { missingModule, packageOf } from "../missing.js";
 import { bridge } from "./bridge.js";
-import { LocalModules, type Target, whole } from "./local.js";
+import { LocalModules, requireResult, type Target } from "./local.js";
 import { isModule, readText, WHOLE } from "./transpile.js";
 
 export type Namespace = Readonly<Record<string, unknown>>;
 
 const folder = process.cwd();
-/** The importing file that Node is told for a cell. */
+/** The importing file that Node gets for a cell. */
 const notebook = join(folder, "notebook.mjs");
 const parent = pathToFileURL(notebook);
 const nodeRequire = createRequire(parent);
@@ -53,7 +53,7 @@ export async function load(specifier: unknown): Promise<Namespace> {
 export async function loadWhole(specifier: unknown): Promise<unknown> {
   const name = String(specifier);
   const path = localModulePath(name, notebook);
-  if (path !== undefined) return whole((await locals.load(path)).namespace);
+  if (path !== undefined) return requireResult((await locals.load(path)).namespace);
   return OWN[name] ? load(name) : cellRequire(name);
 }
 

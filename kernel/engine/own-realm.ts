@@ -17,7 +17,7 @@ const GLOBALS = [
 type Exports = Readonly<Record<string, unknown>>;
 
 /** Evaluates a module, and all that it imports, in a new realm. Of Node's modules it gets the exports as they are now. */
-export async function inOwnRealm(entry: URL): Promise<Exports> {
+export async function loadInOwnRealm(entry: URL): Promise<Exports> {
   const context = vm.createContext(vm.constants.DONT_CONTEXTIFY as unknown as object);
   const globals = globalThis as unknown as Exports;
   for (const name of GLOBALS) Object.defineProperty(context, name, { value: globals[name] });

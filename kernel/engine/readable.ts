@@ -77,7 +77,7 @@ export function readable(value: unknown): string {
 }
 
 /** An argument of `console.log`; in place of a very large object one that prints shortened. */
-export function shortened(value: unknown): unknown {
+export function shortenLarge(value: unknown): unknown {
   if (value === null || typeof value !== "object" || types.isProxy(value)) return value;
   if (countTo(DEPTH, value) <= VALUES) return value;
   const text = readable(value);

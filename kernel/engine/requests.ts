@@ -8,7 +8,7 @@ import type { EngineRequest } from "../messages.js";
 import { type Frame, FrameReader } from "../pipe.js";
 import { exit, REQUEST_FD, sleep } from "./events.js";
 import { pin } from "./pin.js";
-import { stopAsked, waitingInPlace } from "./stop.js";
+import { setPollsForStops, stopAsked } from "./stop.js";
 
 type Handler = (request: EngineRequest, buffers: readonly Uint8Array[]) => void;
 
@@ -33,7 +33,7 @@ const POLL = 5;
 export function waitForRequest<R extends EngineRequest>(wanted: (request: EngineRequest) => request is R): R | undefined {
   const chunk = new Uint8Array(1 << 16);
   let found: R | undefined;
-  waitingInPlace(true);
+  setPollsForStops(true);
   try {
     while (!found && !stopAsked()) {
       const read = readSome(chunk);
@@ -52,7 +52,7 @@ export function waitForRequest<R extends EngineRequest>(wanted: (request: Engine
     }
     return found;
   } finally {
-    waitingInPlace(false);
+    setPollsForStops(false);
     if (deferred.length) setImmediate(handleDeferred);
   }
 }

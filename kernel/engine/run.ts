@@ -8,13 +8,13 @@ import type { MimeBundle } from "../../lab/display.js";
 import { type CompiledCell, endMarker, type Failure, type RunRequest } from "../messages.js";
 import { repairAsyncHooks, uncheckAsyncHooks } from "./async-hooks.js";
 import { bridge } from "./bridge.js";
-import { settled } from "./cell-realm.js";
+import { awaitPromise } from "./cell-realm.js";
 import { collectLargeArrays, measureKept } from "./collect.js";
 import { bundleOf } from "./display.js";
 import { failureOf, interruptedFailure, rememberCell } from "./errors.js";
 import { emit, writeAll } from "./events.js";
 import { cellOf, endPrints, outputsTo, print, silenceCell } from "./output.js";
-import { cellBegins } from "./stop.js";
+import { markCellStart } from "./stop.js";
 import { currentTask, type Finisher } from "./task.js";
 
 /** Milliseconds that a stopped cell has to end by itself, so that what its clean-up prints is seen; and one whose script was terminated. */
@@ -107,7 +107,7 @@ export function runCell(request: RunRequest): void {
     hurry: new AbortController(),
   };
   running = me;
-  cellBegins();
+  markCellStart();
   for (const prepare of preparations) prepare();
   measureKept();
   signals.set(key, controller.signal);
@@ -127,7 +127,7 @@ export function runCell(request: RunRequest): void {
       return;
     }
     // A cell is an async function: its promise is a real one, even where the cell has replaced `Promise`.
-    settled(outcome as object)
+    awaitPromise(outcome as object)
       .then(() => (silent ? undefined : showResult(me)))
       .then(
         () => end(me, controller.signal.aborted ? interruptedFailure() : undefined),

@@ -2,14 +2,14 @@
  * What the engine offers to modules that run in the cells' realm (kernel/notebook, tslab.ts): outputs, tasks, failures. Cells import those
  * modules, while the engine's own code runs in a realm of its own.
  */
-import { bundleOf, type DisplayOptions, display, showBundle, showsNothing } from "./display.js";
+import { bundleOf, type DisplayOptions, display, markSilent, showBundle } from "./display.js";
 import { failureOf, interruptedFailure } from "./errors.js";
 import { divert, finishTask, forget, runTask, Task } from "./task.js";
 
 export const services = {
   bundleOf,
   showBundle,
-  showsNothing,
+  markSilent,
   display: (value: unknown, options?: DisplayOptions) => display(value, options),
   failureOf,
   interruptedFailure,

@@ -8,7 +8,7 @@ import { cells } from "./cell-realm.js";
 import { withBuiltIns } from "./intrinsics.js";
 import { print, type StreamName } from "./output.js";
 import { pin } from "./pin.js";
-import { shortened } from "./readable.js";
+import { shortenLarge } from "./readable.js";
 
 const decodeText = Buffer.from.bind(Buffer) as (text: string, encoding: BufferEncoding) => Uint8Array;
 const isEncoding = Buffer.isEncoding.bind(Buffer);
@@ -113,7 +113,7 @@ export function installStreams(): void {
     const plain = own[name] as (...given: unknown[]) => void;
     Object.defineProperty(own, name, {
       value: (...given: unknown[]) => {
-        withBuiltIns(() => plain(...given.map(shortened)));
+        withBuiltIns(() => plain(...given.map(shortenLarge)));
       },
       writable: true,
       enumerable: true,

@@ -31,19 +31,19 @@ export function stopAsked(): boolean {
   return Atomics.load(shared, SHARED.asked) > Atomics.load(shared, SHARED.answered);
 }
 
-export function waitingInPlace(waits: boolean): void {
+export function setPollsForStops(waits: boolean): void {
   Atomics.store(shared, SHARED.waiting, waits ? 1 : 0);
 }
 
 /** The process exits by itself: its `exit` handlers must not be interrupted. */
-export function quitting(): void {
+export function markQuitting(): void {
   Atomics.store(shared, SHARED.waiting, 2);
 }
 
 const uptime = process.uptime.bind(process);
 
 /** Called when a cell begins. */
-export function cellBegins(): void {
+export function markCellStart(): void {
   Atomics.store(shared, SHARED.began, Math.floor(uptime() * 100));
 }
 

@@ -31,7 +31,7 @@ interface Context {
 }
 const contextOf = pin(new AsyncLocalStorage<Context>());
 const running = new Set<Task>();
-/** The area in which an output stands, by display id. */
+/** The area that shows an output, by display id. */
 const areas = new Map<string, OutputSink>();
 
 export function currentTask(): Task | undefined {
@@ -66,7 +66,7 @@ export function divert<T>(sink: OutputSink, fn: () => T): T {
 }
 
 /** Runs `fn`; what it shows goes to its cell, even where outputs are diverted. */
-export function undiverted<T>(fn: () => T): T {
+export function showInCell<T>(fn: () => T): T {
   return enter({ task: currentTask(), sink: undefined }, fn);
 }
 
@@ -77,7 +77,7 @@ function enter<T>(context: Context, fn: () => T): T {
   });
 }
 
-/** Sends an output to the area that the running code fills, or to its cell. An update goes where its display id stands. */
+/** Sends an output to the area that the running code fills, or to its cell. An update goes to the area that shows its display id. */
 export function send(output: CellOutput): void {
   const sink = contextOf.getStore()?.sink;
   const id = output.event === "output" ? output.displayId : undefined;
@@ -95,7 +95,7 @@ export function send(output: CellOutput): void {
   else areas.delete(id);
 }
 
-/** An area was closed or emptied: updates of what stood in it go to the cells again. */
+/** An area was closed or emptied: updates of its outputs go to the cells again. */
 export function forget(sink: OutputSink): void {
   for (const [id, area] of areas) if (area === sink) areas.delete(id);
 }

@@ -13,7 +13,7 @@ const SCOPE_NAMES = ["require", "module", "exports", "__filename", "__dirname"] 
 /** The name under which a module exports what `require` returns for it; Node uses the same. */
 export const WHOLE = "module.exports";
 
-/** A name that the module imports from another, and where it stands in the code. */
+/** A name that the module imports from another, and its place in the code. */
 export interface ImportedName {
   readonly specifier: string;
   readonly name: string;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Utf8, unfinished } from "./utf8.js";
+import { incompleteTail, Utf8 } from "./utf8.js";
 
 test("any text in any pieces is the text, and any bytes in any pieces are what they are in one", () => {
   const pieces = (bytes: Uint8Array, cuts: readonly number[]): string => {
@@ -28,7 +28,7 @@ test("any text in any pieces is the text, and any bytes in any pieces are what t
 });
 
 test("nothing is held back that cannot become a character", () => {
-  const held = (...bytes: number[]) => unfinished(Uint8Array.from(bytes));
+  const held = (...bytes: number[]) => incompleteTail(Uint8Array.from(bytes));
   expect([held(), held(0x41), held(0xc3), held(0xe2, 0x82), held(0xf0, 0x9f, 0x98), held(0xf0, 0x9f, 0x98, 0x80)]).toEqual([
     0, 0, 1, 2, 3, 0,
   ]);

@@ -1,7 +1,7 @@
 /** Decodes UTF-8 that arrives in pieces: a character may begin in one and end in the next. */
 
 /** How many bytes at the end of `bytes` are the beginning of an incomplete character: 0 to 3. */
-export function unfinished(bytes: Uint8Array): number {
+export function incompleteTail(bytes: Uint8Array): number {
   const longest = Math.min(3, bytes.length);
   for (let back = 1; back <= longest; back++) {
     const byte = bytes[bytes.length - back]!;
@@ -29,7 +29,7 @@ export class Utf8 {
       joined.set(all, this.#held.length);
       all = joined;
     }
-    const whole = all.length - unfinished(all);
+    const whole = all.length - incompleteTail(all);
     this.#held = all.slice(whole);
     return whole ? decode(all.subarray(0, whole)) : "";
   }

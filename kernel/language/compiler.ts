@@ -259,10 +259,10 @@ function documents(cwd: string): ts.DocumentRegistry {
   const mode = ts.JSDocParsingMode.ParseNone;
   const full = create(ts.sys.useCaseSensitiveFileNames, cwd);
   const bare = create(ts.sys.useCaseSensitiveFileNames, cwd, mode);
-  const of = (path: string): ts.DocumentRegistry => (isBare(path) ? bare : full);
+  const of = (path: string): ts.DocumentRegistry => (isParsedBare(path) ? bare : full);
   type Options = ts.CreateSourceFileOptions | ts.ScriptTarget | undefined;
   const options = (path: string, given: Options): Options =>
-    isBare(path) && typeof given === "object" ? { ...given, jsDocParsingMode: mode } : given;
+    isParsedBare(path) && typeof given === "object" ? { ...given, jsDocParsingMode: mode } : given;
   return {
     ...full,
     acquireDocumentWithKey: (name, path, settings, key, text, version, kind, given) =>
@@ -275,7 +275,8 @@ function documents(cwd: string): ts.DocumentRegistry {
 }
 
 /** Whether a file was parsed without its comments. */
-export const isBare = (path: string): boolean => /\/node_modules\/(?:@types\/node|undici-types|typescript\/lib)\//.test(path);
+export const isParsedBare = (path: string): boolean =>
+  /\/node_modules\/(?:@types\/node|undici-types|typescript\/lib)\//.test(path);
 
 function found(path: string): ts.ResolvedModuleFull {
   const extension = path.endsWith(".d.ts") ? ts.Extension.Dts : ts.Extension.Ts;

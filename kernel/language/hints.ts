@@ -82,7 +82,7 @@ const FITS: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`${TO} 'PerLayer'\\.`), " t is a number, or a list with one number for each layer."],
 ];
 
-/** A longer list of members is not shown: completion has it. */
+/** A longer list of members is omitted: completion has it. */
 const MEMBERS = 20;
 const NO_NAME = new Set([2304, 2552, 2582]);
 const NO_MEMBER = new Set([2339]);

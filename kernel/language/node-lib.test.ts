@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { Compiler } from "./compiler.js";
-import { followsNode, hostOf, textForNode } from "./node-lib.js";
+import { followsNode, objectOf, textForNode } from "./node-lib.js";
 
 const compiler = new Compiler(tmpdir());
 const program = compiler.program();
@@ -46,7 +46,7 @@ test("every name that the language's types declare exists in the running Node", 
         looked++;
         if (!(node.name.text in scope)) missing.push(`${where}${node.name.text}`);
       } else if (ts.isInterfaceDeclaration(node) && !TYPES_ONLY.has(node.name.text)) {
-        const host = hostOf(node.name.text, scope);
+        const host = objectOf(node.name.text, scope);
         if (typeof host !== "object" && typeof host !== "function") return;
         for (const m of node.members) {
           if (!m.name) continue;

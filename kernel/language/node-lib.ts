@@ -9,11 +9,11 @@ import { dirname, join } from "node:path";
 import ts = require("typescript");
 
 /** What was left out: names of members by their interface, and names of globals under "". */
-export type Absent = ReadonlyMap<string, ReadonlySet<string>>;
+export type Missing = ReadonlyMap<string, ReadonlySet<string>>;
 const absent = new Map<string, Set<string>>();
 
 /** What the files read so far declare and this Node lacks. */
-export const absentFromNode: Absent = absent;
+export const missingFromNode: Missing = absent;
 
 /** Whether a file may declare what Node lacks. Everything up to ES2023 exists in every supported Node. */
 export const followsNode = (path: string): boolean => /\/typescript\/lib\/lib\.es(?:2024|next)\.[\w.]*\.?d\.ts$/.test(path);
@@ -78,7 +78,7 @@ function lookThrough(node: ts.Statement, scope: object, file: ts.SourceFile, dro
     lacks(owner, node.name.text);
     drop.push(node);
   } else if (ts.isInterfaceDeclaration(node)) {
-    const host = hostOf(node.name.text, here);
+    const host = objectOf(node.name.text, here);
     if (host === "none") drop.push(node);
     else if (isObject(host)) for (const m of node.members) lookAt(m, node.name.text, host, file, drop);
     if (isObject(host) && node.heritageClauses?.some((clause) => !disposes(clause, host, file))) {
@@ -114,7 +114,7 @@ const asyncIteratorPrototype = Object.getPrototypeOf(
  * The object that has the members of an interface: for `ArrayConstructor` it is `Array`, for `Array` its prototype. "none": the class does not
  * exist. Undefined: the interface is only a type.
  */
-export function hostOf(name: string, scope: object = globalThis): object | "none" | undefined {
+export function objectOf(name: string, scope: object = globalThis): object | "none" | undefined {
   if (name === "IteratorObject") return iteratorPrototype;
   if (name === "AsyncIteratorObject") return asyncIteratorPrototype;
   const all = scope as Scope;

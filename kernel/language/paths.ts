@@ -32,12 +32,12 @@ export function pathMatches(
   const started = typed.slice(slash);
   const where = isAbsolute(typed) ? typed.slice(0, slash) : resolve(folder, typed.slice(0, slash));
   const matches = namesIn(where).filter((name) => name.toLowerCase().startsWith(started.toLowerCase()));
-  const shown = matches.filter((name) => started.startsWith(".") || !name.startsWith("."));
-  if (!shown.length) return undefined;
+  const visible = matches.filter((name) => started.startsWith(".") || !name.startsWith("."));
+  if (!visible.length) return undefined;
   const start = begin + slash;
   // The text from the cursor to the quote is replaced too.
   const rest = /^[^"'`/\n]*(?=["'`])/.exec(file.text.slice(position))?.[0].length ?? 0;
-  return { matches: shown, start, end: position + rest };
+  return { matches: visible, start, end: position + rest };
 }
 
 function takesPath(literal: ts.StringLiteralLike): boolean {

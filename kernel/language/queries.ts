@@ -4,7 +4,7 @@ import ts = require("typescript");
 import { asksForHelp } from "../help.js";
 import type { CompleteReply, InspectReply, IsCompleteReply } from "../messages.js";
 import type { Cells } from "./cells.js";
-import { isBare } from "./compiler.js";
+import { isParsedBare } from "./compiler.js";
 import { documentationAbove } from "./documentation.js";
 import { cellForm, errorsOf } from "./forms.js";
 import { parseCell } from "./names.js";
@@ -170,7 +170,7 @@ export function inspect(cells: Cells, code: string, cursor: number, detail: numb
     for (const { fileName, contextSpan, textSpan } of service.getDefinitionAtPosition(draft, named) ??
       service.getDefinitionAtPosition(draft, named - 1) ??
       []) {
-      const file = isBare(fileName) ? cells.compiler.program().getSourceFile(fileName) : undefined;
+      const file = isParsedBare(fileName) ? cells.compiler.program().getSourceFile(fileName) : undefined;
       const above = file && documentationAbove(file.text, (contextSpan ?? textSpan).start);
       if (!above) continue;
       ({ text, tags } = above);

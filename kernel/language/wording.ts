@@ -5,7 +5,7 @@
 import ts = require("typescript");
 
 import { hintFor } from "./hints.js";
-import { absentFromNode, hostOf } from "./node-lib.js";
+import { missingFromNode, objectOf } from "./node-lib.js";
 import { nodeAt } from "./tree.js";
 
 /** The first Node that has a feature, and what to use until then. */
@@ -59,7 +59,7 @@ export function wordingOf(d: ts.Diagnostic, program: ts.Program, unassigned: Rea
     const cell = unassigned.get(name);
     if (cell)
       return `Cannot find name '${name}'. ${cell[0]!.toUpperCase()}${cell.slice(1)} declares it, but failed before that line.`;
-    if (absentFromNode.get("")?.has(name) || (Object.hasOwn(SINCE, name) && !(name in globalThis))) return lacking(name);
+    if (missingFromNode.get("")?.has(name) || (Object.hasOwn(SINCE, name) && !(name in globalThis))) return lacking(name);
     if (DOM.has(d.code)) {
       return `Cannot find name '${name}'. It exists in browsers, not in Node. For its type alone, begin the cell with /// <reference lib="dom" />.`;
     }
@@ -88,7 +88,7 @@ function lacking(what: string): string {
   return `Node ${process.versions.node}, which runs the cells, has no ${name}${since}.${instead ? ` ${instead}.` : ""}`;
 }
 
-/** The literals accepted where a string literal stands, and the one most like it. Its number fills the placeholders of patterns. */
+/** The literals accepted in place of a string literal, and the nearest one. Its number fills the placeholders of patterns. */
 function namesAt(checker: ts.TypeChecker, literal: ts.StringLiteralLike): { near: string | undefined; names: string[] } {
   const number = /\d+/.exec(literal.text)?.[0] ?? "0";
   const names = (type: ts.Type | undefined): string[] => {
@@ -118,7 +118,7 @@ function ownerOf(checker: ts.TypeChecker, type: ts.Type, member: string): string
     for (const base of target.isClassOrInterface() ? checker.getBaseTypes(target) : []) add(base);
   };
   add(checker.getApparentType(type));
-  const owner = names.find((n) => absentFromNode.get(n)?.has(member) && hostOf(n) !== undefined);
+  const owner = names.find((n) => missingFromNode.get(n)?.has(member) && objectOf(n) !== undefined);
   return owner?.replace(/Constructor$/, "").replace(/^Readonly(?=Set|Map|Array)/, "");
 }
 

@@ -16,7 +16,7 @@ import { Dropdown } from "./dropdown.js";
 import { Output } from "./output.js";
 import { Widget } from "./widget.js";
 
-/** A control, or a value that makes one: a boolean a check box, a string a text field, an array a dropdown, a number a slider around it. */
+/** A control, or a value that makes one: a boolean makes a check box, a string a text field, an array a dropdown, a number a slider around it. */
 export type Control = boolean | number | string | readonly unknown[] | (AnyWidget & { readonly value: unknown });
 /** The value that `fn` receives for a control. */
 export type ControlValue<C> = C extends { readonly value: infer V }

@@ -82,7 +82,7 @@ export class Output extends Widget<OutputState> {
 
   /** Shows a value as a cell's result is shown; nothing where `signal` is aborted before the value is drawn. */
   show(value: unknown, signal?: AbortSignal): Promise<void> {
-    return engine.showsNothing(this.#show(value, signal));
+    return engine.markSilent(this.#show(value, signal));
   }
 
   async #show(value: unknown, signal?: AbortSignal): Promise<void> {

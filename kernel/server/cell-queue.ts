@@ -184,7 +184,7 @@ export class CellQueue {
     const { language, engine, streams, log } = this.#kernel;
     if (!code.trim()) return {};
 
-    // What is no TypeScript: `exit`, `name?`.
+    // Requests that are not TypeScript: `exit`, `name?`.
     const exit = options.expression ? null : EXIT.exec(code);
     if (exit && !(await this.#isKnown(exit[1]!))) {
       streams.write("stderr", EXIT_HINT, request);
@@ -203,7 +203,7 @@ export class CellQueue {
     }
     if ("failure" in checked) return checked;
 
-    // Run; variables that the cell never came to keep their earlier type.
+    // Run; variables that the cell did not reach keep their earlier type.
     const outcome = await engine.run(checked.cell, request.message.header.msg_id, options);
     if (outcome.restarted) await language.ask("reset", null);
     else if (outcome.unassigned?.length) await language.ask("revert", { names: outcome.unassigned });

@@ -49,7 +49,7 @@ export interface EngineListener {
   /** Outputs, in order. Where `key` is undefined, the cell is not known. */
   output(event: Extract<EngineEvent, { event: "stream" | "output" }>): void;
   comm(message: CommOut, buffers: readonly Uint8Array[]): void;
-  /** A cell asks for input. */
+  /** A cell prompts for input. */
   input(question: Extract<EngineEvent, { event: "input" }>): void;
   /** The engine has handled a comm message of the front end. */
   commDone(id: string): void;

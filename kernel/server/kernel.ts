@@ -17,7 +17,7 @@ import { LanguageClient } from "./language-client.js";
 import { Sockets } from "./sockets.js";
 import { Stdin } from "./stdin.js";
 import { Streams } from "./streams.js";
-import { type Message, type Outgoing, PROTOCOL, Wire } from "./wire.js";
+import { type Message, type OutgoingMessage, PROTOCOL, Wire } from "./wire.js";
 
 const require = createRequire(import.meta.url);
 const versionOf = (name: string): string => (require(name) as { version: string }).version;
@@ -148,7 +148,7 @@ export class Kernel {
     this.#language.stop();
   }
 
-  #send(channel: Channel, message: Outgoing): void {
+  #send(channel: Channel, message: OutgoingMessage): void {
     this.#sockets.send(channel, this.#wire.encode(message));
   }
 

@@ -146,7 +146,7 @@ export class LanguageClient {
     if (call === "check") {
       const { code, label } = ask as LanguageCalls["check"]["ask"];
       const checked = reply as CheckReply;
-      this.#cells.delete(label); // Moves it to the end: cells stand in the order of their last checks.
+      this.#cells.delete(label); // Moves it to the end: cells are in the order of their last checks.
       this.#cells.set(label, { code, failed: "failure" in checked, reverted: new Set() });
       for (const dropped of checked.dropped ?? []) this.#cells.delete(dropped);
       this.#last = label;

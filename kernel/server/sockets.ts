@@ -8,9 +8,9 @@ import { address, type Channel, type Connection } from "./connection.js";
 type Receive = (frames: Buffer[]) => void;
 type ReceivingSocket = Pick<Router | XPublisher, "receive">;
 
-/** Hands on what a socket receives, message by message, until it is closed. */
+/** Passes on the messages of a socket, one by one, until it is closed. */
 export class Receiver {
-  /** Messages handed on so far. */
+  /** Messages passed on so far. */
   #count = 0;
 
   constructor(socket: ReceivingSocket, receive: Receive, failed: (error: Error) => void) {
@@ -18,8 +18,8 @@ export class Receiver {
   }
 
   /**
-   * Resolves when every message that has reached this process by now was handed on. Each turn of the event loop polls the socket; the first
-   * whole turn that brings no message means that it is empty. (zeromq.js hands on at most 512 messages a turn.)
+   * Resolves when every message that has reached this process by now was passed on. Each turn of the event loop polls the socket; the first
+   * whole turn that brings no message means that it is empty. (zeromq.js passes on at most 512 messages a turn.)
    */
   async drained(): Promise<void> {
     for (let before = -1; before !== this.#count; ) {

@@ -27,7 +27,7 @@ export interface Message {
   readonly buffers: readonly Buffer[];
 }
 
-export interface Outgoing {
+export interface OutgoingMessage {
   /** The msg_id; defaults to a new UUID. */
   readonly id?: string;
   readonly type: string;
@@ -63,7 +63,7 @@ export class Wire {
     this.#key = key;
   }
 
-  encode(message: Outgoing): Buffer[] {
+  encode(message: OutgoingMessage): Buffer[] {
     const header: Header = {
       msg_id: message.id ?? randomUUID(),
       session: this.#session,

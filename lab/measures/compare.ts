@@ -1,19 +1,19 @@
 /**
  * Comparison with a model of other weights (a dense twin, say). Its rows cannot be in the same batch, so its logits come from a program of
- * its own, and KL and top-1 come of two rows of logits, by the same code as in a batch. V vocabulary.
+ * its own, and KL and top-1 are computed from two rows of logits by the same code as in a batch. V vocabulary.
  */
 import { setImmediate as breathe } from "node:timers/promises";
 import { throwIfAborted } from "../abort.js";
 import type { Internals } from "../model/internals.js";
-import { callingSync } from "../native.js";
+import { callNativeSync } from "../native.js";
 import { countSinks, sequenceBatch, sequencePlan } from "../runtime/batch.js";
 import { Program } from "../runtime/program.js";
 
 /** KL(p‖q) in nats, p and q given as logits (V). */
-export const divergence = (p: Float32Array, q: Float32Array): number => callingSync((addon) => addon.divergence(p, q));
+export const divergence = (p: Float32Array, q: Float32Array): number => callNativeSync((addon) => addon.divergence(p, q));
 
-/** Whether the most likely tokens are the same; of equal logits the first counts. */
-export const sameTop = (p: Float32Array, q: Float32Array): boolean => callingSync((addon) => addon.sameTop(p, q));
+/** Whether the most likely tokens are the same. Ties: the lowest token id. */
+export const sameTop = (p: Float32Array, q: Float32Array): boolean => callNativeSync((addon) => addon.sameTop(p, q));
 
 /** The reference's own walk over the windows. */
 export class OtherModel {

@@ -34,7 +34,7 @@ export function corpus(path: string, options: { maxTokens?: number } = {}): Corp
   if (path.length > LONGEST_PATH || /[\r\n\0]/.test(path)) {
     throw new LabError(
       "invalid-option",
-      `corpus takes the path of a text file, and ${shortened(path)} is a text. To measure the text itself: corpus.text(…)`,
+      `corpus takes the path of a text file, and ${excerpt(path)} is a text. To measure the text itself: corpus.text(…)`,
     );
   }
   checkOptions("corpus", options, ["maxTokens"]);
@@ -67,7 +67,7 @@ corpus.text = (text: string, options: { name?: string; maxTokens?: number } = {}
 };
 
 /** The beginning of a text, for a message. */
-export const shortened = (text: string): string =>
+export const excerpt = (text: string): string =>
   JSON.stringify(text.length > 40 ? `${[...text.slice(0, 42)].slice(0, 40).join("")}…` : text);
 
 /** A copy of the corpus, which is read later. Where it is not a corpus, the error says what to write. */
@@ -76,7 +76,7 @@ export function checkCorpus(on: Corpus): Corpus {
   if (typeof on === "string") {
     throw new LabError(
       "invalid-option",
-      `a text file is given as corpus("file.txt"), a text itself as corpus.text("…"), received the string ${shortened(on)}`,
+      `a text file is given as corpus("file.txt"), a text itself as corpus.text("…"), received the string ${excerpt(on)}`,
     );
   }
   const known = typeof on === "object" && on !== null && (typeof on.path === "string" || typeof on.text === "string");

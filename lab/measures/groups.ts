@@ -1,14 +1,14 @@
 /** How many settings run side by side: each has its own KV cache and scratch, which are counted before they are allocated. */
-import { callingSync, type NativePlan, type NativeSetting } from "../native.js";
+import { callNativeSync, type NativePlan, type NativeSetting } from "../native.js";
 import { availableBytes, checkMemory, type Need } from "../runtime/memory.js";
-import { compares, type Job } from "./job.js";
+import { type Job, needsReference } from "./job.js";
 import type { Measure } from "./report.js";
 
 /** Tokens of one chunk, for any number of settings, so that a sweep reads the weights as often as one setting does. */
 export const CHUNK = 64;
 
 /** Whether tokens are scored. Sparsity needs no logits. */
-export const scoring = (measure: readonly Measure[]): boolean => measure.some((name) => name !== "sparsity");
+export const needsLogits = (measure: readonly Measure[]): boolean => measure.some((name) => name !== "sparsity");
 
 export function walkPlan(settings: readonly NativeSetting[], length: number, threads: number): NativePlan {
   return { settings, captures: [], sequences: settings.length, length, threads };
@@ -22,8 +22,8 @@ export function walkNeeds(
 ): readonly Need[] {
   const { weights, threads } = internals;
   const tokens = Math.min(CHUNK, windows.size);
-  const logitRows = scoring(measure) ? tokens : 0;
-  const own = callingSync((addon) =>
+  const logitRows = needsLogits(measure) ? tokens : 0;
+  const own = callNativeSync((addon) =>
     addon.estimate(
       weights.native,
       walkPlan(settings, windows.size, threads),
@@ -36,9 +36,9 @@ export function walkNeeds(
     { what: "rotation table", bytes: own.rotationBytes },
     { what: "scratch", bytes: own.scratchBytes },
   ];
-  if (!other || !compares(measure)) return needs;
+  if (!other || !needsReference(measure)) return needs;
   // The other model's program, and the logits of both sides.
-  const its = callingSync((addon) =>
+  const its = callNativeSync((addon) =>
     addon.estimate(other.weights.native, walkPlan([other.native], windows.size, other.threads), tokens, logitRows),
   );
   const logits = logitRows * weights.info.vocab * 4;

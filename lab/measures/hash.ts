@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { untilAborted } from "../abort.js";
 import { LabError } from "../errors.js";
-import { calling } from "../native.js";
+import { callNative } from "../native.js";
 import type { Weights } from "../runtime/weights.js";
 
 const PIECE = 2 ** 20;
@@ -18,10 +18,10 @@ const known = new Map<string, string>();
  */
 export async function sha256Of(weights: Weights, signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<string> {
   for (let tries = 0; tries < 3; tries++) {
-    const stamp = await calling((addon) => addon.stamp(weights.native));
+    const stamp = await callNative((addon) => addon.stamp(weights.native));
     const digest = known.get(stamp) ?? (await digestOf(weights, signal, onProgress));
     // The digest counts only if the file was not touched meanwhile.
-    if (stamp !== (await calling((addon) => addon.stamp(weights.native)))) continue;
+    if (stamp !== (await callNative((addon) => addon.stamp(weights.native)))) continue;
     if (weights.sha256 !== undefined && weights.sha256 !== digest)
       throw new LabError("bad-file", `"${weights.table.path}" was changed after it was loaded; load it again`);
     weights.sha256 = digest;
@@ -38,7 +38,7 @@ async function digestOf(
 ): Promise<string> {
   const hash = createHash("sha256");
   const size = weights.table.fileBytes;
-  const read = (into: Uint8Array, at: number) => calling((addon) => addon.read(weights.native, into, at));
+  const read = (into: Uint8Array, at: number) => callNative((addon) => addon.read(weights.native, into, at));
   // One piece is read while the previous one is hashed.
   let [piece, next] = [new Uint8Array(PIECE), new Uint8Array(PIECE)];
   let pending = read(piece, 0);

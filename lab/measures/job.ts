@@ -20,7 +20,7 @@ import { type Windows, windowSize, windowsOf } from "./windows.js";
 const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
 /** Measures that are planned and not available yet. */
 const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
-export const compares = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
+export const needsReference = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
 /** The measures, checked, in an array of their own. */
 export function checkMeasures<M extends Measure>(given: readonly M[]): readonly M[] {
@@ -44,7 +44,7 @@ export function checkMeasures<M extends Measure>(given: readonly M[]): readonly 
 export interface Job {
   readonly internals: Internals;
   readonly windows: Windows;
-  /** What kl and top1 compare with, where one of them is asked for: a setting of the same weights, or a model of others. */
+  /** What kl and top1 compare with, if one of them is measured: a setting of the same weights, or a model of others. */
   readonly reference: NativeSetting | undefined;
   readonly other: Internals | undefined;
   /** The part that does not depend on the setting. */
@@ -60,7 +60,7 @@ export async function prepare(
   const internals = internalsOf(model);
   const { weights } = internals;
   const digest = await sha256Of(weights, signal);
-  const reference = compares(options.measure) ? await referenceOf(options.reference, internals, digest, signal) : undefined;
+  const reference = needsReference(options.measure) ? await referenceOf(options.reference, internals, digest, signal) : undefined;
   const size = windowSize(options.window, Math.min(internals.context, reference?.internals.context ?? internals.context));
   const windows = await windowsOf(on, internals.fileTokenizer.tokenizer, size, signal);
   return {

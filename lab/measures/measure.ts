@@ -21,7 +21,7 @@ export interface MeasureOptions<M extends string = Measure> {
   window?: number;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
-  /** Told the share of the tokens done. Default: one line tells of the progress. */
+  /** Called with the share of the tokens done, 0 to 1. Default: a progress line is printed. */
   onProgress?: (fraction: number) => void;
   /** No progress line. Default: false. */
   quiet?: boolean;

@@ -50,7 +50,7 @@ export interface Provenance {
   readonly version: string;
   readonly date: string;
 }
-/** The result of `measure`: a record for each measure that was asked for (every measure where a plain string named one), and the provenance of the numbers. */
+/** The result of `measure`: a record for each requested measure (every measure where a plain string named one), and the provenance of the numbers. */
 export type Report<M extends string> = { readonly [K in Known<M, Measure>]: MeasureMap[K] } & {
   /** Tokens of all windows that were measured. */
   readonly tokens: number;

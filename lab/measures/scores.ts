@@ -92,7 +92,7 @@ export class Scores {
 class Spread {
   count = 0;
   sum = 0;
-  /** The sorted values, and the new ones since: a sweep asks for quantiles after each chunk, and only the new ones are sorted. */
+  /** The sorted values, and the new ones since: a sweep computes quantiles after each chunk, and only the new ones are sorted. */
   #sorted = new Float64Array(0);
   #fresh: number[] | undefined;
   readonly #means: number[] = [];

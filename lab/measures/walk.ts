@@ -9,8 +9,8 @@ import { countSinks } from "../runtime/batch.js";
 import { type Reservation, reserve } from "../runtime/memory.js";
 import { Program } from "../runtime/program.js";
 import { compareRows, OtherModel } from "./compare.js";
-import { CHUNK, scoring, WALK_HINT, walkNeeds, walkPlan } from "./groups.js";
-import { compares, type Job } from "./job.js";
+import { CHUNK, needsLogits, WALK_HINT, walkNeeds, walkPlan } from "./groups.js";
+import { type Job, needsReference } from "./job.js";
 import type { Measure } from "./report.js";
 import type { Scores } from "./scores.js";
 
@@ -26,12 +26,12 @@ export interface Walk {
   readonly signal: AbortSignal | undefined;
 }
 /** After each chunk: tokens done of one setting, and bytes of weights read in this chunk. */
-export interface Walked {
+export interface WalkStep {
   readonly tokens: number;
   readonly weightBytesRead: number;
 }
 
-export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
+export async function* walk(on: Walk): AsyncGenerator<WalkStep, void, void> {
   const { internals, other, windows } = on.job;
   const { weights, threads } = internals;
   const held = [weights, ...(other ? [other.weights] : [])];
@@ -41,7 +41,7 @@ export async function* walk(on: Walk): AsyncGenerator<Walked, void, void> {
     memory = await reserve(walkNeeds(on.job, on.settings, on.measure), WALK_HINT, { endsByItself: true, signal: on.signal });
     const program = new Program(weights, walkPlan(on.settings, windows.size, threads));
     try {
-      const reference = other && compares(on.measure) ? new OtherModel(other, windows.size) : undefined;
+      const reference = other && needsReference(on.measure) ? new OtherModel(other, windows.size) : undefined;
       try {
         yield* windowsThrough(on, program, reference, memory);
       } finally {
@@ -61,7 +61,7 @@ async function* windowsThrough(
   program: Program,
   reference: OtherModel | undefined,
   memory: Reservation,
-): AsyncGenerator<Walked, void, void> {
+): AsyncGenerator<WalkStep, void, void> {
   const { list, size } = on.job.windows;
   let tokens = 0;
   for (let w = 0; w < list.length; w++) {
@@ -143,7 +143,7 @@ function chunk(
     settings: setting,
   };
   const sinks = countSinks(job.internals.weights.info.layers, rows);
-  if (!scoring(measure)) return { batch, sinks };
+  if (!needsLogits(measure)) return { batch, sinks };
   const compared = reference >= 0;
   return {
     batch: {

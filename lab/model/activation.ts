@@ -132,7 +132,7 @@ export function resolveActivation(table: FileTable, layers: number, option?: Act
   if (chosen !== undefined && keys !== undefined && activationFamily[chosen.kind] !== activationFamily[keys.spec.kind]) {
     throw new LabError(
       "invalid-option",
-      `activation "${option}" belongs to another family than ${describe(keys.spec)}, which ${fileName(table)} has in its key "${keys.key}"; the weights were trained for the latter. Omit the option, or choose one of its family: ${activations
+      `activation "${option}" belongs to another family than ${describe(keys.spec)}, which ${fileName(table)} has in its key "${keys.key}"; the weights were trained for that one. Omit the option, or choose one of its family: ${activations
         .filter((name) => activationFamily[name] === activationFamily[keys.spec.kind])
         .map((name) => (name === "fatrelu" ? "fatrelu_0.01" : name))
         .join(", ")}`,

@@ -3,10 +3,10 @@
  * the strategy would skip it; values are those after the interventions at that point.
  */
 import { LabError } from "../errors.js";
-import { type Gettable, type HookDims, type Hooked, type ParsedHook, parseHook } from "../hooks.js";
+import { type Gettable, type HookDims, type ModelHooks, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, Loose } from "../literals.js";
 import { received } from "../received.js";
-import type { Captured } from "../runtime/captures.js";
+import type { CapturedPoint } from "../runtime/captures.js";
 import { type Tensor, tensor } from "../tensor.js";
 
 /** What a run captured: `run.cache.get("blocks.3.ffn.mid")`. */
@@ -17,7 +17,7 @@ export interface Cache<S extends string = string> {
   get<const N extends Loose<Gettable<S>>>(point: Checked<N, Gettable<S>>): Tensor<HookDims<N>>;
 }
 
-export function cacheOf<S extends string>(captures: readonly Captured[], rows: number, model: Hooked): Cache<S> {
+export function cacheOf<S extends string>(captures: readonly CapturedPoint[], rows: number, model: ModelHooks): Cache<S> {
   return Object.freeze({
     hookPoints: Object.freeze(captures.map(({ hook }) => hook.name as S)),
     bytes: captures.reduce((sum, { data }) => sum + data.byteLength, 0),
@@ -27,7 +27,7 @@ export function cacheOf<S extends string>(captures: readonly Captured[], rows: n
   });
 }
 
-function find(captures: readonly Captured[], point: string, rows: number, model: Hooked): Tensor {
+function find(captures: readonly CapturedPoint[], point: string, rows: number, model: ModelHooks): Tensor {
   const asked = parseHook(point, model);
   for (const { hook, data } of captures) {
     const span = data.length / (hook.to - hook.from);
@@ -43,11 +43,11 @@ function find(captures: readonly Captured[], point: string, rows: number, model:
     }
   }
   const kept = captures.length > 0 ? captures.map(({ hook }) => hook.name).join(", ") : "nothing";
-  throw new LabError("not-captured", `"${point}" was not captured; this run kept ${kept}. Ask for it: { capture: ["${point}"] }`);
+  throw new LabError("not-captured", `"${point}" was not captured; this run kept ${kept}. Add it: { capture: ["${point}"] }`);
 }
 
 /** Parses the option `capture`; duplicates count once. */
-export function parseCaptures(capture: string | readonly string[] | undefined, model: Hooked): ParsedHook[] {
+export function parseCaptures(capture: string | readonly string[] | undefined, model: ModelHooks): ParsedHook[] {
   const list = capture === undefined ? [] : typeof capture === "string" ? [capture] : capture;
   if (!Array.isArray(list)) {
     throw new LabError("invalid-option", `capture must be a hook point or an array of them, received ${received(capture)}`);

@@ -4,7 +4,7 @@
  */
 import { LabError } from "../errors.js";
 import { architecture, describeValue, modelName } from "../metadata.js";
-import { callingSync, type FileTable, type NativeModelInfo, type OpenedFile } from "../native.js";
+import { callNativeSync, type FileTable, type NativeModelInfo, type OpenedFile } from "../native.js";
 import { perLayer } from "../policy/policy.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { Weights } from "../runtime/weights.js";
@@ -53,7 +53,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
       tokenizerFact(new FileTokenizer(table)),
       memoryFact(
         info,
-        callingSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], info.context, 1), 1, 1)),
+        callNativeSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], info.context, 1), 1, 1)),
       ),
     ];
   } finally {

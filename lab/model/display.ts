@@ -1,6 +1,6 @@
 /** How a model shows itself as a cell's last value: its description, and what its view adds, as text or as a small table. */
 import { fileName } from "../metadata.js";
-import { callingSync } from "../native.js";
+import { callNativeSync } from "../native.js";
 import { policyText } from "../policy/policy.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { countText, htmlText } from "../text.js";
@@ -24,7 +24,7 @@ function facts(model: Model): readonly Fact[] {
   const { weights, setting, native, context, threads } = internalsOf(model);
   const { info, table } = weights;
   const { names } = setting.interventions;
-  const estimate = callingSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], context, threads), 1, 1));
+  const estimate = callNativeSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], context, threads), 1, 1));
   return [
     // Without its folder: notebooks are saved and shared.
     fileFact(table, fileName(table)),
@@ -38,7 +38,7 @@ function facts(model: Model): readonly Fact[] {
     ...(names.length > 0 ? [fact("interventions", names, names.join(", "))] : []),
     ...(info.predictors.length > 0 ? [predictorsFact(info)] : []),
     memoryFact(info, estimate),
-    fact("runs on", "cpu", `CPU (${callingSync((addon) => addon.cpu)}), ${countText(threads, "thread")}, layout mmap`),
+    fact("runs on", "cpu", `CPU (${callNativeSync((addon) => addon.cpu)}), ${countText(threads, "thread")}, layout mmap`),
   ];
 }
 

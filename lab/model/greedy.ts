@@ -4,7 +4,7 @@
  */
 import { LabError } from "../errors.js";
 import { sequencePlan } from "../runtime/batch.js";
-import { type Captured, joined } from "../runtime/captures.js";
+import { type CapturedPoint, joinCaptures } from "../runtime/captures.js";
 import { decode, lastRow } from "../runtime/decode.js";
 import { prefill, prefillNeeds, reservePrefill } from "../runtime/prefill.js";
 import { Program } from "../runtime/program.js";
@@ -34,7 +34,7 @@ export async function greedyRows(
   if (given.length + count > context) {
     throw new LabError(
       "context-full",
-      `${given.length} tokens and ${count} greedy ones do not fit into the context of ${context}`,
+      `${given.length} tokens and ${count} greedy ones do not fit into the context of ${context}; use at most ${context} in all`,
     );
   }
   const promptContext: PromptContext = {
@@ -51,7 +51,7 @@ export async function greedyRows(
   const program = new Program(weights, plan, memory);
   try {
     const first = await prefill(weights, program, captures, tokens, "last", signal);
-    const parts: Captured[] = [first.captures[0]!];
+    const parts: CapturedPoint[] = [first.captures[0]!];
     let { next } = lastRow(first, tokens.length, weights.info.layers, greedy);
     for (let i = 0; i < count; i++) {
       tokens.push(next);
@@ -59,7 +59,7 @@ export async function greedyRows(
       parts.push(row.captures[0]!);
       next = row.next;
     }
-    const { get } = cacheOf<never>([joined(parts)], tokens.length, weights.info);
+    const { get } = cacheOf<never>([joinCaptures(parts)], tokens.length, weights.info);
     return { tokens, rows: (get as (point: string) => Tensor)(point) };
   } finally {
     program.close();

@@ -8,7 +8,7 @@
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import { type HookPoint, type ParsedHook, parseHook } from "../hooks.js";
 import type { Checked, IsPlain, Loose } from "../literals.js";
-import { callingSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
+import { callNativeSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { widthOf } from "../runtime/captures.js";
@@ -131,7 +131,7 @@ export function takeInterventions(list: unknown, info: NativeModelInfo): Interve
     [{ what: "copies of the interventions' values", bytes: [...sources].reduce((sum, { byteLength }) => sum + byteLength, 0) }],
     "Patch fewer layers or fewer tokens",
   );
-  const kept = new Map([...sources].map((source) => [source, callingSync((addon) => addon.keepValues(source))]));
+  const kept = new Map([...sources].map((source) => [source, callNativeSync((addon) => addon.keepValues(source))]));
   const entries = checked.map(({ source, ...one }) => ({ ...one, values: source && kept.get(source)! }));
   return {
     count: entries.length,
@@ -143,7 +143,7 @@ export function takeInterventions(list: unknown, info: NativeModelInfo): Interve
 
 function listed(given: CheckedOne["given"], axes: CheckedOne["axes"], values: NativeValues | undefined): Intervention {
   if (!values) return given as Intervention;
-  const copy = callingSync((addon) => addon.copyValues(values));
+  const copy = callNativeSync((addon) => addon.copyValues(values));
   return Object.freeze({
     ...given,
     ...(axes ? { with: tensor(copy, axes.dims, axes.sizes) } : { vector: copy }),

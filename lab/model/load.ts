@@ -2,7 +2,7 @@
 import { throwIfAborted, untilAborted } from "../abort.js";
 import { notebook } from "../display.js";
 import type { Loose } from "../literals.js";
-import { calling, callingSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
+import { callNative, callNativeSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
@@ -73,13 +73,13 @@ export async function loadQuietly(
 
 /** Opens a model file, which the caller closes. The error for a missing file names the nearest one. */
 export const openFile = (path: string): Promise<OpenedFile> => opening(path, (addon) => addon.openFile(path));
-export const closeFile = ({ file }: OpenedFile): void => callingSync((addon) => addon.closeFile(file));
+export const closeFile = ({ file }: OpenedFile): void => callNativeSync((addon) => addon.closeFile(file));
 /** Reads the header alone. */
 export const readHeader = (path: string): Promise<FileTable> => opening(path, (addon) => addon.readHeader(path));
 
 async function opening<T>(path: string, open: (addon: NativeAddon) => Promise<T>): Promise<T> {
   try {
-    return await calling(open);
+    return await callNative(open);
   } catch (error) {
     throw (await missingFile(path)) ?? error;
   }

@@ -77,7 +77,7 @@ export function checkChoice(option: keyof typeof later, value: unknown): void {
 }
 
 /** Refuses options that are planned and have no supported value yet. */
-export function refuseLater(options: object): void {
+export function refusePlanned(options: object): void {
   const given = options as { readonly vram?: unknown; readonly cutoff?: unknown };
   if (given.vram !== undefined)
     throw new LabError("invalid-option", "option vram is not available yet; the CPU runs everything now");
@@ -107,7 +107,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
     "signal",
     "quiet",
   ]);
-  refuseLater(options);
+  refusePlanned(options);
   for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
   if (options.activation !== undefined && typeof options.activation !== "string") {
     throw new LabError(

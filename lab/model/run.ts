@@ -35,7 +35,8 @@ export function runOf<S extends string>(
   const perplexity =
     result.logprobs && Math.exp(-result.logprobs.subarray(1).reduce((sum, value) => sum + value, 0) / (tokens.length - 1));
   const zeros = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
-  const absent = (what: string) => new LabError("not-captured", `this run has no ${what}: it was asked for logits: "none"`);
+  const absent = (what: string) =>
+    new LabError("not-captured", `this run has no ${what}, since it was run with logits: "none"; use "all" or "last"`);
   const run: Run<S> = {
     tokens: Object.freeze([...tokens]),
     get pieces() {

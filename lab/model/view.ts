@@ -7,7 +7,7 @@ import { displaySymbol, type MimeBundle, notebook } from "../display.js";
 import { checkOptions, LabError, nearest } from "../errors.js";
 import { hookPoints } from "../hooks.js";
 import { modelName } from "../metadata.js";
-import { calling, callingSync, type NativeSetting } from "../native.js";
+import { callNative, callNativeSync, type NativeSetting } from "../native.js";
 import { checkPolicy, type LoosePolicy } from "../policy/policy.js";
 import { received } from "../received.js";
 import { sequencePlan } from "../runtime/batch.js";
@@ -24,7 +24,7 @@ import type { GenerateOptions, Generation } from "./generation.js";
 import { internalsOf, isLive, register, unregister } from "./internals.js";
 import { type LooseIntervention, takeInterventions } from "./interventions.js";
 import type { Change, Model, RunOptions } from "./model.js";
-import { checkChoice, refuseLater, strategyOf } from "./options.js";
+import { checkChoice, refusePlanned, strategyOf } from "./options.js";
 import { type Prompt, type PromptContext, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
@@ -115,7 +115,7 @@ export class View implements Model {
     internalsOf(this);
     const { info, native } = this.#weights;
     const plan = sequencePlan(this.#native, [], this.context, this.threads);
-    const { cacheBytes, scratchBytes } = callingSync((addon) => addon.estimate(native, plan, 1, 1));
+    const { cacheBytes, scratchBytes } = callNativeSync((addon) => addon.estimate(native, plan, 1, 1));
     return { weights: info.mappedBytes + info.ownedBytes, cache: cacheBytes, scratch: scratchBytes };
   }
   get hookPoints() {
@@ -129,7 +129,7 @@ export class View implements Model {
     const change = given as unknown as Change;
     internalsOf(this);
     checkOptions("with", change ?? null, ["policy", "strategy", "interventions", "vram", "cutoff"]);
-    refuseLater(change);
+    refusePlanned(change);
     checkChoice("strategy", change.strategy);
     const setting: Setting = {
       activation: this.#setting.activation,
@@ -196,7 +196,7 @@ export class View implements Model {
       throw error;
     });
     try {
-      const { data, rows, columns } = await calling((addon) => addon.weight(weights.native, name));
+      const { data, rows, columns } = await callNative((addon) => addon.weight(weights.native, name));
       return tensor(data, ["row", "column"], [rows, columns]);
     } finally {
       memory.release();

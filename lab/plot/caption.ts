@@ -3,13 +3,13 @@ import type { Provenance } from "../measures/report.js";
 import { policyText } from "../policy/policy.js";
 import { thousandsText } from "./style.js";
 
-export interface Sourced {
+export interface WithProvenance {
   readonly tokens: number;
   readonly provenance: Provenance;
 }
 
 /** Two lines: the model, and the measurement. Empty without results. */
-export function caption(results: readonly Sourced[]): readonly string[] {
+export function caption(results: readonly WithProvenance[]): readonly string[] {
   if (results.length === 0) return [];
   const shared = (read: (p: Provenance) => string, plural: string): string => {
     const values = [...new Set(results.map(({ provenance }) => read(provenance)))];
@@ -39,7 +39,7 @@ export function caption(results: readonly Sourced[]): readonly string[] {
 }
 
 /** `fatrelu_1.5, t = 0`; `t = 0 to 3` over a sweep. */
-function settings(results: readonly Sourced[]): string {
+function settings(results: readonly WithProvenance[]): string {
   const texts = [...new Set(results.map(({ provenance: p }) => policyText(p.policy)))];
   if (texts.length === 1) {
     const activations = [...new Set(results.map(({ provenance: p }) => p.activation))];

@@ -10,7 +10,7 @@ import {
   type AnyPoint,
   checkMeasured,
   numberText,
-  type Plotted,
+  type PlotPoint,
   type Quality,
   type QualityAxis,
   qualityAxis,
@@ -24,7 +24,7 @@ import { accent, axis, emptyNote, escapeText, layout, muted, percent, percentTex
  * @example
  * show(plot.pareto(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "kl"] }), "kl"));
  */
-export function pareto<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
+export function pareto<const Y extends Loose<Quality>>(points: readonly PlotPoint<Y>[], y: Checked<Y, Quality>): Figure {
   const quality = qualityAxis("plot.pareto", y);
   const where = `plot.pareto(points, "${quality.name}")`;
   checkMeasured(where, points, ["sparsity", quality.name]);

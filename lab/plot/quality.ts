@@ -9,7 +9,7 @@ import { checkForm } from "./form.js";
 
 export type Quality = "perplexity" | "kl" | "top1";
 /** A point with the measures that a figure of y shows. Where y is a plain string, they are checked when the figure is made. */
-export type Plotted<Y extends string> = Point<IsPlain<Y> extends true ? "sparsity" : "sparsity" | (Y & Quality), LoosePolicy>;
+export type PlotPoint<Y extends string> = Point<IsPlain<Y> extends true ? "sparsity" : "sparsity" | (Y & Quality), LoosePolicy>;
 /** A point whose measures are known only at run time. */
 export type AnyPoint = Point<"sparsity"> & Partial<Point<Quality>>;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { samplePoints, sampleProvenance } from "./sample.js";
-import { named, seriesOf } from "./series.js";
+import { seriesOf, withNames } from "./series.js";
 
 describe("points sorted into lines", () => {
   it("keeps one model's sweep on one nameless line, the densest point first", () => {
@@ -26,6 +26,6 @@ describe("points sorted into lines", () => {
     const [point] = samplePoints();
     const files = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map((sha256) => ({ ...point!, provenance: sampleProvenance({ sha256 }) }));
     expect(seriesOf(files).map(({ name }) => name)).toEqual(["aaaaaaaa", "bbbbbbbb"]);
-    expect(named(["x", "x"], () => ["same", "hash"]).map(({ name }) => name)).toEqual(["result (1)", "result (2)"]);
+    expect(withNames(["x", "x"], () => ["same", "hash"]).map(({ name }) => name)).toEqual(["result (1)", "result (2)"]);
   });
 });

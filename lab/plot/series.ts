@@ -28,14 +28,17 @@ export function seriesOf(points: readonly AnyPoint[]): readonly Series[] {
     const key = JSON.stringify(facets.map((facet) => facet(point)));
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
-  return named(
+  return withNames(
     [...groups.values()].map((group) => group.toSorted((a, b) => a.sparsity.mean - b.sparsity.mean)),
     (group) => facets.map((facet) => facet(group[0]!)),
   ).map(({ name, item }) => ({ name, points: item }));
 }
 
 /** Names each item by its facets that differ among the items; equal names are numbered. The hash is omitted where the model's name differs. */
-export function named<T>(items: readonly T[], facetsOf: (item: T) => readonly string[]): readonly { name: string; item: T }[] {
+export function withNames<T>(
+  items: readonly T[],
+  facetsOf: (item: T) => readonly string[],
+): readonly { name: string; item: T }[] {
   const rows = items.map(facetsOf);
   const differing = (rows[0] ?? []).map((value, i) => rows.some((row) => row[i] !== value));
   if (differing[0]) differing[1] = false;

@@ -5,7 +5,7 @@ import { policyText } from "../policy/policy.js";
 import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
 import { checkMeasured } from "./quality.js";
-import { named } from "./series.js";
+import { withNames } from "./series.js";
 import { axis, emptyNote, escapeText, layout, percent, percentText, seriesColor, thousandsText } from "./style.js";
 
 /**
@@ -22,7 +22,7 @@ export function sparsityByLayer(...reports: readonly Report<"sparsity">[]): Figu
   }
   checkMeasured("plot.sparsityByLayer(...reports)", reports, ["sparsity"]);
   const mixed = new Set(reports.map(({ provenance }) => provenance.activation)).size > 1;
-  const lines = named(reports, (report) => facetsOf(report, mixed));
+  const lines = withNames(reports, (report) => facetsOf(report, mixed));
   const means = reports.map(({ sparsity }) => sparsity.mean);
   return figure(
     lines.map(({ item, name }, i) => trace(item, name, seriesColor(i))),

@@ -7,7 +7,7 @@ import type { Checked, Loose } from "../literals.js";
 import { caption } from "./caption.js";
 import { type Figure, figure } from "./figure.js";
 import { hoverText, priceLines, priceNotes, priceOf, subtitle } from "./pareto.js";
-import { type AnyPoint, checkMeasured, type Plotted, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
+import { type AnyPoint, checkMeasured, type PlotPoint, type Quality, type QualityAxis, qualityAxis } from "./quality.js";
 import { scaleFor } from "./scale.js";
 import { seriesOf } from "./series.js";
 import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./style.js";
@@ -17,7 +17,7 @@ import { axis, emptyNote, escapeText, layout, percent, seriesColor } from "./sty
  * @example
  * show(plot.threshold(await sweep(model, { over: fatrelu(0, 1, 2), on, measure: ["sparsity", "perplexity"] }), "perplexity"));
  */
-export function threshold<const Y extends Loose<Quality>>(points: readonly Plotted<Y>[], y: Checked<Y, Quality>): Figure {
+export function threshold<const Y extends Loose<Quality>>(points: readonly PlotPoint<Y>[], y: Checked<Y, Quality>): Figure {
   const quality = qualityAxis("plot.threshold", y);
   const where = `plot.threshold(points, "${quality.name}")`;
   checkMeasured(where, points, ["sparsity", quality.name]);

@@ -2,7 +2,7 @@
 import type { ParsedHook } from "../hooks.js";
 import type { NativeModelInfo } from "../native.js";
 
-export interface Captured {
+export interface CapturedPoint {
   readonly hook: ParsedHook;
   /** (layers of the range, rows, width) */
   readonly data: Float32Array;
@@ -21,7 +21,14 @@ export const captureBytes = (captures: readonly ParsedHook[], info: NativeModelI
   captures.map((hook) => 4 * valuesPerRow(hook, info));
 
 /** Copies a chunk (layers, rows, width) to its place in (layers, total, width), from row `start` on. */
-export function place(chunk: Float32Array, rows: number, into: Float32Array, total: number, start: number, layers: number): void {
+export function placeChunk(
+  chunk: Float32Array,
+  rows: number,
+  into: Float32Array,
+  total: number,
+  start: number,
+  layers: number,
+): void {
   const width = chunk.length / (layers * rows);
   for (let layer = 0; layer < layers; layer++) {
     into.set(chunk.subarray(layer * rows * width, (layer + 1) * rows * width), (layer * total + start) * width);
@@ -29,7 +36,7 @@ export function place(chunk: Float32Array, rows: number, into: Float32Array, tot
 }
 
 /** A copy of the last of `rows` rows. */
-export function lastCaptured({ hook, data }: Captured, rows: number): Captured {
+export function lastRowOf({ hook, data }: CapturedPoint, rows: number): CapturedPoint {
   const layers = hook.to - hook.from;
   const width = data.length / (layers * rows);
   const row = new Float32Array(layers * width);
@@ -41,7 +48,7 @@ export function lastCaptured({ hook, data }: Captured, rows: number): Captured {
 }
 
 /** Captures of the same point joined along their rows: (layers, all rows, width). */
-export function joined(parts: readonly Captured[]): Captured {
+export function joinCaptures(parts: readonly CapturedPoint[]): CapturedPoint {
   const { hook } = parts[0]!;
   const layers = hook.to - hook.from;
   const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));

@@ -1,8 +1,8 @@
 /** Decode: one more token of a sequence. Its row goes through the weights alone. L layers, V vocabulary. */
 import type { ParsedHook } from "../hooks.js";
-import { callingSync, type NativeSampler } from "../native.js";
+import { callNativeSync, type NativeSampler } from "../native.js";
 import { countSinks, sequenceBatch } from "./batch.js";
-import { type Captured, lastCaptured, valuesPerRow } from "./captures.js";
+import { type CapturedPoint, lastRowOf, valuesPerRow } from "./captures.js";
 import type { PrefillResult } from "./prefill.js";
 import type { Program } from "./program.js";
 import type { Weights } from "./weights.js";
@@ -16,7 +16,7 @@ export interface Row {
   /** The token that the sampler drew. */
   readonly next: number;
   /** Of one token. */
-  readonly captures: readonly Captured[];
+  readonly captures: readonly CapturedPoint[];
   /** (L) shares of zeros in x₁. */
   readonly sparsity: Float32Array;
 }
@@ -55,9 +55,9 @@ export function lastRow(result: PrefillResult, tokens: number, layers: number, s
   const logits = result.logits!.slice();
   return {
     logits,
-    logSumExp: callingSync((addon) => addon.logSumExp(logits)),
-    next: callingSync((addon) => addon.draw(logits, sampler)),
-    captures: result.captures.map((captured) => lastCaptured(captured, tokens)),
+    logSumExp: callNativeSync((addon) => addon.logSumExp(logits)),
+    next: callNativeSync((addon) => addon.draw(logits, sampler)),
+    captures: result.captures.map((captured) => lastRowOf(captured, tokens)),
     sparsity: Float32Array.from({ length: layers }, (_, layer) => result.sparsity[layer * tokens + tokens - 1]!),
   };
 }

@@ -63,7 +63,7 @@ export function availableBytes(): number {
 }
 
 /** Reserves bytes without checking whether they fit, for a short time. */
-export function hold(bytes: number): Reservation {
+export function reserveUnchecked(bytes: number): Reservation {
   return taken(bytes, true);
 }
 

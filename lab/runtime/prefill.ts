@@ -4,9 +4,9 @@
  */
 import { notFinite } from "../errors.js";
 import type { ParsedHook } from "../hooks.js";
-import { callingSync, type NativePlan } from "../native.js";
+import { callNativeSync, type NativePlan } from "../native.js";
 import { countSinks, sequenceBatch } from "./batch.js";
-import { type Captured, captureBytes, place, valuesPerRow } from "./captures.js";
+import { type CapturedPoint, captureBytes, placeChunk, valuesPerRow } from "./captures.js";
 import { floats, type Need, type Reservation, reserve } from "./memory.js";
 import type { Program } from "./program.js";
 import type { Weights } from "./weights.js";
@@ -19,7 +19,7 @@ const ROWS = 256;
 const CHUNK_BYTES = 64 * 2 ** 20;
 
 export interface PrefillResult {
-  readonly captures: readonly Captured[];
+  readonly captures: readonly CapturedPoint[];
   /** (T, V), (1, V), or absent. */
   readonly logits?: Float32Array;
   /** (T) log p of each token given those before it; the first is NaN. Absent where no logits were computed. */
@@ -44,7 +44,7 @@ export function prefillNeeds(
   logits: LogitRows,
 ): Need[] {
   const rows = chunkRows(weights, captures, tokens, logits);
-  const { cacheBytes, scratchBytes, rotationBytes } = callingSync((addon) =>
+  const { cacheBytes, scratchBytes, rotationBytes } = callNativeSync((addon) =>
     addon.estimate(weights.native, plan, rows, logits === "none" ? 0 : rows),
   );
   const perToken = captureBytes(captures, weights.info);
@@ -129,7 +129,7 @@ export async function prefill(
     // 4. From the chunk into the result.
     if (!whole) {
       captures.forEach((hook, i) => {
-        place(chunks[i]!, rows, kept[i]!, total, start, hook.to - hook.from);
+        placeChunk(chunks[i]!, rows, kept[i]!, total, start, hook.to - hook.from);
       });
     }
     if (nll && logprobs) {

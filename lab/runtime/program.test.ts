@@ -1,7 +1,7 @@
 /** A program is compiled once and can start over: after `restart` its KV cache is as empty as a new one's. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
-import { calling, callingSync, type NativeSetting } from "../native.js";
+import { callNative, callNativeSync, type NativeSetting } from "../native.js";
 import { countSinks } from "./batch.js";
 import { Program } from "./program.js";
 import { Weights } from "./weights.js";
@@ -10,10 +10,10 @@ let dir: Awaited<ReturnType<typeof folder>>;
 let weights: Weights;
 beforeAll(async () => {
   dir = await folder();
-  const opened = await calling((addon) => addon.openFile(writeSmallLlama(dir.path)));
+  const opened = await callNative((addon) => addon.openFile(writeSmallLlama(dir.path)));
   weights = await Weights.open(opened);
   weights.retain();
-  callingSync((addon) => addon.closeFile(opened.file));
+  callNativeSync((addon) => addon.closeFile(opened.file));
 });
 afterAll(async () => {
   weights.release();

@@ -2,10 +2,10 @@
  * A compiled plan with its KV cache. Forward passes take turns in the model's queue, stop when the signal says so, and finish before the
  * program is closed.
  */
-import { aborted, throwIfAborted } from "../abort.js";
+import { abortError, throwIfAborted } from "../abort.js";
 import {
-  calling,
-  callingSync,
+  callNative,
+  callNativeSync,
   type NativeBatch,
   type NativeForward,
   type NativePlan,
@@ -32,7 +32,7 @@ export class Program {
     this.#weights = weights;
     this.#memory = memory;
     try {
-      this.#native = callingSync((addon) => addon.compile(weights.native, plan));
+      this.#native = callNativeSync((addon) => addon.compile(weights.native, plan));
     } catch (error) {
       memory?.release();
       throw error;
@@ -45,15 +45,15 @@ export class Program {
     this.#used = true;
     const done = this.#weights.queue.turn(signal, async () => {
       throwIfAborted(signal);
-      const stop = () => callingSync((addon) => addon.abort(this.#native));
+      const stop = () => callNativeSync((addon) => addon.abort(this.#native));
       signal?.addEventListener("abort", stop, { once: true });
       try {
-        const done = await calling((addon) => addon.forward(this.#native, batch, sinks));
+        const done = await callNative((addon) => addon.forward(this.#native, batch, sinks));
         this.#rows += batch.positions.length;
         this.#memory?.settle(this.#rows / (this.plan.sequences * this.plan.length));
         return done;
       } catch (error) {
-        if (signal?.aborted) throw aborted(signal);
+        if (signal?.aborted) throw abortError(signal);
         throw error;
       } finally {
         signal?.removeEventListener("abort", stop);
@@ -67,7 +67,7 @@ export class Program {
   async restart(): Promise<void> {
     if (!this.#used) return;
     for (let sequence = 0; sequence < this.plan.sequences; sequence++) {
-      await calling((addon) => addon.keep(this.#native, sequence, 0));
+      await callNative((addon) => addon.keep(this.#native, sequence, 0));
     }
     this.#used = false;
   }
@@ -76,7 +76,7 @@ export class Program {
     if (this.#closed) return;
     this.#closed = true;
     void this.#running.then(() => {
-      callingSync((addon) => addon.closeProgram(this.#native));
+      callNativeSync((addon) => addon.closeProgram(this.#native));
       this.#weights.release();
       this.#memory?.release();
     });

@@ -3,8 +3,15 @@
  * the weights are closed with the last view, after the calls that are still running.
  */
 import { LabError } from "../errors.js";
-import { calling, callingSync, type FileTable, type NativeModel, type NativeModelInfo, type OpenedFile } from "../native.js";
-import { availableBytes, hold } from "./memory.js";
+import {
+  callNative,
+  callNativeSync,
+  type FileTable,
+  type NativeModel,
+  type NativeModelInfo,
+  type OpenedFile,
+} from "../native.js";
+import { availableBytes, reserveUnchecked } from "./memory.js";
 import { Queue } from "./queue.js";
 
 export class Weights {
@@ -21,16 +28,16 @@ export class Weights {
   private constructor(native: NativeModel, table: FileTable) {
     this.#native = native;
     this.table = table;
-    this.info = callingSync((addon) => addon.modelInfo(native));
+    this.info = callNativeSync((addon) => addon.modelInfo(native));
   }
 
   /** Loads the weights of an open file; the caller closes the file. */
   static async open({ file, table }: OpenedFile): Promise<Weights> {
     // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
     const budget = Math.max(1, availableBytes());
-    const memory = hold(table.copiedBytes);
+    const memory = reserveUnchecked(table.copiedBytes);
     try {
-      return new Weights(await calling((addon) => addon.open(file, { budget })), table);
+      return new Weights(await callNative((addon) => addon.open(file, { budget })), table);
     } finally {
       memory.release();
     }
@@ -49,6 +56,6 @@ export class Weights {
   release(): void {
     if (--this.#references > 0 || this.#closed) return;
     this.#closed = true;
-    void this.queue.drained().then(() => callingSync((addon) => addon.closeModel(this.#native)));
+    void this.queue.drained().then(() => callNativeSync((addon) => addon.closeModel(this.#native)));
   }
 }

@@ -1,7 +1,7 @@
 /**
  * A long text to tokens, slice by slice, with the ids of the whole text. The text is cut only where no token can span the cut:
  *   - no special text that is matched spans the cut, and no whitespace that a special text eats;
- *   - the characters on both sides stand side by side in no piece (`Merger.cutsBetween`; a space counts as U+2581), or a special text
+ *   - the characters on both sides are neighbours in no piece (`Merger.cutsBetween`; a space counts as U+2581), or a special text
  *     that is matched ends there.
  * BOS and the space prefix belong to the first slice: the next ones go on where it ended. A text without such a place is encoded as one,
  * but still in small steps, so that the JavaScript thread is not blocked and a stop is noticed.
@@ -26,7 +26,7 @@ export interface Slices {
   add(text: string): void;
   /**
    * Encodes what may be encoded, in steps of about a millisecond; take the tokens from `out` at each yield, or later.
-   * @param last no text comes any more
+   * @param last no more text follows
    * @throws LabError out-of-memory, bad-file as `encode` does
    */
   steps(last: boolean): Generator<void, void, void>;
@@ -64,7 +64,7 @@ export class EncodeSlices implements Slices {
   #heldBytes = 0;
   #window = "";
   #looked = 0;
-  /** Whether the next part begins a text or stands behind a special token: such a part gets the space prefix. */
+  /** Whether the next part begins a text or follows a special token: such a part gets the space prefix. */
   #afterSpecial = true;
 
   constructor({ merger, specials, spacePrefix, before, after }: SliceSettings) {
@@ -131,7 +131,7 @@ export class EncodeSlices implements Slices {
     if (this.#heldBytes > LONGEST) throw this.#tooLong();
   }
 
-  /** All text up to a place of the window; the window goes on behind it. */
+  /** All text up to a place of the window; the window continues after it. */
   #take(at: number): string {
     if (this.#heldBytes + at > LONGEST) throw this.#tooLong();
     const text = this.#held.join("") + this.#window.slice(0, at);
@@ -182,7 +182,7 @@ export class EncodeSlices implements Slices {
     return ending?.some(({ text }) => text.length <= at && this.#window.startsWith(text, at - text.length)) ?? false;
   }
 
-  /** Whether a special text stands on both sides of a place, matched or not. */
+  /** Whether a special text spans a place, matched or not. */
   #spanned(at: number): boolean {
     const text = this.#window;
     const across = this.#across.get(text.charCodeAt(at - 1) * 256 + text.charCodeAt(at));

@@ -56,7 +56,7 @@ export function applyTemplate<R extends string>(vocabulary: Vocabulary, messages
 
 const INSTEAD = "Pass the prompt as a string instead, written as the model expects it";
 
-/** A template refuses messages by calling raise_exception; anything else is the template's own, or what the library lacks. */
+/** A template refuses messages by calling raise_exception; any other error means a fault of the template, or a feature that the library lacks. */
 class Refusal extends Error {}
 
 const REFUSE = "sparselab refuses";

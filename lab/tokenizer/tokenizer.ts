@@ -73,7 +73,7 @@ class SpmTokenizer implements Tokenizer {
     const out: Token[] = [];
     if (bos) {
       if (vocabulary.bos === null)
-        throw new LabError("invalid-option", "encode: bos was asked for, and the vocabulary has no such token");
+        throw new LabError("invalid-option", "encode: bos is true, and the vocabulary has no BOS token; omit the option");
       out.push(vocabulary.bos);
     }
     let afterSpecial = true;
@@ -84,7 +84,7 @@ class SpmTokenizer implements Tokenizer {
     }
     if (eos) {
       if (vocabulary.eos === null)
-        throw new LabError("invalid-option", "encode: eos was asked for, and the vocabulary has no such token");
+        throw new LabError("invalid-option", "encode: eos is true, and the vocabulary has no EOS token; omit the option");
       out.push(vocabulary.eos);
     }
     return out;

@@ -75,7 +75,7 @@ export interface Vocabulary {
   readonly kinds: Uint8Array;
   /** The piece of byte b, or -1 where the vocabulary has none. */
   readonly byteTokens: Int32Array;
-  /** The byte that piece i stands for, or -1. */
+  /** The byte of piece i, or -1. */
   readonly byteOf: Int16Array;
   readonly bos: Token | null;
   readonly eos: Token | null;
@@ -96,7 +96,7 @@ const NO_TOKEN: readonly number[] = [2 ** 32 - 1, -1];
 
 /** Text as a byte string. */
 export const byteString = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
-/** A byte string as text; bytes that are no UTF-8 come out as U+FFFD. */
+/** A byte string as text; invalid UTF-8 becomes U+FFFD. */
 export const textOf = (bytes: string): string =>
   new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.from(bytes, "latin1"));
 

@@ -1,6 +1,6 @@
 /**
- * The browser of the browser tests: the machine's own Chromium or Chrome. As root on Debian it is installed when it is missing, which
- * is said; elsewhere its absence is an error that names the way to get it.
+ * The browser for the browser tests: the machine's own Chromium or Chrome. As root on Debian a missing one is installed, and a line says so.
+ * Elsewhere it is an error that says how to install one.
  */
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";

@@ -1,13 +1,13 @@
 /**
- * The notebooks folder as it is committed (as it is staged, to be exact), whatever a user has saved, changed or laid beside it since:
- * tests look at that. In a copy of the project without git it is the folder as it lies there.
+ * The notebooks folder as git has it staged, whatever a user has saved, changed or added there since. Tests read that version. In a copy of
+ * the project without git it is the folder on disk.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inClone } from "./paths.mjs";
 
-/** git's answer, or undefined where there is no git, or no repository of ours. A clone that another user owns is read all the same. */
+/** git's output, or undefined without git or outside our repository. A clone that another user owns is read, too. */
 function git(args, input) {
   const { status, stdout } = spawnSync("git", ["-c", "safe.directory=*", "-C", inClone(), ...args], {
     input,

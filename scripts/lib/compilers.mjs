@@ -1,6 +1,6 @@
 /**
- * Other compilers and processors that the executor is tested with where they are installed: Clang, and aarch64 by emulation. A user
- * needs neither, so their absence is said and is no failure.
+ * Other compilers and processors that the executor is tested with if they are installed: Clang, and aarch64 by emulation. Users need neither,
+ * so a missing one is reported and is not a failure.
  */
 import { ask } from "./step.mjs";
 

@@ -1,6 +1,6 @@
 /**
- * JupyterLab as a child process: started on a port of its own with a token of its own, ready when its status can be read, ended
- * without leaving anything running. Used by `npm start` and by the browser tests.
+ * JupyterLab as a child process: started on its own port with its own token, ready when its status can be read, and stopped without leaving
+ * processes behind. Used by `npm start` and by the browser tests.
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -21,21 +21,21 @@ const isFree = (port) =>
 /** Fails where another program has the port. */
 export async function checkPort(port) {
   if (!(await isFree(port)))
-    throw new SetupError(`port ${port} is taken by another program: choose another with --port N, or leave --port out`);
+    throw new SetupError(`port ${port} is in use by another program; choose another with --port N, or omit --port`);
 }
 
-/** The port that was asked for, which must be free, or the first free one from 8888 on. */
+/** The given port, which must be free, or the first free one from 8888 on. */
 async function choosePort(wanted) {
   if (wanted !== undefined) {
     await checkPort(wanted);
     return wanted;
   }
   for (let port = 8888; port < 8988; port++) if (await isFree(port)) return port;
-  throw new SetupError("the ports 8888 to 8987 are all taken: choose another with --port N");
+  throw new SetupError("the ports 8888 to 8987 are all in use; choose another with --port N");
 }
 
 /**
- * Starts the server on `folder` and waits until it answers. `log` is the file its messages go to; `env` stands above the environment of
+ * Starts the server on `folder` and waits until it answers. `log` is the file for its messages; `env` overrides the environment of
  * our Jupyter programs.
  * Returns { port, token, address(notebook), child, stop() }; `address` is what a browser opens.
  */
@@ -58,8 +58,8 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog, e
     // No search for language servers, which would call npm and write into the user's home.
     "--LanguageServerManager.autodetect=False",
   ];
-  // A process group of its own: ctrl-C in the terminal reaches only us, and we end the server in order. The token goes through the
-  // environment, since arguments can be read by everybody on the machine.
+  // Its own process group: Ctrl-C in the terminal reaches only this process, which shuts the server down. The token goes through the
+  // environment, since every user of the machine can read arguments.
   const child = spawn(python, args, {
     cwd: folder,
     env: { ...jupyterEnvironment(), ...env, JUPYTER_TOKEN: token },
@@ -80,7 +80,7 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog, e
       if (error.code !== "ESRCH") throw error;
     }
   };
-  /** SIGTERM lets the server shut its kernels down; what is left after ten seconds is killed. */
+  /** SIGTERM lets the server shut its kernels down; whatever still runs after ten seconds is killed. */
   async function stop() {
     if (!running) return;
     child.kill("SIGTERM");
@@ -90,14 +90,14 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog, e
   }
 
   for (const deadline = performance.now() + 60_000; ; await sleep(100)) {
-    if (!running) throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab ended while it started`);
+    if (!running) throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab exited while it was starting`);
     const answer = await fetch(`http://127.0.0.1:${port}/api/status`, { headers: { authorization: `token ${token}` } }).catch(
       () => undefined,
     );
     if (answer?.ok) break;
     if (performance.now() > deadline) {
       await stop();
-      throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab did not answer within a minute`);
+      throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab did not answer within 60 s`);
     }
   }
   const address = (notebook) =>

@@ -1,6 +1,6 @@
 /**
- * One set-up at a time in a clone: two terminals that both build would tread on each other's files. The lock is a file with the
- * holder's process id; that of a process which is no more is taken over.
+ * One set-up at a time in a clone, since two builds would overwrite each other's files. The lock is a file with the process id of its holder;
+ * the lock of a process that has exited is taken over.
  */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
@@ -22,7 +22,7 @@ function holder() {
 
 export async function withLock(work) {
   mkdirSync(dirname(path), { recursive: true });
-  for (let said = false; ; ) {
+  for (let reported = false; ; ) {
     try {
       const file = openSync(path, "wx");
       writeSync(file, String(process.pid));
@@ -32,13 +32,13 @@ export async function withLock(work) {
       if (error.code !== "EEXIST") throw error;
       const pid = holder();
       if (pid === undefined) {
-        // Perhaps only just made and not yet written: look once more before taking it over.
+        // It may have been created and not written yet: look once more before taking it over.
         await sleep(200);
         if (holder() === undefined) rmSync(path, { force: true });
         continue;
       }
-      if (!said) process.stderr.write(`· waiting for another set-up in this clone (process ${pid})\n`);
-      said = true;
+      if (!reported) process.stderr.write(`· waiting for another set-up in this clone (process ${pid})\n`);
+      reported = true;
       await sleep(500);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Opens an address in the user's browser where there is one to see: on macOS always, elsewhere with a display. Whether that worked
- * does not matter, since the address is printed as well.
+ * Opens an address in the user's browser: on macOS always, elsewhere if there is a display. A failure is ignored, since the address is printed
+ * as well.
  */
 import { spawn } from "node:child_process";
 

@@ -1,6 +1,6 @@
 /**
- * Options of the scripts: an unknown one is refused with the nearest that exists, because an ignored option is a surprise later.
- * Our own edit distance, since this runs before any package is installed.
+ * Options of the scripts. An unknown option is an error that names the nearest one. The edit distance is our own, since this runs before any
+ * package is installed.
  */
 import { SetupError } from "./step.mjs";
 
@@ -23,12 +23,12 @@ export function unknown(what, name, known) {
   return new SetupError(`unknown ${what} ${name}.${hint} Known: ${known.join(", ")}`);
 }
 
-/** Whether the arguments ask what there is to say. */
+/** Whether the arguments ask for the usage. */
 export const asksForHelp = (args) => args.includes("--help") || args.includes("-h");
 
 /**
  * `known` gives each option as a flag ("flag") or with the name of its value ("N"): { "--port": "N", "--check": "flag" }.
- * Returns { check: true, port: "8888" }; an option may stand as `--port 8888` or `--port=8888`.
+ * Returns { check: true, port: "8888" }; an option is written `--port 8888` or `--port=8888`.
  */
 export function parseOptions(args, known) {
   const values = {};

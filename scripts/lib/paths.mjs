@@ -1,6 +1,6 @@
 /**
- * Where everything that set-up brings lies: all of it inside the clone, so that deleting the folder leaves nothing behind.
- * Nothing here reads or writes a file.
+ * The paths of everything that set-up creates. All are inside the clone, so deleting the folder removes everything. Nothing here reads or
+ * writes a file.
  */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ export const inClone = (...parts) => join(root, ...parts);
 
 export const venv = inClone(".venv");
 export const python = join(venv, "bin", "python");
-/** Jupyter's settings, trust database and run files; a folder of its own, so that a user's own Jupyter is neither read nor changed. */
+/** Jupyter's settings, trust database and run files, in a separate folder, so that a user's own Jupyter is neither read nor changed. */
 const jupyter = join(venv, "jupyter");
 /** The environment in which every Jupyter program of ours runs. */
 export const jupyterEnvironment = () => ({

@@ -1,6 +1,4 @@
-/**
- * The picture of README.md is the one that the first notebook was saved with: the last state of its sweep. Nothing is drawn here.
- */
+/** The picture of README.md is the one saved in the first notebook: the last state of its sweep. Nothing is drawn here. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +7,7 @@ import { firstNotebook, inClone, notebooks } from "./paths.mjs";
 
 export const picture = inClone("docs", "pareto.png");
 
-/** The PNG's bytes, out of the saved output of the cell that sweeps. `folder`: where the notebook lies. */
+/** The PNG's bytes, from the saved output of the cell that sweeps. `folder`: the notebook's. */
 export function savedPicture(folder = notebooks) {
   const { cells } = JSON.parse(readFileSync(join(folder, firstNotebook), "utf8"));
   const outputs = cells.find((cell) => cell.id === "sweep").outputs;

@@ -1,11 +1,11 @@
 /**
- * Why a program of set-up failed, read from what it printed, and what to do about it: a full disk, a folder that cannot be written,
- * a network that is not there. Where none of these is in its output nothing is guessed; its own message is what counts.
+ * Why a program of set-up failed, read from its output, and what to do about it: a full disk, a folder that cannot be written, no network.
+ * For any other failure nothing is guessed: the program's own message is shown.
  */
 import fs from "node:fs";
 import { dirname } from "node:path";
 
-/** Bytes free where `path` lies (or would lie), as text; empty where the system does not say. */
+/** Free bytes at `path`, which need not exist, as text; empty if the system does not tell. */
 function free(path) {
   let folder = path;
   while (!fs.existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
@@ -33,11 +33,11 @@ const patterns = {
   memory: /\bKilled\b.*\bcc1plus\b|cc1plus.*\bKilled\b|virtual memory exhausted|Cannot allocate memory|\bENOMEM\b/i,
 };
 
-/** A warning of pip that it goes on without its cache is no reason for a failure. */
+/** pip's warning that it continues without its cache; it is not the reason of a failure. */
 const harmless = /^WARNING: (The directory|Cache entry|.*cache has been disabled)/;
 
 /**
- * What the output says went wrong and the way out, or undefined where it says nothing that is known here. `folder` is where the
+ * The reason in the output and the way out, or undefined for an unknown reason. `folder` is where the
  * program writes. The order matters: a full disk also breaks downloads, and an unwritable cache is often blamed on permissions.
  */
 export function reasonIn(output, { folder } = {}) {
@@ -62,8 +62,7 @@ export function reasonIn(output, { folder } = {}) {
   }
   if (first(patterns.certificate))
     return "The registry's certificate is not trusted here. Behind a proxy with its own certificate, set NODE_EXTRA_CA_CERTS (npm) and PIP_CERT (pip) to its file.";
-  if (first(patterns.proxy))
-    return "The proxy refused the connection. Look at HTTPS_PROXY and at npm's and pip's own proxy settings.";
+  if (first(patterns.proxy)) return "The proxy refused the connection. Check HTTPS_PROXY and the proxy settings of npm and pip.";
   if (first(patterns.network))
     return "The package registry could not be reached. Set-up needs the network once; connect and start again.";
 }
@@ -76,7 +75,7 @@ function wayToWrite(output, path) {
   return "Set-up writes into its own folder and into npm's and pip's caches: give yourself the right to write there, or use a copy elsewhere.";
 }
 
-/** The lines in which pip or npm say what went wrong, without those that say how they went about it. */
+/** The lines in which pip or npm report the error, without those about their progress. */
 export function tailOf(output, lines = 40) {
   const noise =
     /^(INFO: pip is looking at|npm (notice|warn)\b|npm error A complete log of this run|Collecting | {2}Using cached | {2}Downloading |Requirement already|\s*[━╸ ]+\s*\d)/;

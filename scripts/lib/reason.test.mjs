@@ -38,12 +38,12 @@ test("npm's cache that cannot be written is named, with another place for it", (
 });
 
 test("a full disk, with what is free where it is", () => {
-  const said = [
+  const outputs = [
     "Error: [Errno 28] No space left on device",
     "npm error ENOSPC: no space left on device, write",
     "fatal error: error writing to /tmp/x.s: No space left on device",
   ];
-  for (const output of said) assert.match(reasonIn(output, { folder: "/" }), /^The disk is full \([\d.]+ GiB free at .*\)\./);
+  for (const output of outputs) assert.match(reasonIn(output, { folder: "/" }), /^The disk is full \([\d.]+ GiB free at .*\)\./);
 });
 
 test("certificates, proxies, memory", () => {

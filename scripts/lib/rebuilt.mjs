@@ -1,6 +1,4 @@
-/**
- * What a build did, in one line: read from the output of `tsc --watch --listEmittedFiles` and of `cmake --build`.
- */
+/** What a build did, in one line, from the output of `tsc --watch --listEmittedFiles` and of `cmake --build`. */
 import { relative } from "node:path";
 import { root } from "./paths.mjs";
 
@@ -20,7 +18,7 @@ export function compiled(output) {
 }
 
 /**
- * Takes the compiler's output as it comes and calls `say` with whole lines: an error as it stands, and at the end of each round how
+ * Takes the compiler's output in pieces and calls `say` with whole lines: each error unchanged, and at the end of each round how
  * many files were written and how many errors there are.
  */
 export function typescriptSpeaker(say) {

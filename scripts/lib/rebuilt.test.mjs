@@ -34,9 +34,9 @@ lab/hooks.ts(3,1): error TS2304: Cannot find name 'x'.
 `;
   const whole = ["wrote dist/lab/hooks.js", "lab/hooks.ts(3,1): error TS2304: Cannot find name 'x'.", "no file changed; 1 error"];
   for (const size of [1, 7, 1000]) {
-    const said = [];
-    const hear = typescriptSpeaker((line) => said.push(line));
+    const lines = [];
+    const hear = typescriptSpeaker((line) => lines.push(line));
     for (let at = 0; at < output.length; at += size) hear(output.slice(at, at + size));
-    assert.deepEqual(said, whole);
+    assert.deepEqual(lines, whole);
   }
 });

@@ -1,6 +1,6 @@
 /**
- * Whether something built is still current: a stamp beside the product holds a hash of all it was made from. Contents are hashed,
- * not times, because a checkout changes times; and the stamp lies in the product's folder, so that deleting the product deletes it.
+ * Whether a build product is current: a stamp beside it holds a hash of everything it was made from. Contents are hashed rather than times,
+ * because a checkout changes times. The stamp is in the product's folder, so deleting the product deletes it.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

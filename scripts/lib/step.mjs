@@ -1,17 +1,17 @@
 /**
- * A step of set-up: said before it starts, timed, silent while it works, and shown with its last lines when it fails.
- * Set-up is a list of such steps; a step that finds its work done says nothing.
+ * A step of set-up: announced, timed, silent while it works, and shown with its last lines if it fails. Set-up is a list of such steps; a step
+ * without work prints nothing.
  */
 import { spawn } from "node:child_process";
 import { root } from "./paths.mjs";
 import { reasonIn, tailOf } from "./reason.mjs";
 
-/** What a person can act on: printed without a stack. */
+/** An error that the user can fix: printed without a stack. */
 export class SetupError extends Error {}
 
 export const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** Runs `work`, saying what it does and how long it took. */
+/** Runs `work`, and prints what it does and how long it took. */
 export async function step(what, work) {
   const start = performance.now();
   process.stderr.write(`· ${what}\n`);
@@ -21,9 +21,8 @@ export async function step(what, work) {
 }
 
 /**
- * Runs a program to its end and gives what it printed (both streams, in order). It fails with the last lines of that, and with the
- * reason and the way out where they are known: from its output, or else `hint`. The child shares our process group: ctrl-C in the
- * terminal ends both.
+ * Runs a program and returns its output (both streams, in order). A failure throws the last lines of the output, with the reason and the way
+ * out if they are known: from the output, or else `hint`. The child shares our process group, so Ctrl-C in the terminal ends both.
  */
 export function run(file, args, { env = process.env, cwd = root, hint = "" } = {}) {
   return new Promise((resolve, reject) => {
@@ -42,14 +41,14 @@ export function run(file, args, { env = process.env, cwd = root, hint = "" } = {
   });
 }
 
-/** What a program prints with exit code 0, or undefined: for asking whether a tool is there. */
+/** What a program prints with exit code 0, or undefined: tells whether a tool is installed. */
 export const ask = (file, args) =>
   run(file, args).then(
     (output) => output.trim(),
     () => undefined,
   );
 
-/** What is shown of an error: a SetupError as it is, a disk that cannot be written with the way out, anything else with its stack. */
+/** An error as it is printed: a SetupError unchanged, a disk that cannot be written with the way out, any other with its stack. */
 export function shown(error) {
   if (error instanceof SetupError) return error.message;
   const reason = error?.syscall && reasonIn(error.message);

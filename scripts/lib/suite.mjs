@@ -1,6 +1,6 @@
 /**
- * One suite of `npm test`: a program that is run with its output shown, a time limit, and a count of what passed and failed. A suite
- * that ends badly without a failed test to show for it (a crash, a time limit) counts as one failure.
+ * One suite of `npm test`: a program run with its output shown and a time limit, and the count of passed and failed tests. A suite that ends
+ * badly without a failed test (a crash, a time limit) counts as one failure.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -16,7 +16,7 @@ export function show(file, args, { minutes = 10, env = process.env } = {}) {
       process.stdout.write(data);
     });
     const limit = setTimeout(() => {
-      process.stdout.write(`\n${file} took longer than ${minutes} minutes and is ended\n`);
+      process.stdout.write(`\n${file} took longer than ${minutes} minutes and was stopped\n`);
       child.kill("SIGTERM");
       setTimeout(() => child.kill("SIGKILL"), 5000).unref();
     }, minutes * 60_000);
@@ -54,7 +54,7 @@ export async function vitest(name, args, options) {
   const { code } = await show(process.execPath, [program, "run", ...args, ...reporters], options);
   try {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
-    // A test that is left out shows nothing: it counts as failed, so that nobody takes it for done.
+    // A skipped test counts as failed, so that it is not taken for passed.
     return honest(code, numPassedTests, numFailedTests + numPendingTests);
   } catch {
     return { passed: 0, failed: 1 };

@@ -1,18 +1,17 @@
 /**
- * Whether a version of Node is one that a range of package.json's `engines` admits. Our own few lines, since this runs before any
- * package is installed, and CommonJS in the syntax of Node 12, since it must run in the Node that is too old. A form of range that is
- * not known here is an error, never a yes.
+ * Whether a version of Node satisfies a range of package.json's `engines`. Our own few lines, since this runs before any package is installed,
+ * and CommonJS in the syntax of Node 12, since it must run in a Node that is too old. An unknown form of range is an error.
  */
 
 const parts = (text) => text.split(".").map((part) => (/^[x*]$/i.test(part) ? undefined : Number(part)));
 
-/** Negative where `a` is the older, 0 where they are equal. Both are [major, minor, patch]. */
+/** Negative if `a` is older, 0 if they are equal. Both are [major, minor, patch]. */
 const compare = (a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
 
 function meets(version, condition) {
   if (condition === "*" || condition === "") return true;
   const match = condition.match(/^(\^|~|>=|<=|>|<|=)?v?(\d+(?:\.(?:\d+|[x*])){0,2})$/i);
-  if (!match) throw new Error(`a range of versions of an unknown form: ${condition}`);
+  if (!match) throw new Error(`unknown form of a version range: ${condition}`);
   const wanted = parts(match[2]);
   const least = [wanted[0], wanted[1] || 0, wanted[2] || 0];
   const same = (count) => wanted.slice(0, count).every((part, i) => part === undefined || part === version[i]);
@@ -46,7 +45,7 @@ const inWords = (range) =>
     .join(", ")
     .replace(/, (?=[^,]*$)/, " or ");
 
-/** What to say of this Node where package.json does not admit it, or undefined. */
+/** The error for a Node that package.json does not admit, or undefined. */
 function wrongNode(version = process.version) {
   const range = require("../../package.json").engines.node;
   return admits(range, version) ? undefined : `Node ${inWords(range)} is needed; this is ${version}.`;

@@ -24,7 +24,7 @@ test("a range admits what npm says it does", () => {
     for (const version of good) assert.ok(admits(range, version), `${range} admits ${version}`);
     for (const version of bad) assert.ok(!admits(range, version), `${range} does not admit ${version}`);
   }
-  assert.throws(() => admits("latest", "20.0.0"), /unknown form: latest/);
+  assert.throws(() => admits("latest", "20.0.0"), /unknown form of a version range: latest/);
 });
 
 test("every package admits the oldest Nodes that package.json promises", () => {

@@ -1,6 +1,6 @@
 /**
- * Work to be done again whenever a file below some folders changes. Each folder is watched by itself: fs.watch({ recursive }) of
- * Node 20 follows a file's inode on Linux, and loses a file that an editor saves by renaming.
+ * Calls a function again whenever a file below some folders changes. Each folder is watched by itself: fs.watch({ recursive }) of Node 20 follows
+ * a file's inode on Linux, and loses a file that an editor saves by renaming.
  */
 import { existsSync, readdirSync, statSync, watch } from "node:fs";
 import { basename, dirname, join } from "node:path";

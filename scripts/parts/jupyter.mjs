@@ -1,7 +1,6 @@
 /**
- * What Jupyter needs to know of us: the kernelspec `sparselab`, settings that ask nothing of the network, the extension that keeps saved
- * widgets, and trust in the notebooks
- * that came with the clone (an untrusted notebook shows no saved plot that draws itself). All of it inside .venv/.
+ * What Jupyter needs from us: the kernelspec `sparselab`, settings that use no network, the extension that keeps saved widgets, and trust in the
+ * notebooks of the clone (in an untrusted notebook saved plots don't draw themselves). All of it is inside .venv/.
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -12,7 +11,7 @@ import { filesUnder, fingerprint, isCurrent, writeStamp } from "../lib/stamp.mjs
 import { run, step } from "../lib/step.mjs";
 
 const settings = {
-  // Neither news nor an update check: nothing is fetched, and no question greets the first start.
+  // No news and no update check: nothing is fetched, and the first start shows no question.
   "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
   // A notebook opened without its kernel shows each widget as it was saved, not "model not found".
   "@jupyter-widgets/jupyterlab-manager:plugin": { saveState: true },
@@ -26,14 +25,14 @@ function writeSettings() {
   writeFileSync(path, text);
 }
 
-/** Our extension of JupyterLab: a folder of files that need no build. Copied each time, which is faster than asking whether to. */
+/** Our extension of JupyterLab: a folder of files that need no build. Copied each time, which is faster than a check. */
 function labExtension() {
   cpSync(inClone("kernel", "jupyterlab"), join(venv, "share", "jupyter", "labextensions", "sparselab-saved-widgets"), {
     recursive: true,
   });
 }
 
-/** The kernelspec names Node and the clone by their paths; made again where either moved. */
+/** The kernelspec has the paths of Node and of the clone; it is written again if either moved. */
 async function kernelspec() {
   const install = inClone("dist", "kernel", "install.js");
   const stamp = join(venv, "share", "jupyter", "kernels", "sparselab", ".stamp");
@@ -47,8 +46,8 @@ async function kernelspec() {
 }
 
 /**
- * The notebooks to trust: those that are as they were committed. A notebook that a user laid beside them, or changed, is for
- * JupyterLab's own rule. In a copy without git, all that are there when it is first set up.
+ * The notebooks to trust: those that are as committed. A notebook that a user added or changed is left to JupyterLab's own rule. In a copy
+ * without git, all that exist at the first set-up.
  */
 function shippedNotebooks(first) {
   const all = filesUnder(inClone("notebooks"), /\.ipynb$/);

@@ -17,7 +17,7 @@ const release = process.env.CI ? "ci" : "release";
 const folderOf = (preset) => inClone("build", preset === "ci" ? "release" : preset);
 export const testsOf = (preset) => `${folderOf(preset)}/sparselab_tests`;
 
-/** CMake refuses a build folder that was made elsewhere (the clone was moved): start it anew. */
+/** CMake refuses a build folder that was made elsewhere (the clone was moved): delete it. */
 function dropMovedFolder(folder) {
   const cache = `${folder}/CMakeCache.txt`;
   if (
@@ -47,7 +47,7 @@ export async function cmake(preset, target, options = []) {
   return run("cmake", ["--build", folder, "--target", target, "--parallel", String(availableParallelism())]);
 }
 
-/** Builds `target` where `product` is missing or older than the sources; `what` is said. */
+/** Builds `target` where `product` is missing or older than the sources; `what` is printed. */
 async function build(preset, target, product, what, options = []) {
   const stamp = `${folderOf(preset)}/.stamp-${target}`;
   const facts = [process.version, process.arch, await compilerVersion(), preset, ...options];

@@ -1,6 +1,6 @@
 /**
  * The private Python environment .venv/: JupyterLab, what runs notebooks without it, and the checkers of Python and C++ sources.
- * An environment holds absolute paths: in a clone that was moved it is made again; otherwise only what changed is brought.
+ * An environment holds absolute paths: in a clone that was moved it is made again; otherwise only what changed is installed.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { inClone, venv, python as venvPython } from "../lib/paths.mjs";
@@ -11,7 +11,7 @@ import { findPython } from "./tools.mjs";
 const stamp = inClone(".venv", ".stamp");
 const location = inClone(".venv", ".location");
 
-/** Made here, and its Python still runs: then pip brings what changed, and a JupyterLab that runs from it goes on. */
+/** Whether it was made here and its Python still runs: then pip installs what changed, and a JupyterLab that runs from it continues. */
 async function isUsable() {
   return existsSync(location) && readFileSync(location, "utf8") === venv && (await ask(venvPython, ["-c", ""])) !== undefined;
 }

@@ -1,7 +1,4 @@
-/**
- * The four tools that must be on the machine. Each missing one is named with the way to get it, all of them at once, so that
- * nobody installs one only to learn of the next.
- */
+/** The four tools that must be on the machine. All missing ones are reported at once, each with the command that installs it. */
 import { existsSync, readFileSync } from "node:fs";
 import { ask, SetupError } from "../lib/step.mjs";
 import { wrongNode } from "../lib/versions.cjs";

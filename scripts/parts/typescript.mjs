@@ -15,7 +15,7 @@ export function markCommand() {
 }
 
 /**
- * Emits even where a type is wrong, and then fails with the compiler's messages; with `typesLater` the caller checks the types himself.
+ * Emits even if a type is wrong, and then fails with the compiler's messages; with `typesLater` the caller checks the types.
  */
 export async function typescript({ typesLater = false } = {}) {
   const sources = inputs(

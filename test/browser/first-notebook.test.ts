@@ -1,7 +1,4 @@
-/**
- * The first notebook as a stranger meets it in JupyterLab: with its saved outputs before anything ran, untrusted, and after Run All.
- * Screenshots of each lie in test/output/.
- */
+/** The first notebook in JupyterLab: opened with its saved outputs, trusted and untrusted, and after Run All. Screenshots are written to test/output/. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -17,8 +14,8 @@ beforeAll(async () => {
 afterAll(() => lab?.stop());
 
 /**
- * In the page: the figures that stand there now, each as the picture it shows and the plot that plotly drew, where they have a size.
- * In an untrusted notebook the page keeps a figure's picture and takes everything else away, its id too.
+ * Runs in the page: the figures on it now, each with its visible picture and plotly's plot, if they have a size. In an untrusted
+ * notebook the page keeps only a figure's picture, and removes even its id.
  */
 const figuresHere = `(() => {
   const seen = (e) => e !== null && e.getBoundingClientRect().width > 200 && e.getBoundingClientRect().height > 100;
@@ -31,7 +28,7 @@ const figuresHere = `(() => {
   });
 })()`;
 
-/** All figures that come by while scrolling from top to bottom, by what they showed. */
+/** All figures seen while scrolling from top to bottom, by their contents. */
 async function figuresOf(opened: NotebookPage, name: string) {
   const pictures = new Set<string>();
   const drawn = new Set<string>();
@@ -50,7 +47,7 @@ const figuresIn = (cells: readonly SavedCell[]) =>
   cells.flatMap((cell) => cell.outputs ?? []).filter((output) => String(output.data?.["text/html"] ?? "").includes('id="figure-'))
     .length;
 
-test("as it comes: every saved plot is drawn, and nothing is complained about", { timeout: 120_000 }, async () => {
+test("as saved: every plot is drawn, and the console has no errors", { timeout: 120_000 }, async () => {
   const opened = await lab.open(first);
   await opened.idle(60_000);
   const saved = opened.saved();

@@ -1,6 +1,6 @@
 /**
- * JupyterLab in the machine's own Chromium, as a person has it before them: one server on a folder, pages with a notebook open, the
- * menu and the toolbar pressed by their names, and everything the browser's console complained about.
+ * JupyterLab in the machine's own Chromium, used as a person does: one server on a folder, pages with a notebook open, menus and toolbar buttons
+ * pressed by name, and the errors of the browser's console.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,7 +42,7 @@ async function startChromium(state: string): Promise<Browser> {
 }
 
 export class Lab {
-  /** A copy of what was asked for: the tests run and save notebooks. */
+  /** A copy of the source folder: the tests run and save notebooks. */
   readonly folder: string;
   readonly #server: JupyterLab;
   readonly #browser: Browser;
@@ -77,7 +77,7 @@ export class Lab {
     return opened;
   }
 
-  /** Closes a page and ends its kernel, which would go on without it. */
+  /** Closes a page and shuts down its kernel, which would keep running. */
   async close(opened: NotebookPage): Promise<void> {
     await opened.page.close();
     const kernels = `http://127.0.0.1:${this.#server.port}/api/kernels`;
@@ -95,10 +95,10 @@ export class Lab {
 }
 
 export class NotebookPage {
-  /** What the console called an error, what a script threw, and what was asked of another machine. */
+  /** Errors of the console, errors that scripts threw, and requests to other machines. */
   readonly complaints: string[] = [];
   readonly page: Page;
-  /** Settles when the kernel has told the page what it is: its language goes into the notebook's metadata then. */
+  /** Settles when the page has the kernel's info: then its language is in the notebook's metadata. */
   readonly introduced: Promise<void>;
   readonly #path: string;
 
@@ -128,7 +128,7 @@ export class NotebookPage {
     for (const entry of entries) await this.page.locator(".lm-Menu-itemLabel", { hasText: new RegExp(`^${entry}$`) }).click();
   }
 
-  /** The kernel is connected and has nothing to do. */
+  /** Waits until the kernel is connected and idle. */
   async idle(timeout: number): Promise<void> {
     await this.page.locator('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor({ timeout });
   }
@@ -152,7 +152,7 @@ export class NotebookPage {
     throw new Error(`the notebook did not finish within ${timeout / 1000} s`);
   }
 
-  /** Saves, and reads what was saved: the whole notebook, whatever part of it the page shows. */
+  /** Saves the notebook, and reads the file. */
   async save(): Promise<readonly SavedCell[]> {
     const written = this.page.waitForResponse(
       (response) => response.request().method() === "PUT" && response.url().includes("/api/contents/"),
@@ -177,7 +177,7 @@ export class NotebookPage {
     return (JSON.parse(readFileSync(this.#path, "utf8")) as { cells: SavedCell[] }).cells;
   }
 
-  /** Scrolls through the notebook from top to bottom and calls `look` at every screenful. */
+  /** Scrolls through the notebook from top to bottom and calls `look` on every screen. */
   async scroll(look: (screen: number) => Promise<void>): Promise<void> {
     const body = this.page.locator(".jp-WindowedPanel-outer").first();
     for (let screen = 0; screen < 40; screen++) {

@@ -1,6 +1,6 @@
 /**
- * A notebook lived in, in JupyterLab: completion by Tab, a plot, restart-and-run-all, saved and opened again trusted and untrusted; and the
- * same notebook as a page of nbconvert, without a network.
+ * A notebook in use in JupyterLab: completion by Tab, a plot, restart-and-run-all, saved and opened again trusted and untrusted; and the same
+ * notebook as a page of nbconvert, without a network.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(source, { recursive: true, force: true });
 });
 
-/** The kernel has said that it has nothing to do; the notebook's own sign says so before there is one. */
+/** Waits for the kernel's idle status; the notebook's own indicator shows idle before there is a kernel. */
 const connected = (opened: NotebookPage) =>
   opened.page.locator("#jp-main-statusbar", { hasText: "sparselab (TypeScript) | Idle" }).waitFor({ timeout: 60_000 });
 const cells = ({ page }: NotebookPage) => page.locator(".jp-Notebook .jp-CodeCell");
@@ -40,7 +40,7 @@ const engineOf = (opened: NotebookPage): number => {
   const output = opened.saved()[0]?.outputs?.[0]?.text;
   return Number(/engine (\d+)/.exec([output].flat().join(""))?.[1]);
 };
-/** Restarts the kernel by the menu, runs every cell, and waits until the last one with code has printed anew. */
+/** Restarts the kernel by the menu, runs every cell, and waits until the last one with code has printed. */
 async function restartAndRunAll(opened: NotebookPage): Promise<void> {
   await opened.menu("Edit", "Clear Outputs of All Cells");
   await opened.menu("Kernel", "Restart Kernel and Run All Cells…");
@@ -105,7 +105,7 @@ test("restart-and-run-all, Tab, and the notebook opened again", { timeout: 240_0
   await lab.close(untrusted);
 });
 
-test("as a page of nbconvert, without a network: drawn by its script, and a picture where scripts do not run", {
+test("as a page of nbconvert, without a network: drawn by its script, or a picture without scripts", {
   timeout: 120_000,
 }, async () => {
   const { code, err } = await runModule("nbconvert", join(lab.folder, name), "--to", "html", "--output-dir", source);

@@ -29,7 +29,7 @@ async function cellWith(opened: NotebookPage, part: string): Promise<Locator> {
   return cell;
 }
 
-/** What a reader sees of the moving cell: the figure's title and the text below the slider. */
+/** What the cell shows: the figure's title and the text below the slider. */
 const titleOf = (cell: Locator): Promise<string> => cell.locator(".js-plotly-plot .gtitle").textContent().then(String);
 const textOf = (cell: Locator): Promise<string> => cell.locator(".widget-output").textContent().then(String);
 const readoutOf = (cell: Locator): Promise<string> => cell.locator(".widget-readout").first().textContent().then(String);
@@ -44,7 +44,7 @@ async function until<T>(look: () => Promise<T>, good: (seen: T) => boolean, ms =
   }
 }
 
-/** Presses the slider's handle and moves it to a share of its way, in small steps; the button stays down. */
+/** Presses the slider's handle and moves it to a share of its range, in small steps; the mouse button stays down. */
 async function drag(opened: NotebookPage, cell: Locator, share: number): Promise<void> {
   const handle = (await cell.locator(".noUi-handle").first().boundingBox())!;
   const way = (await cell.locator(".noUi-base").first().boundingBox())!;

@@ -1,6 +1,6 @@
 /**
- * Help for every export of `sparselab` and `sparselab/notebook`: each says what it is, each value has an example, whose types hold, and
- * what may be left out says what it is then.
+ * Help for every export of `sparselab` and `sparselab/notebook`: each is documented, each value has an example that type-checks, and everything
+ * optional documents its default.
  */
 import { join } from "node:path";
 import ts from "typescript";
@@ -77,7 +77,7 @@ describe("every export", () => {
     expect(bare.map(({ module, name }) => `${module}: ${name}`)).toEqual([]);
   });
 
-  it("that is a function with a default or with options tells the defaults", () => {
+  it("that is a function with defaults or options documents the defaults", () => {
     const bare = [...values, ...held].filter(({ symbol }) => {
       const type = checker.getTypeOfSymbol(symbol);
       const optional = type.getCallSignatures().some(({ parameters }) =>
@@ -97,7 +97,7 @@ describe("every export", () => {
     expect(bare.map(({ module, name }) => `${module}: ${name}`)).toEqual([]);
   });
 
-  it("that is a record of options says of each that may be left out what holds then", () => {
+  it("that is a record of options documents the default of each optional one", () => {
     const bare = exported
       .filter(({ name }) => /Options$/.test(name) || name === "Where")
       .flatMap(({ name, symbol }) =>

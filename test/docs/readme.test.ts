@@ -1,4 +1,4 @@
-/** README.md keeps its word: its cell runs on the kernel, and each of its commands ends well. */
+/** README.md is correct: its cell runs on the kernel, and each of its commands succeeds. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,10 +20,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The line that a terminal or a notebook shows of one that was printed: what stands after its last carriage return. */
+/** A printed line as a terminal or a notebook shows it: the part after its last carriage return. */
 const shownLines = (printed: string) => printed.split("\n").map((line) => line.replace(/^.*\r/, ""));
 
-test("the cell prints the loudest neurons and then its points, each on a line of its own", { timeout: 240_000 }, async () => {
+test("the cell prints the loudest neurons and then its points, one a line", { timeout: 240_000 }, async () => {
   const cells = blocks("ts");
   expect(cells.length).toBe(1);
   const path = join(folder, "readme.ipynb");
@@ -49,7 +49,7 @@ test("the cell prints the loudest neurons and then its points, each on a line of
   expect([...printed.join("").matchAll(/neuron: (\d+)/g)].map((match) => Number(match[1]))).toEqual(loudest);
 });
 
-test("each command of the command line ends well", { timeout: 240_000 }, async () => {
+test("each command of the command line succeeds", { timeout: 240_000 }, async () => {
   const commands = blocks("sh").flatMap((block) => block.split("\n").filter((line) => line.startsWith("npx sparselab ")));
   expect(commands.length).toBeGreaterThanOrEqual(5);
   for (const command of commands) {

@@ -1,7 +1,4 @@
-/**
- * Strangers' files: each way of being wrong is a LabError that names the tensor or key and what was expected. (`npm run fuzz` looks
- * for the ways that nobody thought of.)
- */
+/** Damaged model files: each fault is a LabError that names the tensor or key and what was expected. (`npm run fuzz` searches for other faults.) */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -95,9 +92,9 @@ describe("a file that ends too early", () => {
       expect(error.message, `cut at ${at}`).toMatch(/truncated|has only|bytes of the file are left|it is empty/);
     }
   });
-  it("names the tensor that is not whole", () =>
+  it("names the truncated tensor", () =>
     expectError(good.slice(0, good.length - 200), "bad-file", /tensor "blk\.1\.\w+\.weight"/, /beyond the file/));
-  it("is told apart from one that does not exist", async () => {
+  it("is distinguished from a missing file", async () => {
     await expect(loadQuietly(join("no", "such", "file.gguf"))).rejects.toMatchObject({
       code: "bad-file",
       message: expect.stringMatching(/file\.gguf.*[Nn]o such file/),
@@ -105,7 +102,7 @@ describe("a file that ends too early", () => {
   });
 });
 
-describe("a header that lies", () => {
+describe("a header with wrong values", () => {
   it("about its magic", () =>
     expectError(
       Uint8Array.from([1, 2, 3, 4, ...good.subarray(4)]),
@@ -141,7 +138,7 @@ describe("a header that lies", () => {
     await expectError(poked("offset", 1, 7n), "bad-file", /offset 7 is not a multiple of the alignment 32/);
     await expectError(poked("offset", 1, 0n), "bad-file", /tensors "output_norm\.weight" and "token_embd\.weight" overlap/);
   });
-  it("with an alignment that is none", () =>
+  it("with an invalid alignment", () =>
     expectError(withKey(good, "general.alignment", { type: "u32", value: 3 }), "bad-file", /general\.alignment/, /power of two/));
 });
 
@@ -162,7 +159,7 @@ describe("tensors", () => {
       /blk\.0\.fc1\.weight/,
     );
   });
-  it("more than asked for", async () => {
+  it("more than expected", async () => {
     const extra = (extraName: string) =>
       changed(good, (tensors) =>
         tensors.set(extraName, { name: extraName, shape: [40], type: "F32", data: new Float32Array(40) }),
@@ -190,7 +187,7 @@ describe("tensors", () => {
     await expectError(shaped(good, "output.weight", [40, 287]), "bad-file", "output.weight", /expected 40 x 288/);
     await expectError(shaped(powerinfer, "blk.0.fc2.weight", [4, 200]), "bad-file", /blk\.0\.fc2\.weight/, /expected 8 x 100/);
   });
-  it("of a type that is not supported, or of none", async () => {
+  it("of an unsupported or unknown type", async () => {
     await expectError(
       withTensor(q8, "blk.0.ffn_up.weight", (t) => ({ ...t, type: 2 })),
       "unsupported-type",
@@ -225,7 +222,7 @@ describe("keys", () => {
     const wrong: Meta = key === "general.architecture" ? { type: "u32", value: 1 } : { type: "string", value: "64" };
     await expectError(withKey(good, key, wrong), "bad-file", `key "${key}" is of type`);
   });
-  it("with numbers that no model has", async () => {
+  it("with impossible numbers", async () => {
     const huge: Meta = { type: "u32", value: 4294967295 };
     await expectError(withKey(good, "llama.block_count", huge), "bad-file", /block_count" is .*expected 1 to/);
     await expectError(
@@ -242,7 +239,7 @@ describe("keys", () => {
     await expectError(withKey(good, "llama.rope.freq_base", { type: "f32", value: -1 }), "bad-file", /rope\.freq_base/);
     await expectError(withKey(good, "llama.embedding_length", { type: "u64", value: 2n ** 63n }), "bad-file", /embedding_length/);
   });
-  it("that change what is computed, whatever they hold", async () => {
+  it("that change the computation, with any value", async () => {
     const scaling = "llama.rope.scaling.type";
     await expectError(
       withKey(good, scaling, { type: "string", value: "dynamic" }),
@@ -271,14 +268,14 @@ describe("keys", () => {
       "unsupported-model",
       /"qwen2" is not supported; supported is "llama"/,
     ));
-  it("of an activation that is none", () =>
+  it("of an unknown activation", () =>
     expectError(
       withKey(good, "llama.hidden_activation", { type: "string", value: "rleu" }),
       "bad-file",
       /hidden_activation/,
       /"rleu".*Did you mean "relu"/,
     ));
-  it("of thresholds for another number of blocks, or not numbers", async () => {
+  it("of thresholds for another number of layers, or not numbers", async () => {
     await expectError(
       withKey(q8, "sparselab.threshold", { type: "numbers", element: "f32", value: [0.1] }),
       "bad-file",
@@ -315,7 +312,7 @@ describe("a vocabulary", () => {
       "bad-file",
       /tokenizer\.ggml\.scores: expected 288 values/,
     ));
-  it("with a token that is none", () =>
+  it("with a token outside the vocabulary", () =>
     expectError(
       withKey(good, "tokenizer.ggml.bos_token_id", { type: "u32", value: 288 }),
       "bad-file",

@@ -1,6 +1,4 @@
-/**
- * A fault of the vocabulary is one of the text functions: token ids run, `info` reports it, and what needs text says so before any work.
- */
+/** A broken vocabulary affects only text: token ids run, `info` reports the fault, and functions that need text fail before any work. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { info } from "../../cli/commands/info.js";
 import { loadQuietly } from "../../lab/model/load.js";
@@ -65,7 +63,7 @@ async function infoOf(path: string): Promise<Record<string, unknown>> {
 }
 
 describe.each(faults)("%s", (_, keys, says) => {
-  it("leaves token ids alone, and is told by text functions", async () => {
+  it("does not affect token ids, and is an error of text functions", async () => {
     const path = write(keys);
     expect(await logits(path)).toEqual(await logits(write({})));
     const { model } = await loadQuietly(path, { threads: 1 });
@@ -73,7 +71,7 @@ describe.each(faults)("%s", (_, keys, says) => {
     await expect(model.run("abc")).rejects.toThrow(says);
     model.dispose();
   });
-  it("ends generate before the prompt's pass", async () => {
+  it("fails generate before the prompt is run", async () => {
     const { model } = await loadQuietly(write(keys), { threads: 1 });
     const forward = vi.spyOn(native(), "forward");
     try {
@@ -94,8 +92,8 @@ describe.each(faults)("%s", (_, keys, says) => {
   });
 });
 
-describe("vocabularies that are right", () => {
-  it("with types as u32, flags as numbers, and -1 for tokens that are not there", async () => {
+describe("valid vocabularies", () => {
+  it("with types as u32, flags as numbers, and -1 for missing tokens", async () => {
     const usual = await loadQuietly(write({}));
     const other = await loadQuietly(
       write({
@@ -113,7 +111,7 @@ describe("vocabularies that are right", () => {
     usual.model.dispose();
     other.model.dispose();
   });
-  it("a text that begins with BOS gets no second one, and one where BOS is spelled out gets the first", async () => {
+  it("a text that begins with BOS gets no second one; one that begins with the characters of BOS gets one", async () => {
     const typed = await loadQuietly(write({}));
     const untyped = await loadQuietly(write({ [k("token_type")]: null }));
     expect((await typed.model.run("<s>abc")).tokens.slice(0, 2)).toEqual([1, typed.model.tokenizer.single("\u2581a")]);
@@ -123,7 +121,7 @@ describe("vocabularies that are right", () => {
     typed.model.dispose();
     untyped.model.dispose();
   });
-  it("info tells llama.vocab_size where it is not the number of rows, and only there", async () => {
+  it("info reports llama.vocab_size only if it differs from the number of rows", async () => {
     expect(await infoOf(write({ "llama.vocab_size": { type: "u64", value: 32000n } }))).toMatchObject({ vocabSize: 32000 });
     expect(await infoOf(write({ "llama.vocab_size": { type: "u16", value: small.vocab } }))).not.toHaveProperty("vocabSize");
     expect(await infoOf(write({}))).toMatchObject({ tokenizer: { supported: true, size: small.vocab, addsEos: false } });
@@ -149,7 +147,7 @@ describe("add_eos_token", () => {
     model.dispose();
     plain.dispose();
   });
-  it("false is as it was", async () => {
+  it("false changes nothing", async () => {
     const { model } = await added({ type: "bool", value: false });
     expect(model.tokenizer.encode("abc").at(-1)).not.toBe(2);
     model.dispose();

@@ -1,19 +1,19 @@
-/** A model whose file lies in memory: the same model as from its path, whatever happens to the caller's bytes. */
+/** A model opened from bytes in memory: the same model as from its path, even if the caller changes the bytes. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { calling, callingSync, type OpenedFile } from "../../lab/native.js";
+import { callNative, callNativeSync, type OpenedFile } from "../../lab/native.js";
 import { tinyWorld } from "../../lab/package.js";
 
 /** Rows of a weight, and the header. */
 async function look({ file, table }: OpenedFile) {
-  const model = await calling((addon) => addon.open(file));
-  callingSync((addon) => addon.closeFile(file));
-  const info = callingSync((addon) => addon.modelInfo(model));
-  const { data } = await calling((addon) => addon.weight(model, "blk.3.ffn_down.weight", 5, 2));
+  const model = await callNative((addon) => addon.open(file));
+  callNativeSync((addon) => addon.closeFile(file));
+  const info = callNativeSync((addon) => addon.modelInfo(model));
+  const { data } = await callNative((addon) => addon.weight(model, "blk.3.ffn_down.weight", 5, 2));
   const last = new Uint8Array(10);
-  const read = await calling((addon) => addon.read(model, last, table.fileBytes - 7));
-  const stamp = await calling((addon) => addon.stamp(model));
-  callingSync((addon) => addon.closeModel(model));
+  const read = await callNative((addon) => addon.read(model, last, table.fileBytes - 7));
+  const stamp = await callNative((addon) => addon.stamp(model));
+  callNativeSync((addon) => addon.closeModel(model));
   const { path: _, parts: __, ...rest } = table;
   const { mappedBytes, ownedBytes } = info;
   return { table: rest, data, last, read, stamp, memory: { mappedBytes, ownedBytes } };
@@ -22,10 +22,10 @@ async function look({ file, table }: OpenedFile) {
 describe("a file in memory", () => {
   it("opens as the file does; its bytes were copied", async () => {
     const bytes = new Uint8Array(readFileSync(tinyWorld));
-    const opening = calling((addon) => addon.openFile(bytes));
+    const opening = callNative((addon) => addon.openFile(bytes));
     bytes.fill(0);
     const { stamp, memory, ...inMemory } = await look(await opening);
-    const { stamp: onDisk, memory: mapped, ...fromPath } = await look(await calling((addon) => addon.openFile(tinyWorld)));
+    const { stamp: onDisk, memory: mapped, ...fromPath } = await look(await callNative((addon) => addon.openFile(tinyWorld)));
     expect(inMemory).toEqual(fromPath);
     expect(inMemory.read).toBe(7);
     expect(stamp).not.toBe(onDisk);
@@ -34,18 +34,18 @@ describe("a file in memory", () => {
 
   it("two of the same bytes are two files", async () => {
     const bytes = new Uint8Array(readFileSync(tinyWorld));
-    const [one, two] = await Promise.all([1, 2].map(async () => look(await calling((addon) => addon.openFile(bytes)))));
+    const [one, two] = await Promise.all([1, 2].map(async () => look(await callNative((addon) => addon.openFile(bytes)))));
     expect(one!.stamp).not.toBe(two!.stamp);
     expect(one!.data).toEqual(two!.data);
   });
 
-  it("is held to what a file is held to", async () => {
+  it("is checked like a file on disk", async () => {
     const code = "bad-file";
-    await expect(calling((addon) => addon.openFile(new Uint8Array(0)))).rejects.toMatchObject({ code });
-    await expect(calling((addon) => addon.openFile(new TextEncoder().encode("not a model")))).rejects.toMatchObject({ code });
+    await expect(callNative((addon) => addon.openFile(new Uint8Array(0)))).rejects.toMatchObject({ code });
+    await expect(callNative((addon) => addon.openFile(new TextEncoder().encode("not a model")))).rejects.toMatchObject({ code });
     const short = new Uint8Array(readFileSync(tinyWorld)).subarray(0, 100_000);
-    await expect(calling((addon) => addon.openFile(short))).rejects.toMatchObject({ code, message: /bytes in memory/ });
-    await expect(calling(async (addon) => addon.openFile(new Float32Array(4) as never))).rejects.toMatchObject({
+    await expect(callNative((addon) => addon.openFile(short))).rejects.toMatchObject({ code, message: /bytes in memory/ });
+    await expect(callNative(async (addon) => addon.openFile(new Float32Array(4) as never))).rejects.toMatchObject({
       code: "invalid-option",
     });
   });

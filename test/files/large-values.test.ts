@@ -1,11 +1,11 @@
 /**
- * Metadata values of any size, in sparse files: what is too large to be made into a JavaScript value is told as its type and size, and
- * costs no memory. A file in which nobody needs it runs; a key that is needed says what it found.
+ * Metadata values of any size, in sparse files: a value too large for JavaScript is described by its type and size, and takes no memory. A file
+ * in which nothing needs it runs; if a needed key has it, the error says what was found.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadQuietly } from "../../lab/model/load.js";
-import { calling, type MetaValue } from "../../lab/native.js";
+import { callNative, type MetaValue } from "../../lab/native.js";
 import { layout } from "../fuzz/layout.js";
 import type { Meta } from "../support/gguf.js";
 import { folder, writeSmallLlama } from "../support/small-llama.js";
@@ -18,7 +18,7 @@ afterAll(() => at.remove());
 
 const GIB = 2 ** 30;
 let files = 0;
-/** A small llama in which `key`, its last, has a value of `bytes` bytes of zeros that take no place on the disk. */
+/** A small llama in which `key`, its last, has a value of `bytes` zero bytes that take no space on the disk. */
 function sparse(key: string, empty: Meta, count: number, bytes: number): string {
   const file = `${files++}.gguf`;
   const path = writeSmallLlama(at.path, { file, keys: { [key]: null } });
@@ -40,7 +40,7 @@ function sparse(key: string, empty: Meta, count: number, bytes: number): string 
   return path;
 }
 const header = async (path: string, key: string): Promise<MetaValue | undefined> =>
-  (await calling((addon) => addon.readHeader(path))).metadata.get(key);
+  (await callNative((addon) => addon.readHeader(path))).metadata.get(key);
 const bytesHeld = () => process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
 
 describe("values that are too large", () => {
@@ -82,7 +82,7 @@ describe("values that are too large", () => {
     expect((await model.run([1, 5, 9])).logits.data).toEqual(await plain());
     model.dispose();
   });
-  it("that are needed are told as such", async () => {
+  it("that are needed are errors with type and size", async () => {
     const name = sparse("general.name", { type: "string", value: "" }, 600 * 2 ** 20, 600 * 2 ** 20);
     await expect(loadQuietly(name)).rejects.toMatchObject({
       code: "bad-file",

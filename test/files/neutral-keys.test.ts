@@ -1,6 +1,6 @@
 /**
- * A key of a file is judged by its effect: one that changes nothing is no reason to refuse the file, which then gives the same bits as
- * without it; one that changes the computation is refused by its name.
+ * Keys of a file are judged by their effect: a file with a key that changes nothing is accepted and gives the same bits as without it; a key that
+ * changes the computation is refused by name.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadQuietly } from "../../lab/model/load.js";
@@ -43,7 +43,7 @@ const frequencies = (...factors: number[]): SmallLlama => ({
 const ones = (n: number) => new Array<number>(n).fill(1);
 
 describe("keys that change nothing", () => {
-  /** What llama.cpp writes when it saves a llama (its model saver), as far as it says something about the computation. */
+  /** The keys about the computation that llama.cpp's model saver writes for a llama. */
   const saved: Readonly<Record<string, Meta>> = {
     "llama.vocab_size": u32(small.vocab),
     "llama.leading_dense_block_count": u32(0),
@@ -168,7 +168,7 @@ describe("keys that change the computation", () => {
       "unsupported-model",
       /rope\.scaling\.factor" is 16/,
     ));
-  it("a value that differs from layer to layer", () =>
+  it("a value that differs between layers", () =>
     refused(
       { keys: { "llama.feed_forward_length": array("u32", 48, 32) } },
       "unsupported-model",

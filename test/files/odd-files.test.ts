@@ -1,6 +1,6 @@
 /**
- * What is opened instead of a model: each kind is told by name with a way out, as load and the command line show it. (The table of first
- * bytes has its own test, native/gguf/odd_files.test.cpp.)
+ * Files opened in place of a model: each kind is named with a way out, by load and the command line. (The table of first bytes has its own test,
+ * native/gguf/odd_files.test.cpp.)
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -80,7 +80,7 @@ describe("files that are no GGUF file", () => {
   ])("%s", (_, bytes, what, wayOut) => expectFailure(written(bytes), "bad-file", what, wayOut));
 });
 
-describe("GGUF files that hold no model", () => {
+describe("GGUF files without a model", () => {
   const keys = (entries: Readonly<Record<string, Meta | null>>) => small({ keys: entries });
   const string = (value: string): Meta => ({ type: "string", value });
   it("a split file of one part is a whole model", async () => {
@@ -119,7 +119,7 @@ describe("GGUF files that hold no model", () => {
   });
 });
 
-describe("a download that is not complete", () => {
+describe("an incomplete download", () => {
   const zeroed = (which: (name: string) => boolean, from = 0): SmallLlama => ({
     change: (tensors: TensorSpec[]) =>
       tensors.map((tensor) => (which(tensor.name) ? { ...tensor, data: Float32Array.from(tensor.data!).fill(0, from) } : tensor)),
@@ -142,7 +142,7 @@ describe("a download that is not complete", () => {
       await expectFailure(written(cut), "bad-file", /all zeros/, /did not finish/);
     }
   });
-  it("zeros that may be meant are run: a silent row, a block that adds nothing", async () => {
+  it("zeros that may be intended are run: a silent row, a layer that adds nothing", async () => {
     for (const options of [
       zeroed((name) => name === "blk.0.ffn_down.weight"),
       zeroed((name) => name === "token_embd.weight", 32 * 39),
@@ -156,7 +156,7 @@ describe("a download that is not complete", () => {
   });
 });
 
-describe("paths that are none", () => {
+describe("invalid paths", () => {
   it("URLs and names on servers", async () => {
     await expectFailure(
       "https://example.org/a/model.gguf",
@@ -167,7 +167,7 @@ describe("paths that are none", () => {
     await expectFailure("hf:owner/model", "bad-file", /hf download owner\/model --include/);
     await expectFailure("hf://owner/model:Q8_0", "bad-file", /hf download owner\/model --include/);
   });
-  it("file:// as a text and as a URL: what it says to write is that file", async () => {
+  it("file:// as a text and as a URL: the suggested path is that file", async () => {
     const path = small();
     for (const address of [pathToFileURL(path).href, pathToFileURL(path)]) {
       const { message } = await failure(address);
@@ -178,19 +178,19 @@ describe("paths that are none", () => {
   });
   it("~: with the home folder's name", () =>
     expectFailure("~/models/a.gguf", "bad-file", `write ${JSON.stringify(join(homedir(), "models/a.gguf"))}`));
-  it("NUL, and what is no text", async () => {
+  it("NUL, and values that are not strings", async () => {
     await expectFailure("a\0.gguf", "bad-file", /NUL/);
     await expectFailure("", "invalid-option", /needs the path/);
     await expectFailure(undefined, "invalid-option", /needs the path of a model file, received undefined/);
   });
-  it("a file that is not there: the nearest that is can be loaded", async () => {
+  it("a missing file: the suggested one can be loaded", async () => {
     small({ file: "llama-7b.q8_0.gguf" });
     const { message } = await failure(join(at.path, "llama-7b.q8.gguf"));
     const near = JSON.parse(/No such file\. Did you mean (".*")\?$/.exec(message)![1]!) as string;
     const { model } = await loadQuietly(near);
     model.dispose();
   });
-  it("a folder: the models in it are named; a folder that is not there is told as that", async () => {
+  it("a folder: the models in it are named; a missing folder is reported as missing", async () => {
     const inner = join(at.path, "inner");
     mkdirSync(inner);
     await expectFailure(inner, "bad-file", /a folder without a \.gguf file/);

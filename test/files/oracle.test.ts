@@ -1,13 +1,13 @@
 /**
- * The checked header reader of the executor against an independent one (@huggingface/gguf) on good files: every key with its type,
- * every tensor with its shape and place. The reader of the test support is held against both, since other tests rest on it.
+ * The executor's checked header reader against an independent one (@huggingface/gguf) on good files: every key with its type, every tensor with
+ * its shape and place. The reader of the test support is compared with both, since other tests use it.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { GGMLQuantizationType, GGUFValueType, gguf } from "@huggingface/gguf";
 import { describe, expect, it } from "vitest";
-import { calling, type FileTable, type MetaValue } from "../../lab/native.js";
+import { callNative, type FileTable, type MetaValue } from "../../lab/native.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type Meta, readGguf, strings, writeGguf } from "../support/gguf.js";
 import { goldenFile, goldenModels, root } from "../support/golden.js";
@@ -78,7 +78,7 @@ const files: readonly (readonly [string, string])[] = [
 
 describe("the header reader agrees with @huggingface/gguf", () => {
   it.each(files)("on %s", async (name, path) => {
-    const ours = await calling((addon) => addon.readHeader(path));
+    const ours = await callNative((addon) => addon.readHeader(path));
     expect(ours.fileBytes).toBe(readFileSync(path).length);
     const { defaultActivation, copiedBytes, embeddingRows, ...header } = ours;
     expect(readGguf(path)).toEqual({ ...header, copiedBytes: 0 });
@@ -93,7 +93,7 @@ describe("the header reader agrees with @huggingface/gguf", () => {
     await agree(ours.magic === "PWRI" ? write(`${name}-twin.gguf`, bytes) : path, ours);
   });
 
-  it("on every type of value there is", async () => {
+  it("on every type of value", async () => {
     const metadata = new Map<string, Meta>([
       ["general.alignment", { type: "u32", value: 64 }],
       ["a.u8", { type: "u8", value: 255 }],
@@ -124,16 +124,16 @@ describe("the header reader agrees with @huggingface/gguf", () => {
     ];
     for (const version of [2, 3] as const) {
       const path = write(`every-type-${version}.gguf`, writeGguf({ metadata, tensors, alignment: 64, version }));
-      const ours = await calling((addon) => addon.readHeader(path));
+      const ours = await callNative((addon) => addon.readHeader(path));
       expect(readGguf(path)).toEqual(ours);
       await agree(path, ours);
     }
   });
 
-  it("and keeps the bytes that the oracle loses: a piece that is a byte order mark, pieces that are no text", async () => {
+  it("and keeps the bytes that the oracle loses: a piece that is a byte order mark, pieces of invalid UTF-8", async () => {
     const value = ["\ufeff", Uint8Array.of(0xff, 0x80), "\ufeffa"];
     const path = write("bytes.gguf", writeGguf({ metadata: new Map([["t", { type: "strings", value }]]) }));
-    const table = await calling((addon) => addon.readHeader(path));
+    const table = await callNative((addon) => addon.readHeader(path));
     const found = table.metadata.get("t")!;
     expect(found.type === "strings" && strings(found.value).map((bytes) => [...bytes])).toEqual([
       [0xef, 0xbb, 0xbf],

@@ -1,4 +1,4 @@
-/** Programs of Jupyter's private environment as the tests run them. */
+/** The programs of Jupyter's private environment, as the tests run them. */
 import { execFile } from "node:child_process";
 import { jupyterEnvironment, python } from "../../scripts/lib/paths.mjs";
 
@@ -8,7 +8,7 @@ export interface Ended {
   readonly err: string;
 }
 
-/** `python -m MODULE ARGUMENTS`; proxies that lead nowhere make whatever asks for the network fail at once. */
+/** `python -m MODULE ARGUMENTS`; proxies without a server make every use of the network fail at once. */
 export function runModule(module: string, ...args: string[]): Promise<Ended> {
   const nowhere = "http://127.0.0.1:9";
   const env = { ...jupyterEnvironment(), http_proxy: nowhere, https_proxy: nowhere, no_proxy: "127.0.0.1,localhost" };
@@ -20,8 +20,8 @@ export function runModule(module: string, ...args: string[]): Promise<Ended> {
 }
 
 /**
- * Addresses that a page would ask for to show this html: of scripts, styles, pictures and frames, and what its scripts fetch. Names of XML
- * vocabularies and links for a reader's click are none.
+ * The addresses that a page with this html requests: scripts, styles, pictures, frames, and what its scripts fetch. Names of XML vocabularies and
+ * links are not requested.
  */
 export function askedFor(html: string): string[] {
   // The library and pictures travel packed.

@@ -1,4 +1,4 @@
-/** nbconvert without a network: a page whose figures carry all they need, and a script of the cells. The page in a browser: test/browser. */
+/** nbconvert without a network: a page whose figures are self-contained, and a script of the cells. test/browser opens the page in a browser. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ test.each(notebooks)("%s as a page: every figure with its picture and its script
   );
 });
 
-test("a new notebook is run on the way, and becomes a page", { timeout: 120_000 }, async () => {
+test("a notebook without outputs is run and becomes a page", { timeout: 120_000 }, async () => {
   const path = writeNotebook(
     folder,
     "new.ipynb",

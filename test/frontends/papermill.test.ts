@@ -1,4 +1,4 @@
-/** papermill: a notebook run from a script, its outputs kept; a cell that fails ends the run, and the copy says where. */
+/** papermill: a notebook run from a script, with its outputs; a failing cell ends the run, and the copy shows where. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ function tagFirst(path: string): string {
   return path;
 }
 
-test("parameters arrive in a cell behind the one that is tagged, whatever they hold", { timeout: 120_000 }, async () => {
+test("parameters of any value arrive in a cell after the tagged one", { timeout: 120_000 }, async () => {
   const given = {
     t: 0.25,
     count: 9_007_199_254_740_991,
@@ -77,7 +77,7 @@ test("parameters arrive in a cell behind the one that is tagged, whatever they h
   expect(JSON.parse(text(cells[2]!.outputs![0]!.text!))).toEqual({ ...given, left: "as it was" });
 });
 
-test("a number that JavaScript cannot hold, a name that is none, and what is asked of a notebook", {
+test("numbers too large for JavaScript, invalid names, and the parameters of a notebook", {
   timeout: 120_000,
 }, async () => {
   const from = tagFirst(
@@ -102,7 +102,7 @@ test("a number that JavaScript cannot hold, a name that is none, and what is ask
   expect(help.out).toMatch(/t: number \(default 0\.5\)/);
 });
 
-test("a type error ends the run at its cell, and the copy keeps it", { timeout: 120_000 }, async () => {
+test("a type error ends the run at its cell, and the copy contains it", { timeout: 120_000 }, async () => {
   const from = writeNotebook(folder, "bad.ipynb", "const a = 1;", 'const b: number = "text";', 'console.log("never");');
   const to = join(folder, "bad.out.ipynb");
   const { code, err } = await papermill(from, to);

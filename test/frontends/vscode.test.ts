@@ -1,6 +1,6 @@
 /**
- * What VS Code needs of a kernel, as messages: it stops a cell by an interrupt_request where the kernelspec says so, tells the language of
- * the cells by language_info, and shows html in a page that takes no script from outside.
+ * What VS Code needs of a kernel, as messages: it stops a cell by an interrupt_request if the kernelspec says so, takes the language of the cells
+ * from language_info, and shows html in a page without scripts from outside.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client, type Received } from "../kernel/client.js";
@@ -56,7 +56,7 @@ test.each([
   expect((await kernel.execute("1 + 1")).text).toBe("2");
 });
 
-test("a figure's html carries its script and its library, and asks nobody for anything", { timeout: 60_000 }, async () => {
+test("a figure's html contains its script and its library, and fetches nothing", { timeout: 60_000 }, async () => {
   const { reply, published } = await kernel.execute(
     'import { show } from "sparselab";\nshow({ data: [{ z: [[1, 2], [3, 4]], type: "heatmap" }], layout: { title: { text: "map" } } });',
   );

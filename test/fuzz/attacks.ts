@@ -1,17 +1,17 @@
 /**
- * Messages that no kernel may obey, or choke on: each kind made from a seeded generator. What is refused (no sender that knows the key
- * made it so, or not for the first time) carries code that leaves a trace, so that obeying it is seen.
+ * Hostile messages to a kernel, each kind from a seeded generator. Messages that must be refused (wrongly signed, or replayed) contain code that
+ * leaves a trace, so that a kernel which runs it is caught.
  */
 import { createHmac } from "node:crypto";
 import type { generator } from "./corrupt.js";
 
 export type Random = ReturnType<typeof generator>;
-/** A channel that takes messages of the protocol. */
+/** A channel for messages of the protocol. */
 export type Target = "shell" | "control" | "stdin";
 
 export interface Attack {
   readonly frames: readonly Buffer[];
-  /** The kernel must refuse it with a line in its log. False: it is signed well and only strange, so it may be taken. */
+  /** The kernel must refuse it with a line in its log. False: it is correctly signed and only unusual, so it may be accepted. */
   readonly refused: boolean;
 }
 
@@ -20,14 +20,14 @@ export interface Scene {
   readonly key: string;
   /** Code that leaves a trace where it is run. */
   readonly trace: string;
-  /** A message that was sent before, and taken. */
+  /** A message that was sent before, and accepted. */
   readonly taken: readonly Buffer[];
   /** Changes with every attack. */
   readonly id: string;
 }
 
 const DELIMITER = Buffer.from("<IDS|MSG>");
-/** Not among them what a kernel obeys from anybody who knows the key: to stop, and to end. */
+/** Without requests to stop and to shut down, which a kernel obeys from everyone who has the key. */
 const REQUESTS = [
   "execute_request",
   "complete_request",
@@ -118,7 +118,7 @@ function header(type: unknown, scene: Scene): object {
 const sign = (parts: readonly Buffer[], key: string): Buffer =>
   Buffer.from(createHmac("sha256", key).update(Buffer.concat(parts)).digest("hex"));
 
-/** A whole message with four parts given as text, signed well. */
+/** A whole message with its four parts given as text, correctly signed. */
 function signed(parts: readonly (string | Buffer)[], key: string, before: readonly Buffer[] = [], after: readonly Buffer[] = []) {
   const raw = parts.map((p) => (typeof p === "string" ? Buffer.from(p) : p));
   return [...before, DELIMITER, sign(raw, key), ...raw, ...after];
@@ -129,7 +129,7 @@ const message = (type: unknown, content: unknown, scene: Scene): string[] => [
   "{}",
   JSON.stringify(content),
 ];
-/** What an intruder would like to have run, or ended. */
+/** Requests that an intruder might send. */
 const wish = (scene: Scene, random: Random): string[] =>
   random(8) === 0
     ? message("shutdown_request", { restart: false }, scene)

@@ -1,6 +1,6 @@
 /**
- * Ways to spoil a good model file, each from a seeded generator: the same seed and file give the same bytes. Some work on bytes, some
- * on fields of the header, some write the file anew with one thing wrong.
+ * Ways to damage a good model file, each from a seeded generator: the same seed and file give the same bytes. Some work on bytes, some on fields
+ * of the header, some write the file again with one fault.
  */
 import { type Meta, specOf, type TensorSpec, writeGguf } from "../support/gguf.js";
 import { type Field, layout } from "./layout.js";
@@ -17,7 +17,7 @@ export function generator(seed: number): (n: number) => number {
 }
 
 type Random = ReturnType<typeof generator>;
-/** Gives the spoilt bytes and says what was done. */
+/** Returns the damaged bytes and a description of the damage. */
 type Corruption = (file: Uint8Array, random: Random) => readonly [Uint8Array, string];
 
 const pick = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!;
@@ -115,7 +115,7 @@ const BAD_VALUES: readonly Meta[] = [
     ],
   },
 ];
-/** Beginnings of files that are no GGUF file, and texts that stand where a model should. */
+/** Beginnings of files of other formats, and texts in place of a model. */
 const HEADS: readonly string[] = [
   "version https://git-lfs.github.com/spec/v1\n",
   "\n <!DOCTYPE html>",
@@ -130,7 +130,7 @@ const HEADS: readonly string[] = [
   "\x02\0\0\0\x05\0\0\0blk.0.attn_q.weight",
   "\0\0\0\0\0\0\0\0",
 ];
-/** Keys by which a file in the GGUF format says that it is another thing. */
+/** Keys that mark a file in the GGUF format as something other than a model. */
 const KINDS: readonly (readonly [string, Meta])[] = [
   ["general.type", { type: "string", value: "adapter" }],
   ["general.type", { type: "string", value: "imatrix" }],

@@ -1,4 +1,4 @@
-/** How opening a spoilt file may end, and which endings are misses. */
+/** The allowed endings of opening a damaged file, and those that count as misses. */
 
 export interface Ending {
   readonly path: string;
@@ -11,7 +11,7 @@ export interface Ending {
 
 const LIMIT_BYTES = 2 ** 30;
 const LIMIT_MESSAGE = 1500;
-/** What no message for people contains: C++ and JavaScript innards, placeholders, a second line. */
+/** Text that no message for people may contain: internals of C++ and JavaScript, placeholders, a second line. */
 const UNREADABLE = /std::|basic_string|bad_alloc|vector(?:::|<)|undefined|\[object|NaN elements|\n/;
 
 /** Why this ending is a miss, or "". */

@@ -1,4 +1,4 @@
-/** The fuzzer's own parts: what it does to files is repeatable and does something, and it knows a miss when it sees one. */
+/** The fuzzer's own parts: its corruptions are repeatable and change the file, and it recognises a miss. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ const file = new Uint8Array(readFileSync(goldenFile(goldenModels()[0]!)));
 const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 describe("corruptions", () => {
-  it.each(Object.entries(corruptions))("%s: the same seed spoils the same way, another seed otherwise", (_, corrupt) => {
+  it.each(Object.entries(corruptions))("%s: the same seed makes the same corruption, another seed another", (_, corrupt) => {
     const before = digest(file);
     const spoilt = (seed: number) => corrupt(file, generator(seed));
     const all = Array.from({ length: 12 }, (_, seed) => spoilt(seed));
@@ -38,7 +38,7 @@ describe("layout", () => {
 
 describe("missOf", () => {
   const fine = { path: "a", how: "bad-file", message: 'tensor "a" is missing; expected one of shape 4', maxBytes: 1e8 };
-  it("lets a readable LabError and a run pass", () => {
+  it("accepts a readable LabError and a run", () => {
     expect(missOf(fine)).toBe("");
     expect(missOf({ ...fine, how: "ran", message: "" })).toBe("");
   });

@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz -- files`: spoils good model files in every way of corrupt.ts and opens each in a child process. Each must end in a
- * LabError with one readable line, or be loaded and run. A crash, a hang, another error, an unreadable message or memory out of all
- * proportion is a miss: the file is kept under test/output/fuzz.
+ * `npm run fuzz -- files`: damages good model files in every way of corrupt.ts and opens each in a child process. Each must end in a LabError
+ * with one readable line, or be loaded and run. A crash, a hang, another error, an unreadable message or excessive memory is a miss: the file is
+ * kept under test/output/fuzz.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,12 +13,12 @@ import { type Ending, missOf } from "./ending.js";
 
 const LIMIT_MS = 20_000;
 const WORKERS = 2;
-/** A child that is used again until it dies. */
+/** A child process that is reused until it dies. */
 class Victim {
   private child: ChildProcess | undefined;
   private output = "";
 
-  /** How opening this file ended; "crash" and "hang" where the child had no answer. */
+  /** How opening this file ended; "crash" and "hang" if the child did not answer. */
   open(path: string): Promise<Ending> {
     const child = this.started();
     return new Promise((resolve) => {
@@ -57,7 +57,7 @@ class Victim {
   }
 }
 
-/** Opens `n` spoilt files and says how they ended; returns the number of misses. */
+/** Opens `n` damaged files and prints how they ended; returns the number of misses. */
 export async function fuzzFiles(n: number, seed: number): Promise<number> {
   const files = goldenModels().map((model) => ({ name: model.name, bytes: new Uint8Array(readFileSync(goldenFile(model))) }));
   const kinds = Object.keys(corruptions);

@@ -1,4 +1,4 @@
-/** The attacks on a kernel: repeatable, refused where they must be; and a small run of all of them. */
+/** The attacks on a kernel are repeatable and refused as they must be; and a small run of all of them. */
 import { describe, expect, it } from "vitest";
 import { Wire } from "../../kernel/server/wire.js";
 import { type Attack, attacks, type Scene } from "./attacks.js";
@@ -11,11 +11,11 @@ const scene: Scene = { key: KEY, trace: "obeyed()", taken, id: "a-1" };
 const made = (kind: string, seed: number): Attack => attacks[kind]!(scene, generator(seed));
 
 describe.each(Object.keys(attacks))("%s", (kind) => {
-  it("is the same again with the same seed", () => {
+  it("is repeatable with the same seed", () => {
     const all = (seed: number): Buffer => Buffer.concat([...made(kind, seed).frames]);
     for (let seed = 0; seed < 10; seed++) expect(all(seed).equals(all(seed)), `seed ${seed}`).toBe(true);
   });
-  it("is refused where it says so, and taken or too much where it is only strange", () => {
+  it("is refused if it must be; unusual but valid messages are accepted or refused", () => {
     for (let seed = 0; seed < 40; seed++) {
       const { frames, refused } = made(kind, seed);
       const wire = new Wire(KEY);
@@ -27,7 +27,7 @@ describe.each(Object.keys(attacks))("%s", (kind) => {
   });
 });
 
-it("a kernel lives through 600 attacks, obeys none, says so of each, and keeps nothing", { timeout: 180_000 }, async () => {
+it("a kernel survives 600 attacks, obeys none, logs each, and retains no memory", { timeout: 180_000 }, async () => {
   const { misses, refused } = await attackKernel(600, 11);
   expect(misses).toEqual([]);
   expect(refused).toBeGreaterThan(300);

@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz -- frames`: throws every kind of attack at a running kernel, on all five channels. It must go on answering, keep its
- * variables, run nothing that was not signed well and new, say of each refused message that it was ignored, and keep its memory.
+ * `npm run fuzz -- frames`: sends every kind of attack to a running kernel, on all five channels. It must keep answering, keep its variables, run
+ * only correctly signed new messages, log each message that it refuses, and not grow.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,13 +14,13 @@ import { attacks, type Target } from "./attacks.js";
 import { generator } from "./corrupt.js";
 import { rawBytes, rawConnection, strangeHeartbeat, strangeSubscriber } from "./intruders.js";
 
-/** Attacks between two looks at whether the kernel still answers. */
+/** Attacks between two checks whether the kernel still answers. */
 const BATCH = 100;
-/** What the kernel's heap holds, after a collection, may grow by so much from the first tenth of the attacks to the last. */
+/** Limit for the growth of the kernel's heap, after a collection, from the first tenth of the attacks to the last. */
 const HELD_MIB = 8;
-/** Resident memory of its process, language thread and all, may be so much. */
+/** Limit of the resident memory of its process, with the language thread. */
 const RESIDENT_MIB = 800;
-/** No line of the log may be longer, whatever a message said. */
+/** Limit of a line of the log, whatever a message contains. */
 const LOG_LINE = 1200;
 const TARGETS: readonly Target[] = ["shell", "control", "stdin"];
 
@@ -29,7 +29,7 @@ export interface Result {
   /** Messages that had to be refused. */
   readonly refused: number;
   readonly misses: readonly string[];
-  /** What its heap holds after a tenth of the attacks and after all, and the resident memory at the end. */
+  /** Bytes of its heap after a tenth of the attacks and after all, and the resident memory at the end. */
   readonly mib: { readonly before: number; readonly after: number; readonly resident: number };
   readonly seconds: number;
 }
@@ -37,7 +37,7 @@ export interface Result {
 const residentMib = (pid: number): number =>
   Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1024;
 
-/** What the kernel's heap still holds once its garbage is collected (memory-probe.ts). */
+/** Bytes of the kernel's heap after a garbage collection (memory-probe.ts). */
 async function heldMib(pid: number, probe: string): Promise<number> {
   rmSync(probe, { force: true });
   process.kill(pid, "SIGUSR2");
@@ -161,7 +161,7 @@ async function signsOfLife(client: Client): Promise<string[]> {
   return misses;
 }
 
-/** One line for each refused message, none of them long, and no error of the kernel's own. What is only strange may be refused, too. */
+/** One line for each refused message, none of them long, and no error of the kernel's own. Messages that are only unusual may be refused, too. */
 async function faultsOfLog(client: Client, refused: number, strange: number): Promise<string[]> {
   const ignored = (): number => client.log.match(/a message was ignored/g)?.length ?? 0;
   for (let tries = 0; tries < 50 && ignored() < refused; tries++) await sleep(100);
@@ -178,7 +178,7 @@ async function faultsOfLog(client: Client, refused: number, strange: number): Pr
   return faults;
 }
 
-/** Attacks a kernel `n` times and says how it went; returns the number of misses. */
+/** Attacks a kernel `n` times and prints the result; returns the number of misses. */
 export async function fuzzFrames(n: number, seed: number): Promise<number> {
   console.log(
     `${n} attacks of ${Object.keys(attacks).length + 3} kinds on a running kernel; seed ${seed} (npm run fuzz -- frames --n ${n} --seed ${seed})`,

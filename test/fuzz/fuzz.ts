@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz -- [files|frames] [--n N] [--seed S]`: throws what is spoilt at what reads it. `files` (the default): model files at the
- * lab. `frames`: messages at a running kernel. The same seed does the same again. Exit code 1 where there was a miss.
+ * `npm run fuzz -- [files|frames] [--n N] [--seed S]`: feeds damaged input to its readers. `files` (the default): model files to the lab.
+ * `frames`: messages to a running kernel. The same seed repeats a run. Exits with 1 if there was a miss.
  */
 import { parseArgs } from "node:util";
 import { fuzzFiles } from "./files.js";

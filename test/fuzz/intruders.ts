@@ -1,6 +1,6 @@
 /**
- * What reaches the ports of a kernel without being a message: noise on the heartbeat, strange subscriptions, and bytes that are no
- * ZeroMQ at all, or only begin as if they were.
+ * Traffic to the ports of a kernel that is not a message: noise on the heartbeat, strange subscriptions, and bytes that are not ZeroMQ, or only
+ * begin like it.
  */
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,7 +23,7 @@ const property = (name: string, value: string): Buffer => {
 const READY = ((body) => Buffer.concat([Buffer.from([4, body.length]), body]))(
   Buffer.concat([Buffer.from([5]), Buffer.from("READY"), property("Socket-Type", "DEALER")]),
 );
-/** A frame that says it is so long. */
+/** A frame with this length in its header. */
 const longFrame = (length: bigint): Buffer => {
   const head = Buffer.alloc(9);
   head[0] = 2;
@@ -31,7 +31,7 @@ const longFrame = (length: bigint): Buffer => {
   return head;
 };
 
-/** The bytes of one connection that is no client. */
+/** The bytes of one connection that is not a client. */
 export function rawBytes(random: Random): Buffer {
   const kinds = [
     () => noise(1 + random(200), random),
@@ -45,7 +45,7 @@ export function rawBytes(random: Random): Buffer {
   return kinds[random(kinds.length)]!();
 }
 
-/** Connects, says this, and goes away whether it was heard or not. */
+/** Connects, sends this, and disconnects without waiting for an answer. */
 export async function rawConnection(port: number, bytes: Buffer): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => {});
@@ -55,7 +55,7 @@ export async function rawConnection(port: number, bytes: Buffer): Promise<void> 
   socket.destroy();
 }
 
-/** Subscribes to what nobody publishes, in forms that nobody uses, and leaves. */
+/** Subscribes to unknown topics in unusual forms, and disconnects. */
 export async function strangeSubscriber(port: number, random: Random): Promise<void> {
   const socket = new XSubscriber({ linger: 0, receiveHighWaterMark: 1 });
   socket.connect(`tcp://127.0.0.1:${port}`);
@@ -67,7 +67,7 @@ export async function strangeSubscriber(port: number, random: Random): Promise<v
   socket.close();
 }
 
-/** Beats that the kernel must give back as they are; resolves to what was wrong. */
+/** Heartbeats that the kernel must echo unchanged; resolves to the faults. */
 export async function strangeHeartbeat(port: number, random: Random): Promise<string> {
   const socket = new Dealer({ linger: 0, receiveTimeout: 5000 });
   socket.connect(`tcp://127.0.0.1:${port}`);

@@ -1,6 +1,6 @@
 /**
- * Where each field of a good file's header lies, so that a fuzzer can hit counts, lengths, types, shapes and offsets and not only
- * bytes at random.
+ * The place of each field in a good file's header, so that a fuzzer can change counts, lengths, types, shapes and offsets, and not only random
+ * bytes.
  */
 export interface Field {
   readonly what: "magic" | "version" | "count" | "length" | "text" | "type" | "value" | "dims" | "dim" | "offset";

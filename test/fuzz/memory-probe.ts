@@ -1,6 +1,6 @@
 /**
  * Loaded into the kernel under test (`node --import`): at SIGUSR2 collects the garbage and writes what its heap still holds, in bytes, to
- * the file that SPARSELAB_MEMORY_PROBE names. Resident memory alone says little: the collector takes its time.
+ * the file that SPARSELAB_MEMORY_PROBE names. Resident memory alone is too coarse, since V8 collects late.
  */
 import { writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";

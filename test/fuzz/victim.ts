@@ -1,6 +1,6 @@
 /**
- * The process in which spoilt files are opened: loads what the fuzzer names, and when that works tokenises, runs and generates, so that
- * a file which only looks good is used as a notebook would. Answers how it ended; whatever ends this process instead is a miss.
+ * The process in which damaged files are opened: loads the file that the fuzzer names and, if that works, tokenises, runs and generates as a
+ * notebook would. It answers how that ended; if the process dies instead, that is a miss.
  */
 import { LabError } from "../../lab/errors.js";
 import { loadQuietly } from "../../lab/model/load.js";

@@ -1,10 +1,10 @@
 /**
- * A second opinion on test/golden/forward/: llama.cpp itself on the SiLU models (it knows no ReLU for llama), through node-llama-cpp.
+ * Compares test/golden/forward/ with llama.cpp itself on the SiLU models (it has no ReLU for llama), through node-llama-cpp.
  *
  *   npm run build && NODE_LLAMA_CPP=FOLDER node test/golden/check_llama_cpp.mjs      FOLDER as make_tokenizer.mjs leaves it
  *
  * llama.cpp rounds its inputs to the weights' type, so each model is shown to it as a float32 twin with the same values, with a
- * float32 cache. Its probabilities of every token are compared with those of the golden logits. It says whether the rows of q and k
+ * float32 cache. Its probabilities of every token are compared with those of the golden logits. It tells whether the rows of q and k
  * are permuted as llama.cpp wants them: an error there would be of order 1. Measured with 3.22.1: 2.5e-6 and 1.1e-6.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";

@@ -3,7 +3,7 @@
  *
  *   npm run build && node test/golden/make_tokenizer.mjs
  *
- * node-llama-cpp is installed in a folder of its own (it is no dependency of the project): $NODE_LLAMA_CPP or a temporary one. Its
+ * node-llama-cpp is installed in a folder of its own (it is not a dependency of the project): $NODE_LLAMA_CPP or a temporary one. Its
  * package carries llama.cpp's sources as a git bundle, with vocabularies under models/; Llama 2's is kept here, compressed.
  * The other vocabularies are edits of it (a list in cases.json), so that the tests can rebuild them without node-llama-cpp.
  */
@@ -105,7 +105,7 @@ const llamaFile = join(models, "ggml-vocab-llama-spm.gguf");
 writeFileSync(join(out, "llama-spm.gguf.gz"), gzipSync(readFileSync(llamaFile), { level: 9 }));
 const base = readGguf(llamaFile);
 
-/** What Phi-3's vocabulary has otherwise than Llama 2's. */
+/** The differences of Phi-3's vocabulary from Llama 2's. */
 function phiEdit() {
   const read = (file) => {
     const get = (key) => file.metadata.get(`tokenizer.ggml.${key}`).value;

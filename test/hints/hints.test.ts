@@ -1,6 +1,6 @@
 /**
- * Hints that are followed: each test makes an error, takes the way out from its text, and goes it. What has none must not name one that
- * cannot be gone ("at most 0").
+ * Hints work: each test makes an error, takes the way out from its message, and follows it. If there is no way out, the message must not suggest
+ * one ("at most 0").
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ async function errorOf(call: () => unknown): Promise<LabError> {
   }
   throw new Error("no error came");
 }
-/** The number in a hint, or undefined where the hint is not there. */
+/** The number in a hint, or undefined if the hint is missing. */
 const hinted = (error: LabError, hint: RegExp): number | undefined => {
   const found = hint.exec(error.message)?.[1];
   return found === undefined ? undefined : Number(found);
@@ -98,7 +98,7 @@ describe("a corpus shorter than a window", () => {
     if (window === undefined) expect(error.message).toMatch(/a longer text/);
     else await sparsity(corpusOf(text), window);
   });
-  it("of which maxTokens takes too little", async () => {
+  it("limited by a small maxTokens", async () => {
     const text = "abcdefghij".repeat(10);
     const error = await errorOf(() => sparsity(corpusOf(text, { maxTokens: 5 }), 48));
     const more = hinted(error, /\{ maxTokens: (\d+) \}|maxTokens of at least (\d+)/);
@@ -108,7 +108,7 @@ describe("a corpus shorter than a window", () => {
 });
 
 describe("names and choices", () => {
-  it("a hook point, and what was not captured", async () => {
+  it("a hook point, and a point that was not captured", async () => {
     const error = await errorOf(() => model.run(ids(4), { capture: "blocks.0.ffn.md" as never }));
     const near = /Did you mean "([^"]+)"/.exec(error.message)![1]!;
     const run = await model.run(ids(4), { capture: near as "blocks.0.ffn.mid" });
@@ -118,14 +118,14 @@ describe("names and choices", () => {
     };
     (await model.run(ids(4), { capture })).cache.get("blocks.1.ffn.up");
   });
-  it("blocks that are not there", async () => {
+  it("layers that do not exist", async () => {
     const error = await errorOf(() => model.run(ids(4), { capture: "blocks.9.ffn.mid" }));
     const [, last, range] = /from 0 to (\d+), a range such as "([^"]+)"/.exec(error.message)!;
     await model.run(ids(4), {
       capture: [`blocks.${Number(last)}.ffn.mid`, `blocks.${range as "0-1"}.ffn.mid`, "blocks.*.ffn.mid"],
     });
   });
-  it("the activation of a file without a key, whose name says one", async () => {
+  it("the activation of a file without a key, whose name suggests one", async () => {
     const path = writeSmallLlama(at.path, { file: "prosparse-tiny.gguf" });
     const error = await errorOf(() => loadQuietly(path));
     const choices = [...error.message.matchAll(/\{ activation: "([^"]+)" \}/g)].map(([, name]) => name as Activation);
@@ -144,7 +144,7 @@ describe("names and choices", () => {
     expect(choices).toContain(says);
     for (const name of choices) (await loadQuietly(path, { activation: name as Activation })).model.dispose();
   });
-  it("a text that is one token with its space, and one that is none either way", async () => {
+  it("a text that is one token only with its space, and one that never is", async () => {
     const pieces = [
       ["▁ab", -1, 1],
       ["▁", -9, 1],
@@ -181,7 +181,7 @@ describe("names and choices", () => {
 });
 
 describe("without a vocabulary", () => {
-  it("token ids go where a text does not", async () => {
+  it("token ids work where text does not", async () => {
     const { model: bare } = await loadQuietly(writeSmallLlama(at.path, { file: "bare.gguf", vocabulary: false }));
     const error = await errorOf(() => bare.run("text"));
     expect(error.message).toMatch(/pass token ids/);

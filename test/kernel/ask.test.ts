@@ -56,7 +56,7 @@ describe("completion", () => {
     for (const name of ["input", "password", "display"]) expect((await complete(name.slice(0, -1))).matches).toContain(name);
   });
 
-  test("hook points inside a string, for all blocks and for one or some", async () => {
+  test("hook points inside a string, for all layers, one layer and a range", async () => {
     await kernel.execute('import { ablate, load, tinyWorld } from "sparselab"; const model = await load(tinyWorld);');
     const whole = await complete('model.run("x", { capture: "');
     expect(whole.matches).toEqual(expect.arrayContaining(["embed", "blocks.*.ffn.mid", "blocks.*.resid_pre"]));
@@ -82,7 +82,7 @@ describe("completion", () => {
     expect((await complete('"" === side', 1)).matches).toContain("right");
   });
 
-  test("paths in a string: folders first, then models, in what takes a path and in what looks like one", async () => {
+  test("paths in a string: folders first, then models, for arguments that are paths and strings that look like one", async () => {
     mkdirSync(join(kernel.folder, "models/deep"), { recursive: true });
     for (const name of ["models/a.txt", "models/b.gguf", "models/.hidden", "text.txt"])
       writeFileSync(join(kernel.folder, name), "");
@@ -223,7 +223,7 @@ describe("imports", () => {
     expect((await kernel.execute('load("x.gguf", { activation: "fatrelu-0.01" })')).reply.ename).toBe("TypeScriptError");
   });
 
-  test("local TypeScript in all spellings, with what it imports, edited on the way", async () => {
+  test("local TypeScript by every form of specifier, with its imports, edited in between", async () => {
     mkdirSync(join(kernel.folder, "sub"), { recursive: true });
     file("sub/deep.ts", "export enum Level { Low = 1, High }\nexport const scale: number = 2;\n");
     file(
@@ -252,7 +252,7 @@ describe("imports", () => {
     );
   });
 
-  test("a local file that was missing is found once it is there", async () => {
+  test("a local file that was missing is found once it exists", async () => {
     expect((await kernel.execute('import { x } from "./soon"')).reply.evalue).toContain("Cannot find module './soon'");
     file("soon.ts", "export const x = 1;\n");
     expect(await run('import { x } from "./soon"; x')).toBe("1");

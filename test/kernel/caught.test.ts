@@ -1,4 +1,4 @@
-/** Errors as a cell sees them itself, and as its reader does: messages, names of classes, lines, whatever the cell did to them. */
+/** Errors as a cell catches them and as the notebook shows them: messages, names of classes, lines, even after the cell changed the built-ins. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,7 +25,7 @@ async function failing(cell: string): Promise<{ ename: string; evalue: string; t
 }
 
 describe("a variable with the name of one of Node's", () => {
-  test("is written as the cell wrote it in a caught error's message", async () => {
+  test("has its own name in a caught error's message", async () => {
     await printed("const fetch = 3 as any; const status = undefined as any;");
     expect(await printed("try { fetch() } catch (e) { console.log(JSON.stringify([e.message, String(e)])) }")).toBe(
       '["fetch is not a function","TypeError: fetch is not a function"]\n',
@@ -41,7 +41,7 @@ describe("a variable with the name of one of Node's", () => {
     expect(await printed("try { new status() } catch { console.log('nameless') }")).toBe("nameless\n");
   });
 
-  test("leaves what else is caught as it was thrown", async () => {
+  test("leaves other caught values unchanged", async () => {
     const values = "[null, 1, 'x', Object.freeze(new Error('a\\u200cb')), new Proxy({}, { get() { throw 1 } })]";
     expect(
       await printed(
@@ -52,7 +52,7 @@ describe("a variable with the name of one of Node's", () => {
 });
 
 describe("a thrown error", () => {
-  test("is called by its class", async () => {
+  test("has the name of its class", async () => {
     expect(await failing("class Refused extends TypeError {}\nthrow new Refused('no')")).toMatchObject({
       ename: "Refused",
       text: expect.stringMatching(/^Refused: no\n\s+at cell \d+:2:7\n/),
@@ -61,13 +61,13 @@ describe("a thrown error", () => {
     expect((await failing("throw Object.assign(new RangeError('x'), { name: 'Mine' })")).ename).toBe("Mine");
   });
 
-  test("keeps its message where its stack cannot be made", async () => {
+  test("keeps its message if its stack cannot be made", async () => {
     expect(
       await failing("Error.prepareStackTrace = () => { throw new Error('in here') }; throw new TypeError('seen')"),
     ).toMatchObject({ ename: "TypeError", evalue: "seen" });
   });
 
-  test("is found in its own line again after a cell took the stack's format away", async () => {
+  test("has its own line again after a cell removed the stack's format", async () => {
     for (const away of ["Error.prepareStackTrace = undefined", "delete (Error as any).prepareStackTrace"]) {
       await printed(away);
       expect((await failing("type A = 1\n\nthrow new Error('third')")).text).toMatch(/at cell \d+:3:7\n/);
@@ -83,7 +83,7 @@ test("a promise of one cell that a later one awaits brings no warning of Node's"
   expect([second.stdout, second.stderr, third.stderr]).toEqual(["late\n", "", ""]);
 });
 
-test("an import of a file that is no module says how to read it", async () => {
+test("importing a file that is not a module: the error says how to read it", async () => {
   writeFileSync(join(kernel.folder, "notes.txt"), "hello");
   const { evalue } = await failing('import notes from "./notes.txt"');
   expect(evalue).toBe(

@@ -21,7 +21,7 @@ export interface Received {
   readonly buffers: readonly Uint8Array[];
 }
 
-/** All that one request brought: its reply and what was published for it. */
+/** The answers to one request: its reply and what was published for it. */
 export interface Answer {
   readonly reply: Received["content"];
   readonly published: readonly Received[];
@@ -230,7 +230,7 @@ export class Client {
     );
   }
 
-  /** Sends a comm message as a page does, and gathers what was published for it until it was dealt with. */
+  /** Sends a comm message as a page does, and gathers what is published for it until it was handled. */
   async comm(
     type: "comm_open" | "comm_msg" | "comm_close",
     content: object,

@@ -1,4 +1,4 @@
-/** Cells of any form run or are refused with the reason, and what belongs to other notebooks is told what to do here. */
+/** Cells of any form run or are refused with the reason; syntax of other notebooks gets a hint what to do here. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client } from "./client.js";
 
@@ -36,7 +36,7 @@ test("an object literal as last line is shown; a block stays one", async () => {
   expect((await failing("const r: any = null\n{ a: 1,\n  b: r.x }")).text).toMatch(/at cell \d+:3:8/);
 });
 
-test("export default, export { }, and what of export is refused", async () => {
+test("export default, export { }, and the forms of export that are refused", async () => {
   expect(await last("export default [1, 2]")).toBe("[ 1, 2 ]");
   expect(await last("export default function named() { return 3 }", "named()")).toBe("3");
   expect(await last("export default class { static v = 1 }")).toMatch(/class/);
@@ -71,7 +71,7 @@ test("JSX and legacy decorators are refused with the reason", async () => {
   );
 });
 
-test("names under which variables run are never shown", async () => {
+test("internal names of variables never appear", async () => {
   await last(
     "let fetch: any = 5, module: any = 6; function URL() { throw new Error('from URL') } const Blob = () => 1; class Event {}",
   );

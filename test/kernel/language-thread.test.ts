@@ -1,4 +1,4 @@
-/** The language thread is lost, or busy for ever: it is replaced, and earlier names are still known. */
+/** The language thread dies, or is busy for ever: it is replaced, and earlier names are still known. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -21,7 +21,7 @@ afterEach(async () => {
 const NEVER_ENDS = `type Grow<T, N extends 0[]> = N["length"] extends 40 ? T : Grow<[T], [...N, 0]> | Grow<{ x: T }, [...N, 0]>;
 ${Array.from({ length: 3000 }, (_, i) => `let never${i}: Grow<${i}, []> = null as never;`).join("\n")}`;
 
-test("a stop while types are worked out for ever: the thread is replaced, and later cells know the earlier names", async () => {
+test("a stop during an endless type check: the thread is replaced, and later cells know the earlier names", async () => {
   const kernel = await Client.start();
   open.push(kernel);
   await kernel.execute("interface Kept { n: number }\nlet kept: Kept = { n: 1 }; let other = 'first'");
@@ -38,7 +38,7 @@ test("a stop while types are worked out for ever: the thread is replaced, and la
   expect((await kernel.execute("never1")).reply.evalue).toContain("Cannot find name 'never1'");
 });
 
-test("a thread that ran out of memory is replaced; what waited behind is answered, what was undone stays undone", async () => {
+test("a thread that ran out of memory is replaced; waiting calls are answered, and reverted names stay reverted", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-thread-"));
   const language = new LanguageClient(folder, 220);
   open.push(language, { close: () => rmSync(folder, { recursive: true }) });

@@ -98,7 +98,7 @@ test("import(variable), also of a local file, and a circle of imports", async ()
   );
 });
 
-test("a type that is passed on without the word type", async () => {
+test("a type that is re-exported without the keyword type", async () => {
   file("types.ts", "export interface Row { n: number }\nexport type Id = string;\nexport class Real {}\n");
   file(
     "index.ts",
@@ -181,7 +181,7 @@ test("legacy and parameter decorators run in a file", async () => {
   );
 });
 
-test("edited JavaScript modules are loaded anew, also below others; a failed or stopped one is tried again", async () => {
+test("edited JavaScript modules are loaded again, also as imports of others; a failed or stopped one is tried again", async () => {
   file("low.mjs", "export const low = 1;\n");
   file("high.mjs", "import { low } from './low.mjs';\nexport const high = low * 10;\n");
   expect(await shows('const first = (await import("./high.mjs")).high; first')).toBe("10");
@@ -204,7 +204,7 @@ test("edited JavaScript modules are loaded anew, also below others; a failed or 
   expect(await shows('import { done } from "./hangs"; done')).toBe("2");
 });
 
-test("a module or package that is not there says what to do, in a cell, at run time and in a file", async () => {
+test("a missing module or package: the error says what to do, in a cell, at run time and in a file", async () => {
   expect((await failing('import _ from "left-pad-ish"')).evalue).toContain(
     `Cannot find module 'left-pad-ish'. If it is an npm package: in a terminal, in ${kernel.folder}, run \`npm install left-pad-ish\``,
   );

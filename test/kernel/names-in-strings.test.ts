@@ -1,4 +1,4 @@
-/** The lab's names are offered between the quotes, though a plain string may stand there, too. */
+/** The lab's names are completed between quotes, though a plain string is accepted there, too. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client } from "./client.js";
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.close());
 
-/** The cursor stands at `|`. */
+/** The cursor is at `|`. */
 const offered = async (code: string): Promise<string[]> =>
   (await kernel.request("complete_request", { code: code.replace("|", ""), cursor_pos: code.indexOf("|") })).reply.matches;
 

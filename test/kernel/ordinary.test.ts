@@ -19,7 +19,7 @@ afterEach(async ({ task }) => {
   await start();
 });
 
-/** All that cells do, in a notebook whose language was changed. */
+/** Checks everything that cells do, in a notebook whose built-ins were changed. */
 async function works(what: string): Promise<void> {
   const printed = await kernel.execute(
     "console.log('printed', kept); process.stdout.write('raw\\n'); [kept, { a: 'b' }]",
@@ -43,7 +43,7 @@ async function works(what: string): Promise<void> {
 }
 
 const broken = "(() => { throw new Error('replaced') }) as any";
-/** What is replaced, by what; the cell puts it back itself at the end of its test. */
+/** The built-ins and their replacements; the cell restores them at the end of its test. */
 const replaced: Record<string, string> = {
   "globalThis.setImmediate": broken,
   "globalThis.setTimeout": broken,
@@ -133,7 +133,7 @@ describe("replaced", () => {
       }
     });
   }
-  test("nothing of the list is left out", () => expect(Object.keys(replaced).length - spare.size).toBeGreaterThan(50));
+  test("the whole list is covered", () => expect(Object.keys(replaced).length - spare.size).toBeGreaterThan(50));
 });
 
 const codes: Record<string, string> = {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.close());
 
-test("what cells print and end in is freed: 50 cells with 100 MB each", async () => {
+test("values that cells print and return are freed: 50 cells with 100 MB each", async () => {
   /** Memory in MiB, with what V8 has not collected yet. */
   const used = async (): Promise<{ engine: number; server: number }> => {
     const engine = Number((await kernel.execute("process.memoryUsage.rss()")).text);
@@ -206,7 +206,7 @@ test("late output belongs to the cell that started it", async () => {
   expect(next.stdout).toBe("");
 });
 
-test("late displays, and a generation that goes on, belong to the cell that started them", async () => {
+test("late displays, and a generation that continues, belong to the cell that started them", async () => {
   const shown = kernel.waitFor((m) => m.type === "display_data");
   const written = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("[end]"));
   const starter = await kernel.execute(`

@@ -54,7 +54,7 @@ test("an array of records is a table, and text where there is no HTML", async ()
   expect(Object.keys(shown.published.find((m) => m.type === "display_data")!.content.data)).toEqual(["text/html", "text/plain"]);
 });
 
-test("an image of PNG bytes, a value that draws itself, one that fails to", async () => {
+test("an image of PNG bytes, a value that displays itself, and one that fails to", async () => {
   const { published } = await kernel.execute("new Uint8Array([0x89, 0x50, 0x4e, 0x47, 1])");
   expect(published.find((m) => m.type === "execute_result")?.content.data["image/png"]).toBe("iVBORwE=");
   const { reply } = await kernel.execute("({ [Symbol.for('Jupyter.display')]() { throw new RangeError('cannot draw') } })");
@@ -79,7 +79,7 @@ test("errors with their causes, and errors of several, each at its line", async 
   expect((await kernel.execute("throw 'a text'")).reply).toMatchObject({ ename: "Thrown", evalue: "'a text'" });
 });
 
-test("a promise as last value is shown as one; when it fails and nobody waited, the cell says so before it ends", async () => {
+test("a promise as last value is displayed as a promise; if it fails unhandled, the cell reports it before it ends", async () => {
   for (const code of ["Promise.reject(new Error('unheard'))", "void Promise.reject(new Error('unheard'))"]) {
     const { reply, stderr } = await kernel.execute(code);
     expect(reply.status).toBe("ok");
@@ -87,7 +87,7 @@ test("a promise as last value is shown as one; when it fails and nobody waited, 
   }
 });
 
-test("a forgotten await is told where a promise or a sweep is shown; what shows something has nothing more to show", async () => {
+test("a forgotten await is reported where a promise or a sweep is displayed; promises of display itself are not displayed", async () => {
   const lab = 'import { corpus, fatrelu, load, sweep, tinyWorld } from "sparselab";';
   expect((await kernel.execute(`${lab}\nload(tinyWorld, { quiet: true })`)).text).toBe(
     "Promise { <pending> }\ndid you forget await?",
@@ -108,7 +108,7 @@ test("a forgotten await is told where a promise or a sweep is shown; what shows 
   }
 });
 
-test("progress keeps its own line: prints do not share it, and a loop says it once", async () => {
+test("progress keeps its own line: prints do not share it, and a loop prints it once", async () => {
   const { stdout, published } = await kernel.execute(`
     import { measure } from "sparselab";
     const on = corpus.text("The rope is in the box. ".repeat(40));

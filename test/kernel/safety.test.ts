@@ -1,4 +1,4 @@
-/** Who may reach the kernel: only what comes by the interface of the connection file. What comes there is test/fuzz's. */
+/** Only messages through the interface of the connection file reach the kernel. test/fuzz tests those messages. */
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client } from "./client.js";

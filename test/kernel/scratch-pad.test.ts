@@ -51,7 +51,7 @@ describe("after a cell that failed its check", () => {
     expect(await last(["const lost = 4; class Lost { static n = 1 }", "useLater()"])).toBe("5");
   });
 
-  test("a name of a cell that failed while it ran", async () => {
+  test("a name of a cell that failed at run time", async () => {
     const { reply } = await kernel.execute('const early = 1; throw new Error("x"); const laterOn = 2;');
     const again = await kernel.execute("early + laterOn");
     expect(again.reply.evalue).toBe(
@@ -60,7 +60,7 @@ describe("after a cell that failed its check", () => {
     expect(await last(["early"])).toBe("1");
   });
 
-  test("what a cell makes global", async () => {
+  test("names that a cell makes global", async () => {
     expect(await last(["globalThis.shared = { a: 1 }", "shared.a + 1"])).toBe("2");
   });
 });

@@ -65,7 +65,7 @@ for (const [name, code] of Object.entries(cases)) {
   });
 }
 
-test("a stopped cell that goes on prints nothing more", async () => {
+test("a stopped cell that keeps running prints nothing more", async () => {
   const { cell } = await begin(
     "let prints = 0; for (;;) { await new Promise((r) => setTimeout(r, 1)); prints++; console.log('begun') }",
   );
@@ -81,7 +81,7 @@ test("a stopped cell that goes on prints nothing more", async () => {
   );
 });
 
-test("what a stopped cell left behind may fail later without harm", async () => {
+test("timers and promises of a stopped cell may fail later without harm", async () => {
   const { cell } = await begin(`let survivor = 1, failures = 0, release!: () => void;
     const later = new Promise<void>((done) => { release = done });
     void later.then(() => { failures++; throw new Error("a rejection") });
@@ -181,7 +181,7 @@ describe("a cell that waits for a child process", () => {
   });
 });
 
-test("where nothing else helps, the engine is killed after 2 s, and the error says so", async () => {
+test("as a last resort the engine is killed after 2 s, and the error says so", async () => {
   // Reading a FIFO without a writer blocks the main thread in a system call.
   await kernel.execute('import { execFileSync } from "node:child_process"; execFileSync("mkfifo", ["fifo"])');
   const waits = kernel.waitFor((m) => m.type === "stream" && m.content.text === "waits\n");

@@ -1,5 +1,5 @@
 /**
- * What general test beds of kernels ask of a TypeScript kernel, with the code that they use, which is Deno's: `prompt`, and
+ * What general test beds require of a TypeScript kernel, with the code that they use, which is Deno's: `prompt`, and
  * `Deno.jupyter`. Each check stands for one of runtimed/kernel-testbed (its tiers 1 to 4).
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -90,7 +90,7 @@ describe("advanced", () => {
     await kernel.answer("test_input_42");
     expect((await cell).text).toBe("'test_input_42'");
   });
-  test("comms_lifecycle: a target that nobody knows is closed", async () => {
+  test("comms_lifecycle: a comm to an unknown target is closed", async () => {
     const published = await kernel.comm("comm_open", { comm_id: "one", target_name: "nobody", data: {} });
     expect(published.find((m) => m.type === "comm_close")?.content.comm_id).toBe("one");
     expect((await kernel.execute("const x = 1")).reply.status).toBe("ok");
@@ -142,7 +142,7 @@ describe("notebooks written for Deno", () => {
     const { reply } = await kernel.execute("await Deno.jupyter.broadcast('execute_reply', {})");
     expect(reply.evalue).toContain('"execute_reply" is not a message that a cell can send. Known: display_data');
   });
-  test("packages do not take this for Deno; what is not here says so", async () => {
+  test("packages do not take this for Deno; missing parts are errors that say so", async () => {
     const { text } = await kernel.execute("[typeof (globalThis as any).Deno, typeof Deno, Deno.jupyter === Deno.jupyter]");
     expect(text).toBe("[ 'undefined', 'object', true ]");
     expect((await kernel.execute("(Deno as any).readTextFile('x')")).reply.evalue).toContain("this kernel runs on Node");
@@ -165,7 +165,7 @@ describe("prompt, confirm, alert", () => {
     expect(await ask("confirm('Sure?')", "")).toBe("false");
     expect((await kernel.execute("alert('seen')")).stdout).toBe("seen\n");
   });
-  test("what comes meanwhile is dealt with afterwards, in order, and a stop ends the wait with all state kept", async () => {
+  test("requests that come meanwhile are handled afterwards, in order; a stop ends the wait and keeps all state", async () => {
     await kernel.execute(`import { registerTarget } from "sparselab/notebook"; const heard: string[] = []; let kept = 1;
       registerTarget("ear", (comm) => { comm.onMessage = ({ data }) => { heard.push(String(data.n)) } })`);
     await kernel.comm("comm_open", { comm_id: "e", target_name: "ear", data: {} });
@@ -185,7 +185,7 @@ describe("prompt, confirm, alert", () => {
     expect((await stopped).reply).toMatchObject({ status: "error", ename: "Interrupted", evalue: "the cell was stopped" });
     expect((await kernel.execute("kept")).text).toBe("1");
   });
-  test("are refused where nobody answers", async () => {
+  test("are refused without a user to answer", async () => {
     expect((await kernel.execute("prompt('x')", { allow_stdin: false })).reply).toMatchObject({ ename: "InputRefused" });
   });
 });
@@ -203,7 +203,7 @@ describe("standard input, and leaving", () => {
     expect(reply).toMatchObject({ status: "error", ename: "InputRefused" });
     expect(reply.evalue).toContain("await input(");
   });
-  test("looking at stdin is no reading", async () => {
+  test("inspecting stdin does not read it", async () => {
     expect(
       (
         await kernel.execute(

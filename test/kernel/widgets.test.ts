@@ -77,7 +77,7 @@ s`);
     expect(opened(again.published).size).toBe(0);
   });
 
-  test("refuses values that it cannot have; a page that sends one gets the old value back", async () => {
+  test("refuses invalid values; a page that sends one gets the old value back", async () => {
     const answers = await update(id, { value: "high" });
     expect(answers.filter((m) => m.type === "comm_msg").map((m) => m.content.data.method)).toEqual(["echo_update"]);
     await client.execute("0");

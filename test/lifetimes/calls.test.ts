@@ -1,6 +1,6 @@
 /**
- * The lives of native calls: they run beside Node's own threads, are stopped while they wait, end with the worker or the process that made
- * them, and hold what they need.
+ * The lifetimes of native calls: they run beside Node's own threads, can be stopped while they wait, end with the worker or process that made them,
+ * and hold what they need.
  */
 import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
@@ -9,7 +9,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadQuietly } from "../../lab/model/load.js";
-import { calling, callingSync, type NativeModel } from "../../lab/native.js";
+import { callNative, callNativeSync, type NativeModel } from "../../lab/native.js";
 import { openModel } from "../parity/forward.js";
 import { folder } from "../support/small-llama.js";
 import { program } from "./child.js";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => dir.remove());
 
 const close = (models: readonly NativeModel[]) => {
-  for (const model of models) callingSync((addon) => addon.closeModel(model));
+  for (const model of models) callNativeSync((addon) => addon.closeModel(model));
 };
 const aborted = { code: "aborted" };
 
@@ -46,14 +46,14 @@ describe("models that run at the same time", () => {
     close(models);
   });
 
-  it("hear a stop while the others go on, also where they share a pool of threads", async () => {
+  it("stop while the others continue, also if they share a pool of threads", async () => {
     const models = await Promise.all(Array.from({ length: 4 }, () => openModel(path)));
     const events: string[] = [];
     const passes = models.map((model) => longForward(model, 8, 2));
     passes.slice(0, 3).map(({ done }) => done.then(() => events.push("pass")));
     const last = passes[3]!;
     await last.underWay();
-    callingSync((addon) => addon.abort(last.program));
+    callNativeSync((addon) => addon.abort(last.program));
     await expect(last.done).rejects.toMatchObject(aborted);
     events.push("stopped");
     await Promise.all(passes.slice(0, 3).map(({ done }) => done));
@@ -61,14 +61,14 @@ describe("models that run at the same time", () => {
     close(models);
   });
 
-  it("a forward that waits behind another call of its model is stopped where it waits", async () => {
+  it("a forward that waits for another call of its model can be stopped while it waits", async () => {
     const model = await openModel(path);
     const events: string[] = [];
     const first = longForward(model, 8);
     const second = longForward(model, 1);
     const ending = first.done.then(() => events.push("first"));
     await first.underWay();
-    callingSync((addon) => addon.abort(second.program));
+    callNativeSync((addon) => addon.abort(second.program));
     await expect(second.done).rejects.toMatchObject(aborted);
     events.push("stopped");
     await ending;
@@ -81,21 +81,21 @@ describe("models that run at the same time", () => {
     const stopped = loadQuietly(path, { activation: "silu", signal: controller.signal });
     controller.abort();
     await expect(stopped).rejects.toMatchObject(aborted);
-    const { file } = await calling((addon) => addon.openFile(path));
-    const opening = calling((addon) => addon.open(file));
-    callingSync((addon) => addon.closeFile(file));
+    const { file } = await callNative((addon) => addon.openFile(path));
+    const opening = callNative((addon) => addon.open(file));
+    callNativeSync((addon) => addon.closeFile(file));
     // Asked to stop before it could begin, or closed after its end: both are right, hanging is not.
     await opening.then(
       (model) => close([model]),
       (error) => expect(error).toMatchObject(aborted),
     );
-    await expect(calling((addon) => addon.open(file))).rejects.toMatchObject({ code: "disposed" });
+    await expect(callNative((addon) => addon.open(file))).rejects.toMatchObject({ code: "disposed" });
     (await loadQuietly(path, { activation: "silu" })).model.dispose();
   });
 });
 
 describe("the process", () => {
-  it("stays for a call that is pending, and ends by itself after it, with models still open", async () => {
+  it("stays alive for a pending call, and ends by itself after it, with models still open", async () => {
     const main = `
       loadQuietly(path, { activation: "silu" }).then(({ model }) => {
         globalThis.kept = model;
@@ -197,14 +197,14 @@ describe("a worker that ends", () => {
   });
 });
 
-describe("a thread that cannot be made", () => {
+describe("a thread that cannot be started", () => {
   // Root may always make threads; the limit counts what the user has, so any is too many for a limit of one.
   const limited = `
     const { model } = await loadQuietly(path, { activation: "silu", threads: 5 });
     if (process.getuid() === 0) process.setuid(65534);
     execFileSync("prlimit", ["--pid", String(process.pid), "--nproc=1:1"]);`;
 
-  it("is an error of run, which says how many there are, and of load; the process goes on", async () => {
+  it("is an error of run, with the number of threads, and of load; the process continues", async () => {
     const main = `${limited}
       say(await ending(model.run([1, 2, 3])));
       say(await ending(loadQuietly(path, { activation: "silu" })));
@@ -219,7 +219,7 @@ describe("a thread that cannot be made", () => {
     ]);
   });
 
-  it("the way out that it names works", async () => {
+  it("the suggested way out works", async () => {
     const main = `
       const { model: other } = await loadQuietly(path, { activation: "silu", threads: 1 });
       ${limited}
@@ -228,10 +228,10 @@ describe("a thread that cannot be made", () => {
   });
 });
 
-describe("what a call needs, it holds", () => {
+describe("a call holds what it needs", () => {
   setFlagsFromString("--expose-gc");
   const gc = runInNewContext("gc") as () => void;
-  /** Collects until the finalizers of what is unreachable now have run. */
+  /** Collects garbage until the finalizers of everything unreachable have run. */
   async function collected(): Promise<void> {
     let gone = false;
     const registry = new FinalizationRegistry(() => (gone = true));
@@ -261,7 +261,7 @@ describe("what a call needs, it holds", () => {
     expect(await generations[1]!.text()).toBe(text);
   });
 
-  it("and gives it back with itself: nothing is held that nobody can reach", async () => {
+  it("which is freed with it: nothing unreachable is held", async () => {
     const model = new WeakRef(await load());
     await (async () => {
       const generation = model.deref()!.generate([1, 5, 6], { maxTokens: 2 });
@@ -272,6 +272,6 @@ describe("what a call needs, it holds", () => {
   });
 });
 
-it("prlimit is there for the tests above", () => {
+it("prlimit is installed for the tests above", () => {
   expect(execFileSync("prlimit", ["--version"]).toString()).toContain("util-linux");
 });

@@ -1,4 +1,4 @@
-/** A program in a Node process of its own, with the built lab: what may end a process is tried there. */
+/** A program in its own Node process, with the built lab, for tests that may end the process. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,11 +7,11 @@ import { pathToFileURL } from "node:url";
 import { packageInfo } from "../../lab/package.js";
 
 const built = (path: string) => JSON.stringify(pathToFileURL(join(packageInfo().root, "dist", path)).href);
-/** What every program begins with. */
+/** The beginning of every program. */
 export const imports = `
 import { load, measure, corpus } from ${built("lab/index.js")};
 import { loadQuietly } from ${built("lab/model/load.js")};
-import { calling, callingSync } from ${built("lab/native.js")};
+import { callNative, callNativeSync } from ${built("lab/native.js")};
 import { openModel } from ${built("test/parity/forward.js")};
 import { longForward } from ${built("test/lifetimes/long.js")};
 import fs from "node:fs";

@@ -1,4 +1,4 @@
-/** A model is what was opened: whatever happens to its path or its file afterwards, no number is of something else. */
+/** Results belong to the file that was opened, whatever happens to its path or contents afterwards. */
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -23,7 +23,7 @@ import { corpus } from "../../lab/measures/corpus.js";
 import { measure } from "../../lab/measures/measure.js";
 import { loadQuietly } from "../../lab/model/load.js";
 import type { Model } from "../../lab/model/model.js";
-import { calling, callingSync, type NativeModel } from "../../lab/native.js";
+import { callNative, callNativeSync, type NativeModel } from "../../lab/native.js";
 import { packageInfo } from "../../lab/package.js";
 import { openModel } from "../parity/forward.js";
 import { folder } from "../support/small-llama.js";
@@ -45,7 +45,7 @@ const kl = (model: Model, reference: Model) => measure(model, corpus(text), { me
 const changed = { code: "bad-file", message: expect.stringContaining("was changed after it was loaded") };
 let count = 0;
 const fresh = (seed: number, magic?: "PWRI") => writeMediumLlama(dir.path, `model-${count++}.gguf`, seed, magic);
-/** Writes bytes into the file as it lies there: the same inode. */
+/** Writes bytes into the file in place: the same inode. */
 function overwrite(path: string, bytes: Uint8Array, at: number): void {
   const fd = openSync(path, "r+");
   writeSync(fd, bytes, 0, bytes.length, at);
@@ -111,24 +111,24 @@ describe("another file at the path", () => {
     const [one, two] = [fresh(16), fresh(17)];
     const link = join(dir.path, "link.gguf");
     symlinkSync(one, link);
-    const { file } = await calling((addon) => addon.openFile(link));
+    const { file } = await callNative((addon) => addon.openFile(link));
     unlinkSync(link);
     symlinkSync(two, link);
-    const [own, expected, other] = [await calling((addon) => addon.open(file)), await openModel(one), await openModel(two)];
-    callingSync((addon) => addon.closeFile(file));
-    const weight = async (of: NativeModel) => [...(await calling((addon) => addon.weight(of, "blk.0.ffn_gate.weight"))).data];
+    const [own, expected, other] = [await callNative((addon) => addon.open(file)), await openModel(one), await openModel(two)];
+    callNativeSync((addon) => addon.closeFile(file));
+    const weight = async (of: NativeModel) => [...(await callNative((addon) => addon.weight(of, "blk.0.ffn_gate.weight"))).data];
     expect(await weight(own)).toEqual(await weight(expected));
     expect(await weight(own)).not.toEqual(await weight(other));
-    for (const model of [own, expected, other]) callingSync((addon) => addon.closeModel(model));
+    for (const model of [own, expected, other]) callNativeSync((addon) => addon.closeModel(model));
   });
 });
 
 describe("the file written over in place", () => {
-  it("during a forward: that very forward is refused, as is what waits behind it and what comes after", async () => {
+  it("during a forward: that forward fails, and so do waiting and later calls", async () => {
     const path = fresh(21);
     const native = await openModel(path);
     const { done, underWay } = longForward(native, 8);
-    const weight = calling((addon) => addon.weight(native, "token_embd.weight"));
+    const weight = callNative((addon) => addon.weight(native, "token_embd.weight"));
     const setting = {
       activation: "silu" as const,
       t: new Float32Array(shape.layers),
@@ -136,19 +136,19 @@ describe("the file written over in place", () => {
       interventions: [],
     };
     const plan = { settings: [setting], captures: [], sequences: 1, length: 1, threads: 1 };
-    const program = callingSync((addon) => addon.compile(native, plan));
+    const program = callNativeSync((addon) => addon.compile(native, plan));
     const x = new Float32Array(shape.hidden);
-    const ffn = calling((addon) =>
+    const ffn = callNative((addon) =>
       addon.ffn(program, 0, { settings: new Int32Array(1), x }, { y: new Float32Array(shape.hidden) }),
     );
     await underWay();
     overwrite(path, readFileSync(path).subarray(0, 4), 0);
     for (const call of [done, weight, ffn]) await expect(call).rejects.toMatchObject(changed);
-    await expect(calling((addon) => addon.stamp(native))).rejects.toMatchObject(changed);
-    callingSync((addon) => addon.closeModel(native));
+    await expect(callNative((addon) => addon.stamp(native))).rejects.toMatchObject(changed);
+    callNativeSync((addon) => addon.closeModel(native));
   });
 
-  it("loaded again it is a new model; the old one says that it was changed", async () => {
+  it("loaded again it is a new model; the old one reports the change", async () => {
     const [path, other] = [fresh(22), fresh(23)];
     const old = await load(path);
     overwrite(path, readFileSync(other), 0);
@@ -160,14 +160,16 @@ describe("the file written over in place", () => {
     for (const model of [old, now]) model.dispose();
   });
 
-  it("with its time of modification put back: what was copied from it at load is compared", async () => {
+  it("with its modification time restored: the weights copied at load are compared", async () => {
     const path = fresh(24);
     const model = await load(path);
     const { atime, mtime } = statSync(path);
     utimesSync(path, atime, mtime); // The same instant in the file's own precision, from here on.
     model.dispose();
     const again = await load(path);
-    const down = (await calling((addon) => addon.readHeader(path))).tensors.find(({ name }) => name === "blk.3.ffn_down.weight")!;
+    const down = (await callNative((addon) => addon.readHeader(path))).tensors.find(
+      ({ name }) => name === "blk.3.ffn_down.weight",
+    )!;
     overwrite(path, new Uint8Array(4), down.offset + 400);
     utimesSync(path, atime, mtime);
     await expect(again.run([1, 2, 3])).rejects.toMatchObject(changed);
@@ -175,13 +177,13 @@ describe("the file written over in place", () => {
     again.dispose();
   });
 
-  it("with its time put back where nothing was copied: the hash differs from the one before", async () => {
+  it("with its modification time restored and nothing copied: the hash differs from the earlier one", async () => {
     const path = fresh(25, "PWRI");
     const { atime, mtime } = statSync(path);
     utimesSync(path, atime, mtime);
     const model = await load(path);
     expect((await kl(model, model)).provenance.sha256).toBe(hashOf(path));
-    const up = (await calling((addon) => addon.readHeader(path))).tensors.find(({ name }) => name === "blk.3.ffn_up.weight")!;
+    const up = (await callNative((addon) => addon.readHeader(path))).tensors.find(({ name }) => name === "blk.3.ffn_up.weight")!;
     overwrite(path, new Uint8Array(4), up.offset + 400);
     utimesSync(path, atime, mtime);
     await expect(kl(model, model)).rejects.toMatchObject(changed);
@@ -196,9 +198,9 @@ describe("the file cut while it is mapped", () => {
     await underWay();
     fs.truncateSync(path, 4096);
     say(await ending(done));
-    say(await ending(calling((addon) => addon.weight(native, "output.weight"))));
+    say(await ending(callNative((addon) => addon.weight(native, "output.weight"))));
   `;
-  it("a pass that reads the missing pages ends as bad-file, and the process keeps its variables", async () => {
+  it("a pass that reads the missing pages fails with bad-file, and the process keeps its variables", async () => {
     const ended = await program({ main: `const kept = 42; ${cut} say("kept " + kept);` }, fresh(31));
     expect(ended, ended.err).toMatchObject({ code: 0, signal: null });
     const [pass, weight, kept] = ended.out.split("\n");
@@ -206,13 +208,13 @@ describe("the file cut while it is mapped", () => {
     expect(kept).toBe("kept 42");
   });
 
-  it("in a worker, too; the main thread goes on", async () => {
+  it("in a worker, too; the main thread continues", async () => {
     const main =
       'startWorker().on("exit", (code) => say("worker " + code)).on("error", (error) => say("error " + error.message));';
     const ended = await program({ main, worker: cut }, fresh(32));
     expect(ended, ended.err).toMatchObject({ code: 0, signal: null });
-    const told = expect.stringMatching(/^bad-file: /);
-    expect(ended.out.split("\n")).toEqual([told, told, "worker 0", ""]);
+    const badFile = expect.stringMatching(/^bad-file: /);
+    expect(ended.out.split("\n")).toEqual([badFile, badFile, "worker 0", ""]);
   });
 });
 
@@ -220,15 +222,15 @@ describe("the command line", () => {
   it("ends with 1 and names the file that was cut while it measured", async () => {
     const path = fresh(33);
     const main = join(packageInfo().root, "dist", "cli", "main.js");
-    // Far more text than is measured before the file is cut, on however busy a machine.
+    // Far more text than is measured before the file is cut, even on a busy machine.
     const text = join(dir.path, "long.txt");
     writeFileSync(text, "a bad cab ".repeat(1_000_000));
     const child = spawn(process.execPath, [main, "measure", path, "--text", text, "--activation", "silu", "--json"], {
       stdio: ["ignore", "ignore", "pipe"],
     });
-    let said = "";
+    let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
+      errors += text;
     });
     const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
     // Cut as soon as the process has it mapped.
@@ -236,11 +238,11 @@ describe("the command line", () => {
     while (!readFileSync(maps, "utf8").includes(path)) await new Promise((resolve) => setImmediate(resolve));
     truncateSync(path, 4096);
     expect(await ended).toEqual({ code: 1, signal: null });
-    expect(said).toMatch(/^sparselab: .*model-\d+\.gguf/);
+    expect(errors).toMatch(/^sparselab: .*model-\d+\.gguf/);
   });
 });
 
-describe("what is no regular file", () => {
+describe("files that are not regular", () => {
   it("is refused at once, and later loads are not held up", async () => {
     const path = fresh(41);
     const pipes = Array.from({ length: 5 }, (_, i) => join(dir.path, `pipe-${i}.gguf`));

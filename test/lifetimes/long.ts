@@ -1,10 +1,10 @@
 /**
- * One forward that takes long: thousands of rows in one batch, straight over the native boundary, on a file that is written here. What a
- * test does to the file, the thread or the process meanwhile meets a pass that is really under way.
+ * One long forward pass: thousands of rows in one batch, directly over the native boundary, on a file written here. So what a test does to the
+ * file, the thread or the process happens during a pass.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { callingSync, type NativeForward, type NativeModel, type NativeProgram } from "../../lab/native.js";
+import { callNativeSync, type NativeForward, type NativeModel, type NativeProgram } from "../../lab/native.js";
 import { type Meta, type TensorSpec, writeGguf } from "../support/gguf.js";
 
 export const shape = { layers: 24, hidden: 64, neurons: 256, heads: 2, vocab: 64, context: 512 } as const;
@@ -85,14 +85,14 @@ export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1,
 export interface LongForward {
   readonly program: NativeProgram;
   readonly done: Promise<NativeForward>;
-  /** Resolves when a block of the pass is done and others are still to come. */
+  /** Resolves when a layer of the pass is done and others are still to come. */
   underWay(): Promise<void>;
 }
 
 /** `sequences` times 256 rows in one batch. */
 export function longForward(native: NativeModel, sequences: number, threads = 2): LongForward {
   const rows = sequences * 256;
-  const program = callingSync((addon) =>
+  const program = callNativeSync((addon) =>
     addon.compile(native, {
       settings: [{ activation: "silu", t: new Float32Array(shape.layers), strategy: "dense", interventions: [] }],
       captures: [],
@@ -102,7 +102,7 @@ export function longForward(native: NativeModel, sequences: number, threads = 2)
     }),
   );
   const counts = () => new Uint32Array(shape.layers * rows);
-  const done = callingSync((addon) =>
+  const done = callNativeSync((addon) =>
     addon.forward(
       program,
       {
@@ -122,7 +122,7 @@ export function longForward(native: NativeModel, sequences: number, threads = 2)
   const underWay = async () => {
     for (;;) {
       await new Promise((resolve) => setImmediate(resolve));
-      const progress = callingSync((addon) => addon.progress(program));
+      const progress = callNativeSync((addon) => addon.progress(program));
       if (ended || progress > 0.6) throw new Error(`the pass is over before the test could do anything (progress ${progress})`);
       if (progress > 0) return;
     }

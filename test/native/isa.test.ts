@@ -1,5 +1,5 @@
 /**
- * The kernels are compiled once for each instruction set, with flags of their own. A function that two of those files share by name (a
+ * The kernels are compiled once for each instruction set, with flags of their own. A function with the same name in two of those files (a
  * weak symbol) could be taken from the wrong one, and an AVX-512 instruction would reach a machine without it. So they share none.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -16,7 +16,7 @@ const runTests = (isa: string, ...filters: string[]) =>
   spawnSync(tests, filters, { env: { ...process.env, SPARSELAB_ISA: isa }, encoding: "utf8" });
 
 describe("kernels by instruction set", () => {
-  test("no file of them has a weak symbol", () => {
+  test("no object file has a weak symbol", () => {
     const files = readdirSync(objects).filter((name) => name.endsWith(".o"));
     expect(files.length).toBeGreaterThan(0);
     for (const file of files) {
@@ -26,13 +26,13 @@ describe("kernels by instruction set", () => {
     }
   });
 
-  /** Those that this machine runs, as the error about a set that no machine has names them. */
+  /** The sets that this machine runs, read from the error about an unknown set. */
   const runnable = () => {
     const { stdout } = runTests("avx1024", "ffn: every activation");
     return stdout.match(/SPARSELAB_ISA is "avx1024"; this machine runs ([a-z0-9, ]*plain)/)?.[1]?.split(", ") ?? [];
   };
 
-  test("SPARSELAB_ISA that this machine does not run is an error that names those it does", () => {
+  test("SPARSELAB_ISA with a set that this machine lacks is an error that names those it has", () => {
     expect(runnable()).toContain("plain");
     expect(runTests("avx1024", "ffn: every activation").status).toBe(1);
   });

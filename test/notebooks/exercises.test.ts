@@ -1,6 +1,6 @@
 /**
- * The exercises at the end of each notebook, done as a learner would do them: below the notebook's own cells, with what these have
- * imported and what the exercise names. Each must run, and give what it asks about.
+ * The exercises at the end of each notebook, solved as a learner would: below the notebook's own cells, with what these import and what the exercise
+ * names. Each must run and print the answer.
  */
 import { execFile } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";

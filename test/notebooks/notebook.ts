@@ -1,10 +1,10 @@
-/** A notebook's file as the tests read it: cells, their outputs, and the figures among these. */
+/** A notebook's file as the tests read it: cells, their outputs, and the figures among them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { copyCommitted } from "../../scripts/lib/committed.mjs";
 
 export const root = join(import.meta.dirname, "..", "..");
-/** A copy of the notebooks folder as it is committed: a user may have saved notebooks, or laid files beside them. */
+/** A copy of the notebooks folder as it is committed: a user may have saved notebooks, or added files. */
 export const folder = copyCommitted("notebooks", join(root, "test", "output", "committed"));
 
 type Text = string | readonly string[];
@@ -44,7 +44,7 @@ export const outputs = (notebook: Notebook) => codeCells(notebook).flatMap((cell
 export const figures = (notebook: Notebook) =>
   outputs(notebook).filter(({ data }) => data?.["application/vnd.plotly.v1+json"] !== undefined);
 
-/** What keeps a figure from being seen in every front end: a form that is missing. */
+/** The missing forms of a figure, without which some front end cannot show it. */
 export function figureFaults({ data = {} }: Output): string[] {
   const html = text(data["text/html"] as Text);
   const plotly = data["application/vnd.plotly.v1+json"] as { data?: object[]; layout?: object } | undefined;

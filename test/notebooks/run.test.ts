@@ -69,7 +69,7 @@ describe("a notebook of its own", () => {
 
   const notebook = (name: string, ...cells: string[]): string => writeNotebook(folder, name, ...cells);
 
-  test("loses no line of a stream, however it was printed", { timeout: 120_000 }, async () => {
+  test("loses no line of a stream, however it is printed", { timeout: 120_000 }, async () => {
     const at = notebook(
       "streams.ipynb",
       'for (let i = 0; i < 20_000; i++) console.log("line", i);',
@@ -84,7 +84,7 @@ describe("a notebook of its own", () => {
     expect(printed[1]).toBe(Array.from({ length: 300 }, (_, i) => `${i}\n`).join(""));
   });
 
-  test("ends a live figure with its last state and its picture, whatever was updated how fast", {
+  test("ends a live figure with its last state and its picture, however fast it was updated", {
     timeout: 120_000,
   }, async () => {
     const at = notebook(

@@ -1,4 +1,4 @@
-/** The notebooks as they lie in the clone: with their outputs, which a reader sees before anything ran. */
+/** The notebooks as they are in the clone: with their outputs, which a reader sees before running anything. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -33,12 +33,12 @@ describe.each(notebooks)("%s", (name) => {
     expect(outputs(notebook).length).toBeGreaterThanOrEqual(8);
   });
 
-  test("holds at least three plots, each drawn where scripts run and where they do not", () => {
+  test("has at least three plots, each drawn with and without scripts", () => {
     expect(figures(notebook).length).toBeGreaterThanOrEqual(3);
     for (const figure of figures(notebook)) expect(figureFaults(figure), text(figure.data!["text/plain"] as string)).toEqual([]);
   });
 
-  test("carries the library of its plots before the first figure of each cell that plots", () => {
+  test("contains the plot library before the first figure of each cell that plots", () => {
     for (const cell of codeCells(notebook)) {
       const html = (cell.outputs ?? []).map(({ data }) => text(data?.["text/html"] as string));
       const figure = html.findIndex((output) => output.includes('id="figure-'));
@@ -54,7 +54,7 @@ describe.each(notebooks)("%s", (name) => {
     expect(machinePaths('"saved to /home/someone/x.json"')).toEqual(["/home/someone/x.json"]);
   });
 
-  test("can be carried: below 8 MB", () => {
+  test("is smaller than 8 MB", () => {
     expect(statSync(join(folder, name)).size).toBeLessThan(8e6);
   });
 });

@@ -1,7 +1,7 @@
 /**
- * What the caller keeps, the caller may change: everything that was passed is spoiled right after the call, and again while it runs, and
- * the result is bit for bit that of a call whose arguments nobody touched. What a call gives is the reader's as well, and changes nothing
- * of what comes after. Random models, prompts, interventions and options; the seed is in the failure.
+ * Callers may change what they passed: every argument is overwritten right after the call and again while it runs, and the result must be bit for
+ * bit that of a call with untouched arguments. Results belong to the caller, too: changing one changes nothing later. Random models, prompts,
+ * interventions and options; a failure prints the seed.
  */
 
 import { writeFileSync } from "node:fs";
@@ -60,7 +60,7 @@ function spoil(value: unknown, seen = new Set<unknown>()): void {
     else record[key] = typeof record[key] === "number" ? 0 : "spoiled";
   }
 }
-/** Spoils now and at every turn of the event loop until the call has ended. */
+/** Overwrites now and at every turn of the event loop until the call has ended. */
 async function spoiledUntilDone<T>(running: Promise<T>, given: unknown): Promise<T> {
   spoil(given);
   let going = true;
@@ -81,7 +81,7 @@ const floats = (n: number) => fc.array(float, { minLength: n, maxLength: n }).ma
 const list = (count: number) => fc.array(fc.nat(count - 1), { minLength: 1, maxLength: 4 });
 const withWhere = (neuronal: boolean) =>
   fc.record({ tokens: list(T), ...(neuronal && { neurons: list(neurons) }) }, { requiredKeys: [] });
-/** Builds its value anew at each call: one to be spoiled, one that stays as it is. */
+/** Builds a new value at each call: one to be overwritten, one that stays unchanged. */
 type Made<T> = () => T;
 const intervention: fc.Arbitrary<Made<Intervention>> = fc.oneof(
   withWhere(true).map((where) => () => ({ at: "blocks.*.ffn.mid", do: "zero", where: structuredClone(where) }) as Intervention),
@@ -116,14 +116,14 @@ const change = fc
 const ids = fc.array(fc.integer({ min: 3, max: vocab - 1 }), { minLength: 2, maxLength: T });
 const runs = { numRuns: 25 };
 
-/** Results without what tells the time. */
+/** Results without times. */
 const lasting = (result: object) =>
   JSON.stringify(result, (key, value) =>
     key === "date" ? undefined : ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value,
   );
 
 describe("what the caller keeps, the caller may change", () => {
-  it("run: prompt, options, and everything the view was made of", () =>
+  it("run: prompt, options, and everything that made the view", () =>
     fc.assert(
       fc.asyncProperty(change, ids, async (makeChange, prompt) => {
         const names = ["blocks.*.ffn.mid", "blocks.1.resid_post"] as const;
@@ -246,7 +246,7 @@ describe("what the caller keeps, the caller may change", () => {
     opened.dispose();
   });
 
-  it("with: what model.interventions and its neighbours give is a copy", async () => {
+  it("with: model.interventions and similar properties give copies", async () => {
     const vector = Float32Array.from({ length: hidden }, (_, i) => i - 8);
     const view = model.with({
       policy: { kind: "fatrelu", t: [0.1, 0.2] },
@@ -283,7 +283,7 @@ describe("what the caller keeps, the caller may change", () => {
     expect(x.at({ a: 1, b: 2 }).data[0]).toBe(6);
   });
 
-  it("thresholds by block, as the model gives them", async () => {
+  it("thresholds by layer, as the model gives them", async () => {
     const keys = {
       "llama.hidden_activation": { type: "string", value: "fatrelu" },
       "sparselab.threshold": { type: "numbers", element: "f32", value: [0.1, 0.2] },

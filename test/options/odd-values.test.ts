@@ -1,6 +1,6 @@
 /**
- * Every public function of the lab with odd values in every place: each argument, option, list element and field in turn. It may work, or
- * refuse with a LabError that says what was expected; a raw TypeError or RangeError tells its reader nothing.
+ * Every public function of the lab with odd values in every place: each argument, option, list element and field in turn. It may work, or throw a
+ * LabError that says what was expected, but not a raw TypeError or RangeError.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -151,7 +151,7 @@ describe("odd values", () => {
     expect(await rawErrors("corpus", corpus, [path, { maxTokens: 10 }])).toEqual([]);
   });
 
-  it("in run, weight and what a run gives", async () => {
+  it("in run, weight and the result of a run", async () => {
     const options = { capture: ["embed", "blocks.*.ffn.mid"], logits: "last", signal: new AbortController().signal };
     expect(await rawErrors("run", model.run.bind(model), [ids, options])).toEqual([]);
     expect(await rawErrors("run", model.run.bind(model), ["a bad cab"])).toEqual([]);

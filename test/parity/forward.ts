@@ -1,8 +1,9 @@
 /**
  * One golden model through the executor, straight over the native boundary: prefill (all rows in one forward) or decode (a row at a
- * time against the KV cache), with one strategy. Letters: T tokens, V vocabulary, L blocks, F neurons.
+ * time against the KV cache), with one strategy. Letters: T tokens, V vocabulary, L layers, F neurons.
  */
-import { calling, callingSync, type NativeModel, type NativeStrategy } from "../../lab/native.js";
+import { callNative, callNativeSync, type NativeModel } from "../../lab/native.js";
+import type { StrategyKind } from "../../lab/vocabulary.js";
 import type { GoldenModel } from "../support/golden.js";
 
 export type Way = "prefill" | "decode";
@@ -12,21 +13,21 @@ export interface Outcome {
 }
 
 export async function openModel(path: string): Promise<NativeModel> {
-  const { file } = await calling((addon) => addon.openFile(path));
+  const { file } = await callNative((addon) => addon.openFile(path));
   try {
-    return await calling((addon) => addon.open(file));
+    return await callNative((addon) => addon.open(file));
   } finally {
-    callingSync((addon) => addon.closeFile(file));
+    callNativeSync((addon) => addon.closeFile(file));
   }
 }
 
-export async function forward(native: NativeModel, model: GoldenModel, strategy: NativeStrategy, way: Way): Promise<Outcome> {
+export async function forward(native: NativeModel, model: GoldenModel, strategy: StrategyKind, way: Way): Promise<Outcome> {
   const { tokens, layers, neurons, vocab } = model;
   const T = tokens.length;
   const t = Float32Array.from({ length: layers }, (_, l) =>
     Array.isArray(model.t) ? model.t[l] : ((model.t as number | null) ?? 0),
   );
-  const program = callingSync((addon) =>
+  const program = callNativeSync((addon) =>
     addon.compile(native, {
       settings: [{ activation: model.activation, t, strategy, interventions: [] }],
       captures: [{ point: "ffn.gate_pre", from: 0, to: layers }],
@@ -55,19 +56,19 @@ export async function forward(native: NativeModel, model: GoldenModel, strategy:
         zerosInGate: new Uint32Array(layers * step),
         rowsRead: new Uint32Array(layers * step),
       };
-      await calling((addon) => addon.forward(program, batch, sinks));
+      await callNative((addon) => addon.forward(program, batch, sinks));
       for (let l = 0; l < layers; l++) {
         gatePre.set(captured.subarray(l * step * neurons, (l + 1) * step * neurons), (l * T + from) * neurons);
       }
     }
     return { logits, gatePre };
   } finally {
-    callingSync((addon) => addon.closeProgram(program));
+    callNativeSync((addon) => addon.closeProgram(program));
   }
 }
 
 /**
- * For each token, whether a gate of it, or of a token that it attends to, lies so near t that rounding may decide (FATReLU jumps at
+ * For each token, whether a gate of it, or of a token that it attends to, is so near t that rounding may decide (FATReLU jumps at
  * t): its logits say nothing. Tokens before the first such one are sound.
  */
 export function nearT(model: GoldenModel, gatePre: Float32Array, margin: number): boolean[] {

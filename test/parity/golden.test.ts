@@ -1,10 +1,10 @@
 /**
- * The golden models through the lab's public door: `load` must find each file's activation by itself, `run` must give transformers'
- * logits, and every hook point what a forward hook of PyTorch saw there. (`npm run parity` prints the whole table.)
+ * The golden models through the public API: `load` must find each file's activation, `run` must give transformers' logits, and every hook point the
+ * values of a PyTorch forward hook there. (`npm run parity` prints the whole table.)
  */
 import { afterAll, describe, expect, it } from "vitest";
 import { loadQuietly } from "../../lab/model/load.js";
-import { callingSync } from "../../lab/native.js";
+import { callNativeSync } from "../../lab/native.js";
 import { type GoldenModel, goldenFile, goldenModels, goldenValues, relativeError, rowErrors } from "../support/golden.js";
 import { forward, nearT, openModel } from "./forward.js";
 
@@ -46,16 +46,16 @@ describe("captures", () => {
 });
 
 describe("the comparison itself", () => {
-  it("tells another activation and another t apart from agreement", async () => {
+  it("detects another activation and another t", async () => {
     const golden = byName("fatrelu-q8_0");
     const native = await openModel(goldenFile(golden));
     for (const wrong of [{ activation: "relu" as const }, { activation: "silu" as const }, { t: 0.05 }]) {
       const { logits } = await forward(native, { ...golden, ...wrong }, "dense", "decode");
       expect(Math.max(...rowErrors(logits, goldenValues(golden), golden.vocab))).toBeGreaterThan(1e-4);
     }
-    callingSync((addon) => addon.closeModel(native));
+    callNativeSync((addon) => addon.closeModel(native));
   });
-  it("is never fooled by a value that is not finite", () => {
+  it("detects values that are not finite", () => {
     expect(relativeError(Float32Array.of(Number.NaN, 1), Float32Array.of(1, 1))).toBeNaN();
     expect(relativeError(Float32Array.of(Number.POSITIVE_INFINITY), Float32Array.of(1))).toBeNaN();
   });

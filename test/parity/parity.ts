@@ -2,7 +2,7 @@
  * `npm run parity`: every golden model, with every strategy, in prefill and in decode, against the logits of transformers. The error
  * is ‖a − b‖₂ / ‖b‖₂ of each row of logits; the worst row counts, and must be at most 1e-4. Exit code 1 on a miss.
  */
-import { callingSync } from "../../lab/native.js";
+import { callNativeSync } from "../../lab/native.js";
 import { goldenFile, goldenModels, goldenSource, goldenValues, rowErrors } from "../support/golden.js";
 import { forward, nearT, openModel, type Way } from "./forward.js";
 
@@ -21,7 +21,7 @@ const columns = (...cells: string[]) =>
 let rows = 0;
 let missed = 0;
 let worst = 0;
-console.log(`logits against ${goldenSource()}; limit ${LIMIT.toExponential(0)}, CPU ${callingSync((addon) => addon.cpu)}`);
+console.log(`logits against ${goldenSource()}; limit ${LIMIT.toExponential(0)}, CPU ${callNativeSync((addon) => addon.cpu)}`);
 columns("model", "strategy", "way", "worst row", "left out", "");
 for (const model of goldenModels()) {
   const native = await openModel(goldenFile(model));
@@ -47,7 +47,7 @@ for (const model of goldenModels()) {
       columns(model.name, strategy, way, ...cells);
     }
   }
-  callingSync((addon) => addon.closeModel(native));
+  callNativeSync((addon) => addon.closeModel(native));
 }
 console.log(`${rows - missed} of ${rows} agree, worst ${worst.toExponential(2)}`);
 process.exitCode = missed > 0 || rows === 0 ? 1 : 0;

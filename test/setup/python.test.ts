@@ -1,6 +1,6 @@
 /**
- * The pinned Python packages fit every Python that README.md promises, from its first patch release on: pip resolves them for each,
- * without installing. It asks the package index; where that cannot be reached the test says so.
+ * The pinned Python packages fit every Python that README.md promises, from its first patch release on: pip resolves them for each, without
+ * installing. It uses the package index, and says so if that cannot be reached.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const lines = (name: string) =>
     .filter((line) => /^[^#]/.test(line));
 const constraints = lines("constraints.txt");
 
-/** The first patch release of each Python from README.md's on, and every version at which a marker changes its answer. */
+/** The first patch release of each Python from README.md's on, and every version at which a marker's value changes. */
 const oldest = Number(readFileSync(join(root, "README.md"), "utf8").match(/Python >= 3\.(\d+)/)![1]);
 const named = constraints.flatMap((line) => line.match(/python_full_version [<>]=? "([\d.]+)"/)?.[1] ?? []);
 const firsts = Array.from({ length: 14 - oldest + 1 }, (_, i) => `3.${oldest + i}.0`);
@@ -38,7 +38,7 @@ test("README.md promises Python 3.10 or later", () => {
   expect(versions).toEqual(expect.arrayContaining(["3.10.0", "3.11.0", "3.11.5", "3.14.0"]));
 });
 
-test.each(versions)("Python %s gets packages that fit each other, all of them pinned", (version) => {
+test.each(versions)("Python %s gets compatible packages, all of them pinned", (version) => {
   const { error, ...packages } = resolved[version]!;
   const offline = error !== undefined && reasonIn(error)?.includes("could not be reached");
   if (offline)

@@ -1,4 +1,4 @@
-/** SEED replays the random numbers of a test: those of fast-check, and those drawn by hand. */
+/** SEED replays the random numbers of a test, those of fast-check and those of the test's own generator. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * `npm start` as a process: it prints an address that works, ends on ctrl-C with everything it started, and leaves no file in the
- * user's home.
- */
+/** `npm start` as a process: it prints a working address, ends on Ctrl-C with everything it started, and leaves no file in the user's home. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -74,7 +71,7 @@ test("an unknown option is refused with the nearest, before anything is done", a
   );
 });
 
-test("a port that is taken is told before anything is done", async () => {
+test("a port in use is an error before anything is done", async () => {
   const taken = createServer();
   const port = await new Promise<number>((resolve) => {
     taken.listen(0, "127.0.0.1", () => resolve((taken.address() as { port: number }).port));
@@ -82,9 +79,7 @@ test("a port that is taken is told before anything is done", async () => {
   const started = start("--no-browser", "--port", String(port));
   expect(await started.exit).toBe(1);
   taken.close();
-  expect(started.output.trim()).toBe(
-    `port ${port} is taken by another program: choose another with --port N, or leave --port out`,
-  );
+  expect(started.output.trim()).toBe(`port ${port} is in use by another program; choose another with --port N, or omit --port`);
 });
 
 test("--check runs a cell on the kernel", { timeout: 180_000 }, async () => {

@@ -1,10 +1,10 @@
-/** A temporary folder for the files of a test, gone when the test file is done. */
+/** A temporary folder for the files of a test, removed after the test file. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 
-/** Writes bytes under a name and gives the path. */
+/** Writes bytes to a file; returns its path. */
 export function temporaryFolder(): (name: string, bytes: Uint8Array) => string {
   const folder = mkdtempSync(join(tmpdir(), "sparselab-test-"));
   afterAll(() => rmSync(folder, { recursive: true }));

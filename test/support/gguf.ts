@@ -50,12 +50,12 @@ export interface TensorSpec {
   readonly name: string;
   /** In the file's order: shape[0] is the row length. */
   readonly shape: readonly number[];
-  /** A type to encode `data` in; with `raw`, any type by its number in the file. */
+  /** The type in which `data` is encoded; with `raw`, any type by its number in the file. */
   readonly type: "F32" | "F16" | "Q8_0" | number;
   readonly data?: ArrayLike<number>;
-  /** The tensor's bytes as they are to lie in the file, whatever the shape says. */
+  /** The tensor's bytes in the file, whatever the shape. */
   readonly raw?: Uint8Array;
-  /** Instead of the place that is its turn, from the start of the data. */
+  /** The offset from the start of the data. Default: after the previous tensor. */
   readonly offset?: number;
 }
 export interface GgufSpec {
@@ -66,7 +66,7 @@ export interface GgufSpec {
   readonly tensors?: readonly TensorSpec[];
 }
 
-/** Bytes that grow. */
+/** A growing buffer. */
 class Bytes {
   private parts: Uint8Array[] = [];
   length = 0;
@@ -160,7 +160,7 @@ export function writeGguf(spec: GgufSpec): Uint8Array {
   return out.done();
 }
 
-/** A file's own contents as what would write it again, tensors as raw bytes: to change one thing and write it. */
+/** The contents of a file in the form that `writeGguf` takes, tensors as raw bytes, to change one thing and write it again. */
 export function specOf(bytes: Uint8Array): Required<Omit<GgufSpec, "alignment">> & { readonly metadata: Map<string, Meta> } {
   const table = readGguf("", bytes);
   const metadata = new Map<string, Meta>();
@@ -214,7 +214,7 @@ export function stringTable(texts: readonly Text[]): StringTable {
   return { bytes, offsets };
 }
 
-/** The header of a file that is known to be good. */
+/** The header of a good file. */
 export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): FileTable {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 4;

@@ -21,10 +21,10 @@ export interface GoldenModel {
   readonly tied: boolean;
   readonly magic: "GGUF" | "PWRI";
   readonly version: number;
-  /** Of the predictors, one for each block. */
+  /** Ranks of the predictors, one for each layer. */
   readonly ranks: readonly number[];
   readonly zerosInMid: number;
-  /** Smallest distance of a gate from its t: smaller than rounding could matter it never is. */
+  /** Smallest distance of a gate from its t; large enough that rounding cannot matter. */
   readonly marginToT: number | null;
   /** Shapes by hook point. */
   readonly captures: Readonly<Record<string, readonly number[]>>;
@@ -50,7 +50,7 @@ export function goldenValues(model: GoldenModel, point?: string): Float32Array {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
-/** ‖a − b‖₂ / ‖b‖₂; NaN where a value is not finite, so that no comparison takes it for small. */
+/** ‖a − b‖₂ / ‖b‖₂; NaN where a value is not finite, so that every comparison with it is false. */
 export function relativeError(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) throw new Error(`${a.length} values against ${b.length}`);
   let difference = 0;

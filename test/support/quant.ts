@@ -25,7 +25,7 @@ export function toHalf(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13);
 }
 
-/** The number that half-precision bits stand for. */
+/** The number of half-precision bits. */
 export function fromHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 31;
@@ -65,7 +65,7 @@ export function encodeQ8_0(values: ArrayLike<number>): Uint8Array {
   return out;
 }
 
-/** What a reader gets back from bytes of `type`. */
+/** The values that a reader gets from bytes of `type`. */
 export function decode(bytes: Uint8Array, type: "F32" | "F16" | "Q8_0"): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (type === "F32") return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(i * 4, true));

@@ -1,6 +1,6 @@
 /**
- * The random numbers of a test file, by hand or from fast-check, come from one seed: a new one for each run, or that of the environment
- * variable SEED. A failed test prints it. vitest loads this before each test file (vitest.config.ts).
+ * The random numbers of a test file, by hand or from fast-check, come from one seed: a new one for each run, or the environment variable SEED. A
+ * failed test prints it. vitest loads this before each test file (vitest.config.ts).
  */
 import fc from "fast-check";
 import { afterEach } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * Small random llamas as files, for tests that need what the bundled model is not: a PowerInfer file, SiLU, no keys, another name, no
- * vocabulary. Weights are F32 from a seed; the shape is 2 blocks, hidden 32, 48 neurons, 4 heads (2 for keys and values).
+ * Small random llamas as files, for tests that need another kind of model than the bundled one: a PowerInfer file, SiLU, no keys, another name, no
+ * vocabulary. Weights are F32 from a seed; the shape is 2 layers, hidden 32, 48 neurons, 4 heads (2 for keys and values).
  */
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -15,7 +15,7 @@ export interface SmallLlama {
   readonly magic?: "GGUF" | "PWRI";
   readonly name?: string;
   readonly seed?: number;
-  /** Keys to add or replace; null takes one away. */
+  /** Keys to add or replace; null removes one. */
   readonly keys?: Readonly<Record<string, Meta | null>>;
   readonly vocabulary?: boolean;
   /** Changes the tensors before they are written. */

@@ -1,4 +1,4 @@
-/** Waits for what sends no event, such as the end of another process: looks again and again. The test's own timeout is the limit. */
+/** Waits for a condition without an event, such as the end of another process, by polling. The test's own timeout is the limit. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 const LOOK_MS = 20;

@@ -1,6 +1,6 @@
 /**
- * The cells that the API is made for, as they stand in a notebook: what is built of them must type-check against the lab, and each misuse
- * must be an error while it is typed. Nothing here runs; the compiler is the test.
+ * The cells that the API is designed for: those that are built must type-check against the lab, and each misuse must be a type error. Nothing here
+ * runs; the compiler is the test.
  */
 import {
   ablate,

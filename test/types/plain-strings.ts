@@ -1,6 +1,6 @@
 /**
- * Names that are only known when it runs, under TypeScript's full `strict`: a plain string, or a template with a hole, passes; a literal that is none of
- * the names is an error. What a plain string gives is typed wide. Nothing here runs; the compiler is the test.
+ * Names known only at run time, under TypeScript's full `strict`: a plain string, or a template with a hole, passes; a literal that is none of the
+ * names is an error. The result for a plain string has a wide type. Nothing here runs; the compiler is the test.
  */
 import {
   ablate,

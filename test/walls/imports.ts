@@ -1,4 +1,4 @@
-/** What each file imports, and the rules that are broken: walls.test.ts runs it over the repository and over planted faults. */
+/** The imports of each file, and the broken rules. walls.test.ts runs it over the repository and over planted faults. */
 import { dirname, join } from "node:path/posix";
 import ts from "typescript";
 import type { Room } from "./rooms.js";
@@ -12,7 +12,7 @@ export const isCode = (file: string): boolean => isTypeScript(file) || isCpp(fil
 const isTest = (file: string): boolean => /\.test\.(?:ts|cpp)$|\/sample[^/]*\.ts$/.test(file);
 const tree = (file: string): string => file.split("/")[0]!;
 
-/** The room that a file belongs to: its own rule, its folder's, or a deep one's around it. */
+/** The room of a file: that of its own rule, of its folder, or of a folder above whose rule includes folders. */
 export function roomOf(file: string, rooms: readonly Room[]): Room | undefined {
   const own = rooms.find(({ name }) => name === file || name === dirname(file));
   const byFile = rooms.find(({ name }) => name === file);

@@ -98,5 +98,5 @@ export const rooms: readonly Room[] = [
   { name: "test", mayImport: "anything", deep: true },
 ];
 
-/** Imports that no rule allows, until the file they need has moved to its room. One that is not needed any more fails the test. */
+/** Exceptions: imports that no rule allows, until the imported file has moved to its room. An unused exception fails the test. */
 export const exceptions: readonly string[] = [];

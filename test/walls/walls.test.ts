@@ -43,10 +43,10 @@ describe("the walls", () => {
   });
 });
 
-/** A cell of the document's table: what stands in it as code. */
+/** The code in a cell of the document's table. */
 const codeIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!.replace(/\/$/, ""));
 
-/** room -> what it may import, as the document has it. */
+/** room -> what it may import, according to the document. */
 function documented(): Record<string, readonly string[]> {
   const text = readFileSync(join(root, "docs", "architecture.md"), "utf8");
   const [, section] = /^## The rooms\n(.*?)^## /ms.exec(text)!;

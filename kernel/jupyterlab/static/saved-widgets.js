@@ -21,8 +21,8 @@
 
   const saved = (notebook) => notebook.getMetadata("widgets")?.[mime]?.state ?? {};
 
-  /** Ids of the widgets that outputs show. */
-  function* shown(notebook) {
+  /** Ids of the widgets in the cells' outputs. */
+  function* widgetsInOutputs(notebook) {
     for (const cell of notebook.cells) {
       if (cell.type !== "code") continue;
       for (let i = 0; i < cell.outputs.length; i++) {
@@ -33,7 +33,8 @@
   }
 
   /** Ids that a widget's state names: its children, its looks, and what an output area holds. */
-  const named = (entry) => [...JSON.stringify(entry.state).matchAll(/"(?:IPY_MODEL_|model_id":")([^"]+)"/g)].map(([, id]) => id);
+  const widgetsInState = (entry) =>
+    [...JSON.stringify(entry.state).matchAll(/"(?:IPY_MODEL_|model_id":")([^"]+)"/g)].map(([, id]) => id);
 
   function keepSavedWidgets({ WidgetManager }, { serialize_state }) {
     const own = WidgetManager.prototype;
@@ -48,18 +49,18 @@
       const notebook = this.context.model;
       const before = saved(notebook);
       const now = this.get_state_sync({ drop_defaults: true });
-      // A widget that has lost its kernel in this session is saved as it stands on the page, one that never had it as it was read.
+      // A widget that has lost its kernel in this session is saved as the page shows it, one that never had it as it was read.
       const orphan = (id) => {
         const model = this._modelsSync.get(id);
         return model?.comm ? serialize_state([model], { drop_defaults: true }).state[id] : before[id];
       };
-      const open = [...shown(notebook), ...Object.values(now.state).flatMap(named)];
+      const open = [...widgetsInOutputs(notebook), ...Object.values(now.state).flatMap(widgetsInState)];
       while (open.length) {
         const id = open.pop();
         const entry = Object.hasOwn(now.state, id) ? undefined : orphan(id);
         if (!entry) continue;
         now.state[id] = entry;
-        open.push(...named(entry));
+        open.push(...widgetsInState(entry));
       }
       if (Object.keys(now.state).length) notebook.setMetadata("widgets", { [mime]: now });
       else if (Object.keys(before).length) notebook.deleteMetadata("widgets");

@@ -1,5 +1,5 @@
 /**
- * The boxes of SVG elements, which jsdom does not compute. Plotly asks for them to place titles, tick labels, legends
+ * The boxes of SVG elements, which jsdom does not compute. Plotly needs them to place titles, tick labels, legends
  * and notes. Text is measured in its own font; groups are the union of their children; `transform` is followed up to the document.
  * Only what plotly draws is understood: text with tspan lines, rect, groups, and transforms of translate, rotate and scale.
  */
@@ -22,7 +22,7 @@ export interface SvgElement {
 /** Width of a text in pixels; `font` as CSS writes it. */
 export type MeasureText = (text: string, font: string) => number;
 
-/** Height of a line over its font's size, and how much of that stands above the baseline. */
+/** Height of a line over its font's size, and the part of it above the baseline. */
 const lineHeight = 1.3;
 const ascent = 0.95;
 

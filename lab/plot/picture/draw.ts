@@ -50,7 +50,7 @@ export async function draw({ json, width, height }: Drawing): Promise<Picture> {
   return { svg, png: await rasterise(svg, width, height), width, height };
 }
 
-/** The lines of a text stand apart by `dy` in em, which the rasteriser does not read: add it to `y`. */
+/** The lines of a text are spaced by `dy` in em, which the rasteriser ignores: adds it to `y`. */
 function linesInPixels(svg: string): string {
   return svg.replace(/<text [^>]*font-size: ([\d.]+)px.*?<\/text>/gs, (text, size: string) =>
     text.replace(
