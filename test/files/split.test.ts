@@ -7,7 +7,7 @@ import { corpus } from "../../lab/measures/corpus.js";
 import { measure } from "../../lab/measures/measure.js";
 import { describeFile } from "../../lab/model/description.js";
 import { closeFile, loadQuietly, openFile, readHeader } from "../../lab/model/load.js";
-import { calling } from "../../lab/native.js";
+import { callNative } from "../../lab/native.js";
 import { createTokenizer } from "../../lab/tokenizer/tokenizer.js";
 import type { Meta } from "../support/gguf.js";
 import { folder, writeSmallLlama } from "../support/small-llama.js";
@@ -82,7 +82,7 @@ describe("a split model", () => {
     for (const { name, part, offset, bytes: n } of table.tensors)
       expect(offset + n, name).toBeLessThanOrEqual(bytes[part]!.length);
     expect(new Set(table.tensors.map(({ part }) => part))).toEqual(new Set([0, 1, 2]));
-    const native = await calling((addon) => addon.open(file));
+    const native = await callNative((addon) => addon.open(file));
     // Over the borders of the parts, and over the end.
     for (const [from, n] of [
       [bytes[0]!.length - 5, 10],
@@ -92,7 +92,7 @@ describe("a split model", () => {
       [all.length, 4],
     ] as const) {
       const into = new Uint8Array(n);
-      const got = await calling((addon) => addon.read(native, into, from));
+      const got = await callNative((addon) => addon.read(native, into, from));
       expect(got).toBe(Math.min(n, all.length - from));
       expect(Buffer.compare(into.subarray(0, got), all.subarray(from, from + got))).toBe(0);
     }
@@ -239,7 +239,7 @@ describe("parts that do not make a model name the file that is needed", () => {
   });
   it("bytes of one part", async () => {
     const { parts } = split({ parts: 2 });
-    await expect(calling((addon) => addon.openFile(new Uint8Array(readFileSync(parts[0]!))))).rejects.toMatchObject({
+    await expect(callNative((addon) => addon.openFile(new Uint8Array(readFileSync(parts[0]!))))).rejects.toMatchObject({
       code: "bad-file",
       message: expect.stringContaining("part 1 of the 2 files"),
     });

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { calling, callingSync } from "../../lab/native.js";
+import { callNative, callNativeSync } from "../../lab/native.js";
 import { forward } from "../parity/forward.js";
 import { goldenFile, goldenModels, root } from "../support/golden.js";
 
@@ -11,27 +11,27 @@ const library = (name: string) => {
   const folder = join(root(), "build", process.env.SPARSELAB_BUILD || "release", "test-backends");
   return [".so", ".dylib"].map((end) => join(folder, name + end)).find(existsSync) ?? join(folder, name);
 };
-const add = (path: string) => calling((addon) => addon.loadBackend(path));
+const add = (path: string) => callNative((addon) => addon.loadBackend(path));
 
 async function logitsOn(backend: string) {
   const golden = goldenModels()[0]!;
-  const { file } = await calling((addon) => addon.openFile(goldenFile(golden)));
-  const model = await calling((addon) => addon.open(file, { backend }));
-  expect(callingSync((addon) => addon.modelInfo(model)).backend).toBe(backend);
+  const { file } = await callNative((addon) => addon.openFile(goldenFile(golden)));
+  const model = await callNative((addon) => addon.open(file, { backend }));
+  expect(callNativeSync((addon) => addon.modelInfo(model)).backend).toBe(backend);
   const { logits } = await forward(model, golden, "exact", "prefill");
-  callingSync((addon) => addon.closeModel(model));
+  callNativeSync((addon) => addon.closeModel(model));
   return [...logits];
 }
 
 describe("backends", () => {
   test("one of a shared library is listed, opens a model and gives the bits of the backend it forwards to", async () => {
-    expect(callingSync((addon) => addon.backends())).toEqual(["cpu"]);
+    expect(callNativeSync((addon) => addon.backends())).toEqual(["cpu"]);
     await expect(logitsOn("copy")).rejects.toMatchObject({
       code: "no-device",
       message: expect.stringContaining('there is no backend "copy"; known: cpu'),
     });
     expect(await add(library("copy"))).toBe("copy");
-    expect(callingSync((addon) => addon.backends())).toEqual(["cpu", "copy"]);
+    expect(callNativeSync((addon) => addon.backends())).toEqual(["cpu", "copy"]);
     expect(await logitsOn("copy")).toEqual(await logitsOn("cpu"));
   });
 
@@ -41,9 +41,9 @@ describe("backends", () => {
     ["another version of the boundary", "other_version", /speaks version 99 of the backend boundary; expected \d+/],
     ["a name that is taken", "second_cpu", /names its backend "cpu", which is there already/],
   ])("%s is refused", async (_, name, message) => {
-    const before = callingSync((addon) => addon.backends());
+    const before = callNativeSync((addon) => addon.backends());
     await expect(add(library(name))).rejects.toMatchObject({ code: "no-device", message: expect.stringMatching(message) });
-    expect(callingSync((addon) => addon.backends())).toEqual(before);
+    expect(callNativeSync((addon) => addon.backends())).toEqual(before);
   });
 
   test("a path that is none is refused", async () => {
