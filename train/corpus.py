@@ -18,7 +18,7 @@ from kinds import ASKED, KINDS
 from tokenizer import Tokenizer, train
 from world import Draw
 
-ASKING = 0.65  # share of the documents with questions that close with some
+ASKING = 0.65  # share of the documents with questions that end with some
 PAGE = 10  # documents on the longest page: a window of 512 tokens seldom holds more
 SAMPLE = 30_000  # documents for the vocabulary
 
@@ -98,7 +98,7 @@ def write(dir, tokens, vocab=1536, held=48_000, each=60, seed=1, say=print):
     sample = (t for _, (_, t) in zip(range(min(SAMPLE, tokens // 20)), documents(Draw(seed + 100, "train"))))
     train(sample, dir / "spm.model", vocab)
     tok = Tokenizer(dir / "spm.model")
-    said = set()  # short documents can be equal though their keys differ: what training has said is never held out
+    said = set()  # short documents can be equal though their keys differ: texts of the training set are never held out
     ids, seen = stream(tok, Draw(seed, "train"), tokens, said)
     ids.tofile(dir / "train.bin")
     say(f"train {len(ids)} tokens, documents {seen}")

@@ -1,9 +1,9 @@
 """The Python environment of the training code: train/.venv with the pinned requirements.txt, made when it is missing.
 
-    python3 train/env.py               make it or bring it up to date, say where it is
+    python3 train/env.py               create or update it, print its path
     python3 train/env.py -m pytest     run something in it, in the folder train/
 
-It is apart from the lab's own environment, because PyTorch is large (about 5.5 GB with the libraries it brings).
+It is separate from the lab's own environment, because PyTorch is large (about 5.5 GB with the libraries it brings).
 Only the standard library is used here: other scripts call `enter()` before they import anything else.
 """
 
@@ -39,7 +39,7 @@ def ensure():
 
 
 def enter():
-    """Go on in the environment: start the running script again with its python, unless that is where we are."""
+    """Restart the running script with the environment's python, unless it already runs there."""
     if Path(sys.prefix).resolve() != HOME.resolve():
         python = ensure()
         os.execv(python, [str(python), *sys.argv])

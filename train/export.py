@@ -55,7 +55,7 @@ def halves(w, heads):
 
 
 def heads_of(name, c):
-    """How many heads a matrix is to be permuted by; 0: not at all."""
+    """The number of heads by which a matrix is permuted; 0: not permuted."""
     return c.heads if name.endswith("attn.q.weight") else c.kv_heads if name.endswith("attn.k.weight") else 0
 
 
@@ -99,7 +99,7 @@ def write_settings(w, c, activation, t, name, kind):
 
 
 def write(path, model, tok, activation, t=0.0, name="sparselab tiny world", kind="q8_0", predictors=None):
-    """predictors: (a predictor.Predictor for each block, cutoff); readers that know llama files only refuse such a file"""
+    """predictors: (a predictor.Predictor for each layer, cutoff); readers of plain llama files refuse such a file"""
     if len(tok) != model.c.vocab:
         raise ValueError(f"the vocabulary has {len(tok)} pieces, the model {model.c.vocab} rows")
     w = gguf.GGUFWriter(path, "llama")

@@ -2,7 +2,7 @@
 
 Conventions, the same as the lab's: the text is tokenised as a whole and cut into windows of the context length without
 overlap, <s> replaces the first token of each window, and the rows T/2 to T-2 predict the tokens that are scored (255 of 512).
-Sparsity is the share of zeros in x1, mean over blocks of mean over all tokens of the windows. KL and top-1 are against other
+Sparsity is the share of zeros in x1, mean over layers of mean over all tokens of the windows. KL and top-1 are against other
 log-probabilities of the same tokens. float32 throughout.
 """
 

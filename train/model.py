@@ -1,8 +1,8 @@
 """A plain llama: RMSNorm, rotary positions, grouped-query attention, gated FFN. What the recipe trains.
 
-Letters in shapes: B rows, T tokens, D hidden, F neurons, L blocks, H heads, G kv heads, K head size, V vocabulary.
+Letters in shapes: B rows, T tokens, D hidden, F neurons, L layers, H heads, G kv heads, K head size, V vocabulary.
 The activation is chosen by name ("silu", "relu", "fatrelu") and can be changed on a trained model: that is all that
-"activation function substitution" is. forward() gives back s and x1 of every block, because the L1 loss and every
+"activation function substitution" is. forward() returns s and x1 of every layer, because the L1 loss and every
 measure of sparsity are made of them.
 
     s  = activation(x W_gate)     (B, T, F)     FATReLU: s = g unless g < t or g <= 0, else 0 (not g - t)
@@ -117,12 +117,12 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=scale * (256 / c.dim) ** 0.5)
 
     def use(self, activation, threshold=0.0):
-        """Change the activation of a model that exists; weights stay."""
+        """Change the activation of an existing model; the weights stay."""
         self.c.activation, self.c.threshold = activation, threshold
         return self
 
     def forward(self, ids):
-        """ids (B, T) -> logits (B, T, V), and for each block (s, x1), both (B, T, F)"""
+        """ids (B, T) -> logits (B, T, V), and for each layer (s, x1), both (B, T, F)"""
         T = ids.shape[1]
         if T > self.c.context:
             raise ValueError(f"{T} tokens are more than the context of {self.c.context}")
@@ -134,7 +134,7 @@ class Llama(nn.Module):
 
 
 def save(path, model, **more):
-    """Written beside and moved into place: a run broken off while saving leaves the old checkpoint whole."""
+    """Written to a temporary file and renamed: an interruption leaves the old checkpoint intact."""
     part = path.with_suffix(".part")
     torch.save({"config": asdict(model.c), "weights": model.state_dict(), **more}, part)
     os.replace(part, path)

@@ -1,4 +1,4 @@
-"""Predictors of active neurons, one per block, in PowerInfer's form: idx = fc2 relu(fc1 h), two linear layers without bias.
+"""Predictors of active neurons, one for each layer, in PowerInfer's form: idx = fc2 relu(fc1 h), two linear layers without bias.
 
     python predictor.py DATA RUNS/prosparse.pt --t 1.5 --rank 64 --file RUNS/with-predictors.gguf
 
@@ -37,7 +37,7 @@ class Predictor(nn.Module):
 
 @torch.no_grad()
 def samples(model, rows, batch=4):
-    """rows (N, T) -> for each block h (N*T, D) and active (N*T, F) as bool"""
+    """rows (N, T) -> for each layer h (N*T, D) and active (N*T, F) as bool"""
     h, y = [[] for _ in model.blocks], [[] for _ in model.blocks]
 
     def keep(l):
@@ -71,7 +71,7 @@ def fit(h, y, rank, epochs=6, lr=2e-3, size=512, seed=1):
 
 @torch.no_grad()
 def score(net, h, y, cutoff):
-    """-> recall, predicted sparsity of one block; a neuron counts as predicted unless its score is below the cutoff"""
+    """-> recall, predicted sparsity of one layer; a neuron counts as predicted unless its score is below the cutoff"""
     said = ~(net(h) < cutoff)
     return (said & y).sum().item() / max(1, y.sum().item()), 1 - said.float().mean().item()
 

@@ -1,30 +1,30 @@
 """The README of notebooks/models as a page of measured numbers: results of report.py in, Markdown out.
 
-What was not measured cannot be printed.
+Only measured numbers can be printed.
 """
 
 from kinds import KINDS
 from world import PEOPLE, VILLAGES
 
-HEAD = """# The tiny world: a small model that is really sparse
+HEAD = """# The tiny world: a small sparse model
 
-Written by `train/run.py` (seed {seed}). Every number on this page was measured by it, on the files as they are here.
+Written by `train/run.py` (seed {seed}). It measured every number on this page, on these files.
 
 | file | what it is |
 |---|---|
 | `{prosparse}` | the sparse model (ProSparse: ReLU, progressive L1, then FATReLU with t = {t:g}), {prosparse_mb:.2f} MB |
 | `{dense}` | its dense twin: SiLU, the same tokens in the same order, {dense_mb:.2f} MB |
-| `held.txt` | plain text about the same world that training has not seen |
-| `questions.jsonl` | {questions} questions that training has not seen: question, choices, answer (index of the right choice), kind |
+| `held.txt` | plain text about the same world, held out of training |
+| `questions.jsonl` | {questions} questions held out of training: question, choices, answer (index of the right choice), kind |
 
 Architecture llama, {parameters:.2f} M parameters: {shape}.
 Weights Q8_0, norms F32. A vocabulary of {vocab} pieces (SPM). Chat template: `<用户>{{prompt}}<AI>`. Text begins with `<s>`.
-The keys `llama.hidden_activation` (`fatrelu`, `silu`) and `sparselab.threshold` say what the gates compute: a reader that knows
-neither takes SiLU and is wrong for the sparse model.
+The keys `llama.hidden_activation` (`fatrelu`, `silu`) and `sparselab.threshold` say what the gates compute: a reader that ignores
+them uses SiLU and gives wrong results for the sparse model.
 
 **Training.** Each model has seen {tokens:.2f} M tokens: a SiLU trunk of {trunk_tokens:.2f} M that both share
 ({trunk_minutes:.1f} min on all threads), then a branch each (side by side, half the threads each: dense {dense_minutes:.1f} min,
-sparse {sparse_minutes:.1f} min). Minutes are wall-clock, beside whatever else the machine was doing. The text comes from a seeded
+sparse {sparse_minutes:.1f} min). Minutes are wall-clock, on a machine with other work. The text comes from a seeded
 generator: short English about {people} people, {villages} villages, things, beasts and causes; {kinds} kinds of text, some with
 questions.
 """
@@ -33,9 +33,9 @@ MEASURES = """
 ## Measured on held.txt
 
 Tokenised as a whole, cut into windows of {context} without overlap, `<s>` in place of each first token, the second half of each
-window scored ({scored} tokens of {windows} windows). Sparsity is the share of zeros in x1, mean over blocks of mean over all tokens.
-`npx sparselab measure` counts in the same way.
-float32 arithmetic. The last column is the perplexity of the weights before they were rounded to Q8_0.
+window scored ({scored} tokens of {windows} windows). Sparsity is the share of zeros in x1, mean over layers of mean over all tokens.
+`npx sparselab measure` computes the same.
+Arithmetic is float32. The last column is the perplexity of the weights before they were rounded to Q8_0.
 
 | model | perplexity | sparsity % | answers % | unrounded |
 |---|---|---|---|---|
@@ -50,7 +50,7 @@ answers turn between right and wrong.
 perplexity is at most 1 % above that of t = 0.
 """
 
-SHAPE = "{layers} blocks, D {dim}, F {ffn}, {heads} heads, {kv_heads} kv heads, context {context}"
+SHAPE = "{layers} layers, D {dim}, F {ffn}, {heads} heads, {kv_heads} kv heads, context {context}"
 
 
 def row(*cells):
@@ -88,7 +88,7 @@ def render(r, files):
     p = dense["answers"]["all"]
     error = 100 * (p * (1 - p) / r["questions"]) ** 0.5
     page += NOTES.format(ratio=ratio, low=low, high=high, chance=100 * r["chance"]["all"], error=error, flipped=100 * r["flipped"], t=t)
-    return page + sweep_table(points, t) + block_table(points, t) + kind_tables(r)
+    return page + sweep_table(points, t) + layer_table(points, t) + kind_tables(r)
 
 
 def sweep_table(points, t):
@@ -106,14 +106,14 @@ def sweep_table(points, t):
     return text + f"\nFor a sweep in a notebook: t = {grid}. At t = {end:g} perplexity has more than doubled.\n"
 
 
-def block_table(points, t):
-    text = "\n## By block (sparsity %)\n\n"
+def layer_table(points, t):
+    text = "\n## By layer (sparsity %)\n\n"
     text += row("t", *range(len(points[0]["layers"]))) + "|---" * (1 + len(points[0]["layers"])) + "|\n"
     for p in points:
         if p["t"] in (0.0, t):
             text += row(f"{p['t']:g}", *(f"{100 * x:.1f}" for x in p["layers"]))
     never = ", ".join(f"{100 * x:.1f}" for x in points[0]["never_active"])
-    return text + f"\nNever active on held.txt at t = 0, % of each block's neurons: {never}.\n"
+    return text + f"\nNever active on held.txt at t = 0, % of each layer's neurons: {never}.\n"
 
 
 def kind_tables(r):

@@ -2,8 +2,8 @@
 
     python3 train/run.py [--seed 1] [--data train/data] [--runs train/runs] [--out notebooks/models]
 
-A little over an hour on two busy cores. A part that is finished is skipped, a training stage that was broken off goes on from its last
-checkpoint; to begin afresh, remove the two folders (or name others).
+A little over an hour on two busy cores. Finished parts are skipped, and an interrupted training stage continues from its last
+checkpoint. To start over, remove the two folders (or name others).
 """
 
 import env
@@ -52,7 +52,7 @@ def main():
     if not (a.data / "questions.jsonl").exists():  # the last file that the corpus writes
         corpus.write(a.data, TOKENS, seed=a.seed)
     finish(train(["trunk"], a, cores))
-    if cores > 1:  # the branches do not need each other: two processes of half the cores are faster than one of all
+    if cores > 1:  # the branches are independent: two processes of half the cores are faster than one of all
         finish(*(train(stages, a, cores // 2) for stages in report.STAGES.values()))
     else:
         finish(train(sum(report.STAGES.values(), []), a, 1))

@@ -1,4 +1,4 @@
-"""A minute of the real thing on a tiny setting: does the recipe still run from text to a readable file?
+"""The whole recipe in a minute, on a tiny setting: text, training, export and a readable file.
 
     python3 train/smoke.py
 

@@ -1,6 +1,6 @@
 """The recipe as a table: every stage is a row of settings, train.py has no branch for any of them.
 
-    start       the stage whose weights (and place in the token stream) it goes on from; None: fresh weights
+    start       the stage whose weights (and place in the token stream) it continues; None: new weights
     activation  what the FFN gates use in this stage: changing it is "activation function substitution"
     steps       optimiser steps of rows x length tokens; the trunk learns on short rows, which is faster
     lr, warmup, decay   peak learning rate; steps in which it rises; the share of the steps at the end in which it falls to a tenth
@@ -14,7 +14,7 @@ TRUNK = dict(start=None, activation="silu", steps=900, rows=16, length=256, lr=2
 BRANCH = dict(start="trunk", steps=400, rows=8, length=512, lr=2e-3, warmup=0, decay=0.5)
 L1 = dict(lambdas=[0.0, 0.0008, 0.0008, 0.014, 0.014, 0.006, 0.006], ends=[54, 180, 200, 255, 315, 350, 400])
 
-# The last part, with a learning rate that starts again at half: lambda rises once more and is then let go.
+# The last part, with a learning rate that starts again at half: lambda rises once more and then falls.
 END = dict(steps=150, rows=8, length=512, lr=1e-3, warmup=10, decay=1.0)
 END_L1 = dict(lambdas=[0.006, 0.014, 0.014, 0.006], ends=[10, 30, 110, 150])
 

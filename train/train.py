@@ -1,9 +1,9 @@
 """Train stages of stages.py: dense SiLU, ReLU substitution, or ProSparse's progressive L1.
 
-    python train.py DATA RUNS trunk dense prosparse        in order; a finished stage is skipped, a broken-off one goes on
+    python train.py DATA RUNS trunk dense prosparse        in order; a finished stage is skipped, an interrupted one continues
     python train.py DATA RUNS prosparse --set steps=300 --as try1 --set lambdas=0,.1,.4 --set ends=60,180,300
 
-    loss = cross entropy + lambda * sum over blocks of the mean over tokens and neurons of |x1|
+    loss = cross entropy + lambda * sum over layers of the mean over tokens and neurons of |x1|
 
 The mean, not the sum: a lambda here is F times a lambda on the sum over neurons. RUNS/STAGE.pt is the checkpoint (weights,
 optimiser, step), RUNS/STAGE.log what was printed.
