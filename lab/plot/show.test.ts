@@ -53,7 +53,7 @@ describe("show in a notebook", () => {
   });
 
   it("ends the cell with the last state and its static picture", async () => {
-    vi.useRealTimers(); // plotly waits for some
+    vi.useFakeTimers({ shouldAdvanceTime: true }); // plotly waits for some
     const live = show(figure(0));
     live.update(figure(3));
     live.update(figure(8));
@@ -62,7 +62,7 @@ describe("show in a notebook", () => {
     expect(drawn(last)).toBe(8);
     expect(last.bundle["image/png"]).toMatch(/^iVBOR/);
     const count = book.sent.length;
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await vi.advanceTimersByTimeAsync(1000); // a redraw that was still due would be sent
     expect(book.sent).toHaveLength(count);
   });
 

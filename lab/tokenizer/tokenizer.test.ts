@@ -141,19 +141,15 @@ describe("encode", () => {
     expect(llama.encode("", { bos: false })).toEqual([]);
     expect(llama.encode("Hello")).toEqual([1, 15043]);
   });
-  it("takes an eighth of a megabyte of any text within a second", () => {
+  it("encodes a megabyte of any text: work that grew with the square of its length would not end within the test's limit", () => {
     for (const text of [
-      texts.join("\n").repeat(12),
-      "a".repeat(2 ** 17),
-      " ".repeat(2 ** 17),
-      "ab".repeat(2 ** 16),
-      "漢".repeat(2 ** 15),
-    ]) {
-      const started = performance.now();
-      const tokens = llama.encode(text);
-      expect(performance.now() - started).toBeLessThan(1000);
-      expect(tokens.length).toBeGreaterThan(text.length / 20);
-    }
+      texts.join("\n").repeat(96),
+      "a".repeat(2 ** 20),
+      " ".repeat(2 ** 20),
+      "ab".repeat(2 ** 19),
+      "漢".repeat(2 ** 18),
+    ])
+      expect(llama.encode(text).length).toBeGreaterThan(text.length / 20);
   });
   it("refuses a misspelt option, a number, and a BOS that is not there", () => {
     expect(() => llama.encode("a", { sepcial: true } as never)).toThrow(/"sepcial".*"special"/);

@@ -182,11 +182,36 @@ export class NotebookPage {
     const body = this.page.locator(".jp-WindowedPanel-outer").first();
     for (let screen = 0; screen < 40; screen++) {
       await body.evaluate((element, top) => element.scrollTo(0, top), screen * 1300);
-      await sleep(700);
+      await this.#drawn();
       await look(screen);
       const done = await body.evaluate((element) => element.scrollTop + element.clientHeight >= element.scrollHeight - 2);
       if (done) return;
     }
+  }
+
+  /** Waits until the visible part of the notebook has been drawn: its cells for some frames, its pictures, and each figure by plotly. */
+  async #drawn(): Promise<void> {
+    const state = `(() => {
+      const outputs = [...document.querySelectorAll(".jp-OutputArea-output")].filter((output) => {
+        const { top, bottom } = output.getBoundingClientRect();
+        return bottom > 0 && top < innerHeight;
+      });
+      const figures = outputs.flatMap((output) => [...output.querySelectorAll('[id^="figure-"]')]);
+      const images = outputs.flatMap((output) => [...output.querySelectorAll("img")]);
+      const drawn = figures.every((figure) => figure.querySelector(".main-svg")) && images.every((image) => image.complete);
+      const cells = [...document.querySelectorAll(".jp-Notebook .jp-Cell")].map((cell) => cell.offsetTop + " " + cell.offsetHeight);
+      return drawn ? cells.join() : undefined;
+    })()`;
+    await this.page.evaluate(`new Promise((resolve) => {
+      let last, frames = 0;
+      const look = () => {
+        const now = ${state};
+        frames = now !== undefined && now === last ? frames + 1 : 0;
+        last = now;
+        frames === 10 ? resolve() : requestAnimationFrame(look);
+      };
+      look();
+    })`);
   }
 
   async screenshot(name: string): Promise<void> {

@@ -21,9 +21,13 @@ async function cellWith(opened: NotebookPage, part: string): Promise<Locator> {
   const cell = opened.page.locator(".jp-Notebook .jp-CodeCell", { hasText: part });
   const body = opened.page.locator(".jp-WindowedPanel-outer").first();
   await body.evaluate((element) => element.scrollTo(0, 0));
-  for (let tries = 0; tries < 40 && (await cell.count()) === 0; tries++) {
-    await body.evaluate((element) => element.scrollBy(0, 900));
-    await sleep(300);
+  // Cells out of sight are not on the page: looks from top to bottom, again and again until the test's timeout.
+  while ((await cell.count()) === 0) {
+    await body.evaluate((element) => {
+      const end = element.scrollTop + element.clientHeight >= element.scrollHeight - 2;
+      element.scrollTo(0, end ? 0 : element.scrollTop + 900);
+      return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    });
   }
   await cell.scrollIntoViewIfNeeded();
   return cell;

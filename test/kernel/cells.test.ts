@@ -190,7 +190,8 @@ describe("errors", () => {
 
   test("a late error of a timer is printed on stderr and the kernel continues", async () => {
     const { reply, stderr } = await kernel.execute(
-      "setTimeout(() => { throw new Error('late') }, 1); Promise.reject(new Error('unheard')); await new Promise((r) => setTimeout(r, 30))",
+      `const events = ["uncaughtException", "unhandledRejection"].map((name) => new Promise((heard) => globalThis.process.once(name, heard)));
+      setTimeout(() => { throw new Error('late') }, 1); Promise.reject(new Error('unheard')); await Promise.all(events)`,
     );
     expect(`${reply.status} ${reply.evalue ?? ""}`, stderr).toBe("ok ");
     expect(stderr).toContain("Uncaught");

@@ -106,7 +106,8 @@ test("bytes of a character may come one at a time, from a cell or a child, while
   const { stdout, stderr } = await kernel.execute(`
     import { spawn } from "node:child_process";
     for (const byte of new TextEncoder().encode("grün 😀 字\\n")) { process.stdout.write(new Uint8Array([byte])); process.stderr.write(new Uint8Array([byte])) }
-    const child = spawn("sh", ["-c", "printf '\\\\303'; sleep 0.2; printf '\\\\274\\\\n'"]);
+    const child = spawn("sh", ["-c", "printf '\\\\303'; read _; printf '\\\\274\\\\n'"]);
+    child.stdout.once("data", () => child.stdin.end("\\n")); // the second byte comes after the first was read
     child.stdout.pipe(process.stdout); await new Promise((done) => child.on("close", done));
     process.stdout.write(new Uint8Array([0xf0, 0x9f]));`);
   expect(stdout).toBe("grün 😀 字\nü\n\ufffd");
