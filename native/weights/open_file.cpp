@@ -107,8 +107,9 @@ void OpenFile::add_others() {
   // The names.
   const bool named = first.ends_with(ending(place.part, place.parts));
   if (place.part != 0)
-    refuse(text("this is part %lld of the %lld files of one model: open the first of them, %s", (long long)place.part + 1, parts,
-                named ? ("\"" + beside(first, place, 0) + "\"").c_str() : ("NAME" + ending(0, place.parts)).c_str()));
+    refuse(
+        text("this is part %lld of the %lld files of one model: open the first of them, %s", (long long)place.part + 1, parts,
+             (named ? text("\"%s\"", beside(first, place, 0).c_str()) : text("NAME%s", ending(0, place.parts).c_str())).c_str()));
   if (!named)
     refuse(
         text("this is the first of the %lld files of one model, which are found by their names: rename it to NAME%s, with the "
@@ -119,7 +120,7 @@ void OpenFile::add_others() {
   for (int64_t i = 1; i < place.parts; i++) {
     struct stat s;
     const std::string name = beside(first, place, i);
-    if (::stat(name.c_str(), &s) != 0 && ++absent <= 3) missing += (absent > 1 ? ", \"" : "\"") + name + "\"";
+    if (::stat(name.c_str(), &s) != 0 && ++absent <= 3) missing += text(absent > 1 ? ", \"%s\"" : "\"%s\"", name.c_str());
   }
   if (absent > 3) missing += text(" and %lld more", (long long)absent - 3);
   if (absent) refuse(text("this model has %lld parts, which belong in one folder; missing: %s", parts, missing.c_str()));
