@@ -18,7 +18,7 @@ import { View } from "./view.js";
 /**
  * Opens a model file, or the bundled model: `load(tinyWorld)`. Loading a file again shares its weights. Prints one line: the name, the
  * activation and where it comes from, the strategy. The model, shown as a cell's last value, has the rest.
- * @param path relative to the notebook's folder
+ * @param path relative to the notebook's folder; of a split model the first part (`NAME-00001-of-00003.gguf`), with the others beside it
  * @defaultValue `activation`: that of the file; `policy`: as-trained; `strategy`: "auto"; `context`: the file's own; `threads`: those of
  * the machine; `signal`: the running cell's stop button; `quiet`: false
  * @throws LabError bad-file, unsupported-model, unsupported-type, invalid-option, out-of-memory, aborted

@@ -192,6 +192,35 @@ BACKEND_TEST("stop: a stopped batch leaves the rows of earlier ones, and may be 
   CHECK(same_bits(p.go(second, 3).logits, want.go(second, 3).logits));
 }
 
+BACKEND_TEST("failure: a pass that fails in its last layer keeps and counts nothing") {
+  std::mt19937_64 r(fresh_seed());
+  const RandomModel m(r(), small_shape(), {F32, Q8_0}, false);
+  const uint64_t L = m.shape.layers, F = m.shape.neurons;
+  const std::vector<float> t(L, 0.0f);
+  SlIntervention infinite{};
+  infinite.point = SL_RESID_POST, infinite.kind = SL_SCALE, infinite.factor = INFINITY;
+  infinite.from = static_cast<uint32_t>(L) - 1, infinite.to = static_cast<uint32_t>(L);
+  SlSetting broken = setting_of(SL_RELU, t);
+  broken.interventions = &infinite, broken.intervention_count = 1;
+  const std::vector<int32_t> first = random_tokens(r, m.shape, 3), second = random_tokens(r, m.shape, 4);
+
+  const std::vector<uint32_t> reducers{SL_REDUCE_SPARSITY, SL_REDUCE_FREQUENCY};
+  Program want(m, setting_of(SL_RELU, t), 1, {}, reducers), p(m, setting_of(SL_RELU, t), 1, {}, reducers);
+  auto sums = [&](Program& of) {
+    std::vector<uint64_t> all(L + L * F + 1);
+    Program::call([&](SlError* e) { return m.backend.sums(of.program, SL_REDUCE_SPARSITY, 0, all.data(), &all[L + L * F], e); });
+    Program::call([&](SlError* e) { return m.backend.sums(of.program, SL_REDUCE_FREQUENCY, 0, &all[L], &all[L + L * F], e); });
+    return all;
+  };
+  want.go(first);
+  p.go(first);
+  p.set(0, broken);
+  CHECK_ERROR(p.go(second, 3), "not-finite");
+  CHECK(p.held() == 3 && sums(p) == sums(want));
+  p.set(0, setting_of(SL_RELU, t));
+  CHECK(same_bits(p.go(second, 3).logits, want.go(second, 3).logits) && sums(p) == sums(want));
+}
+
 BACKEND_TEST("layers: some after others give the bits of all at once, each layer with its own keys and values") {
   std::mt19937_64 r(fresh_seed());
   Shape shape = small_shape();

@@ -301,7 +301,7 @@ BACKEND_TEST("forward: numbers that are not finite are an error, and nothing of 
   CHECK_ERROR(run.go(text_of({1, 2})), "not-finite: ");
 }
 
-BACKEND_TEST("forward: stops when asked") {
+BACKEND_TEST("forward: stops when asked, and goes on from the batch before") {
   Shape shape = small_shape();
   shape.neurons = 4096;
   shape.hidden = 512;
@@ -313,13 +313,26 @@ BACKEND_TEST("forward: stops when asked") {
   Run run(m);
   run.setting({}, SL_SILU, SL_DENSE);
   run.start(1, 2048);
-  std::vector<int32_t> tokens(2048, 5);
+  run.go(text_of({3, 4}));
+  Rows rows;
+  for (int32_t position = 2; position < 2048; position++) {
+    rows.add(5, position);
+    rows.logits.back() = position == 2;
+  }
   SlControl control{};
   std::thread stopper([&] {
     while (__atomic_load_n(&control.progress, __ATOMIC_RELAXED) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     __atomic_store_n(&control.stop, 1u, __ATOMIC_RELAXED);
   });
-  CHECK_ERROR(run.go(text_of(tokens), &control), "aborted");
+  CHECK_ERROR(run.go(rows, &control), "aborted");
   stopper.join();
-  CHECK(control.progress < 1000);
+  CHECK(control.progress > 0 && control.progress < 1000);
+  // It goes on from the rows of the batch before.
+  Run fresh(m);
+  fresh.setting({}, SL_SILU, SL_DENSE);
+  fresh.start(1, 3);
+  fresh.go(text_of({3, 4}));
+  Rows next;
+  next.add(7, 2);
+  CHECK(same_bits(run.go(next).logits, fresh.go(next).logits));
 }
