@@ -113,7 +113,7 @@ describe("names and choices", () => {
     const near = /Did you mean "([^"]+)"/.exec(error.message)![1]!;
     const run = await model.run(ids(4), { capture: near as "blocks.0.ffn.mid" });
     const missing = await errorOf(() => (run.cache.get as (point: string) => unknown)("blocks.1.ffn.up"));
-    const { capture } = new Function(`return ${/Ask for it: (\{.*\})$/.exec(missing.message)![1]!}`)() as {
+    const { capture } = new Function(`return ${/Add it: (\{.*\})$/.exec(missing.message)![1]!}`)() as {
       capture: ["blocks.1.ffn.up"];
     };
     (await model.run(ids(4), { capture })).cache.get("blocks.1.ffn.up");
