@@ -71,7 +71,7 @@ export function parseOnly<const O extends Options>(
  */
 function normalize(args: readonly string[], known: Options): string[] {
   const shorts = new Map(Object.entries(known).flatMap(([name, { short }]) => (short ? [[short, name] as const] : [])));
-  /** The option's name and, in `--name=value`, its value; undefined where the argument is no option. */
+  /** The option's name and, in `--name=value`, its value; undefined for an argument that is not an option. */
   const optionOf = (arg: string): { name: string; value?: string } | undefined => {
     const long = /^--([^=]+)(?:=(.*))?$/s.exec(arg);
     if (long) return { name: long[1]!, ...(long[2] === undefined ? {} : { value: long[2] }) };

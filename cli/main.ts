@@ -51,7 +51,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-// A closed pipe (`| head`) is no failure.
+// A closed pipe (`| head`) is not a failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit();

@@ -49,7 +49,10 @@ export interface FileTensor {
   readonly offset: number;
   readonly bytes: number;
 }
-/** The checked header of a GGUF or PWRI file: every count and span lies within the file. Of a split model: the keys of its first part, and the tensors of all. */
+/**
+ * The checked header of a GGUF or PWRI file: every count and span is within the file. Of a split model: the keys of its first part, and the
+ * tensors of all.
+ */
 export interface FileTable {
   /** As it was given: of a split model, the first part. */
   readonly path: string;
@@ -61,7 +64,7 @@ export interface FileTable {
   readonly fileBytes: number;
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
-  /** Bytes that opening the model copies: the down matrices, where they do not lie by neuron. 0 where the architecture is unknown. */
+  /** Bytes that opening the model copies: the down matrices, if they are not stored by neuron. 0 where the architecture is unknown. */
   readonly copiedBytes: number;
   /** Rows of the embedding, V; absent where there is none, or the architecture is unknown. */
   readonly embeddingRows?: number;
@@ -98,13 +101,13 @@ export interface NativeModelInfo {
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
   /** "native": the file has ffn_down_t. "regrouped": ffn_down was transposed at load without losing a bit. */
   readonly down: "native" | "regrouped";
-  /** Bytes per weight type, as they lie in the file. */
+  /** Bytes per weight type in the file. */
   readonly weightTypes: Readonly<Record<string, number>>;
   /** Bytes of the file's pages that the executor reads, and bytes it copied (the regrouped down; a file that was given as bytes). */
   readonly mappedBytes: number;
   readonly ownedBytes: number;
 }
-/** Opaque handles; they belong to the native side and are closed by name. A file is what was opened, whatever lies at its path by now. */
+/** Opaque handles; they belong to the native side and are closed by name. A file is what was opened, even if its path leads elsewhere by now. */
 export interface NativeFile {
   readonly __file: unique symbol;
 }

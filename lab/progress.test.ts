@@ -86,7 +86,7 @@ describe("progress", () => {
     const [[how, other]] = run("measure y") as [[string, string]];
     expect(how).toBe("display");
     expect(other).not.toBe(id);
-    // The next run of the cell, or of a handler, begins anew.
+    // The next run of the cell, or of a handler, starts over.
     for (const work of works.splice(0)) await work();
     expect(run("measure x")[0]![0]).toBe("display");
   });

@@ -1,4 +1,4 @@
-/** A forgotten `await` is told wherever the lab takes a model, a text, a run, points, a figure or a setting. */
+/** A forgotten `await` is reported wherever the lab takes a model, a text, a run, points, a figure or a setting. */
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { corpus, fatrelu, load, measure, patch, plot, save, show, steer, sweep, tinyWorld } from "./index.js";

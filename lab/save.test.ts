@@ -21,7 +21,7 @@ const points = [
 ];
 
 describe("save", () => {
-  it("writes json: float32 in its shortest form, what is no number as null", async () => {
+  it("writes json: float32 in its shortest form, NaN and infinities as null", async () => {
     expect(JSON.parse(await written("a.json", points))).toEqual([
       { setting: { kind: "fatrelu", t: 0.03 }, sparsity: { mean: 0.5, byLayer: [0.1, null] }, done: true },
       { setting: { kind: "as-trained" }, sparsity: { mean: 0.25, byLayer: [0.2, 0.3] }, done: false, note: 'a, "b"' },

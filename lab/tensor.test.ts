@@ -11,7 +11,7 @@ const numbers = tensor(
 );
 
 describe("tensor", () => {
-  it("fixes axes: a view where the rest lies side by side, a copy elsewhere", () => {
+  it("fixes axes: a view where the rest is contiguous, a copy elsewhere", () => {
     const row = numbers.at({ layer: 1, token: -1 });
     expectTypeOf(row).toEqualTypeOf<Tensor<["neuron"]>>();
     expect([...row.data]).toEqual([20, 21, 22, 23]);

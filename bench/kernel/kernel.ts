@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- kernel`: our kernel beside tslab, ipykernel and Deno. Each round starts every kernel afresh, one after the other, in an
+ * `npm run bench -- kernel`: our kernel beside tslab, ipykernel and Deno. Each round starts a new process of every kernel, one after the other, in an
  * order that rotates from round to round. Results are medians of the rounds.
  */
 import { mkdirSync, writeFileSync } from "node:fs";

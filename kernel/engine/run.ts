@@ -136,7 +136,7 @@ export function runCell(request: RunRequest): void {
   });
 }
 
-/** Gives a cell that mentions Deno its `Deno`. It is no global: packages would see it too. */
+/** Gives a cell that mentions Deno its `Deno`. Not a global, since packages would see it too. */
 function withDeno(js: string): string {
   return /\bDeno\b/.test(js) ? `((Deno) => ${js})(__sparselab__.deno)` : js;
 }

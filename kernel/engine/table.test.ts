@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { tableOf } from "./table.js";
 
-test("columns are all names in the order of their first use, texts are escaped, numbers stand right", () => {
+test("columns are all names in the order of their first use, texts are escaped, numbers are aligned right", () => {
   const html = tableOf([
     { t: 0.01, "<b>": "<script>alert('x')</script>" },
     { t: 10n, when: new Date(0), none: undefined },
@@ -29,7 +29,7 @@ test("a large one says what it leaves out", () => {
   expect(html.length).toBeLessThan(1_000_000);
 });
 
-test("what is no array of records is none; getters and proxies are left alone", () => {
+test("other values are not tables; getters and proxies are not read", () => {
   let called = 0;
   const getter = {
     get x() {

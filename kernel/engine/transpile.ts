@@ -140,6 +140,7 @@ function fromCommonJs(typ: typeof ts): ts.TransformerFactory<ts.SourceFile> {
       ),
     );
 
+  /** `import x = require("m")` */
   const required = (s: ts.ImportEqualsDeclaration, specifier: ts.Expression): ts.Statement[] => {
     const space = f.createUniqueName(s.name.text);
     const clause = f.createImportClause(false, undefined, f.createNamespaceImport(space));
@@ -158,6 +159,7 @@ function fromCommonJs(typ: typeof ts): ts.TransformerFactory<ts.SourceFile> {
     ];
   };
 
+  /** `export = x`: x as the default and as the whole module, and its properties as named exports. */
   const assigned = (s: ts.ExportAssignment, file: ts.SourceFile, visit: ts.Visitor): ts.Statement[] => {
     const whole = f.createUniqueName("whole");
     const names = [...propertiesOf(typ, s.expression, file)].filter((n) => n !== "default");
@@ -282,12 +284,12 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
   const uses = new Map<string, number>();
   const declared = new Set<string>();
 
-  // How often each name is used, and what is required.
+  // 1. How often each name is used, and what is required.
   const visit = (node: ts.Node): void => {
     if (typ.isIdentifier(node)) {
       const parent = node.parent;
       const property = (typ.isPropertyAccessExpression(parent) || typ.isPropertyAssignment(parent)) && parent.name === node;
-      // The other module's name in `export { a as b }` and `import { b as a }` is no use of a name of this file.
+      // The other module's name in `export { a as b }` and `import { b as a }` is not a name of this file.
       const elsewhere =
         (typ.isExportSpecifier(parent) &&
           (parent.parent.parent.moduleSpecifier || node !== (parent.propertyName ?? parent.name))) ||
@@ -313,7 +315,7 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
   const bindings = (name: ts.BindingName): string[] =>
     typ.isIdentifier(name) ? [name.text] : name.elements.flatMap((e) => (typ.isOmittedExpression(e) ? [] : bindings(e.name)));
 
-  // Exports, and what is declared.
+  // 2. Exports and declarations.
   const localExports = new Map<string, { name: string; node: ts.Node }>();
   for (const s of file.statements) {
     if (typ.isExportDeclaration(s)) {
@@ -346,7 +348,7 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
     else if (nameOf(s)) declared.add(nameOf(s)!);
   }
 
-  // Imports.
+  // 3. Imports.
   for (const s of file.statements) {
     if (!typ.isImportDeclaration(s)) continue;
     isEs = true;
@@ -368,7 +370,7 @@ function describe(typ: typeof ts, js: string, map: string): Transpiled {
     else if (named) for (const e of named.elements) add(e.name, (e.propertyName ?? e.name).text, e);
   }
 
-  // Names of CommonJS that the file uses and does not declare.
+  // 4. Names of CommonJS that the file uses and does not declare.
   const scope = SCOPE_NAMES.filter((n) => uses.has(n) && !declared.has(n));
   let code = js;
   // Added at the end, so that no line of the file moves: imports are hoisted anyway.

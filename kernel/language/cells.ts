@@ -28,7 +28,7 @@ const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
 const GLOBAL = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:\?\?|\|\|)?=(?!=)/gu;
 /** The import of a .tsx file. The engine compiles it, so the option `jsx` does not matter here. */
 const NO_JSX = 6142;
-/** Errors that are none in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
+/** Errors that do not apply in a cell: `import x = require()`; a name of the header that an earlier cell imported as a type. */
 const ALLOWED = new Set([1202, 1379, 1380, NO_JSX]);
 /** A `// @strict` among the comments at the top of a cell. */
 const STRICT = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?\/\/\s*@strict[ \t]*(?:[\r\n]|$)/;
@@ -134,7 +134,7 @@ export class Cells {
         errors = withoutTolerated(errors, program, this.#expandos);
       }
       const used = (d: ts.Diagnostic): string => file.text.slice(d.start, (d.start ?? 0) + (d.length ?? 0));
-      // In `ts.Node`, `ts` may come from a failed cell: it is `any`, which is no namespace.
+      // In `ts.Node`, `ts` may come from a failed cell: it is `any`, which is not a namespace.
       if (failed.size) errors = errors.filter((d) => !(NAMESPACE.has(d.code) && failed.has(used(d))));
       if (errors.length) {
         const reworded = (d: ts.Diagnostic): ts.Diagnostic => {

@@ -172,6 +172,7 @@ export class Compiler {
   }
 
   #host(): ts.LanguageServiceHost {
+    // 1. Module resolution.
     const cwd = this.cwd;
     const virtual = this.#virtual;
     const moduleHost: ts.ModuleResolutionHost = {
@@ -200,6 +201,7 @@ export class Compiler {
     };
     const version = (path: string): string => (isSettled(path) ? "1" : diskVersion(path));
 
+    // 2. Files: cells and the draft are virtual, all others are on the disk.
     /** TypeScript uses these, but does not declare them. */
     type Host = ts.LanguageServiceHost & {
       getModuleResolutionCache(): ts.ModuleResolutionCache;

@@ -30,7 +30,7 @@ function objectLast(code: string): CellForm | undefined {
   for (let i = statements.length - 1; i >= 0; i--) {
     const block = statements[i]!;
     if (!ts.isBlock(block)) {
-      if (clean) return undefined; // The last statement is no block.
+      if (clean) return undefined; // The last statement is not a block.
       continue;
     }
     const start = block.getStart(file);

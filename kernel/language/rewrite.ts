@@ -107,6 +107,7 @@ function callImports(
 
   return (context) => (file) => {
     const visit = (node: ts.Node): ts.Node => {
+      // 1. `import()` and `import.meta`.
       if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
         const args = ts.visitNodes(node.arguments, visit) as ts.NodeArray<ts.Expression>;
         return at(hook("load", ...args.slice(0, 1)), node);
@@ -114,7 +115,7 @@ function callImports(
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return at(f.createPropertyAccessExpression(f.createIdentifier(HOOKS), "meta"), node);
       }
-      // A catch clause first removes the renamed variables' suffix from the error's message.
+      // 2. A catch clause first removes the renamed variables' suffix from the error's message.
       if (renames && ts.isCatchClause(node) && node.variableDeclaration) {
         const { variableDeclaration: caught } = node;
         const name = ts.isIdentifier(caught.name) ? caught.name : f.createUniqueName("caught");
@@ -132,6 +133,7 @@ function callImports(
         const block = at(f.createBlock([...tidy, ...statements], true), node.block);
         return at(f.createCatchClause(at(f.createVariableDeclaration(name), caught), block), node);
       }
+      // 3. Variables that run under another name: uses, `{ x }` in an object, `{ x }` in a pattern.
       if (renamed) {
         if (ts.isIdentifier(node)) return renamed(node) ? at(f.createIdentifier(runtimeName(node.text)), node) : node;
         if (ts.isShorthandPropertyAssignment(node) && renamed(node.name)) {
@@ -154,6 +156,7 @@ function callImports(
       return ts.visitEachChild(node, visit, context);
     };
 
+    // 4. The cell's statements: imports first, the last expression as the result.
     const own = file.statements.filter((s) => s.getStart(file) >= start && s.end <= end);
     const last = own.findLast((s) => !ts.isEmptyStatement(s));
     const imports: ts.Statement[] = [];
@@ -167,7 +170,7 @@ function callImports(
           at(f.createExpressionStatement(f.createAssignment(f.createIdentifier(runtimeName(s.name.text)), required)), s),
         );
       } else if (ts.isExportDeclaration(s)) {
-        // Nothing to do: later cells see all names. Other forms of export are refused (forms.ts).
+        // Dropped: later cells see all names. Other forms of export are refused (forms.ts).
       } else if (isNamelessDefault(s)) {
         const value = ts.visitNode(asExpression(s), visit) as ts.Expression;
         const call = s === last ? hook("result", f.createStringLiteral(label), value) : f.createVoidExpression(value);
@@ -193,6 +196,7 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
     const isLive = (name: ts.BindingName): boolean =>
       ts.isIdentifier(name) ? live.has(name.text) : name.elements.every((e) => ts.isOmittedExpression(e) || isLive(e.name));
 
+    /** `let a = 1, b` -> `a = 1`, `b = void 0` */
     const assignments = (list: ts.VariableDeclarationList): ts.Expression[] =>
       list.declarations.flatMap((d) => {
         if (!d.initializer) {
@@ -234,10 +238,11 @@ function assignDeclarations(live: ReadonlySet<string>, calls: Calls): ts.Transfo
       return ts.visitEachChild(node, nested, context);
     };
 
+    // Functions are hoisted; classes and variables stay in their places.
     for (const s of file.statements) {
       if (ts.isExportDeclaration(s) || ts.isExportAssignment(s)) continue;
       if (ts.isFunctionDeclaration(s) && s.name) {
-        // Without a name of its own, so that it calls itself through the live variable. The assignment gives it its name.
+        // As an expression without a name, so that it calls itself through the live variable. The assignment names it.
         const made = f.createFunctionExpression(
           s.modifiers?.filter((m): m is ts.Modifier => m.kind === ts.SyntaxKind.AsyncKeyword),
           s.asteriskToken,

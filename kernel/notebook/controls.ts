@@ -32,7 +32,7 @@ interface Range {
   readonly max: number;
   readonly step: number;
 }
-/** What is wrong with a range; undefined where nothing is. */
+/** The fault of a range; undefined for a good one. */
 function rangeError({ value, min, max, step }: Range): string | undefined {
   if (min > max) return `min is ${min} and max is ${max}: min must not be above max`;
   if (value < min || value > max)

@@ -45,12 +45,12 @@ describe("widgets", () => {
       { comm_id: id, data: { method: "update", state, buffer_paths: [] } },
       { metadata: {}, buffers: [], id: "m" },
     );
-  const told = (id: string) =>
+  const updates = (id: string) =>
     host.sent
       .filter(({ type, content }) => type === "comm_msg" && content.comm_id === id)
       .map(({ content }) => content.data as { method: string; state: object });
 
-  it("observe a named property, until they are told not to", () => {
+  it("observe a named property, until the observer is removed", () => {
     const box = new Checkbox();
     const heard: unknown[] = [];
     const end = box.observe("description", (now, old) => heard.push([old, now]));
@@ -66,14 +66,14 @@ describe("widgets", () => {
     expect(() => box.observe("descriptoin" as "description", () => {})).toThrow('Did you mean "description"?');
   });
 
-  it("may set themselves anew in an observer", () => {
+  it("may set themselves again in an observer", () => {
     const slider = new IntSlider({ max: 10 });
     slider.observe((v) => {
       if (v % 2) slider.value = v - 1;
     });
     fromPage(slider.id, { value: 7 });
     expect(slider.value).toBe(6);
-    expect(told(slider.id)).toEqual([
+    expect(updates(slider.id)).toEqual([
       { method: "echo_update", state: { value: 7 }, buffer_paths: [] },
       { method: "update", state: { value: 6 }, buffer_paths: [] },
     ]);
@@ -85,7 +85,7 @@ describe("widgets", () => {
     expect(count("comm_open")).toBe(count("comm_close"));
   });
 
-  it("stand at a value they can hold when none is given", () => {
+  it("have a valid value when none is given", () => {
     expect(new FloatSlider().value).toBe(0);
     expect(new FloatSlider({ min: 2, max: 3 }).value).toBe(2);
     expect(new FloatSlider({ min: -3, max: -2 }).value).toBe(-2);
@@ -104,7 +104,7 @@ describe("widgets", () => {
     const [a, b] = [new Text({ value: "a" }), new Text({ value: "b" })];
     const box = new HBox([a, b]);
     box.children = [b];
-    expect(told(box.id)[0]!.state).toEqual({ children: [`IPY_MODEL_${b.id}`] });
+    expect(updates(box.id)[0]!.state).toEqual({ children: [`IPY_MODEL_${b.id}`] });
     box.close();
     expect(a.closed).toBe(false);
     expect(() => new HBox(["a" as never])).toThrow("HBox: children must be an array of widgets");
@@ -134,7 +134,7 @@ describe("widgets", () => {
     expect(heard.at(-1)).toEqual([silu, relu]);
     fromPage(choice.id, { index: 9 });
     expect(choice.value).toBe(relu);
-    expect(told(choice.id).at(-1)).toMatchObject({ method: "update", state: { index: 1 } });
+    expect(updates(choice.id).at(-1)).toMatchObject({ method: "update", state: { index: 1 } });
     expect(() => (choice.value = { name: "relu" })).toThrow("is not among its 2 options");
   });
 

@@ -36,7 +36,7 @@ export class CommRouter {
     return { status: "ok", comms: Object.fromEntries(wanted.map(([id, name]) => [id, { target_name: name }])) };
   }
 
-  /** Takes a message of the front end; false where it is no comm message. */
+  /** Takes a message of the front end; false for any other message. */
   receive(message: Message): boolean {
     const { header, content, metadata, buffers } = message;
     if (!TYPES.includes(header.msg_type)) return false;

@@ -21,7 +21,7 @@ describe("comparison with another model", () => {
     expect(sameTop(tops(q), tops(p))).toBe(same);
   });
 
-  it("each row stands against the reference's row of its token", async () => {
+  it("each row is compared with the reference's row of its token", async () => {
     const [a, b] = [tops([3, 6]), tops([0])];
     const rows = [tops([3]), tops([6]), tops([0], -3), tops([0, 1])]; // two settings of two tokens
     const join = (list: readonly Float32Array[]) => Float32Array.from(list.flatMap((row) => [...row]));

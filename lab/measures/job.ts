@@ -139,7 +139,7 @@ export const provenanceOf = ({ provenance }: Job, policy: Policy, tokens: number
   tokens,
 });
 
-/** The settings of one batch: those measured, and the reference behind them where it is none of these. */
+/** The settings of one batch: those measured, and after them the reference, unless it is one of these. */
 export function withReference(
   settings: readonly NativeSetting[],
   reference: NativeSetting | undefined,

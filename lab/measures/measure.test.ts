@@ -198,7 +198,7 @@ describe("measure", () => {
     const run = (options: object, text = on) => measure(model, text, options as never);
     await expect(run({ measure: ["sparsty"] })).rejects.toThrow(/Did you mean "sparsity"/);
     await expect(run({ measure: [] })).rejects.toThrow(/at least one of/);
-    // What there is, where nothing is near.
+    // The known names, where none is near.
     await expect(run({ measure: ["ppl"] })).rejects.toThrow(/unknown measure "ppl"\..*Known: sparsity, perplexity, kl, top1/);
     await expect(run({ measure: ["histogram"] })).rejects.toThrow(/not available yet/);
     await expect(run({ measure: ["kl"] })).rejects.toThrow(/give \{ reference: model \}/);

@@ -15,7 +15,7 @@ import { withDisplay } from "./report-display.js";
 export interface MeasureOptions<M extends string = Measure> {
   /** Which measures: sparsity, perplexity, kl, top1. */
   measure: readonly Checked<M, Measure>[];
-  /** kl and top1 compare with it; it has no default: asking for them without it is an error. A model of the same vocabulary. */
+  /** kl and top1 compare with it; without a default: measuring them without it is an error. A model of the same vocabulary. */
   reference?: Model;
   /** Tokens of a window. BOS replaces its first token, no overlap, the second half is scored (255 of 512). Default: min(512, context). */
   window?: number;
@@ -31,7 +31,7 @@ export interface MeasureOptions<M extends string = Measure> {
  * Measures a model over a text. Nothing is captured: sums are kept where the model runs.
  * @param on `corpus("file.txt")` or `corpus.text("…")`
  * @param options.measure which measures: sparsity, perplexity, kl, top1
- * @param options.reference what kl and top1 compare with; asking for them without it is an error
+ * @param options.reference what kl and top1 compare with; measuring them without it is an error
  * @defaultValue `window`: min(512, context) tokens; `signal`: the running cell's stop button; `quiet`: false
  * @returns a report with a record for each measure, and where the numbers come from
  * @throws LabError invalid-option (a text shorter than one window among others), bad-file, out-of-memory, not-finite, aborted

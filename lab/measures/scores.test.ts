@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { random } from "../../test/support/seed.js";
 import { quantile, Scores } from "./scores.js";
 
-describe("sums and what is made of them", () => {
+describe("sums and the measures computed from them", () => {
   it("give means over all tokens and standard errors over windows", () => {
     const scores = new Scores(1, 10);
     const windows = [

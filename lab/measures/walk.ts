@@ -16,7 +16,7 @@ import type { Scores } from "./scores.js";
 
 export interface Walk {
   readonly job: Job;
-  /** The settings measured, and behind them the reference where it is none of these. */
+  /** The settings measured, and after them the reference, unless it is one of these. */
   readonly settings: readonly NativeSetting[];
   /** Which of them kl and top1 compare with; -1: none, or a model of other weights. */
   readonly reference: number;
@@ -78,7 +78,7 @@ async function* windowsThrough(
   }
 }
 
-/** A window begins at position 0 with an empty KV cache, whatever the one before it left. */
+/** A window begins at position 0 with an empty KV cache, whatever the previous one left. */
 async function beginWindow(program: Program, reference: OtherModel | undefined): Promise<void> {
   await program.restart();
   await reference?.restart();

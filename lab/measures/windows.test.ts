@@ -1,4 +1,4 @@
-/** Windows read in slices: the same tokens as the whole text, no further than needed, and a stop that is heard. */
+/** Windows read in slices: the same tokens as the whole text, no further than needed, and a stop within a step. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFileSync, writeFileSync } from "node:fs";
@@ -82,7 +82,7 @@ describe("windows of a corpus", () => {
     ).rejects.toThrow(/is not UTF-8/);
   });
 
-  it("let others run, and hear a stop, also in 10 MB of one letter", async () => {
+  it("let others run, and stop, even in 10 MB of one letter", async () => {
     const size = 10_000_000;
     for (const on of [corpus.text("a".repeat(size)), corpus(file("long.txt", "a".repeat(size))), corpus.text(" ".repeat(size))]) {
       const stop = new AbortController();
@@ -106,7 +106,7 @@ describe("windows of a corpus", () => {
     await expect(windowsOf(corpus.text(text), tokenizer, 64, AbortSignal.abort())).rejects.toMatchObject({ code: "aborted" });
   });
 
-  it("hear a stop between the steps of one run that nothing parts", async () => {
+  it("stop between the steps of one run without a place to cut", async () => {
     // Short enough to be one slice: all its steps are those of the run.
     const on = corpus.text("a".repeat(30_000));
     const stop = new AbortController();
@@ -120,7 +120,7 @@ describe("windows of a corpus", () => {
     expect(turns).toBe(20);
   });
 
-  it("hear a stop while the rest of the file is hashed", async () => {
+  it("stop while the rest of the file is hashed", async () => {
     const path = file("rest.txt", text + "a".repeat(40_000_000));
     const stop = new AbortController();
 
@@ -145,7 +145,7 @@ describe("windows of a corpus", () => {
     await expect(running).rejects.toThrow(/changed while it was read/);
   });
 
-  it("say what is no text file, without waiting for a pipe", async () => {
+  it("refuse other files, without waiting for a pipe", async () => {
     const pipe = join(dir.path, "pipe");
     execFileSync("mkfifo", [pipe]);
     await expect(windowsOf(corpus(pipe), tokenizer, 64, undefined)).rejects.toThrow(/it is a pipe, not a regular file/);

@@ -24,8 +24,8 @@ function table({ magic = "GGUF", path = "/models/plain.gguf", name, key, thresho
 const f32 = (value: number): MetaValue => ({ type: "f32", value: Math.fround(value) });
 const array = (...value: number[]): MetaValue => ({ type: "numbers", element: "f32", value: Float64Array.from(value) });
 
-describe("the activation in force", () => {
-  it("follows the container and architecture where nothing else speaks", () => {
+describe("the activation in use", () => {
+  it("follows the container and architecture without an option or key", () => {
     expect(resolveActivation(table({ magic: "PWRI" }), L)).toMatchObject({ name: "relu", kind: "relu", from: "architecture" });
     expect(resolveActivation(table({}), L)).toMatchObject({ name: "silu", kind: "silu", from: "architecture" });
   });
@@ -53,7 +53,7 @@ describe("the activation in force", () => {
     });
   });
 
-  it("refuses keys that contradict each other or are no activation", () => {
+  it("refuses keys that contradict each other or are not activations", () => {
     expect(() => resolveActivation(table({ key: "relu", threshold: f32(0.5) }), L)).toThrow(/contradict/);
     expect(() => resolveActivation(table({ key: "fatrelu_0.1", threshold: f32(0.5) }), L)).toThrow(/contradict/);
     expect(() => resolveActivation(table({ key: "fatrelu" }), L)).toThrow(/sparselab\.threshold.*missing/);
@@ -93,7 +93,7 @@ describe("the activation in force", () => {
     expect(resolveActivation(table(given), L, "fatrelu_0.03").notes).toEqual([]);
   });
 
-  it("takes spelled thresholds, and only good ones", () => {
+  it("parses thresholds in names, and refuses bad ones", () => {
     expect(parseActivation("fatrelu_0.01")).toEqual({ kind: "fatrelu", t: 0.01 });
     for (const bad of ["fatrelu_", "fatrelu_x", "fatrelu_-1", "fatrelu-0.01", "swish"])
       expect(() => parseActivation(bad), bad).toThrow(/activation/);

@@ -1,4 +1,4 @@
-/** Every call counts its memory before it takes it: what fits alone and not beside another waits or is refused, with byte counts. */
+/** Every call counts its memory before it allocates: one that fits alone but not beside another waits or is refused, with byte counts. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
 import { native } from "../native.js";
@@ -129,7 +129,7 @@ describe("counted before it is taken", () => {
     expect(order.slice(0, 5)).toEqual(["compile", "close", "compile", "close", "compile"]);
   });
 
-  it("a generation that its reader holds open: refused beside it, and free again after it", async () => {
+  it("a generation that its reader holds open: other calls are refused until it ends", async () => {
     const generation = model.generate(prompt, { maxTokens: 8 });
     for await (const _ of generation) {
       free(runBytes());

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => model.dispose());
 
 describe("generate", () => {
-  it("takes the most likely token at each step, and tells about the pass that chose it", async () => {
+  it("takes the most likely token at each step, and describes the pass that chose it", async () => {
     const generation = model.generate(prompt, { maxTokens: 8, capture: "blocks.*.ffn.mid" });
     const first = await generation.prompt;
     const steps = [];
@@ -79,7 +79,7 @@ describe("generate", () => {
     expect(count).toBe(6);
   });
 
-  it("says with numbers when the context does not suffice, and fills it where nothing else is asked", async () => {
+  it("reports a context that is too small with numbers, and fills it by default", async () => {
     expect(() => model.generate(prompt, { maxTokens: 512 })).toThrow(
       /6 tokens and 512 more are wanted; the context holds 512.*at most 506/,
     );

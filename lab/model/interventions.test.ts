@@ -4,10 +4,10 @@ import { tensor } from "../tensor.js";
 import { ablate, type Intervention, patch, steer, takeInterventions } from "./interventions.js";
 
 const info = { layers: 4, hidden: 3, neurons: 5, vocab: 7, context: 16 } as NativeModelInfo;
-/** What the executor is told, its values as an array. */
+/** An intervention in the executor's form, its values as an array. */
 const one = (intervention: Intervention) => {
-  const [told] = takeInterventions([intervention], info).native;
-  return told && { ...told, ...(told.values && { values: native().copyValues(told.values) }) };
+  const [found] = takeInterventions([intervention], info).native;
+  return found && { ...found, ...(found.values && { values: native().copyValues(found.values) }) };
 };
 const bad = (intervention: object) => () => one(intervention as Intervention);
 

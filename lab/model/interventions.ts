@@ -151,6 +151,7 @@ function listed(given: CheckedOne["given"], axes: CheckedOne["axes"], values: Na
 }
 
 function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
+  // 1. The kind of record.
   if (typeof one !== "object" || one === null || Array.isArray(one)) {
     throw new LabError(
       "invalid-option",
@@ -168,6 +169,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
     );
   if (!(interventionKinds as readonly string[]).includes(kind))
     throw unknownName("invalid-option", "intervention", kind, interventionKinds);
+  // 2. The place, which all kinds have.
   const hook = parseHook(at as string, info);
   const width = widthOf(hook, info);
   const place = placeOf(where, hook, info);
@@ -189,6 +191,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
     ...rest,
     ...(touches && { native: { ...native, ...what } }),
   });
+  // 3. The fields of its kind.
   switch (kind) {
     case "zero":
       checkOptions('intervention "zero"', one, ["at", "do", "where"]);

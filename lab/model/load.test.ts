@@ -15,9 +15,9 @@ describe("load", () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
     const progress: number[] = [];
     using model = await load(tinyWorld, { threads: 1, onProgress: (share) => progress.push(share) });
-    const said = log.mock.calls.flat().join("\n");
+    const printed = log.mock.calls.flat().join("\n");
     log.mockRestore();
-    expect(said).toMatch(
+    expect(printed).toMatch(
       /^sparselab tiny world: activation fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\), strategy exact$/,
     );
     const table = String((model[displaySymbol]() as Record<string, unknown>)["text/plain"]);
@@ -30,7 +30,7 @@ describe("load", () => {
     expect(model.memory.weights).toBeGreaterThan(1e6);
   });
 
-  it("prints nothing where it is told to be quiet", async () => {
+  it("prints nothing with quiet", async () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
     using model = await load(tinyWorld, { quiet: true });
     expect(log.mock.calls).toEqual([]);

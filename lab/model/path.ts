@@ -12,7 +12,7 @@ import { received } from "../received.js";
 
 const bad = (path: string, what: string): LabError => new LabError("bad-file", `cannot open ${JSON.stringify(path)}: ${what}`);
 
-/** Beginnings that are no paths, and what to do instead. The first match counts. */
+/** Beginnings of texts that are not paths, and what to do instead. The first match counts. */
 const NO_PATHS: readonly (readonly [RegExp, (path: string, rest: string) => string])[] = [
   [/\0/, () => "a path cannot contain a NUL character; remove it"],
   [

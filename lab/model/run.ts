@@ -1,4 +1,4 @@
-/** What `run` gives back: plain data about one prompt. T tokens, V vocabulary. */
+/** The result of `run`: plain data about one prompt. T tokens, V vocabulary. */
 import { type Displayable, displaySymbol, type MimeBundle } from "../display.js";
 import { LabError } from "../errors.js";
 import type { NativeModelInfo } from "../native.js";

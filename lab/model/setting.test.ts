@@ -1,4 +1,4 @@
-/** What the executor is told of a setting: the policy as a record of its own, beside the model's activation. */
+/** Settings in the executor's form: the policy is a record of its own, beside the model's activation. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
 import type { NativeModelInfo } from "../native.js";
@@ -9,7 +9,7 @@ import type { Model } from "./model.js";
 import { nativeSetting } from "./setting.js";
 
 const info = { layers: 2 } as NativeModelInfo;
-const told = (kind: ResolvedActivation["kind"], policy: Policy, t = 0) =>
+const settingOf = (kind: ResolvedActivation["kind"], policy: Policy, t = 0) =>
   nativeSetting(
     {
       activation: { name: kind, kind, t, from: "option", source: "your option", notes: [] } as ResolvedActivation,
@@ -20,27 +20,27 @@ const told = (kind: ResolvedActivation["kind"], policy: Policy, t = 0) =>
     info,
   );
 
-describe("what the executor is told", () => {
+describe("settings for the executor", () => {
   it("keeps the activation and its own thresholds, and adds the policy with its thresholds", () => {
-    expect(told("fatrelu", { kind: "as-trained" }, 0.5)).toMatchObject({
+    expect(settingOf("fatrelu", { kind: "as-trained" }, 0.5)).toMatchObject({
       activation: "fatrelu",
       t: Float32Array.of(0.5, 0.5),
     });
-    expect(told("fatrelu", { kind: "as-trained" }, 0.5).policy).toBeUndefined();
-    expect(told("fatrelu", { kind: "fatrelu", t: [0.25, 1] }, 0.5)).toMatchObject({
+    expect(settingOf("fatrelu", { kind: "as-trained" }, 0.5).policy).toBeUndefined();
+    expect(settingOf("fatrelu", { kind: "fatrelu", t: [0.25, 1] }, 0.5)).toMatchObject({
       activation: "fatrelu",
       t: Float32Array.of(0.5, 0.5),
       policy: { kind: "fatrelu", t: Float32Array.of(0.25, 1) },
     });
-    expect(told("relu", { kind: "fatrelu", t: 0.25 })).toMatchObject({
+    expect(settingOf("relu", { kind: "fatrelu", t: 0.25 })).toMatchObject({
       activation: "relu",
       policy: { kind: "fatrelu", t: Float32Array.of(0.25, 0.25) },
     });
   });
 
   it("refuses fatrelu where the activation is not relu or fatrelu", () => {
-    expect(() => told("silu", { kind: "fatrelu", t: 0.25 })).toThrow(/ReLU-family activation; this model computes silu/);
-    expect(() => told("relu2", { kind: "fatrelu", t: 0.25 })).toThrow(/relu2 is not available yet/);
+    expect(() => settingOf("silu", { kind: "fatrelu", t: 0.25 })).toThrow(/ReLU-family activation; this model computes silu/);
+    expect(() => settingOf("relu2", { kind: "fatrelu", t: 0.25 })).toThrow(/relu2 is not available yet/);
   });
 });
 

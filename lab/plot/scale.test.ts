@@ -30,7 +30,7 @@ describe("the y axis of a measure", () => {
     expect(range[0]).toBeLessThan(Math.log10(tickvals[0]!));
   });
 
-  it("stands without values, and with one", () => {
+  it("works without values, and with one", () => {
     expect(scaleFor([], kl).place(3)).toBe(3);
     expect(scaleFor([Number.NaN, 2], perplexity).axis).toEqual({});
   });

@@ -77,7 +77,7 @@ describe("show in a notebook", () => {
     expect(updates().at(-1)!.bundle["image/png"]).toBeDefined();
   });
 
-  it("shows nothing more as a cell's last value, and refuses what is no figure", () => {
+  it("shows nothing more as a cell's last value, and refuses values that are not figures", () => {
     const live = show(figure(1));
     expect(live[displaySymbol]()).toEqual({});
     expect(() => show(points as never)).toThrow(/takes a figure/);

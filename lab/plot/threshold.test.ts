@@ -15,7 +15,7 @@ describe("plot.threshold", () => {
     expect(below!.y.at(-1)).toBe(3.8295);
   });
 
-  it("stands thresholds of each layer at their mean", () => {
+  it("places thresholds of each layer at their mean", () => {
     const [point] = samplePoints();
     const figure = threshold([{ ...point!, setting: { kind: "fatrelu", t: [0.5, 1, 1.5] } }], "kl");
     expect(traces(figure)[0]!.x).toEqual([1]);

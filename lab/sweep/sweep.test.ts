@@ -62,7 +62,7 @@ describe("sweep", () => {
     expect(six / one).toBeLessThan(1.5);
   });
 
-  it("tells the running points after each chunk, finished ones last", async () => {
+  it("reports the running points after each chunk, finished ones last", async () => {
     const updates: (readonly Point<"sparsity" | "kl">[])[] = [];
     const points = await all(
       sweep(model, { over: fatrelu(0, 2), on, measure: ["sparsity", "kl"], window, onUpdate: (p) => updates.push(p) }),
@@ -111,7 +111,7 @@ describe("sweep", () => {
     expect(running.weightBytesRead).toBe(alone.weightBytesRead);
   });
 
-  it("says that it was left, where a later reader wants what was not measured", async () => {
+  it("reports that it was left, to a later reader of unmeasured settings", async () => {
     const options = { over: fatrelu(0, 1, 2), on: corpus(held, { maxTokens: window }), measure: ["sparsity"], window } as const;
     const job = await prepare(model, options.on, { measure: ["sparsity"], window }, undefined);
     const one = groupSize(job, [internalsOf(model).native], [], ["sparsity"]);
@@ -165,7 +165,7 @@ describe("sweep", () => {
     expect(half.bytes).toBeLessThanOrEqual(0.75 * whole.bytes);
     expect(() => groupSize(job, settings, [], ["kl"], 1000)).toThrow(/KV cache .* bytes.*Use a smaller window/);
 
-    // A KV cache is no JavaScript array: beyond 4 GiB it is refused by nothing but the memory.
+    // A KV cache is not a JavaScript array: only the memory limits it, even beyond 4 GiB.
     const many = new Array<(typeof settings)[number]>(20_000).fill(settings[0]!);
     const large = groupSize(job, many, [], ["sparsity"], 2 ** 40);
     expect(large.size).toBe(20_000);

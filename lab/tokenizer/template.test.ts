@@ -62,7 +62,7 @@ describe("template", () => {
     expect(attempt).toThrow(says);
     expect(attempt).not.toThrow(/refuses these messages/);
   });
-  it("refuses messages that are none", () => {
+  it("refuses values that are not messages", () => {
     expect(() => plain.template([])).toThrow(/at least one message/);
     expect(() => plain.template([{ role: "usr" as never, content: "" }])).toThrow(/"usr".*"user"/);
     expect(() => plain.template([{ role: "user", content: 1 as never }])).toThrow(/content as a string, received number/);

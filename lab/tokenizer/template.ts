@@ -25,7 +25,7 @@ function isMiniCpm(vocabulary: Vocabulary): boolean {
  * The text to encode (with special tokens, and with the vocabulary's own BOS: a BOS that the template writes is left out where
  * encoding adds one). A user's turn is followed by the opening of the answer.
  * @throws LabError invalid-option where there is no template, or where the template itself refuses the messages; bad-file where it
- * is no valid template.
+ * is not a valid template.
  */
 export function applyTemplate<R extends string>(vocabulary: Vocabulary, messages: readonly Message<R>[]): string {
   if (!Array.isArray(messages)) {

@@ -93,7 +93,7 @@ describe("special texts that the file calls ordinary", () => {
     expect(tokenizer.decode(tokenizer.encode("<用户> A<AI>"))).toBe("<用户> A<AI>");
     expect(tokenizer.single("<用户>")).toBe(userToken);
   });
-  it("give ordinary ids where they are no piece", () => {
+  it("give ordinary ids where they are not pieces", () => {
     const tokenizer = createTokenizer(smallVocabulary(pieces));
     expect(tokenizer.pieces(tokenizer.encode("<用户>"))).toEqual(["<s>", " ", "<", "用", "户", ">"]);
   });
@@ -112,7 +112,7 @@ describe("special texts that the file calls ordinary", () => {
     expect(tokenizer.encode("<human><|x|>", { bos: false })).toEqual([259, 260]);
     expect(tokenizer.encode("<other>", { bos: false })).not.toContain(261);
   });
-  it("are none where merging gives the piece: a marker or a key makes no ordinary piece special", () => {
+  it("are not special where merging gives the piece: a marker or a key does not make an ordinary piece special", () => {
     const pieces = ["[", "I", "]", "[I", "[I]", "a", "th", "t", "h", "▁"].map((text, i) => [text, -i, 1] as const);
     const plain = createTokenizer(smallVocabulary(pieces));
     const named = createTokenizer(
@@ -129,14 +129,14 @@ describe("special texts that the file calls ordinary", () => {
       expect(named.decode(named.encode(text))).toBe(text);
     }
   });
-  it("are never the bytes: the text <0x0A> is no newline", () => {
+  it("are never the bytes: the text <0x0A> is not a newline", () => {
     expect(llama.encode("<0x0A>", { bos: false })).not.toContain(13);
     expect(llama.decode(llama.encode("<0x0A>"))).toBe("<0x0A>");
   });
 });
 
 describe("encode", () => {
-  it("adds the BOS that the vocabulary asks for, also to nothing", () => {
+  it("adds the vocabulary's BOS, also to an empty text", () => {
     expect(llama.encode("")).toEqual([1]);
     expect(llama.encode("", { bos: false })).toEqual([]);
     expect(llama.encode("Hello")).toEqual([1, 15043]);
@@ -151,7 +151,7 @@ describe("encode", () => {
     ])
       expect(llama.encode(text).length).toBeGreaterThan(text.length / 20);
   });
-  it("refuses a misspelt option, a number, and a BOS that is not there", () => {
+  it("refuses a misspelt option, a number, and a missing BOS", () => {
     expect(() => llama.encode("a", { sepcial: true } as never)).toThrow(/"sepcial".*"special"/);
     expect(() => llama.encode(5 as never)).toThrow(/expected a string, received number/);
   });
@@ -163,7 +163,7 @@ describe("encode", () => {
 });
 
 describe("pieces and single", () => {
-  it("shows spaces, special tokens, and bytes that are no text", () => {
+  it("shows spaces, special tokens, and bytes that are not text", () => {
     expect(llama.pieces("Hello 🜁\n")).toEqual(["<s>", " Hello", " ", "<0xF0>", "<0x9F>", "<0x9C>", "<0x81>", "\n"]);
     expect(llama.pieces([2, 15043])).toEqual(["</s>", " Hello"]);
   });
@@ -175,7 +175,7 @@ describe("pieces and single", () => {
     expect(() => llama.single("Hello world")).toThrow(/to be one token, found 2: "Hello" " world"/);
     expect(() => llama.single("")).toThrow(/found none/);
   });
-  it("refuses tokens that are none", () => {
+  it("refuses values that are not tokens", () => {
     expect(() => llama.decode([1, 32000])).toThrow(/tokens from 0 to 31999, received 32000 at 1/);
     expect(() => llama.pieces([1.5])).toThrow(/received 1.5 at 0/);
   });

@@ -33,7 +33,7 @@ describe("readVocabulary", () => {
       /"gpt2" is not supported. Supported: "llama"/,
     ],
     [
-      "a model that is no string",
+      "a model that is not a string",
       k("model"),
       { type: "u32", value: 1 },
       "bad-file",
@@ -65,7 +65,7 @@ describe("readVocabulary", () => {
       /expected an array of numbers, found an array of strings/,
     ],
     [
-      "types that are no integers",
+      "types that are not integers",
       k("token_type"),
       numbers("f32", ...filled(260, 1)),
       "bad-file",
@@ -78,10 +78,16 @@ describe("readVocabulary", () => {
       "bad-file",
       /expected an array of strings, found an array of strings of 572 MiB, more than is read/,
     ],
-    ["a score that is no number", k("scores"), numbers("f32", ...filled(259, 0), Number.NaN), "bad-file", /NaN for piece 259/],
+    ["a score that is not a number", k("scores"), numbers("f32", ...filled(259, 0), Number.NaN), "bad-file", /NaN for piece 259/],
     ["a BOS beyond the vocabulary", k("bos_token_id"), { type: "u32", value: 260 }, "bad-file", /a piece, 0 to 259, found 260/],
     ["an EOS that is text", k("eos_token_id"), { type: "string", value: "2" }, "bad-file", /a whole number/],
-    ["a flag that is neither", k("add_bos_token"), { type: "u32", value: 2 }, "bad-file", /true or false, found 2/],
+    [
+      "a flag that is neither true nor false",
+      k("add_bos_token"),
+      { type: "u32", value: 2 },
+      "bad-file",
+      /true or false, found 2/,
+    ],
     [
       "a flag that is a fraction",
       k("add_bos_token"),

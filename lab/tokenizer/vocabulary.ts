@@ -157,6 +157,7 @@ class Keys {
  * @throws LabError bad-file (naming the key, what was expected and what was found), unsupported-model for another kind of tokenizer.
  */
 export function readVocabulary(file: FileTable): Vocabulary {
+  // 1. The kind of tokenizer.
   const keys = new Keys(file);
   const model = keys.text(`${PREFIX}model`);
   if (model === undefined) throw bad(`${PREFIX}model`, `"llama"`, `no such key: ${file.path} carries no tokenizer`);
@@ -167,6 +168,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
     );
   }
 
+  // 2. Pieces.
   const table = keys.strings(`${PREFIX}tokens`);
   const size = table.offsets.length - 1;
   if (size < 1) throw bad(`${PREFIX}tokens`, "at least one piece", "an empty array");
@@ -183,6 +185,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
     ids.set(text, i);
   }
 
+  // 3. Scores and kinds.
   const scored = keys.numbers(`${PREFIX}scores`, "numbers", [...INTEGERS, "f32", "f64"], size);
   const scores = Float32Array.from({ length: size }, (_, i) => Number(scored?.[i] ?? 0));
   const broken = scores.findIndex((score) => Number.isNaN(score));
@@ -190,6 +193,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
   const types = keys.numbers(`${PREFIX}token_type`, "integers", INTEGERS, size);
   const kinds = Uint8Array.from({ length: size }, (_, i) => (types ? (KIND_OF_TYPE[Number(types[i]!)] ?? 0) : kind.normal));
 
+  // 4. Special tokens, and those that end a text.
   const id = (name: string): Token | undefined => {
     const key = `${PREFIX}${name}_token_id`;
     const value = keys.integer(key);
@@ -201,12 +205,12 @@ export function readVocabulary(file: FileTable): Vocabulary {
   const namedEos = id("eos");
   const bos = id("bos") ?? usual(1);
   const eos = namedEos ?? usual(2);
-  // Nothing here writes <unk>; a wrong id for it is a broken vocabulary all the same.
+  // <unk> is not used here, but a wrong id for it means a broken vocabulary.
   id("unknown");
   const ends = new Set<Token>();
   if (namedEos !== undefined) ends.add(namedEos);
   for (const name of ["eot", "eom"]) {
-    // Files name turns' ends (as they name padding) beyond their own vocabulary; those never come.
+    // Some files name ends of turns (and padding) beyond their own vocabulary; those tokens never occur.
     const value = keys.integer(`${PREFIX}${name}_token_id`);
     if (value !== undefined && value >= 0 && value < size) ends.add(value);
   }
@@ -232,6 +236,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
   // Without a key EOS is piece 2, also where that is an ordinary piece: then it ends nothing.
   if (namedEos === undefined && eos !== null && (kinds[eos]! & kind.control) !== 0) ends.add(eos);
 
+  // 5. Pieces of single bytes.
   const byteTokens = new Int32Array(256).fill(-1);
   const byteOf = new Int16Array(size).fill(-1);
   for (let b = 0; b < 256; b++) {
@@ -240,13 +245,14 @@ export function readVocabulary(file: FileTable): Vocabulary {
     if (hex !== undefined) byteOf[hex] = b;
   }
 
+  // 6. What is added around a text.
   const addBos = keys.flag(`${PREFIX}add_bos_token`) ?? true;
   if (addBos && bos === null) {
-    throw bad(`${PREFIX}bos_token_id`, `a piece, since ${PREFIX}add_bos_token asks for it`, `no such key, and ${size} pieces`);
+    throw bad(`${PREFIX}bos_token_id`, `a piece, since ${PREFIX}add_bos_token is true`, `no such key, and ${size} pieces`);
   }
   const addEos = keys.flag(`${PREFIX}add_eos_token`) ?? false;
   if (addEos && eos === null) {
-    throw bad(`${PREFIX}eos_token_id`, `a piece, since ${PREFIX}add_eos_token asks for it`, `no such key, and ${size} pieces`);
+    throw bad(`${PREFIX}eos_token_id`, `a piece, since ${PREFIX}add_eos_token is true`, `no such key, and ${size} pieces`);
   }
   return {
     size,
@@ -267,7 +273,7 @@ export function readVocabulary(file: FileTable): Vocabulary {
   };
 }
 
-/** A row of the embedding for each piece: a token without a row, or a row without a piece, is one that text functions cannot name. */
+/** A row of the embedding for each piece: a token without a row, or a row without a piece, cannot be written as text. */
 function checkRows(file: FileTable, size: number): void {
   const rows = file.embeddingRows;
   if (rows !== undefined && rows !== size) {

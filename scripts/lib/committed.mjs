@@ -27,7 +27,7 @@ export function committedFiles(folder) {
 /** Of these, the ones that were changed since, or deleted. */
 export const changedFiles = (folder) => names(git(["diff", "-z", "--name-only", "HEAD", "--", folder])) ?? [];
 
-/** Writes the committed files of `folder` below `to`, which is emptied before. Returns where `folder` now lies. */
+/** Writes the committed files of `folder` below `to`, which is emptied before. Returns the path of the copy. */
 export function copyCommitted(folder, to) {
   rmSync(to, { recursive: true, force: true });
   mkdirSync(to, { recursive: true });

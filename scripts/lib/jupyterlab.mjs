@@ -40,6 +40,7 @@ async function choosePort(wanted) {
  * Returns { port, token, address(notebook), child, stop() }; `address` is what a browser opens.
  */
 export async function startJupyterLab({ folder, port: wanted, log = serverLog, env = {} }) {
+  // 1. Start the server.
   const port = await choosePort(wanted);
   const token = randomBytes(24).toString("hex");
   mkdirSync(dirname(log), { recursive: true });
@@ -73,6 +74,7 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog, e
     running = false;
   });
 
+  // 2. How to stop it.
   const killGroup = () => {
     try {
       process.kill(-child.pid, "SIGKILL");
@@ -89,6 +91,7 @@ export async function startJupyterLab({ folder, port: wanted, log = serverLog, e
     await ended;
   }
 
+  // 3. Wait until it answers.
   for (const deadline = performance.now() + 60_000; ; await sleep(100)) {
     if (!running) throw new SetupError(`${readFileSync(log, "utf8").trimEnd()}\n\nJupyterLab exited while it was starting`);
     const answer = await fetch(`http://127.0.0.1:${port}/api/status`, { headers: { authorization: `token ${token}` } }).catch(

@@ -71,7 +71,7 @@ test("a program's failure ends with the reason; without a known one it ends with
   await assert.rejects(fails(pipConflict), /soupsieve==4\.1\.3\n\n[\s\S]*ended with exit code 1\.$/);
 });
 
-test("a folder of ours that cannot be written is told without a stack", () => {
+test("a folder of ours that cannot be written is reported without a stack", () => {
   const error = Object.assign(new Error("EROFS: read-only file system, mkdir '/mnt/clone/dist'"), {
     code: "EROFS",
     syscall: "mkdir",

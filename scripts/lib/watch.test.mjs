@@ -100,7 +100,7 @@ test("work is done once at a time; what changes meanwhile leads to one more", as
   calls[1].end();
 });
 
-test("a file is watched by its name, and not what lies beside it", async (t) => {
+test("a file is watched by its name, and not its neighbours", async (t) => {
   const root = folder(t);
   const file = join(root, "CMakeLists.txt");
   writeFileSync(file, "");

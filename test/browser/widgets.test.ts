@@ -307,7 +307,7 @@ test("opened again after a shutdown, every saved widget shows its value", { time
   // What no output shows any more is not kept.
   expect(Object.keys(after).length).toBeGreaterThan(0.8 * Object.keys(before).length);
 
-  // Nor does a save after the kernel was started anew lose them, with what changed since the last save.
+  // A save after a restart of the kernel keeps them, too, with the changes since the last save.
   await again.runAll(60_000);
   const rerun = await cellWith(again, "const say");
   await rerun.locator("input[type=text]").fill("before the restart");

@@ -27,7 +27,7 @@ test("the cell prints the loudest neurons and then its points, one a line", { ti
   const cells = blocks("ts");
   expect(cells.length).toBe(1);
   const path = join(folder, "readme.ipynb");
-  // Its text lies where the notebooks lie.
+  // Its text is in the notebooks folder.
   const source = cells[0]!.replace('corpus("models', `corpus("${join(root, "notebooks", "models")}`);
   const cell = { cell_type: "code", id: "readme", metadata: {}, source, outputs: [], execution_count: null };
   const kernelspec = { name: "sparselab", display_name: "sparselab", language: "typescript" };

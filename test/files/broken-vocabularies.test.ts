@@ -37,7 +37,7 @@ const faults: readonly (readonly [string, Readonly<Record<string, Meta>>, RegExp
     { [k("token_type")]: { type: "strings", value: pieces(40) } },
     /token_type: expected an array of integers/,
   ],
-  ["a kind that is no text", { [k("model")]: { type: "u32", value: 1 } }, /tokenizer\.ggml\.model: expected a string/],
+  ["a kind that is not a string", { [k("model")]: { type: "u32", value: 1 } }, /tokenizer\.ggml\.model: expected a string/],
   [
     "pieces that are arrays",
     { [k("tokens")]: { type: "arrays", value: [] } },

@@ -73,10 +73,10 @@ describe("values that are too large", () => {
       40_000_000,
       { type: "unread", what: "an array of strings", count: 5_000_000, bytes: 40_000_000 },
     ],
-  ])("%s that nobody needs", async (_, empty, count, bytes, told) => {
+  ])("%s that is not needed", async (_, empty, count, bytes, found) => {
     const path = sparse("x.large", empty, count, bytes);
     const before = bytesHeld();
-    expect(await header(path, "x.large")).toEqual(told);
+    expect(await header(path, "x.large")).toEqual(found);
     const { model } = await loadQuietly(path, { threads: 1 });
     expect(bytesHeld() - before).toBeLessThan(32 * 2 ** 20);
     expect((await model.run([1, 5, 9])).logits.data).toEqual(await plain());

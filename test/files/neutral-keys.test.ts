@@ -93,7 +93,7 @@ describe("keys that change nothing", () => {
     ["a window as long as the context", { "llama.attention.sliding_window": u32(small.context) }],
     ["a window longer than the context", { "llama.attention.sliding_window": u32(4096) }],
     ["soft caps of any value", { "llama.attn_logit_softcapping": f32(7), "llama.final_logit_softcapping": f32(9) }],
-    ["one value for each block", { "llama.rope.freq_base": array("f32", 10000, 10000), "llama.logit_scale": array("f32", 1, 1) }],
+    ["one value for each layer", { "llama.rope.freq_base": array("f32", 10000, 10000), "llama.logit_scale": array("f32", 1, 1) }],
     ["experts used where there are none", { "llama.expert_used_count": u32(2) }],
     ["integers beyond 2^53 that nobody needs", { "x.hashes": array("u64", 2n ** 64n - 1n, 2n ** 53n + 1n) }],
     [

@@ -44,7 +44,7 @@ const written = (bytes: Uint8Array | string, name = `${files++}.gguf`): string =
 };
 const small = (options: SmallLlama = {}) => writeSmallLlama(at.path, { file: `${files++}.gguf`, ...options });
 
-describe("files that are no GGUF file", () => {
+describe("files of other formats", () => {
   it.each<[string, string | Uint8Array, RegExp, RegExp]>([
     [
       "a Git LFS pointer",

@@ -91,7 +91,7 @@ test("numbers too large for JavaScript, invalid names, and the parameters of a n
   const to = join(folder, "more.out.ipynb");
   const { code, err } = await papermill(from, to, "-y", "{big: 9007199254740993, t: .inf}");
   expect(code, err).toBe(0);
-  // papermill keeps the parameters in the notebook as they are, which JSON has no word for.
+  // papermill keeps the parameters in the notebook unchanged, and JSON cannot express them.
   writeFileSync(to, readFileSync(to, "utf8").replaceAll(": Infinity", ": null"));
   expect(text(codeCells(read(to))[2]!.outputs![0]!.text!)).toBe("bigint 9007199254740993n Infinity\n");
   const refused = await papermill(from, to, "-p", "not-a-name", "1");

@@ -244,7 +244,7 @@ export const attacks: Readonly<Record<string, Kind>> = {
     return signed([JSON.stringify(head), JSON.stringify({ msg_id: strangeValue(random) }), "{}", content!], scene.key);
   }),
   deep: strange((scene, random) => {
-    // The messages of the latest cells are kept, for what they print later: they are no leak.
+    // The messages of the latest cells are kept, for what they print later: that is not a leak.
     const types = REQUESTS.filter((type) => type !== "execute_request");
     const parts = message(pick(types, random), {}, scene);
     const depth = pick([100, 5000, 200_000], random);

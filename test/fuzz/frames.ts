@@ -64,6 +64,7 @@ async function startProbed(probe: string): Promise<Client> {
 }
 
 export async function attackKernel(n: number, seed: number): Promise<Result> {
+  // 1. A kernel, and the attacker's sockets.
   const folder = mkdtempSync(join(tmpdir(), "sparselab-fuzz-"));
   const probe = join(folder, "memory");
   const client = await startProbed(probe);
@@ -77,7 +78,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
       return [target, socket];
     }),
   ) as Record<Target, Dealer>;
-  // Answers to an attacker are read, and thrown away.
+  // Answers to the attacker are read and ignored.
   const reading = TARGETS.map(async (target) => {
     try {
       for await (const _ of sockets[target]);
@@ -86,6 +87,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
     }
   });
 
+  // 2. Attacks, with signs of life in between.
   const misses: string[] = [];
   const begin = performance.now();
   let [sent, refused, strange, taken] = [0, 0, 0, 0];
@@ -97,7 +99,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
     for (; sent < n && misses.length === 0; sent++) {
       const random = generator(seed + sent * 7919);
       if (sent % BATCH === 0) {
-        // A message of our own: taken once, and from then on a replay.
+        // A message of our own: accepted once, and a replay from then on.
         known = client.frames("execute_request", { code: leave("taken"), silent: true });
         await client.sendFrames(known);
         taken++;
@@ -119,8 +121,9 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
     }
     misses.push(...(await signsOfLife(client)));
     const kept = await client.execute("kept");
-    if (kept.text !== "41") misses.push(`a variable that was 41 is ${kept.text}: the engine did not live through it`);
+    if (kept.text !== "41") misses.push(`a variable that was 41 is ${kept.text}: the engine did not survive`);
 
+    // 3. What was obeyed, what the log has, and the memory.
     const traces = existsSync(trace) ? readFileSync(trace, "utf8").trim().split("\n") : [];
     const obeyed = traces.filter((line) => line === "obeyed").length;
     if (obeyed) misses.push(`${obeyed} messages were obeyed that should have been refused`);
@@ -143,7 +146,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
   }
 }
 
-/** What is wrong with a kernel that should be well: that it is gone, or does not answer on one of its channels. */
+/** The faults of a kernel that should be working: it has exited, or does not answer on one of its channels. */
 async function signsOfLife(client: Client): Promise<string[]> {
   const { exitCode, signalCode } = client.process;
   if (exitCode !== null || signalCode !== null) return [`the kernel ended: ${signalCode ?? exitCode}`];
@@ -168,11 +171,11 @@ async function faultsOfLog(client: Client, refused: number, strange: number): Pr
   const lines = client.log.split("\n");
   const faults: string[] = [];
   if (ignored() < refused || ignored() > refused + strange)
-    faults.push(`${refused} messages had to be refused, the log tells of ${ignored()}`);
+    faults.push(`${refused} messages had to be refused, the log has ${ignored()}`);
   const long = lines.find((line) => line.length > LOG_LINE);
   if (long) faults.push(`a line of the log has ${long.length} characters: ${long.slice(0, 100)}…`);
   const stray = lines.find((line) => line !== "" && !line.startsWith("sparselab kernel: "));
-  if (stray !== undefined) faults.push(`the log has a line that is none of the kernel's: ${JSON.stringify(stray.slice(0, 200))}`);
+  if (stray !== undefined) faults.push(`the log has a line that is not the kernel's: ${JSON.stringify(stray.slice(0, 200))}`);
   const own = lines.find((line) => / at \S.*:\d+:\d+/.test(line));
   if (own) faults.push(`the kernel had an error of its own: ${own}`);
   return faults;

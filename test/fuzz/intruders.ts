@@ -64,7 +64,7 @@ export async function strangeSubscriber(port: number, random: Random): Promise<v
     const topic = random(4) === 0 ? Buffer.alloc(10_000, 0x61 + random(26)) : noise(random(20), random);
     await socket.send([Buffer.concat([Buffer.from([random(4)]), topic])]);
   }
-  await sleep(5); // For ZeroMQ's own thread, which sends. An attack that was not sent is none, and fails nothing.
+  await sleep(5); // For ZeroMQ's own thread, which sends. An attack that was not sent is not counted as a miss.
   socket.close();
 }
 

@@ -187,9 +187,9 @@ describe("without a vocabulary", () => {
     expect(error.message).toMatch(/pass token ids/);
     await bare.run(ids(4));
     for (const prompt of ["text", ids(4)]) {
-      const told = await errorOf(() => bare.generate(prompt));
-      expect(told.message).toMatch(/run takes token ids/);
-      expect(told.message).not.toMatch(/pass token ids/);
+      const error = await errorOf(() => bare.generate(prompt));
+      expect(error.message).toMatch(/run takes token ids/);
+      expect(error.message).not.toMatch(/pass token ids/);
     }
     bare.dispose();
   });

@@ -128,7 +128,7 @@ describe("errors", () => {
     expect(ran?.content.text).not.toBe("ran\n");
   });
 
-  test("a scratch pad: using what may be undefined is no type error", async () => {
+  test("a scratch pad: using a possibly undefined value is not a type error", async () => {
     await last("function loose(x) { return x.anything }", "const items = [1]; items[0].toFixed()");
     const { ename } = await failing("let maybe: string | undefined = Math.random() > 2 ? 'x' : undefined; maybe.length");
     expect(ename).toBe("TypeError");

@@ -48,7 +48,7 @@ test("export default, export { }, and the forms of export that are refused", asy
 test("module.exports, exports, require.main", async () => {
   expect(await last("module.exports = { f: 1 }; exports.g; require.main === module")).toBe("true");
   expect(await last("module.exports")).toBe("{ f: 1 }");
-  // It is no global that packages would see.
+  // It is not a global, which packages would see.
   expect(await last("new Function('return typeof module')()")).toBe("'undefined'");
 });
 

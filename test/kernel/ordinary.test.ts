@@ -166,8 +166,8 @@ for (const [name, code] of Object.entries(codes)) {
 
 test("an error in a timer after all handlers were removed does not end the engine", async () => {
   await kernel.execute("process.removeAllListeners('uncaughtException'); process.removeAllListeners('unhandledRejection')");
-  const told = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("late failure"));
+  const reported = kernel.waitFor((m) => m.type === "stream" && m.content.text.includes("late failure"));
   await kernel.execute("setTimeout(() => { throw new Error('late failure') }, 20)");
-  await told;
+  await reported;
   expect((await kernel.execute("kept")).text).toBe("1");
 });

@@ -164,7 +164,7 @@ describe("a cell that waits for a child process", () => {
   }
 
   test("a child of an earlier cell is left alone", async () => {
-    // Cells are told apart by the time at which they start a process, which some systems give in whole seconds: the next cell begins later.
+    // Cells are distinguished by the time at which they start a process, which some systems give in whole seconds: the next cell begins later.
     const { text } = await kernel.execute(
       'import { spawn } from "node:child_process"; const server = spawn("sleep", ["60"]); await new Promise((r) => setTimeout(r, 1100)); server.pid',
     );
@@ -257,7 +257,7 @@ test.each(["shutdown", "a killed server"])("%s leaves no child behind, detached 
     import { spawn, execFileSync } from "node:child_process";
     const near = spawn("sleep", ["300"]), far = spawn("sleep", ["300"], { detached: true, stdio: "ignore" });
     far.unref();
-    // Its parent exits at once, so it is no descendant of the engine any more.
+    // Its parent exits at once, so it is not a descendant of the engine any more.
     const farther = Number(execFileSync("sh", ["-c", "setsid sleep 300 > /dev/null 2>&1 & echo $!"], { encoding: "utf8" }));
     [near.pid, far.pid, farther].join()`);
   const pids = text!.match(/\d+/g)!.map(Number);

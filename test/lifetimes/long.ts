@@ -11,6 +11,7 @@ export const shape = { layers: 24, hidden: 64, neurons: 256, heads: 2, vocab: 64
 
 /** A random llama of some megabytes; another seed gives another of the same size. */
 export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1, magic: "GGUF" | "PWRI" = "GGUF"): string {
+  // 1. Tensors.
   const { layers, hidden, neurons, heads, vocab, context } = shape;
   let state = seed;
   const random = () => {
@@ -51,6 +52,7 @@ export function writeMediumLlama(folder: string, file = "medium.gguf", seed = 1,
     );
     if (magic === "PWRI") tensors.push(matrix(`${block}.fc1.weight`, hidden, 8), matrix(`${block}.fc2.weight`, 8, neurons));
   }
+  // 2. Keys and vocabulary.
   const u32 = (value: number) => ({ type: "u32", value }) as const;
   const pieces = [
     "<unk>",

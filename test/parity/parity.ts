@@ -33,7 +33,7 @@ for (const model of goldenModels()) {
         const { logits, gatePre } = await forward(native, model, strategy, way);
         const near = nearT(model, gatePre, MARGIN);
         const errors = rowErrors(logits, goldenValues(model), model.vocab).filter((_, token) => !near[token]);
-        // Nothing left to compare is no agreement.
+        // With nothing left to compare there is no agreement.
         const error = errors.length > 0 ? errors.reduce((a, b) => (Number.isNaN(b) || b > a ? b : a), 0) : Number.NaN;
         const good = error <= LIMIT;
         if (!good) missed++;

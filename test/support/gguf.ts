@@ -1,7 +1,7 @@
 /**
  * Writes GGUF and PWRI files for tests, with any metadata and tensors, good ones and (through raw fields) bad ones, and reads
  * a header back into a FileTable without the native addon. The reader trusts the file: it is for files that tests wrote or that ship
- * with the project; strangers' files go through the checked reader in native/gguf/.
+ * with the project; other files go through the checked reader in native/gguf/.
  */
 import { readFileSync } from "node:fs";
 import type { FileTable, FileTensor, MetaValue, NumberArray, StringTable } from "../../lab/native.js";
@@ -216,6 +216,7 @@ export function stringTable(texts: readonly Text[]): StringTable {
 
 /** The header of a good file. */
 export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): FileTable {
+  // 1. How values are read.
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 4;
   const step = (bytes: number) => {
@@ -242,6 +243,7 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
     if (type === "f64") return view.getFloat64(from, true);
     return type === "u64" ? view.getBigUint64(from, true) : view.getBigInt64(from, true);
   };
+  // 2. Counts and keys.
   const magic = new TextDecoder().decode(bytes.subarray(0, 4)) as "GGUF" | "PWRI";
   const version = u32();
   const tensorCount = u64();
@@ -267,6 +269,7 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
         });
     } else metadata.set(key, { type, value: number(type) } as MetaValue);
   }
+  // 3. Tensors.
   const infos = Array.from({ length: tensorCount }, () => {
     const name = text();
     const shape = Array.from({ length: u32() }, u64);
@@ -281,7 +284,7 @@ export function readGguf(path: string, bytes: Uint8Array = readFileSync(path)): 
       .find((found) => found) ?? [`type ${type}`, 1, 0];
     return { name, shape, type: label, part: 0, offset: data + offset, bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
   });
-  // What it knows of no architecture.
+  // As for an unknown architecture: nothing is copied.
   return {
     copiedBytes: 0,
     path,

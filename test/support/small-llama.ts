@@ -28,7 +28,7 @@ export async function folder(): Promise<{ readonly path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Writes the file into `into` and gives its path. */
+/** Writes the file into `into`; returns its path. */
 export function writeSmallLlama(into: string, options: SmallLlama = {}): string {
   const {
     file = "small.gguf",
@@ -40,6 +40,7 @@ export function writeSmallLlama(into: string, options: SmallLlama = {}): string 
     change = (t) => t,
   } = options;
   const { layers, hidden, neurons, heads, kvHeads, vocab, context } = small;
+  // 1. Keys and vocabulary.
   const u32 = (value: number): Meta => ({ type: "u32", value });
   const metadata = new Map<string, Meta>([
     ["general.architecture", { type: "string", value: "llama" }],
@@ -77,6 +78,7 @@ export function writeSmallLlama(into: string, options: SmallLlama = {}): string 
     else metadata.set(key, value);
   }
 
+  // 2. Tensors.
   const random = generator(seed);
   const matrix = (tensor: string, columns: number, rows: number): TensorSpec => ({
     name: tensor,

@@ -1,4 +1,4 @@
-// What both measured programs share: the commands they hear, the tokens they compute and the form of an answer. A program is one
+// What both measured programs share: the commands, the tokens they compute and the form of an answer. A program is one
 // engine. It reads one command a line from its standard input (or takes them from its arguments) and answers each with one line
 // of JSON; while it waits for a line, all its threads sleep, so that two engines can take turns on the same cores.
 //
@@ -58,7 +58,7 @@ double measured(Fn fn) {
 std::string json(const std::string& text);  // a JSON string
 std::string json(double number);
 
-// Hears commands until the input ends. `extra` answers what is no command of an engine; false: it is none of its own either.
+// Runs commands until the input ends. `extra` answers other commands than an engine's; it returns false for one that it does not know.
 int serve(Engine& engine, int argc, char** argv,
           bool (*extra)(const std::vector<std::string>& words, std::string& answer) = nullptr);
 

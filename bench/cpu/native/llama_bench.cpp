@@ -1,4 +1,4 @@
-// llama.cpp as a measured program. Its settings are those of its own llama-bench: weights mapped from the file and repacked where
+// llama.cpp as a measured program, with the settings of its own llama-bench: weights mapped from the file and repacked where
 // its CPU backend knows a faster form, KV cache in float16, flash attention "auto", a thread pool of its own with each thread
 // pinned to a core, logits of every decoded token and of the last token of a prefill. The only mode is "silu": it computes SiLU
 // in every file of the architecture "llama", which costs what ReLU costs.

@@ -43,7 +43,7 @@ describe("boxes of SVG elements", () => {
     expect(ownBox(rect, measure)).toEqual({ x: 0, y: 0, width: 30, height: 10 });
   });
 
-  it("gives an empty box where nothing stands", () => {
+  it("gives an empty box to an empty element", () => {
     expect(ownBox(element('<g id="here"><text></text></g>'), measure)).toEqual({ x: 0, y: 0, width: 0, height: 0 });
   });
 });

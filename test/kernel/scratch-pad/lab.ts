@@ -178,7 +178,7 @@ export const lab: readonly Program[] = [
     gives: "true",
   },
   {
-    name: "a wrong plain string is told of when it runs",
+    name: "a wrong plain string is an error when it runs",
     cells: [
       'const wrong = "blocks.0.ffn." + "mdi"; let told = ""; try { await model.run("a", { capture: wrong }) } catch (e) { told = e.message.match(/Did you mean "[^"]*"/)[0] } told',
     ],
@@ -214,7 +214,7 @@ export const lab: readonly Program[] = [
     gives: "[ true, true ]",
   },
   {
-    name: "a threshold for each block",
+    name: "a threshold for each layer",
     cells: [
       'const perBlock = Array.from({ length: model.layers }, (_, l) => 0.1 * l); model.with({ policy: { kind: "fatrelu", t: perBlock } }).policy.t.length === model.layers',
     ],
