@@ -66,14 +66,14 @@ test.each(notebooks)("%s: opening changes nothing, and saving changes no line", 
   const before = linesOf(join(lab.folder, name));
   const opened = await lab.open(name);
   await opened.idle(60_000);
-  // A notebook that lacks what the kernel says of its language is changed from here on.
+  // A notebook without the kernel's language_info would be marked as changed from here on.
   await opened.introduced;
-  // Saved widgets are read when the kernel is there; one that is drawn was read.
+  // Saved widgets are read once there is a kernel; a drawn one was read.
   const widgets = before.some((line) => line.includes("application/vnd.jupyter.widget-view+json"));
   const drawn = opened.page.locator(".jp-OutputArea-output .jupyter-widgets");
   const body = opened.page.locator(".jp-WindowedPanel-outer").first();
   const scroll = async (): Promise<number> => {
-    // From the top again at the end: cells that are out of sight are not drawn.
+    // Back to the top at the end, since cells out of sight are not drawn.
     await body.evaluate((element) => {
       const atEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 2;
       element.scrollTo(0, atEnd ? 0 : element.scrollTop + 900);

@@ -61,7 +61,7 @@ export class Lab {
     const folder = mkdtempSync(join(tmpdir(), "sparselab-browser-"));
     cpSync(source, folder, { recursive: true });
     mkdirSync(output, { recursive: true });
-    // What JupyterLab remembers of one test (open tabs, changed settings) must not reach the next, nor a user's own session.
+    // JupyterLab's state of one test (open tabs, changed settings) must not reach the next test or a user's own session.
     const state = mkdtempSync(join(tmpdir(), "sparselab-state-"));
     const env = { JUPYTERLAB_WORKSPACES_DIR: join(state, "workspaces"), JUPYTERLAB_SETTINGS_DIR: join(state, "settings") };
     const server = await startJupyterLab({ folder, log: join(output, "jupyterlab.log"), env });

@@ -19,7 +19,7 @@ beforeAll(async () => {
   writeNotebook(
     source,
     name,
-    // Another number in every engine: after a restart the old one must be gone.
+    // Each engine has another number: after a restart the old one must be gone.
     'let engine: number = process.pid;\nconsole.log("engine", engine);',
     'import { show } from "sparselab";\nshow({ data: [{ x: [1, 2, 3], y: [2, 1, 3], type: "bar" }], layout: { title: { text: "bars" } } });',
     'const speech = { whisper: 1, whistle: 2 };\nconsole.log("last", Object.keys(speech).length);',
@@ -90,7 +90,7 @@ test("restart-and-run-all, Tab, and the notebook opened again", { timeout: 240_0
 
   const notebook = JSON.parse(readFileSync(join(lab.folder, name), "utf8")) as { cells: { source: string }[] };
   notebook.cells[3]!.source = "// changed by somebody else";
-  // Changed outputs, which nobody here has signed.
+  // Changed outputs, which are not signed here.
   writeFileSync(join(lab.folder, "untrusted.ipynb"), JSON.stringify(notebook));
   const untrusted = await lab.open("untrusted.ipynb");
   await connected(untrusted);

@@ -42,7 +42,7 @@ test("the stop button ends a waiting cell and a busy loop, and keeps the variabl
   const { page } = opened;
   await opened.idle(60_000);
   const cells = page.locator(".jp-Notebook .jp-CodeCell");
-  // A key pressed while the page still connects to the kernel is lost: it is pressed again until the cell says [*] or [1].
+  // A key pressed while the page still connects to the kernel is lost: it is pressed again until the cell shows [*] or [1].
   const runCell = async (index: number) => {
     const prompt = cells.nth(index).locator(".jp-InputPrompt");
     for (let tries = 0; tries < 5; tries++) {

@@ -60,7 +60,7 @@ async function drag(opened: NotebookPage, cell: Locator, share: number): Promise
 
 test("the slider is dragged: text and figure follow, also after the page was loaded again", { timeout: 300_000 }, async () => {
   const opened = await lab.open("02-move-the-threshold.ipynb");
-  // As it comes: the slider and the text that were saved.
+  // As saved: the slider and the text.
   const saved = await cellWith(opened, "const live = show");
   const untrusted = await saved.getByText("Run the cell to use them").count();
   expect(untrusted, "set-up trusts the notebooks that are as committed: is this one changed?").toBe(0);
@@ -111,7 +111,7 @@ test("the slider is dragged: text and figure follow, also after the page was loa
     (seen) => /^t = 0\.0: /.test(seen),
   );
 
-  // The player counts, and the slider above follows by way of the kernel.
+  // The player counts, and the slider above follows through the kernel.
   const player = (await cellWith(opened, "const play = new Play")).locator(".widget-play button").first();
   await player.click();
   await until(
@@ -304,7 +304,7 @@ test("opened again after a shutdown, every saved widget shows its value", { time
   await again.save();
   const after = state();
   expect(Object.entries(after)).toEqual(Object.entries(before).filter(([id]) => Object.hasOwn(after, id)));
-  // What no output shows any more is not kept.
+  // Widgets that no output shows any more are not kept.
   expect(Object.keys(after).length).toBeGreaterThan(0.8 * Object.keys(before).length);
 
   // A save after a restart of the kernel keeps them, too, with the changes since the last save.

@@ -53,7 +53,7 @@ test("each command of the command line succeeds", { timeout: 240_000 }, async ()
   const commands = blocks("sh").flatMap((block) => block.split("\n").filter((line) => line.startsWith("npx sparselab ")));
   expect(commands.length).toBeGreaterThanOrEqual(5);
   for (const command of commands) {
-    // What it writes goes into the temporary folder.
+    // Its files are written to the temporary folder.
     const words = command.match(/"[^"]*"|\S+/g)!.slice(2);
     const args = words.map((word, i) => (words[i - 1] === "--out" ? join(folder, word) : word.replaceAll('"', "")));
     const { stdout, stderr } = await run(process.execPath, ["dist/cli/main.js", ...args], { cwd: root });

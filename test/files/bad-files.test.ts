@@ -23,7 +23,7 @@ async function ending(bytes: Uint8Array): Promise<LabError> {
     const { model } = await loadQuietly(path, { threads: 1 });
     try {
       await model.run([1, 5, 9]);
-      // The vocabulary is read when text is first met.
+      // The vocabulary is read with the first text.
       await model.run("a b");
     } finally {
       model.dispose();
@@ -287,7 +287,7 @@ describe("keys", () => {
     const { fields } = layout(good);
     const keyText = fields.filter((f) => f.what === "text");
     const out = good.slice();
-    // general.name is as long as nothing else; two llama keys of one length are made one.
+    // No other key is as long as general.name; of two llama keys of one length, one gets the other's name.
     const keys = keyText.map((f) => Buffer.from(good.subarray(f.at, f.at + f.bytes)).toString());
     const [a, b] = [keys.indexOf("llama.context_length"), keys.indexOf("llama.rope.freq_base")];
     expect(keys[a]!.length).toBe(keys[b]!.length);

@@ -116,7 +116,7 @@ describe("valid vocabularies", () => {
     const untyped = await loadQuietly(write({ [k("token_type")]: null }));
     expect((await typed.model.run("<s>abc")).tokens.slice(0, 2)).toEqual([1, typed.model.tokenizer.single("\u2581a")]);
     const { tokens } = await untyped.model.run("<s>abc").catch((error: Error) => ({ tokens: error.message }));
-    // This vocabulary has no "<", so what is spelled out cannot be written; the BOS is not taken for it.
+    // This vocabulary has no "<", so its characters cannot be encoded; they are not taken for BOS.
     expect(tokens).toMatch(/cannot encode the text/);
     typed.model.dispose();
     untyped.model.dispose();

@@ -28,7 +28,7 @@ function sparse(key: string, empty: Meta, count: number, bytes: number): string 
   const name = fields.findIndex(
     (field) => field.what === "text" && Buffer.from(good.subarray(field.at, field.at + field.bytes)).toString() === key,
   );
-  // Of an array its element type and count follow, of a text its length: the last number before the value.
+  // An array begins with its element type and count, a text with its length: the last number before the value.
   const number = fields.slice(name + 1).find((field) => field.bytes === 8)!;
   const head = good.slice(0, number.at + 8);
   new DataView(head.buffer).setBigUint64(number.at, BigInt(count), true);

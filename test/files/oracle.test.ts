@@ -86,7 +86,7 @@ describe("the header reader agrees with @huggingface/gguf", () => {
     expect(copiedBytes).toBe(downs.reduce((sum, { bytes }) => sum + bytes, 0));
     expect(embeddingRows).toBe(ours.tensors.find(({ name }) => name === "token_embd.weight")?.shape[1]);
     expect(defaultActivation?.kind).toBe(ours.magic === "PWRI" ? "relu" : "silu");
-    // The oracle knows one magic: a PowerInfer file is shown to it as its twin.
+    // The oracle knows one magic: a PowerInfer file is passed to it as a GGUF twin.
     const bytes = new Uint8Array(readFileSync(path));
     expect(ours.magic).toBe(Buffer.from(bytes.subarray(0, 4)).toString());
     bytes.set(Buffer.from("GGUF"));

@@ -24,7 +24,7 @@ export function runModule(module: string, ...args: string[]): Promise<Ended> {
  * links are not requested.
  */
 export function askedFor(html: string): string[] {
-  // The library and pictures travel packed.
+  // The library and pictures are embedded as base64.
   const plain = html.replace(/[A-Za-z0-9+/=]{400,}/g, "");
   const patterns = [
     /<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc\s*=\s*["']?((?:https?:)?\/\/[^"'\s>]+)/gi,

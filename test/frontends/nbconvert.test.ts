@@ -24,7 +24,7 @@ test.each(notebooks)("%s as a page: every figure with its picture and its script
   const saved = read(join(notebookFolder, name));
   const shown = html.match(/<div id="figure-[^>]*>\s*<img [^>]*src="data:image\/svg\+xml;base64,[A-Za-z0-9+/]{500}/g) ?? [];
   expect(shown.length).toBe(figures(saved).length);
-  // The template "basic" is the notebook alone, without the page around it: nothing of a figure is asked of anybody.
+  // The template "basic" is the notebook alone, without the page around it: its figures fetch nothing.
   expect(askedFor(html)).toEqual([]);
   expect(html.match(/DecompressionStream/g)?.length ?? 0).toBe(
     codeCells(saved).filter((cell) => cell.outputs?.some(({ data }) => data?.["application/vnd.plotly.v1+json"] !== undefined))
@@ -50,7 +50,7 @@ test("a script of the cells is TypeScript", { timeout: 120_000 }, async () => {
   const path = writeNotebook(folder, "script.ipynb", "const a: number = 1;", "console.log(a);");
   const notebook = JSON.parse(readFileSync(path, "utf8"));
   await convert(path, "--to", "notebook", "--execute", "--output", "run.ipynb");
-  // What JupyterLab and nbclient save of the kernel's language_info decides the ending.
+  // The saved language_info of the kernel decides the file's ending.
   expect(read(join(folder, "run.ipynb")).metadata).toMatchObject({
     language_info: { name: "typescript", file_extension: ".ts" },
   });

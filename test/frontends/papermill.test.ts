@@ -67,7 +67,7 @@ test("parameters of any value arrive in a cell after the tagged one", { timeout:
     ),
   );
   const values = join(folder, "values.json");
-  // papermill reads YAML, where 1e-7 is a text and a bare U+2028 the end of a line.
+  // papermill reads YAML, where 1e-7 is a string and a bare U+2028 ends a line.
   writeFileSync(values, JSON.stringify(given).replaceAll("1e-7", "1.0e-7").replaceAll("\u2028", "\\u2028"));
   const to = join(folder, "parameters.out.ipynb");
   const { code, err } = await papermill(from, to, "-f", values);

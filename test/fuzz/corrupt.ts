@@ -285,7 +285,7 @@ export const corruptions: Readonly<Record<string, Corruption>> = {
     );
     return `${key} as ${list ? "an array of " : ""}${type}: ${cut}`;
   }),
-  // A download that is not complete: a tail or a hole of zeros.
+  // An incomplete download: a tail or a hole of zeros.
   zeros: (file, random) => {
     const { end } = layout(file);
     const from = end + random(file.length - end);

@@ -13,7 +13,7 @@ if (path && isMainThread) {
   const collect = runInNewContext("gc") as () => void;
   process.on("SIGUSR2", () => {
     collect();
-    // What collecting let go (a buffer's memory outside the heap) is freed a turn later.
+    // Another thread frees the memory of collected buffers, so it is measured a moment later.
     setTimeout(() => {
       collect();
       const { heapUsed, external } = process.memoryUsage();

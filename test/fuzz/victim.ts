@@ -9,7 +9,7 @@ import type { Ending } from "./ending.js";
 async function use(path: string): Promise<void> {
   const { model } = await loadQuietly(path, { threads: 1 });
   try {
-    // Token ids run whatever the vocabulary is, which is read with the first text.
+    // Token ids run with any vocabulary, which is read with the first text.
     const run = await model.run([1, 5, 2], { capture: "blocks.*.ffn.mid" });
     if (!run.logits.data.every(Number.isFinite)) throw new Error("logits that are not finite came back without an error");
     if (run.logits.data.every((value) => value === 0)) throw new Error("logits of 0 came back without an error");

@@ -124,7 +124,7 @@ describe("help", () => {
     expect(reply.data["text/plain"]).toContain("function documented(count: number, name?: string): string[]");
     expect(reply.data["text/plain"]).toContain("What it does.");
     expect(reply.data["text/markdown"]).toContain("```typescript");
-    // Names of Node and of the language, whose comments are read when they are asked for.
+    // Names of Node and of the language, whose comments are read on demand.
     expect((await inspect("parseInt(")).data["text/markdown"]).toMatch(
       /^```typescript\nfunction parseInt\(.*Converts a string to an integer\..*\*@param\* string/s,
     );

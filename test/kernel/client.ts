@@ -15,7 +15,7 @@ export interface Received {
   readonly parent: string;
   readonly parentType: string;
   readonly metadata: Record<string, unknown>;
-  // The content of a message is whatever its type says; a test reads what it expects.
+  // A message's content depends on its type; a test reads what it expects.
   // biome-ignore lint/suspicious/noExplicitAny: see above
   readonly content: any;
   readonly buffers: readonly Uint8Array[];
@@ -58,7 +58,7 @@ export class Client {
   log = "";
   readonly #key: string = randomUUID();
   readonly #session = randomUUID();
-  /** One identity for both: the kernel asks for input on stdin whoever sent the cell on shell. */
+  /** One identity for both: the kernel prompts on stdin the client that sent the cell on shell. */
   readonly #shell = new Dealer({ linger: 0, routingId: this.#session });
   readonly #stdin = new Dealer({ linger: 0, routingId: this.#session });
   readonly #control = new Dealer({ linger: 0 });

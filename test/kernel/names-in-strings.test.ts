@@ -42,7 +42,7 @@ test.each([
   ['run.cache.get("blocks.1.|")', ["blocks.1.ffn.mid"]],
   ['run.cache.get("embed").mean("|")', ["hidden", "token"]],
   ['plot.pareto(points, "|")', ["kl", "perplexity", "top1"]],
-  // Options and fields, beside them.
+  // Other options and fields.
   ['model.run("a", { log| })', ["logits"]],
   ['model.with({ policy: { kind: "fatrelu", | } })', ["t"]],
   ["model.with({ | })", ["interventions", "policy", "strategy"]],

@@ -14,7 +14,7 @@ beforeAll(start);
 afterAll(() => kernel.close());
 afterEach(async ({ task }) => {
   if (task.result?.state !== "fail") return;
-  // The next one begins with a kernel that works.
+  // The next test starts with a working kernel.
   await kernel.close();
   await start();
 });
@@ -95,7 +95,7 @@ const replaced: Record<string, string> = {
   "Promise.race": broken,
   "Promise.all": broken,
   "Function.prototype.call": broken,
-  // Those of Node itself: a function that throws there ends every callback, whoever made it.
+  // Functions of Node itself: one that throws ends every callback.
   "Function.prototype.apply": "function (this: any, ...given: any) { return Reflect.apply(old, this, given) } as any",
   "Function.prototype.bind": broken,
   "Date.now": "() => NaN",

@@ -21,7 +21,7 @@ test("values that cells print and return are freed: 50 cells with 100 MB each", 
   };
   const before = await used();
   for (let i = 0; i < 50; i++) {
-    // Writes to every page: memory that is only reserved takes no room.
+    // Writes to every page, since reserved memory takes no space until then.
     const { text } = await kernel.execute(
       "const big = new Float32Array(25_000_000); for (let i = 0; i < big.length; i += 1024) big[i] = i; console.log(big); big",
     );
@@ -97,7 +97,7 @@ test("a lone surrogate becomes U+FFFD in every message, so that the notebook can
   expect(cell.stdout).toBe("\ufffd\n");
   const { data } = cell.published.find((m) => m.type === "display_data")!.content;
   expect(data).toEqual({ "text/plain": "\ufffd", "x/\ufffd": "k", "application/json": { "\ufffd": "\ufffd" } });
-  // The text of an escape stays: inspect writes a lone surrogate so.
+  // inspect writes a lone surrogate as an escape, which stays.
   expect(cell.text).toMatch(/ud83d/i);
   expect(failed.reply).toMatchObject({ ename: "\ufffd", evalue: "\ufffd" });
 });

@@ -19,7 +19,7 @@ const reaches = (host: string, port: number): Promise<boolean> =>
     socket.once("connect", end(true)).once("error", end(false)).once("timeout", end(false));
   });
 
-// All of 127.0.0.0/8 is this machine on Linux: a socket on every interface would answer there, too. On macOS ::1 says the same.
+// All of 127.0.0.0/8 is this machine on Linux: a socket on every interface would answer there, too. On macOS ::1 serves for that.
 test.each(["shell", "control", "stdin", "iopub", "hb"])(
   "%s listens at the address of the connection file and at no other",
   async (channel) => {

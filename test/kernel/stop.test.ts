@@ -60,7 +60,7 @@ for (const [name, code] of Object.entries(cases)) {
     const { reply, stdout } = await cell;
     expect(reply).toMatchObject({ status: "error", ename: "Interrupted", evalue: "the cell was stopped" });
     if (name.includes("signal")) expect(stdout).toContain("heard");
-    // It is the same engine: one that did not stop in time would have been killed, and its state be lost.
+    // It is the same engine: one that did not stop in time would have been killed and have lost its state.
     expect((await kernel.execute("state")).text).toBe(JSON.stringify(name).replaceAll('"', name.includes("'") ? '"' : "'"));
   });
 }

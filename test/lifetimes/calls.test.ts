@@ -84,7 +84,7 @@ describe("models that run at the same time", () => {
     const { file } = await callNative((addon) => addon.openFile(path));
     const opening = callNative((addon) => addon.open(file));
     callNativeSync((addon) => addon.closeFile(file));
-    // Asked to stop before it could begin, or closed after its end: both are right, hanging is not.
+    // Stopped before it began, or closed after its end: both are right, but it must not hang.
     await opening.then(
       (model) => close([model]),
       (error) => expect(error).toMatchObject(aborted),
@@ -133,13 +133,13 @@ describe("the process", () => {
 });
 
 describe("a worker that ends", () => {
-  // The worker says where it is, and is terminated there; then the main thread uses the lab itself.
+  // The worker reports its progress and is terminated there; then the main thread uses the lab itself.
   const main = `
     const rounds = 6;
     for (let round = 0; round < rounds; round++) {
       const worker = startWorker();
       await new Promise((resolve) => worker.once("message", resolve));
-      // A few turns of the loop more in each round: the worker is somewhere else each time.
+      // Each round has some turns of the loop more, so that the worker is terminated elsewhere.
       for (let turn = 0; turn < 40 * round; turn++) await new Promise((resolve) => setImmediate(resolve));
       await worker.terminate();
     }
@@ -198,7 +198,7 @@ describe("a worker that ends", () => {
 });
 
 describe("a thread that cannot be started", () => {
-  // Root may always make threads; the limit counts what the user has, so any is too many for a limit of one.
+  // Root may always start threads. The limit counts all threads of the user, so with a limit of one none can be started.
   const limited = `
     const { model } = await loadQuietly(path, { activation: "silu", threads: 5 });
     if (process.getuid() === 0) process.setuid(65534);
@@ -240,7 +240,7 @@ describe("a call holds what it needs", () => {
       gc();
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    // Those that were registered before it are called in the same turn or the next.
+    // Finalizers registered before it are called in the same turn or the next.
     for (let i = 0; i < 3; i++) {
       gc();
       await new Promise((resolve) => setTimeout(resolve, 0));

@@ -37,7 +37,7 @@ async function solve(name: string, answers: readonly string[]): Promise<string[]
   return codeCells(read(executed))
     .slice(-answers.length)
     .map((cell) =>
-      // An output each: a progress line that is drawn in place and what is printed do not share a line.
+      // Outputs are kept apart, so that a progress line and a print do not share a line.
       (cell.outputs ?? []).map((output) => text(output.text) + text(output.data?.["text/plain"] as string)).join("\n"),
     );
 }
@@ -95,7 +95,7 @@ await plot.pareto(points, "kl").save("pareto.svg");`,
     expect(printed[4]!.trim()).toBe("true");
     expect(readFileSync(join(folder, "sweep.csv"), "utf8").trim().split("\n").length).toBe(10);
     expect(readFileSync(join(folder, "pareto.svg"), "utf8")).toMatch(/^<svg|<\?xml/);
-    // What an exercise takes and the notebook has not imported, it says how to import.
+    // An exercise says how to import what the notebook has not imported.
     expect(exercises(read(join(folder, name)))).toContain('import { save } from "sparselab"');
   });
 });

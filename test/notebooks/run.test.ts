@@ -55,7 +55,7 @@ test("every notebook runs from top to bottom, its plots with all their forms", {
     expect(figures(done).length, notebook).toBeGreaterThanOrEqual(3);
     for (const figure of figures(done)) expect(figureFaults(figure), text(figure.data!["text/plain"] as string)).toEqual([]);
     expect(machinePaths(JSON.stringify(outputs(done))), notebook).toEqual([]);
-    // What the kernel says of its language, word for word: else JupyterLab changes the notebook as soon as it is opened.
+    // The kernel's own language_info: otherwise JupyterLab changes the notebook when it is opened.
     expect(read(join(committed, notebook)).metadata.language_info, notebook).toEqual(done.metadata.language_info);
   }
 });

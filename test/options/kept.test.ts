@@ -141,7 +141,7 @@ describe("what the caller keeps, the caller may change", () => {
         expect(got.logits.data).toEqual(want.logits.data);
         expect(got.logprobs).toEqual(want.logprobs);
         for (const name of names) expect(got.cache.get(name).data).toEqual(want.cache.get(name).data);
-        // Views of the view, and what it says of itself.
+        // Views of the view, and its properties.
         const again = spoiled.with({});
         expect((await again.run([...prompt])).logits.data).toEqual(want.logits.data);
         expect(lasting(spoiled.interventions)).toBe(lasting(untouched.interventions));
@@ -170,7 +170,7 @@ describe("what the caller keeps, the caller may change", () => {
         const got: unknown[] = [];
         for await (const step of generation) {
           got.push([step.token, step.text, step.logprob, Array.from(step.cache.get("embed").data)]);
-          // The reader's own: the step, and the prompt's run.
+          // Results belong to the reader: the step, and the prompt's run.
           spoil([step.sparsity, step.cache.get("embed").data, given]);
           const first = await generation.prompt;
           spoil([first.logits.data, first.logprobs, first.cache.get("embed").data, first.sparsity.data]);
@@ -266,7 +266,7 @@ describe("what the caller keeps, the caller may change", () => {
     spoil(first);
     for (const handed of [view.activation, view.policy, view.predictors, view.hookPoints]) spoil(handed);
     expect((await view.run([1, 5, 6])).logits.data).toEqual(want);
-    // They go in again as they came out.
+    // The copies are valid arguments again.
     const again = view.with({ interventions: view.interventions });
     expect((await again.run([1, 5, 6])).logits.data).toEqual(want);
     again.dispose();

@@ -273,7 +273,7 @@ describe("odd values", () => {
     expect(await rawErrors("plot.tokenLayer", plot.tokenLayer, [{ pieces: [...run.pieces], sparsity: run.sparsity }])).toEqual(
       [],
     );
-    // A notebook that shows nothing: in a script each figure would be a file.
+    // A notebook without a page: in a script each figure would be a file.
     const none = () => undefined;
     const services = globalThis as { [key: symbol]: unknown };
     const symbol = Symbol.for("sparselab.notebook");

@@ -14,14 +14,14 @@ beforeAll(() => {
 });
 const children: ChildProcess[] = [];
 afterAll(() => {
-  // A test that failed half way leaves its process: it stops what it started when it is asked to.
+  // A failed test leaves its process, which stops what it started at SIGTERM.
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
   rmSync(home, { recursive: true, force: true });
 });
 
 function start(...args: string[]) {
   const env = { ...process.env, HOME: home, DISPLAY: "", WAYLAND_DISPLAY: "" };
-  // A group of its own, so that the test can press ctrl-C as a terminal does: for the whole group.
+  // Its own process group, so that the test can send Ctrl-C to the whole group, as a terminal does.
   const child = spawn(process.execPath, ["scripts/start.mjs", ...args], { cwd: root, env, detached: true });
   children.push(child);
   const started = { child, output: "", exit: new Promise<number | null>((resolve) => child.once("close", resolve)) };
