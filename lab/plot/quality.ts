@@ -84,7 +84,7 @@ export function checkMeasured(where: string, results: readonly object[], wanted:
       throw new LabError(
         "invalid-option",
         `${where}: result ${i}${which} has no ${name}; it has ${has.length > 0 ? has.join(", ") : "no measure"}. ` +
-          `Ask for it when measuring: measure: [${[...new Set([...has, ...wanted])].map((m) => `"${m}"`).join(", ")}]`,
+          `Add it when measuring: measure: [${[...new Set([...has, ...wanted])].map((m) => `"${m}"`).join(", ")}]`,
       );
     }
     checkForm(`${where}: result ${i}`, result, wanted);
