@@ -9,11 +9,12 @@ import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { nearest } from "../../lab/errors.js";
+import { build, root } from "../../test/support/build.js";
 import { load, machine } from "../machine.js";
 import { fetchLlamaCpp, type LlamaCpp } from "./llama.js";
 import { type Engines, measureRound, type Round, TASKS } from "./measure.js";
 import { availableMemory, checkMemory, MINICPM_S_1B, modelFile, type Shape, SMALL, TYPES, type WeightType } from "./model.js";
-import { type Answer, build, Program, root } from "./program.js";
+import { type Answer, Program } from "./program.js";
 import { ceilingLines, type Summary, summarise, table, targetLines, targets } from "./report.js";
 
 const OPTIONS = {

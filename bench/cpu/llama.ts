@@ -7,7 +7,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { root } from "./program.js";
+import { root } from "../../test/support/build.js";
 
 const run = promisify(execFile);
 const VERSION = "3.22.1";

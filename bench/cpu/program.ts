@@ -1,35 +1,13 @@
 /**
- * A measured program: built by CMake when first needed, then one process that answers each command with one line of JSON.
+ * A measured program: one process that answers each command with one line of JSON.
  *
  * Each engine has a process of its own. In one process they would share an allocator, signal handlers and the core to which llama.cpp
  * pins the thread that calls it; and a process that waits for its next command sleeps with all its threads, which can be checked from
  * outside: `cpuSeconds` must not grow meanwhile.
  */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
-export const root = dirname(createRequire(import.meta.url).resolve("sparselab/package.json"));
-
-/** Builds a program and returns its path; `settings` are CMake's. */
-export async function build(target: string, settings: Readonly<Record<string, string>> = {}): Promise<string> {
-  const folder = join(root, "build", "release");
-  const options = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
-  try {
-    await run("cmake", ["--preset", "release", ...options], { cwd: root });
-    await run("cmake", ["--build", folder, "--target", target, "--parallel"], { maxBuffer: 1 << 26 });
-  } catch (error) {
-    const { stdout, stderr, message } = error as { stdout?: string; stderr?: string; message: string };
-    throw new Error(
-      `${target} could not be built: ${[stdout, stderr].join("\n").trim().split("\n").slice(-20).join("\n") || message}`,
-    );
-  }
-  return join(folder, target);
-}
 
 export type Answer = Readonly<Record<string, unknown>>;
 

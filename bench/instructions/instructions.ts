@@ -8,8 +8,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { build, root } from "../../test/support/build.js";
 import { MINICPM_S_1B, modelFile, type Shape, TYPES } from "../cpu/model.js";
-import { type Answer, build, Program, root } from "../cpu/program.js";
+import { type Answer, Program } from "../cpu/program.js";
 import { parseCallgrind } from "./callgrind.js";
 
 const run = promisify(execFile);

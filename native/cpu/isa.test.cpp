@@ -72,15 +72,16 @@ TEST("isa: dot products of stored rows are their definition, and near float64") 
   std::mt19937_64 r(seed);
   for (const Type& type : kTypes)
     for (size_t n : lengths(type.block)) {
-      const size_t R = 5;
+      const size_t R = 11;  // kernels read four rows side by side: twice four, and a rest
       const Weights w = random_weights(r, type, R, n);
       const auto x = random_floats(r, n);
-      const uint32_t ids[] = {4, 0, 3};
+      const uint32_t ids[] = {4, 0, 3, 10, 2, 9, 9, 1, 7, 5};
+      const size_t listed = std::size(ids);
       for (const cpu::Kernels* k : cpu::runnable_kernels()) {
-        std::vector<float> y(2 * R, NAN), some(3, NAN), values(n, NAN);
+        std::vector<float> y(2 * R, NAN), some(listed, NAN), values(n, NAN);
         const cpu::TypeKernels& kernels = k->types[type.place];
         kernels.dot_rows({w.stored.data(), w.stride}, nullptr, R, x.data(), n, y.data(), 2);
-        kernels.dot_rows({w.stored.data(), w.stride}, ids, 3, x.data(), n, some.data(), 1);
+        kernels.dot_rows({w.stored.data(), w.stride}, ids, listed, x.data(), n, some.data(), 1);
         for (size_t i = 0; i < R; i++) {
           const float* row = w.values.data() + i * n;
           CHECK_MSG(same(y[2 * i], plain_dot(row, x.data(), n)), where(*k, type.name, n, seed));
@@ -91,7 +92,7 @@ TEST("isa: dot products of stored rows are their definition, and near float64") 
           }
           CHECK_MSG(std::fabs(y[2 * i] - exact) <= 1e-6 * size, where(*k, type.name, n, seed));
         }
-        for (size_t i = 0; i < 3; i++) CHECK_MSG(same(some[i], y[2 * ids[i]]), where(*k, type.name, n, seed));
+        for (size_t i = 0; i < listed; i++) CHECK_MSG(same(some[i], y[2 * ids[i]]), where(*k, type.name, n, seed));
         kernels.dequantise(w.stored.data() + w.stride, n, values.data());
         for (size_t j = 0; j < n; j++) CHECK_MSG(same(values[j], w.values[n + j]), where(*k, type.name, n, seed));
       }

@@ -231,6 +231,13 @@ BACKEND_TEST("extremes: a partial sum that overflows is no silent zero") {
   std::vector<float> x(D, 1.0f);
   std::vector<float> dense = ffn(m, SL_DENSE, SL_RELU, x), exact = ffn(m, SL_EXACT, SL_RELU, x);
   CHECK(same_bits(dense, exact));
+  // Many rows take the tiles of the matrix product.
+  const uint64_t rows = 23;
+  for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
+    const std::vector<float> many = ffn(m, strategy, SL_RELU, std::vector<float>(rows * D, 1.0f));
+    for (uint64_t b = 0; b < rows; b++)
+      CHECK(same_bits({many.begin() + static_cast<long>(b * D), many.begin() + static_cast<long>((b + 1) * D)}, dense));
+  }
   for (uint64_t d = 0; d < D; d++) {
     const double want = 2.0 * down[d];
     CHECK_MSG(std::fabs(exact[d] - want) <= 1e-5 * std::fabs(want),

@@ -62,9 +62,10 @@ inline std::optional<uint64_t> seed_of(const char* given) {
   return seed;
 }
 
-// Runs the tests whose name contains one of `filters` (none: all of them), and says what failed. Returns the process's exit code.
+// Runs the tests whose name contains one of `filters` (none: all of them), and says what failed; with `names`, also what passed.
+// Returns the process's exit code.
 inline int run_tests(const std::vector<Test>& list, const std::vector<std::string>& filters, std::optional<uint64_t> seed,
-                     const std::function<void(const std::string&)>& say) {
+                     const std::function<void(const std::string&)>& say, bool names = false) {
   std::random_device device;
   int passed = 0, failed = 0;
   for (const Test& t : list) {
@@ -75,6 +76,7 @@ inline int run_tests(const std::vector<Test>& list, const std::vector<std::strin
     try {
       t.body();
       passed++;
+      if (names) say(text("passed %s\n", t.name.c_str()));
     } catch (const std::exception& e) {
       failed++;
       say(text("FAILED %s: %s\n", t.name.c_str(), e.what()));

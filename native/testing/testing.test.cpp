@@ -11,7 +11,7 @@ struct Run {
   std::string output;
   std::vector<uint64_t> seeds;  // drawn by the failing test
 };
-Run run_failing(std::optional<uint64_t> seed) {
+Run run_failing(std::optional<uint64_t> seed, bool names = false) {
   Run run{};
   const std::vector<Test> list = {
       {"draws none", [] { throw Failure("as planned"); }},
@@ -23,7 +23,7 @@ Run run_failing(std::optional<uint64_t> seed) {
       {"passes", [] { fresh_seed(); }},
       {"is filtered out", [] { throw Failure("must not run"); }},
   };
-  run.code = run_tests(list, {"draws", "pass"}, seed, [&](const std::string& line) { run.output += line; });
+  run.code = run_tests(list, {"draws", "pass"}, seed, [&](const std::string& line) { run.output += line; }, names);
   return run;
 }
 
@@ -39,6 +39,7 @@ TEST("testing: a failure names its seed, and SEED replays every number drawn") {
             fresh.output);
   const Run again = run_failing(seed_of(seed.c_str()));
   CHECK(again.seeds == fresh.seeds && again.output == fresh.output);
+  CHECK(run_failing(std::nullopt, true).output.ends_with("\npassed passes\n1 passed, 2 failed\n"));
 }
 
 TEST("testing: SEED is a whole number") {

@@ -3,9 +3,8 @@
  * leaves a trace, so that a kernel which runs it is caught.
  */
 import { createHmac } from "node:crypto";
-import type { generator } from "./corrupt.js";
+import type { Below } from "../support/random.js";
 
-export type Random = ReturnType<typeof generator>;
 /** A channel for messages of the protocol. */
 export type Target = "shell" | "control" | "stdin";
 
@@ -68,10 +67,10 @@ const FIELDS = [
   "__proto__",
 ];
 
-const pick = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!;
-const bytes = (length: number, random: Random): Buffer => Buffer.from(Array.from({ length }, () => random(256)));
+const pick = <T>(list: readonly T[], random: Below): T => list[random(list.length)]!;
+const bytes = (length: number, random: Below): Buffer => Buffer.from(Array.from({ length }, () => random(256)));
 
-const strangeValue = (random: Random): unknown =>
+const strangeValue = (random: Below): unknown =>
   pick<() => unknown>(
     [
       () => null,
@@ -130,21 +129,21 @@ const message = (type: unknown, content: unknown, scene: Scene): string[] => [
   JSON.stringify(content),
 ];
 /** Requests that an intruder might send. */
-const wish = (scene: Scene, random: Random): string[] =>
+const wish = (scene: Scene, random: Below): string[] =>
   random(8) === 0
     ? message("shutdown_request", { restart: false }, scene)
     : message("execute_request", { code: scene.trace, silent: false }, scene);
 
-type Kind = (scene: Scene, random: Random) => Attack;
+type Kind = (scene: Scene, random: Below) => Attack;
 
 const refused =
-  (make: (scene: Scene, random: Random) => readonly Buffer[]): Kind =>
+  (make: (scene: Scene, random: Below) => readonly Buffer[]): Kind =>
   (scene, random) => ({ frames: make(scene, random), refused: true });
 const strange =
-  (make: (scene: Scene, random: Random) => readonly Buffer[]): Kind =>
+  (make: (scene: Scene, random: Below) => readonly Buffer[]): Kind =>
   (scene, random) => ({ frames: make(scene, random), refused: false });
 
-const withSignature = (scene: Scene, random: Random, change: (signature: Buffer) => Buffer): Buffer[] => {
+const withSignature = (scene: Scene, random: Below, change: (signature: Buffer) => Buffer): Buffer[] => {
   const frames = signed(wish(scene, random), scene.key);
   frames[1] = change(frames[1]!);
   return frames;

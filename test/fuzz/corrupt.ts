@@ -3,24 +3,13 @@
  * of the header, some write the file again with one fault.
  */
 import { type Meta, specOf, type TensorSpec, writeGguf } from "../support/gguf.js";
+import type { Below } from "../support/random.js";
 import { type Field, layout } from "./layout.js";
 
-/** mulberry32: whole numbers below n. */
-export function generator(seed: number): (n: number) => number {
-  let state = seed >>> 0;
-  return (n) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return Math.floor((((x ^ (x >>> 14)) >>> 0) / 2 ** 32) * n);
-  };
-}
-
-type Random = ReturnType<typeof generator>;
 /** Returns the damaged bytes and a description of the damage. */
-type Corruption = (file: Uint8Array, random: Random) => readonly [Uint8Array, string];
+type Corruption = (file: Uint8Array, random: Below) => readonly [Uint8Array, string];
 
-const pick = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!;
+const pick = <T>(list: readonly T[], random: Below): T => list[random(list.length)]!;
 const HOSTILE = [
   0n,
   1n,
@@ -74,14 +63,14 @@ const aimed =
 
 /** A change to what is written, before it is written. */
 const rewritten =
-  (change: (spec: { metadata: Map<string, Meta>; tensors: TensorSpec[] }, random: Random) => string): Corruption =>
+  (change: (spec: { metadata: Map<string, Meta>; tensors: TensorSpec[] }, random: Below) => string): Corruption =>
   (file, random) => {
     const spec = specOf(file);
     const tensors: TensorSpec[] = [...spec.tensors];
     const what = change({ metadata: spec.metadata, tensors }, random);
     return [writeGguf({ ...spec, tensors }), what];
   };
-const someTensor = (tensors: readonly TensorSpec[], random: Random): number => random(tensors.length);
+const someTensor = (tensors: readonly TensorSpec[], random: Below): number => random(tensors.length);
 const withRaw = (tensor: TensorSpec, change: (raw: Uint8Array) => void): TensorSpec => {
   const raw = tensor.raw!.slice();
   change(raw);

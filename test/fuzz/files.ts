@@ -8,7 +8,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { goldenFile, goldenModels, root } from "../support/golden.js";
-import { corruptions, generator } from "./corrupt.js";
+import { belowGenerator } from "../support/random.js";
+import { corruptions } from "./corrupt.js";
 import { type Ending, missOf } from "./ending.js";
 
 const LIMIT_MS = 20_000;
@@ -74,7 +75,7 @@ export async function fuzzFiles(n: number, seed: number): Promise<number> {
     const victim = new Victim();
     while (next < n) {
       const i = next++;
-      const random = generator(seed + i * 7919);
+      const random = belowGenerator(seed + i * 7919);
       const kind = kinds[i % kinds.length]!;
       const file = files[random(files.length)]!;
       const [bytes, what] = corruptions[kind]!(file.bytes, random);

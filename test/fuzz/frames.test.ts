@@ -1,14 +1,14 @@
 /** The attacks on a kernel are repeatable and refused as they must be; and a small run of all of them. */
 import { describe, expect, it } from "vitest";
 import { Wire } from "../../kernel/server/wire.js";
+import { belowGenerator } from "../support/random.js";
 import { type Attack, attacks, type Scene } from "./attacks.js";
-import { generator } from "./corrupt.js";
 import { attackKernel } from "./frames.js";
 
 const KEY = "8f4bb1de-secret";
 const taken = new Wire(KEY).encode({ type: "execute_request", content: { code: "1" } });
 const scene: Scene = { key: KEY, trace: "obeyed()", taken, id: "a-1" };
-const made = (kind: string, seed: number): Attack => attacks[kind]!(scene, generator(seed));
+const made = (kind: string, seed: number): Attack => attacks[kind]!(scene, belowGenerator(seed));
 
 describe.each(Object.keys(attacks))("%s", (kind) => {
   it("is repeatable with the same seed", () => {

@@ -10,8 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Dealer } from "zeromq";
 import { Client } from "../kernel/client.js";
+import { belowGenerator } from "../support/random.js";
 import { attacks, type Target } from "./attacks.js";
-import { generator } from "./corrupt.js";
 import { rawBytes, rawConnection, strangeHeartbeat, strangeSubscriber } from "./intruders.js";
 
 /** Attacks between two checks whether the kernel still answers. */
@@ -97,7 +97,7 @@ export async function attackKernel(n: number, seed: number): Promise<Result> {
     let known = client.frames("execute_request", { code: leave("taken"), silent: true });
     const kinds = Object.keys(attacks);
     for (; sent < n && misses.length === 0; sent++) {
-      const random = generator(seed + sent * 7919);
+      const random = belowGenerator(seed + sent * 7919);
       if (sent % BATCH === 0) {
         // A message of our own: accepted once, and a replay from then on.
         known = client.frames("execute_request", { code: leave("taken"), silent: true });

@@ -5,9 +5,9 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Dealer, XSubscriber } from "zeromq";
-import type { Random } from "./attacks.js";
+import type { Below } from "../support/random.js";
 
-const noise = (length: number, random: Random): Buffer => Buffer.from(Array.from({ length }, () => random(256)));
+const noise = (length: number, random: Below): Buffer => Buffer.from(Array.from({ length }, () => random(256)));
 
 /** ZMTP 3.0: https://rfc.zeromq.org/spec/23/ */
 const GREETING = Buffer.concat([
@@ -32,7 +32,7 @@ const longFrame = (length: bigint): Buffer => {
 };
 
 /** The bytes of one connection that is not a client. */
-export function rawBytes(random: Random): Buffer {
+export function rawBytes(random: Below): Buffer {
   const kinds = [
     () => noise(1 + random(200), random),
     () => Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -57,7 +57,7 @@ export async function rawConnection(port: number, bytes: Buffer): Promise<void> 
 }
 
 /** Subscribes to unknown topics in unusual forms, and disconnects. */
-export async function strangeSubscriber(port: number, random: Random): Promise<void> {
+export async function strangeSubscriber(port: number, random: Below): Promise<void> {
   const socket = new XSubscriber({ linger: 0, receiveHighWaterMark: 1 });
   socket.connect(`tcp://127.0.0.1:${port}`);
   for (let i = 0; i < 4; i++) {
@@ -69,7 +69,7 @@ export async function strangeSubscriber(port: number, random: Random): Promise<v
 }
 
 /** Heartbeats that the kernel must echo unchanged; resolves to the faults. */
-export async function strangeHeartbeat(port: number, random: Random): Promise<string> {
+export async function strangeHeartbeat(port: number, random: Below): Promise<string> {
   const socket = new Dealer({ linger: 0, receiveTimeout: 5000 });
   socket.connect(`tcp://127.0.0.1:${port}`);
   try {

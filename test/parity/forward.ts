@@ -21,7 +21,16 @@ export async function openModel(path: string): Promise<NativeModel> {
   }
 }
 
-export async function forward(native: NativeModel, model: GoldenModel, strategy: StrategyKind, way: Way): Promise<Outcome> {
+/** What a forward needs to know of a model. */
+export type Known = Pick<GoldenModel, "tokens" | "layers" | "neurons" | "vocab" | "t" | "activation">;
+
+export async function forward(
+  native: NativeModel,
+  model: Known,
+  strategy: StrategyKind,
+  way: Way,
+  threads = 2,
+): Promise<Outcome> {
   const { tokens, layers, neurons, vocab } = model;
   const T = tokens.length;
   const t = Float32Array.from({ length: layers }, (_, l) =>
@@ -33,7 +42,7 @@ export async function forward(native: NativeModel, model: GoldenModel, strategy:
       captures: [{ point: "ffn.gate_pre", from: 0, to: layers }],
       sequences: 1,
       length: T,
-      threads: 2,
+      threads,
     }),
   );
   try {

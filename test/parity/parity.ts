@@ -1,53 +1,40 @@
 /**
- * `npm run parity`: every golden model, with every strategy, in prefill and in decode, against the logits of transformers. The error
- * is ‖a − b‖₂ / ‖b‖₂ of each row of logits; the worst row counts, and must be at most 1e-4. Exit code 1 on a miss.
+ * `npm run parity -- [golden|random|kernels|functions]`: compares the executor with something that shares nothing with it, prints a table and
+ * exits with 1 if a line of it misses.
+ *   golden      (the default) committed models against the logits of transformers
+ *   random      new random models (--n COUNT, --seed NUMBER) against a forward pass in float64, and SiLU ones against llama.cpp if the variable
+ *               NODE_LLAMA_CPP names a folder in which node-llama-cpp is installed
+ *   kernels     every weight type on every instruction set, bit for bit against the plain twins
+ *   functions   exp, tanh and erf of every float32 against long double (hours)
  */
-import { callNativeSync } from "../../lab/native.js";
-import { goldenFile, goldenModels, goldenSource, goldenValues, rowErrors } from "../support/golden.js";
-import { forward, nearT, openModel, type Way } from "./forward.js";
+import { parseArgs } from "node:util";
+import { golden } from "./golden.js";
+import { functions, kernels } from "./native.js";
+import { random } from "./random.js";
 
-const LIMIT = 1e-4;
-/** Distance from t below which rounding in float32 may decide. */
-const MARGIN = 1e-5;
-
-const columns = (...cells: string[]) =>
-  console.log(
-    cells
-      .map((cell, i) => cell.padEnd([24, 10, 9, 11, 10][i] ?? 0))
-      .join(" ")
-      .trimEnd(),
-  );
-
-let rows = 0;
-let missed = 0;
-let worst = 0;
-console.log(`logits against ${goldenSource()}; limit ${LIMIT.toExponential(0)}, CPU ${callNativeSync((addon) => addon.cpu)}`);
-columns("model", "strategy", "way", "worst row", "left out", "");
-for (const model of goldenModels()) {
-  const native = await openModel(goldenFile(model));
-  for (const strategy of ["dense", "exact"] as const) {
-    for (const way of ["prefill", "decode"] satisfies Way[]) {
-      rows++;
-      let cells: string[];
-      try {
-        const { logits, gatePre } = await forward(native, model, strategy, way);
-        const near = nearT(model, gatePre, MARGIN);
-        const errors = rowErrors(logits, goldenValues(model), model.vocab).filter((_, token) => !near[token]);
-        // With nothing left to compare there is no agreement.
-        const error = errors.length > 0 ? errors.reduce((a, b) => (Number.isNaN(b) || b > a ? b : a), 0) : Number.NaN;
-        const good = error <= LIMIT;
-        if (!good) missed++;
-        worst = Math.max(worst, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
-        const out = near.filter(Boolean).length;
-        cells = [error.toExponential(2), out ? `${out} of ${near.length}` : "0", good ? "" : "MISSED"];
-      } catch (error) {
-        missed++;
-        cells = ["-", "-", `MISSED: ${(error as Error).message}`];
-      }
-      columns(model.name, strategy, way, ...cells);
-    }
-  }
-  callNativeSync((addon) => addon.closeModel(native));
+interface Options {
+  readonly n: number;
+  readonly seed: number;
 }
-console.log(`${rows - missed} of ${rows} agree, worst ${worst.toExponential(2)}`);
-process.exitCode = missed > 0 || rows === 0 ? 1 : 0;
+const TARGETS: Readonly<Record<string, (options: Options) => Promise<boolean>>> = { golden, random, kernels, functions };
+
+function wrong(): never {
+  console.error(`usage: npm run parity -- [${Object.keys(TARGETS).join("|")}] [--n COUNT] [--seed NUMBER], whole numbers`);
+  process.exit(2);
+}
+
+function options() {
+  try {
+    return parseArgs({ options: { n: { type: "string", default: "40" }, seed: { type: "string" } }, allowPositionals: true });
+  } catch {
+    return wrong();
+  }
+}
+
+const { values, positionals } = options();
+const n = Number(values.n);
+const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
+const [target = "golden", ...rest] = positionals;
+const compare = Object.hasOwn(TARGETS, target) ? TARGETS[target]! : wrong();
+if (rest.length || !Number.isInteger(n) || n < 1 || !Number.isInteger(seed) || seed < 0) wrong();
+process.exitCode = (await compare({ n, seed })) ? 0 : 1;

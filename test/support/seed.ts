@@ -4,23 +4,13 @@
  */
 import fc from "fast-check";
 import { afterEach } from "vitest";
+import { generator } from "./random.js";
 
 /** A whole number from SEED, or a new one. fast-check takes 31 bits. */
 export function seedOf(given: string | undefined): number {
   if (given === undefined || given === "") return Math.floor(Math.random() * 2 ** 31);
   if (!/^\d+$/.test(given)) throw new Error(`SEED is "${given}"; expected a whole number`);
   return Number(BigInt.asUintN(31, BigInt(given)));
-}
-
-/** A generator of numbers in [0, 1), as Math.random but replayed by the same seed (mulberry32). */
-export function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export const seed = seedOf(process.env.SEED);

@@ -1,0 +1,87 @@
+/**
+ * llama.cpp as a second opinion, through node-llama-cpp, which is no dependency of the project: the variable NODE_LLAMA_CPP names a folder in
+ * which it is installed. llama.cpp rounds its inputs to the weights' type, so each model is shown to it as a float32 twin with the same values,
+ * with a float32 cache. It gives probabilities, not logits.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type RandomLlama, type Shape, WITH_BYTES } from "./random-llama.js";
+import { reference } from "./reference.js";
+
+interface Step {
+  readonly next: { readonly probabilities?: ReadonlyMap<number, number> };
+}
+/** The part of node-llama-cpp that is used. */
+interface Library {
+  getLlama(options: object): Promise<{
+    loadModel(options: object): Promise<{
+      createContext(options: object): Promise<{ getSequence(): { controlledEvaluate(input: unknown[]): Promise<Step[]> } }>;
+      dispose(): Promise<void>;
+    }>;
+    dispose(): Promise<void>;
+  }>;
+}
+
+export interface LlamaCpp {
+  readonly version: string;
+  /** The worst row's relative error of the probabilities. The file at `path` is overwritten. */
+  worstRow(model: RandomLlama, path: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** llama.cpp knows SiLU alone, and only vocabularies with a token for each byte. */
+export const canBeCompared = (shape: Shape): boolean => shape.activation === "silu" && shape.vocab === WITH_BYTES;
+
+/** Undefined where the variable is not set. */
+export async function llamaCpp(): Promise<LlamaCpp | undefined> {
+  const folder = process.env.NODE_LLAMA_CPP;
+  if (!folder) return undefined;
+  const home = join(folder, "node_modules", "node-llama-cpp");
+  const { default: about } = (await import(pathToFileURL(join(home, "package.json")).href, { with: { type: "json" } })) as {
+    default: { version: string };
+  };
+  const library = (await import(pathToFileURL(join(home, "dist", "index.js")).href)) as Library;
+  const llama = await library.getLlama({ gpu: false, build: "never", progressLogs: false, logLevel: "error" });
+  return {
+    version: about.version,
+    async worstRow(model, path) {
+      writeFileSync(path, model.float32);
+      const { tokens, vocab } = model.shape;
+      const opened = await llama.loadModel({ modelPath: path });
+      try {
+        const context = await opened.createContext({
+          contextSize: 64,
+          experimentalKvCacheKeyType: "F32",
+          experimentalKvCacheValueType: "F32",
+          flashAttention: false,
+        });
+        const steps = await context
+          .getSequence()
+          .controlledEvaluate(tokens.map((token) => [token, { generateNext: { probabilities: true } }]));
+        if (steps.length !== tokens.length) throw new Error(`llama.cpp gave ${steps.length} rows for ${tokens.length} tokens`);
+        const ours = reference(model.model, tokens).logits;
+        let worst = 0;
+        steps.forEach(({ next }, row) => {
+          const logits = ours.subarray(row * vocab, (row + 1) * vocab);
+          const most = Math.max(...logits);
+          const total = logits.reduce((sum, value) => sum + Math.exp(value - most), 0);
+          if (next.probabilities?.size !== vocab)
+            throw new Error(`llama.cpp gave ${next.probabilities?.size} probabilities of ${vocab}`);
+          let difference = 0;
+          let norm = 0;
+          for (const [token, theirs] of next.probabilities) {
+            const p = Math.exp(logits[token]! - most) / total;
+            difference += (p - theirs) ** 2;
+            norm += p ** 2;
+          }
+          worst = Math.max(worst, Math.sqrt(difference / norm));
+        });
+        return worst;
+      } finally {
+        await opened.dispose();
+      }
+    },
+    close: () => llama.dispose(),
+  };
+}

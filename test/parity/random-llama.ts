@@ -1,0 +1,214 @@
+/**
+ * Random llamas that nobody has seen before, as files: any shape (GQA or not, tied or not, wide and narrow heads, odd numbers of neurons, one
+ * layer or many), any weight type or all of them mixed, GGUF or PowerInfer's magic. A seed gives the same file again.
+ */
+import type { ActivationKind } from "../../lab/vocabulary.js";
+import { type Meta, type TensorSpec, writeGguf } from "../support/gguf.js";
+import { encodeF16, encodeF32, encodeQ8_0 } from "../support/quant.js";
+import { generator, normal } from "../support/random.js";
+import { decodeTensor, type ReferenceModel, type Weights } from "./reference.js";
+
+export type WeightName = "F32" | "F16" | "BF16" | "Q8_0";
+const NUMBERS: Readonly<Record<WeightName, number>> = { F32: 0, F16: 1, Q8_0: 8, BF16: 30 };
+
+/** A vocabulary of this size has a token for each byte, without which llama.cpp ends the process. */
+export const WITH_BYTES = 300;
+const byteOf = (i: number, vocab: number) => (vocab === WITH_BYTES && i >= 3 && i < 259 ? i - 3 : undefined);
+const piece = (i: number, vocab: number) => {
+  if (i === 0) return "<unk>";
+  const byte = byteOf(i, vocab);
+  return byte === undefined ? `\u2581t${i}` : `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+};
+/** GGUF's numbers: 1 normal, 2 unknown, 6 a byte. */
+const kind = (i: number, vocab: number) => {
+  if (i === 0) return 2;
+  return byteOf(i, vocab) === undefined ? 1 : 6;
+};
+
+export interface Shape {
+  readonly seed: number;
+  readonly magic: "GGUF" | "PWRI";
+  readonly activation: Extract<ActivationKind, "silu" | "relu" | "fatrelu">;
+  /** FATReLU's threshold of each layer; zeros for the others. */
+  readonly t: readonly number[];
+  readonly types: readonly WeightName[];
+  readonly layers: number;
+  readonly hidden: number;
+  readonly neurons: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+  readonly vocab: number;
+  readonly tied: boolean;
+  readonly ropeBase: number;
+  readonly epsilon: number;
+  readonly tokens: readonly number[];
+}
+
+/** The shape in words, for a table or an error. */
+export const describeShape = (s: Shape): string =>
+  [
+    s.magic,
+    s.activation,
+    s.types.join("+"),
+    `L${s.layers} D${s.hidden} F${s.neurons} H${s.heads}/${s.kvHeads} K${s.headSize} V${s.vocab}`,
+    s.tied ? "tied" : "",
+    `T${s.tokens.length}`,
+  ]
+    .filter(Boolean)
+    .join(" ");
+
+export function randomShape(seed: number): Shape {
+  const random = generator(seed);
+  const below = (n: number) => Math.floor(random() * n);
+  const oneOf = <T>(list: readonly T[]): T => list[below(list.length)]!;
+  const types = oneOf<readonly WeightName[]>([["F32"], ["F16"], ["BF16"], ["Q8_0"], ["F32", "F16", "BF16", "Q8_0"]]);
+  // Rows of Q8_0 are whole blocks of 32.
+  const blocks = types.includes("Q8_0");
+  const kvHeads = oneOf([1, 2, 3]);
+  const heads = kvHeads * oneOf([1, 2, 3, 8]);
+  const drawn = oneOf([32, 64, 80, 96, 128]);
+  const headSize = blocks && (heads * drawn) % 32 ? 96 : drawn;
+  const magic = oneOf(["GGUF", "GGUF", "PWRI"] as const);
+  const activation = magic === "PWRI" ? "relu" : oneOf(["silu", "relu", "fatrelu"] as const);
+  const layers = oneOf([1, 2, 5, 33]);
+  const narrow = layers > 5; // keep the reference, which is plain JavaScript, within a second
+  const vocab = oneOf([9, 33, 100, WITH_BYTES]);
+  const oddNeurons = oneOf(narrow ? [1, 15, 17, 33] : [1, 15, 17, 33, 101, 255]);
+  return {
+    seed,
+    magic,
+    activation,
+    t: Array.from({ length: layers }, () => (activation === "fatrelu" ? Math.fround(random() * 0.3) : 0)),
+    types,
+    layers,
+    hidden: oneOf(blocks ? (narrow ? [32, 64] : [32, 96, 288]) : narrow ? [34, 48] : [34, 100, 300]),
+    neurons: blocks ? 32 * Math.ceil(oddNeurons / 32) : oddNeurons,
+    heads: narrow ? kvHeads : heads,
+    kvHeads,
+    headSize: narrow ? 32 : headSize,
+    vocab,
+    tied: random() < 0.4,
+    ropeBase: oneOf([10000, 500000, 1e6]),
+    epsilon: oneOf([1e-5, 1e-6, 1e-3]),
+    tokens: Array.from({ length: oneOf([1, 2, 5, 16, 21]) }, () => below(vocab)),
+  };
+}
+
+function encode(type: WeightName, values: Float32Array): Uint8Array {
+  if (type === "F32") return encodeF32(values);
+  if (type === "F16") return encodeF16(values);
+  if (type === "Q8_0") return encodeQ8_0(values);
+  // BF16: the upper half of a float32, rounded to nearest even.
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return new Uint8Array(Uint16Array.from(bits, (b) => (b + 0x7fff + ((b >>> 16) & 1)) >>> 16).buffer);
+}
+
+export interface RandomLlama {
+  readonly shape: Shape;
+  readonly bytes: Uint8Array;
+  /** The same values in float32, for engines that round their inputs to the weights' type. */
+  readonly float32: Uint8Array;
+  readonly model: ReferenceModel;
+}
+
+export function randomLlama(shape: Shape): RandomLlama {
+  const { layers: L, hidden: D, neurons: F, heads: H, kvHeads: G, headSize: K, vocab: V, magic } = shape;
+  const random = generator(shape.seed ^ 0x5eed);
+  const tensors: TensorSpec[] = [];
+  const decoded = new Map<string, Weights>();
+  const add = (name: string, rows: number, cols: number, scale: number, type?: WeightName) => {
+    const chosen = type ?? shape.types[Math.floor(random() * shape.types.length)]!;
+    const values = Float32Array.from({ length: rows * cols }, () => (normal(random) * scale) / Math.sqrt(cols));
+    const raw = encode(chosen, values);
+    tensors.push({ name, shape: [cols, rows], type: NUMBERS[chosen], raw });
+    decoded.set(name, { rows, cols, data: decodeTensor(raw, NUMBERS[chosen], rows * cols) });
+  };
+  const norm = (name: string) => {
+    const raw = encodeF32(Float32Array.from({ length: D }, () => 0.6 + 0.8 * random()));
+    tensors.push({ name, shape: [D], type: NUMBERS.F32, raw });
+    decoded.set(name, { rows: 1, cols: D, data: decodeTensor(raw, NUMBERS.F32, D) });
+  };
+  add("token_embd.weight", V, D, 4);
+  norm("output_norm.weight");
+  if (!shape.tied) add("output.weight", V, D, 3);
+  for (let l = 0; l < L; l++) {
+    const block = `blk.${l}.`;
+    norm(`${block}attn_norm.weight`);
+    norm(`${block}ffn_norm.weight`);
+    add(`${block}attn_q.weight`, H * K, D, 1.5);
+    add(`${block}attn_k.weight`, G * K, D, 1.5);
+    add(`${block}attn_v.weight`, G * K, D, 1);
+    add(`${block}attn_output.weight`, D, H * K, 1);
+    add(`${block}ffn_gate.weight`, F, D, 1);
+    add(`${block}ffn_up.weight`, F, D, 1);
+    if (magic === "PWRI") {
+      add(`${block}ffn_down_t.weight`, F, D, 1.5);
+      add(`${block}fc1.weight`, 32, D, 1);
+      add(`${block}fc2.weight`, F, 32, 1);
+    } else add(`${block}ffn_down.weight`, D, F, 1.5);
+  }
+
+  const u32 = (value: number): Meta => ({ type: "u32", value });
+  const metadata = new Map<string, Meta>([
+    ["general.architecture", { type: "string", value: "llama" }],
+    ["general.name", { type: "string", value: `random ${shape.seed}` }],
+    ["llama.context_length", u32(64)],
+    ["llama.embedding_length", u32(D)],
+    ["llama.block_count", u32(L)],
+    ["llama.feed_forward_length", u32(F)],
+    ["llama.attention.head_count", u32(H)],
+    ["llama.attention.head_count_kv", u32(G)],
+    ["llama.attention.key_length", u32(K)],
+    ["llama.attention.value_length", u32(K)],
+    ["llama.rope.dimension_count", u32(K)],
+    ["llama.rope.freq_base", { type: "f32", value: shape.ropeBase }],
+    ["llama.attention.layer_norm_rms_epsilon", { type: "f32", value: shape.epsilon }],
+    ["llama.vocab_size", u32(V)],
+    ["tokenizer.ggml.model", { type: "string", value: "llama" }],
+    ["tokenizer.ggml.tokens", { type: "strings", value: Array.from({ length: V }, (_, i) => piece(i, V)) }],
+    ["tokenizer.ggml.scores", { type: "numbers", element: "f32", value: Array.from({ length: V }, (_, i) => -i) }],
+    ["tokenizer.ggml.token_type", { type: "numbers", element: "i32", value: Array.from({ length: V }, (_, i) => kind(i, V)) }],
+  ]);
+  if (shape.activation !== "silu") metadata.set("llama.hidden_activation", { type: "string", value: shape.activation });
+  if (shape.activation === "fatrelu")
+    metadata.set("sparselab.threshold", { type: "numbers", element: "f32", value: [...shape.t] });
+
+  const down = (name: string): Weights => {
+    const stored = decoded.get(name);
+    if (stored) return stored;
+    const { rows, cols, data } = decoded.get(name.replace("ffn_down_t", "ffn_down"))!;
+    const turned = new Float64Array(rows * cols);
+    for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) turned[c * rows + r] = data[r * cols + c]!;
+    return { rows: cols, cols: rows, data: turned };
+  };
+  const ready = new Map<string, Weights>();
+  const tensor = (name: string): Weights => {
+    let found = ready.get(name);
+    if (!found) {
+      if (name.includes("ffn_down")) found = down(name.replace("ffn_down", "ffn_down_t"));
+      else found = decoded.get(name) ?? decoded.get("token_embd.weight")!; // a tied output
+      ready.set(name, found);
+    }
+    return found;
+  };
+  return {
+    shape,
+    bytes: writeGguf({ magic, metadata, tensors }),
+    float32: writeGguf({
+      metadata,
+      tensors: tensors.map(({ name, shape: dims }) => ({ name, shape: dims, type: "F32", data: decoded.get(name)!.data })),
+    }),
+    model: {
+      layers: L,
+      heads: H,
+      kvHeads: G,
+      headSize: K,
+      epsilon: Math.fround(shape.epsilon),
+      ropeBase: shape.ropeBase,
+      activation: shape.activation,
+      t: shape.t,
+      tensor,
+    },
+  };
+}
