@@ -35,13 +35,14 @@ export const commonOptions = { json: { type: "boolean" }, ...helpOptions } as co
 type Known<O extends Options> = O & typeof helpOptions;
 export type ParsedArguments<O extends Options> = ReturnType<typeof parseArgs<{ options: Known<O>; allowPositionals: true }>>;
 
-/** Parses the arguments. `names`: the positional ones, all required. The options --json, --debug and --help are added. */
+/** Parses the arguments. `names`: the positional ones, all required; `more`: what to do instead of giving more of them. The options --json, --debug and --help are added. */
 export function parse<const O extends Options>(
   args: readonly string[],
   options: O,
   names: readonly string[],
+  more?: string,
 ): ParsedArguments<O & typeof commonOptions> {
-  return parseOnly(args, { ...options, ...commonOptions }, names);
+  return parseOnly(args, { ...options, ...commonOptions }, names, more);
 }
 
 /** Like `parse`, without --json. */
@@ -49,6 +50,7 @@ export function parseOnly<const O extends Options>(
   args: readonly string[],
   options: O,
   names: readonly string[],
+  more?: string,
 ): ParsedArguments<O> {
   const known = { ...options, ...helpOptions };
   const normalized = normalize(args, known);
@@ -61,7 +63,9 @@ export function parseOnly<const O extends Options>(
   const given = parsed.positionals;
   if (given.length < names.length) throw new UsageError(`missing ${names.slice(given.length).join(", ")}`);
   if (given.length > names.length)
-    throw new UsageError(`unexpected argument "${given[names.length]}"; expected ${names.join(" ") || "none"}`);
+    throw new UsageError(
+      `unexpected argument "${given[names.length]}"; expected ${names.join(" ") || "none"}${more === undefined ? "" : ` (${more})`}`,
+    );
   return parsed;
 }
 
@@ -120,10 +124,10 @@ function unknownOption(written: string, known: Options): UsageError {
     ...(short === name ? [] : [`--${name}`]),
     ...(short ? [`-${short}`] : []),
   ]);
-  const near = written.length > 2 ? nearest(written, names) : undefined;
-  return new UsageError(
-    `unknown option ${written}.${near ? ` Did you mean ${near}?` : ""} Known: ${names.filter((name) => name !== "--debug").join(", ")}`,
-  );
+  // --debug is for reports of faults (sparselab --help names it), and near to too many words.
+  const offered = names.filter((name) => name !== "--debug");
+  const near = written.length > 2 ? nearest(written, offered) : undefined;
+  return new UsageError(`unknown option ${written}.${near ? ` Did you mean ${near}?` : ""} Known: ${offered.join(", ")}`);
 }
 
 /** The value of a required option. */

@@ -116,6 +116,20 @@ describe("sparselab", () => {
     expect(chat.policy).toEqual({ kind: "fatrelu", t: 0 });
   });
 
+  it("generate samples as its flags say", async () => {
+    const tokens = async (...flags: string[]) =>
+      JSON.parse(await ok("generate", tinyWorld, "-p", "The", "-n", "40", "--json", "--seed", "5", ...flags)).tokens as number[];
+    const greedy = await tokens();
+    const warm = await tokens("--temp", "3");
+    expect(warm).not.toEqual(greedy);
+    // Each of these leaves one token to draw from.
+    expect(await tokens("--temp", "3", "--top-k", "1")).toEqual(greedy);
+    expect(await tokens("--temp", "3", "--top-p", "0.000001")).toEqual(greedy);
+    expect(await tokens("--temp", "3", "--min-p", "1")).toEqual(greedy);
+    const without = await tokens("--repeat-penalty", "1000000");
+    expect(new Set(without).size).toBe(without.length);
+  });
+
   it("logits writes a row for each token and each greedy token", async () => {
     const out = join(dir.path, "missing", "folder", "l.f32");
     expect(await ok("logits", tinyWorld, "--tokens", "1,17,300", "--greedy", "2", "--out", out)).toMatch(/token 5 × vocab 1536/);
@@ -255,6 +269,11 @@ describe("sparselab", () => {
       ],
       [2, /Did you mean --temp/, ["generate", tinyWorld, "-p", "x", "--tmep", "1"]],
       [2, /missing -p TEXT/, ["generate", tinyWorld]],
+      [2, /unknown option --topk\. Did you mean --top-k/, ["generate", tinyWorld, "-p", "x", "--topk", "3"]],
+      [2, /--top-p: topP must be/, ["generate", tinyWorld, "-p", "x", "--top-p", "2"]],
+      [2, /unknown option --device\. Known|Did you mean --seed/, ["generate", tinyWorld, "-p", "x", "--device", "cpu"]],
+      [2, /unexpected argument "words"; expected FILE \(the text goes into a file/, ["tokenize", tinyWorld, "words"]],
+      [2, /--tokens must be token ids such as/, ["logits", tinyWorld, "--tokens", "", "--out", "l"]],
       [2, /temperature must be/, ["generate", tinyWorld, "-p", "x", "--temp=-1"]],
       [2, /"predicted" is not available yet/, ["generate", tinyWorld, "-p", "x", "--strategy", "predicted"]],
       [2, /Did you mean "relu"/, ["generate", tinyWorld, "-p", "x", "--activation", "rleu"]],
@@ -267,7 +286,7 @@ describe("sparselab", () => {
       [1, /another family/, ["generate", tinyWorld, "-p", "x", "--activation", "silu"]],
       [1, /^sparselab: --text "nowhere\.txt": no such file$/m, ["measure", tinyWorld, "--text", "nowhere.txt"]],
       [1, /vocabulary has tokens 0 to 1535/, ["logits", tinyWorld, "--tokens", "99999", "--out", join(dir.path, "q")]],
-      [1, /the context holds 512/, ["generate", tinyWorld, "-p", "x", "-n", "600"]],
+      [1, /the context holds 512\. .*set -n to at most|the context holds 512\. .*Set -n to at most/, ["generate", tinyWorld, "-p", "x", "-n", "600"]],
     ];
     mkdirSync(join(dir.path, "folder.json"));
     for (const [code, message, args] of cases) {

@@ -22,7 +22,7 @@ const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, 
 function helpText(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
-  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help describes a command; -v, --version prints the version.`;
+  return `sparselab ${packageInfo().version}: a lab for activation-sparse language models\n\nusage: sparselab COMMAND ...\n\n${list.join("\n")}\n\nsparselab COMMAND --help describes a command; -v, --version prints the version. With --debug,\na command that fails also prints where in the program it failed.`;
 }
 
 function commandOf(name: string): Command {

@@ -40,10 +40,20 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** `unknown measure "perplexty": did you mean "perplexity"? known: ...` */
-export function unknownName(code: LabErrorCode, what: string, name: string, known: readonly string[]): LabError {
-  const near = nearest(name, known);
-  const hint = near ? ` Did you mean "${near}"?` : "";
+/**
+ * `Unknown measure "perplexty". Did you mean "perplexity"? Known: ...` Names that are planned may be the nearest, and are said to be
+ * unavailable.
+ */
+export function unknownName(
+  code: LabErrorCode,
+  what: string,
+  name: string,
+  known: readonly string[],
+  planned: readonly string[] = [],
+): LabError {
+  const near = nearest(name, [...known, ...planned]);
+  const yet = near !== undefined && !known.includes(near) ? " (not available yet)" : "";
+  const hint = near ? ` Did you mean "${near}"${yet}?` : "";
   return new LabError(code, `unknown ${what} "${name}".${hint} Known: ${known.join(", ")}`);
 }
 

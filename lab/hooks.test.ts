@@ -34,7 +34,10 @@ describe("hook points", () => {
 
   it("names the nearest of what it does not know", () => {
     expect(() => parseHook("blocks.3.ffn.mdi", eight)).toThrow(/Did you mean "blocks.3.ffn.mid"/);
-    expect(() => parseHook("block.3.ffn.mid", eight)).toThrow(/Did you mean "blocks/);
+    expect(() => parseHook("block.3.ffn.mid", eight)).toThrow(/Did you mean "blocks\.3\.ffn\.mid"/);
+    expect(() => parseHook("blk.0-2.ffn.mdi", eight)).toThrow(/Did you mean "blocks\.0-2\.ffn\.mid"/);
+    expect(() => parseHook("model.layers.3.resid_post", eight)).toThrow(/Did you mean "blocks\.3\.resid_post"/);
+    expect(() => parseHook("ffn.mid", eight)).toThrow(/Did you mean "blocks\.\*\.ffn\.mid"/);
     expect(() => parseHook("logit", eight)).toThrow(/Did you mean "logits"/);
     expect(() => parseHook("blocks.2.attn.pattern", eight)).toThrow(/attention are not available yet.*ffn\.mid/);
   });
@@ -49,7 +52,7 @@ describe("hook points", () => {
   });
 
   it("refuses layers that the model does not have", () => {
-    for (const where of ["8", "-1", "0-8", "5-3", "1e0", "1.5", "", "x"]) {
+    for (const where of ["8", "-1", "0-8", "5-3", "1e0", "1.5", "00", "0-07", "", "x"]) {
       expect(() => parseHook(`blocks.${where}.ffn.mid`, eight), where).toThrow(/unknown hook point|names no layers/);
     }
   });

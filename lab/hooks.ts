@@ -98,7 +98,7 @@ function layersOf(name: string, where: string, layers: number): { readonly from:
   const range =
     where === "*"
       ? [0, layers - 1]
-      : (/^(\d+)(?:-(\d+))?$/.exec(where)?.slice(1) ?? []).filter((n) => n !== undefined).map(Number);
+      : (/^(0|[1-9]\d*)(?:-(0|[1-9]\d*))?$/.exec(where)?.slice(1) ?? []).filter((n) => n !== undefined).map(Number);
   const from = range[0];
   const last = range[1] ?? from;
   if (from === undefined || last === undefined || from > last || last >= layers) {
@@ -118,8 +118,14 @@ function unknown(name: string, where: string | undefined, own: string, model: Mo
       `hook point "${name}": points of attention are not available yet. Known in a layer: ${there.map((point) => point.name).join(", ")}`,
     );
   }
-  const known = where === undefined ? hookPoints(model) : hookPoints(model).map((point) => point.replace("*", where));
-  const near = nearest(name, known);
+  // "block.3.ffn.mid", "layers.3.ffn.mid" and "blk.3.ffn.mid" mean layer 3; "ffn.mid" alone means that point of the layers.
+  const layered = /^[a-z.]*?[.]?(\*|\d+(?:-\d+)?)\.(.+)$/i.exec(name);
+  const layer = where ?? layered?.[1] ?? "*";
+  const wanted = where === undefined && layered ? layered[2]! : own;
+  const full = new Map(
+    pointsOf(model).map(({ name: point, scope }) => [point as string, scope === "layer" ? `blocks.${layer}.${point}` : point]),
+  );
+  const near = full.get(nearest(wanted, [...full.keys()]) ?? "");
   const hint = near ? ` Did you mean "${near}"?` : "";
   return new LabError("unknown-hook-point", `unknown hook point "${name}".${hint} Known: ${hookPoints(model).join(", ")}`);
 }

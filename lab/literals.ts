@@ -19,5 +19,17 @@ export type IsPlain<S extends string> = [S] extends [never] ? false : {} extends
 // biome-ignore lint/complexity/noBannedTypes: as above
 export type Checked<S extends string, K extends string> = S extends unknown ? ({} extends Record<S, 1> ? S : K) : never;
 
+/** `Checked` for an option that also has names which are planned: the type error for one of them says so. */
+export type CheckedOrPlanned<S extends string, K extends string, Planned extends string> = S extends unknown
+  ? // biome-ignore lint/complexity/noBannedTypes: as above
+    {} extends Record<S, 1>
+    ? S
+    : S extends Planned
+      ? NotYet<S>
+      : K
+  : never;
+/** What TypeScript shows in place of a name that is planned. */
+export type NotYet<S extends string> = `not available yet: ${S}`;
+
 /** The names that S can be: S itself, or all of K where S is plain. */
 export type Known<S extends string, K extends string> = IsPlain<S> extends true ? K : S & K;

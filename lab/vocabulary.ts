@@ -62,11 +62,13 @@ export const activationFamily: Readonly<Record<ActivationKind, "silu" | "gelu" |
 
 export type StrategyKind = "dense" | "exact";
 export const strategies: readonly StrategyKind[] = ["dense", "exact"];
+export type PlannedStrategy = "screened" | "predicted";
 /** What to use instead. */
 export const laterStrategies: Readonly<Record<string, string>> = {"screened": "use \"exact\", which misses nothing", "predicted": "use \"exact\", which misses nothing (the file's predictors are checked and listed, but not used yet)"};
 
 export type PolicyKind = "as-trained" | "fatrelu";
 export const policyKinds: readonly PolicyKind[] = ["as-trained", "fatrelu"];
+export type PlannedPolicy = "magnitude" | "top-k" | "top-p" | "gaussian-top-k" | "weighted" | "cett" | "cats" | "teal";
 export const laterPolicies: Readonly<Record<string, string>> = {"magnitude": "", "top-k": "", "top-p": "", "gaussian-top-k": "", "weighted": "", "cett": "", "cats": "", "teal": ""};
 
 export type InterventionKind = "zero" | "scale" | "replace" | "add";

@@ -113,6 +113,11 @@ function typescript(table) {
       .filter(({ later }) => later)
       .map(({ name, later }) => `"${name}": ${JSON.stringify(later === true ? "" : later)}`)
       .join(", ")}};`;
+  const planned = (type, of) =>
+    union(
+      type,
+      of.filter(({ later }) => later),
+    );
   return `/**
  * ${NOTE}
  *
@@ -166,11 +171,13 @@ export const activationFamily: Readonly<Record<ActivationKind, ${[...new Set(tab
 
 ${union("StrategyKind", built(table.strategies))}
 ${list("strategies", "StrategyKind", built(table.strategies))}
+${planned("PlannedStrategy", table.strategies)}
 /** What to use instead. */
 ${laters("laterStrategies", table.strategies)}
 
 ${union("PolicyKind", built(table.policies))}
 ${list("policyKinds", "PolicyKind", built(table.policies))}
+${planned("PlannedPolicy", table.policies)}
 ${laters("laterPolicies", table.policies)}
 
 ${union("InterventionKind", built(table.interventions))}

@@ -1,5 +1,6 @@
 /** `sparselab generate`: generates text from a prompt, and streams it. */
-import { checkSampling } from "../../lab/model/sampler.js";
+import { LabError } from "../../lab/errors.js";
+import { checkSampling, type SamplingOptions } from "../../lab/model/sampler.js";
 import { policyText } from "../../lab/policy/policy.js";
 import { type Command, countOf, modelOptions, numberOf, parse, required, usage } from "../arguments.js";
 import { abortOnInterrupt, loadOptions, note, openModel, out, print, printJson } from "../model.js";
@@ -10,7 +11,12 @@ const help = `usage: sparselab generate FILE -p TEXT [-n N] [--temp T] [--seed N
   --chat              apply the file's chat template to the prompt, as a user's message
   -n N                most tokens; default: as many as fit into the context
   --temp T            temperature; default 0, always the most likely token
+  --top-k K           keep the K most likely tokens; default 0, all
+  --top-p P           keep the most likely tokens with P of the probability; default 1, all
+  --min-p P           keep tokens with at least P of the highest probability; default 0, all
+  --repeat-penalty R  weaken tokens among the last 64; default 1, none
   --seed N            random seed; default 0
+                      (the order, as in llama.cpp: penalty, top-k, top-p, min-p, temperature)
   --activation NAME   silu, gelu, gelu_tanh, relu, relu2, fatrelu_0.01
   --strategy NAME     auto, dense, exact
   --t T               FATReLU threshold instead of the activation's own
@@ -26,24 +32,26 @@ export const generate: Command = {
       prompt: { type: "string", short: "p" },
       n: { type: "string", short: "n" },
       temp: { type: "string" },
+      "top-k": { type: "string" },
+      "top-p": { type: "string" },
+      "min-p": { type: "string" },
+      "repeat-penalty": { type: "string" },
       seed: { type: "string" },
       chat: { type: "boolean" },
     } as const;
     const { values, positionals } = parse(args, options, ["FILE"]);
     const text = required(values.prompt, "-p TEXT");
     const maxTokens = countOf("-n", values.n, 1);
-    const sampling = {
-      ...(values.temp === undefined ? {} : { temperature: numberOf("--temp", values.temp) }),
-      ...(values.seed === undefined ? {} : { seed: countOf("--seed", values.seed, 0)! }),
-    };
-    usage("sampling", () => checkSampling(sampling));
+    const sampling = samplingOf(values);
     const { model, summary } = await openModel(positionals[0]!, loadOptions(values));
 
-    const generation = model.generate(values.chat ? [{ role: "user", content: text }] : text, {
-      ...sampling,
-      ...(maxTokens === undefined ? {} : { maxTokens }),
-      signal: abortOnInterrupt(),
-    });
+    const generation = inFlags(() =>
+      model.generate(values.chat ? [{ role: "user", content: text }] : text, {
+        ...sampling,
+        ...(maxTokens === undefined ? {} : { maxTokens }),
+        signal: abortOnInterrupt(),
+      }),
+    );
     const prompt = await generation.prompt;
     if (!values.json) note(summary);
     const start = performance.now();
@@ -79,3 +87,34 @@ export const generate: Command = {
     model.dispose();
   },
 };
+
+const samplingFlags = {
+  temp: "temperature",
+  "top-k": "topK",
+  "top-p": "topP",
+  "min-p": "minP",
+  "repeat-penalty": "repeatPenalty",
+  seed: "seed",
+} as const;
+
+/** The sampling flags as options, each checked under its own name. */
+function samplingOf(values: { readonly [F in keyof typeof samplingFlags]?: string | undefined }): SamplingOptions {
+  const sampling: SamplingOptions = {};
+  for (const [flag, option] of Object.entries(samplingFlags) as [keyof typeof samplingFlags, keyof SamplingOptions][]) {
+    const value = values[flag];
+    if (value === undefined) continue;
+    sampling[option] = numberOf(`--${flag}`, value);
+    usage(`--${flag}`, () => checkSampling({ [option]: sampling[option] }));
+  }
+  return sampling;
+}
+
+/** Runs a call of the lab; its errors name the flag instead of the option. */
+function inFlags<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof LabError) throw new LabError(error.code, error.message.replaceAll("maxTokens", "-n"), { cause: error });
+    throw error;
+  }
+}

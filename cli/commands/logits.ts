@@ -1,7 +1,7 @@
 /** `sparselab logits`: writes raw rows of logits, or of a hook point, for comparison with other programs. */
 import { writeFile } from "node:fs/promises";
 import { greedyRows } from "../../lab/model/greedy.js";
-import { type Command, countOf, modelOptions, parse, required } from "../arguments.js";
+import { type Command, countOf, modelOptions, parse, required, UsageError } from "../arguments.js";
 import { abortOnInterrupt, loadOptions, openModel, print, printJson } from "../model.js";
 import { prepareOut } from "../out.js";
 
@@ -12,6 +12,7 @@ No token is added to those given.
 
   --tokens IDS        separated by commas
   --greedy N          then feed the most likely token N times; default 0
+  --out FILE.f32      the file; missing folders are made
   --capture POINT     rows of this hook point instead, such as blocks.3.ffn.mid; for a range, layer after layer
   --activation --strategy --t --threads, as for generate
   --json              print the shape, the tokens fed, and the file`;
@@ -28,8 +29,9 @@ export const logits: Command = {
       capture: { type: "string" },
     } as const;
     const { values, positionals } = parse(args, known, ["FILE"]);
-    const given = required(values.tokens, "--tokens IDS, such as --tokens 1,17,300").split(",");
-    const tokens = given.map((text) => countOf("--tokens", text, 0)!);
+    const given = required(values.tokens, "--tokens IDS, such as --tokens 1,17,300");
+    if (given.trim() === "") throw new UsageError("--tokens must be token ids such as 1,17,300, received none");
+    const tokens = given.split(",").map((text) => countOf("--tokens", text, 0)!);
     const file = required(values.out, "--out FILE.f32");
     const greedy = countOf("--greedy", values.greedy, 0) ?? 0;
     const options = loadOptions(values);

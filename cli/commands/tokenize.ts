@@ -25,6 +25,7 @@ export const tokenize: Command = {
       args,
       { "text-file": { type: "string" }, lines: { type: "boolean" }, special: { type: "boolean" } },
       ["FILE"],
+      "the text goes into a file: --text-file TEXT",
     );
     const textFile = required(values["text-file"], "--text-file");
     const tokenizer = createTokenizer(await readHeader(modelPath(positionals[0])));

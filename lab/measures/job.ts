@@ -37,7 +37,7 @@ export function checkMeasures<M extends Measure>(given: readonly M[]): readonly 
       throw new LabError("invalid-option", `a measure is one of ${measures.join(", ")}, received ${received(name)}`);
     if (later.includes(name))
       throw new LabError("invalid-option", `measure "${name}" is not available yet. Known: ${measures.join(", ")}`);
-    if (!(measures as readonly string[]).includes(name)) throw unknownName("invalid-option", "measure", name, measures);
+    if (!(measures as readonly string[]).includes(name)) throw unknownName("invalid-option", "measure", name, measures, later);
   }
   return list;
 }

@@ -5,6 +5,7 @@ import { checkOptions, LabError } from "../errors.js";
 import type { Checked, Loose } from "../literals.js";
 import { internalsOf } from "../model/internals.js";
 import type { Model } from "../model/model.js";
+import { received } from "../received.js";
 import { type Corpus, checkCorpus } from "./corpus.js";
 import { evaluate, type Step } from "./evaluate.js";
 import { checkMeasures } from "./job.js";
@@ -50,7 +51,10 @@ export async function measure<const M extends Loose<Measure>>(
 async function measured(model: Model, on: Corpus, options: MeasureOptions): Promise<Report<Measure>> {
   const internals = internalsOf(model);
   if (typeof options !== "object" || options === null)
-    throw new LabError("invalid-option", 'measure needs { measure: ["sparsity"] }');
+    throw new LabError(
+      "invalid-option",
+      `measure takes the model, the text and the options, as in measure(model, corpus("file.txt"), { measure: ["sparsity"] }); the options were ${received(options)}`,
+    );
   checkOptions("measure", options, ["measure", "reference", "window", "signal", "onProgress", "quiet"]);
   // Copied before the first wait: what the caller changes afterwards changes nothing here.
   const text = checkCorpus(on);

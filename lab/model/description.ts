@@ -11,7 +11,7 @@ import { Weights } from "../runtime/weights.js";
 import { bytesText } from "../text.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "./activation.js";
 import { FileTokenizer } from "./file-tokenizer.js";
-import { type Strategy, strategyOf } from "./options.js";
+import { type Strategy, strategyOf, threadsOf } from "./options.js";
 
 export interface Fact {
   /** Its name for programs. */
@@ -53,7 +53,9 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
       tokenizerFact(new FileTokenizer(table)),
       memoryFact(
         info,
-        callNativeSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], info.context, 1), 1, 1)),
+        callNativeSync((addon) =>
+          addon.estimate(weights.native, sequencePlan(native, [], info.context, threadsOf(undefined)), 1, 1),
+        ),
       ),
     ];
   } finally {
@@ -119,7 +121,7 @@ export function predictorsFact({ predictors }: NativeModelInfo): Fact {
   return fact("predictors", predictors, ranks ? `ranks by layer ${ranks}; checked, not used yet` : "none");
 }
 
-/** @param estimate of a full context and one token */
+/** @param estimate of a full context and one token, on as many threads as the model uses */
 export function memoryFact(
   { mappedBytes, ownedBytes }: NativeModelInfo,
   { cacheBytes, scratchBytes }: { readonly cacheBytes: number; readonly scratchBytes: number },

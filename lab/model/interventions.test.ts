@@ -48,6 +48,8 @@ describe("interventions", () => {
     expect(bad({ at: "blocks.0.ffn.mid", do: "zero", where: { heads: [0] } })).toThrow(/"heads"/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(3)))).toThrow(/Float32Array of 5 values, received 3/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(5), Number.NaN))).toThrow(/finite/);
+    const odd = Float32Array.of(0, Number.NaN, ...new Float32Array(3));
+    expect(bad(steer("blocks.0.ffn.mid", odd))).toThrow(/must be finite, received NaN at index 1/);
     expect(bad({ at: "blocks.0.ffn.mid", do: "scale" })).toThrow(/finite number, received undefined/);
     expect(bad({ at: "blocks.0.ffn.mid", do: "zreo" })).toThrow(/Did you mean "zero"/);
     expect(bad({ at: "blocks.0.ffn.mid", do: "call", fn: () => 0 })).toThrow(/not available yet/);

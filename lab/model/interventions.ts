@@ -168,7 +168,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
       `"do" of intervention ${i} must be one of ${interventionKinds.join(", ")}, received ${received(kind)}`,
     );
   if (!(interventionKinds as readonly string[]).includes(kind))
-    throw unknownName("invalid-option", "intervention", kind, interventionKinds);
+    throw unknownName("invalid-option", "intervention", kind, interventionKinds, Object.keys(laterInterventions));
   // 2. The place, which all kinds have.
   const hook = parseHook(at as string, info);
   const width = widthOf(hook, info);
@@ -210,6 +210,12 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
           `a vector added at ${hook.name} must be a Float32Array of ${width} values, received ${found}`,
         );
       }
+      const odd = vector.findIndex((value) => !Number.isFinite(value));
+      if (odd >= 0)
+        throw new LabError(
+          "invalid-option",
+          `a vector added at ${hook.name} must be finite, received ${vector[odd]} at index ${odd}`,
+        );
       const factor = finite(`"scale" of an add at ${hook.name}`, scale ?? 1);
       return made({ do: kind, scale: factor }, { kind, factor }, { source: vector });
     }

@@ -247,6 +247,7 @@ describe("weight", () => {
     const { model: little } = await loadQuietly(writeSmallLlama(dir.path));
     expect((await little.weight("blk.0.ffn_up.weight")).size).toEqual({ row: 48, column: 32 });
     await expect(little.weight("blk.0.ffn_upp.weight")).rejects.toThrow(/ffn_upp/);
+    await expect(little.weight(`blk.${little.layers}.ffn_up.weight`)).rejects.toThrow(`its layers are 0 to ${little.layers - 1}`);
     little.dispose();
     await dir.remove();
   });

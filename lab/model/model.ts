@@ -1,11 +1,12 @@
 /** Model: the types of what `load` gives. The class behind them is in view.ts. */
 import type { Displayable } from "../display.js";
 import type { HookPoint } from "../hooks.js";
-import type { Checked, Loose } from "../literals.js";
+import type { Checked, CheckedOrPlanned, Loose } from "../literals.js";
 import type { LoosePolicy, PerLayer, Policy, PolicyOption } from "../policy/policy.js";
 import type { LogitRows } from "../runtime/prefill.js";
 import type { Tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
+import type { PlannedStrategy } from "../vocabulary.js";
 import type { Activation } from "./activation.js";
 import type { GenerateOptions, Generation } from "./generation.js";
 import type { CheckedIntervention, Intervention, LooseIntervention } from "./interventions.js";
@@ -28,7 +29,7 @@ export type Change<
   S extends string = Strategy,
   I extends LooseIntervention = Intervention,
 > = PolicyOption<P> & {
-  strategy?: Checked<S, Strategy>;
+  strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
   /** They replace those of the view. Copied: changing a vector or the list afterwards has no effect. */
   interventions?: readonly CheckedIntervention<I>[];
 };

@@ -18,6 +18,7 @@ describe("options of load", () => {
     for (const [options, instead] of [
       [{ device: "cuda" }, /not available yet; the CPU/],
       [{ device: "cuda:0" }, /not available yet; the CPU/],
+      [{ device: "gpu" }, /not available yet; the CPU/],
       [{ device: "hybrid" }, /not available yet; the CPU/],
       [{ layout: "packed" }, /use "mmap"/],
       [{ arithmetic: "int8" }, /use "float"/],
@@ -33,7 +34,9 @@ describe("options of load", () => {
   it("that do not exist name the nearest", () => {
     expect(check({ stratgy: "exact" })).toThrow(/Did you mean "strategy"/);
     expect(check({ strategy: "exakt" })).toThrow(/Did you mean "exact"/);
-    expect(check({ device: "gpu" })).toThrow(/unknown device "gpu"/);
+    expect(check({ device: "cpi" })).toThrow(/unknown device "cpi"\. Did you mean "cpu"/);
+    expect(check({ strategy: "predictd" })).toThrow(/Did you mean "predicted" \(not available yet\)\? Known: auto, dense, exact$/);
+    expect(check({ nothing: 1 })).toThrow(/Known: activation, /);
     expect(check({ activation: 3 })).toThrow(/must be a name/);
     expect(() => threadsOf(0)).toThrow(/>= 1/);
     expect(() => contextOf(1024, 512)).toThrow(/has 512 positions/);

@@ -5,10 +5,10 @@
 import { availableParallelism } from "node:os";
 import { checkCount, checkFunction, checkSignal } from "../check.js";
 import { checkOptions, LabError, unknownName } from "../errors.js";
-import type { Checked } from "../literals.js";
+import type { Checked, CheckedOrPlanned } from "../literals.js";
 import type { LoosePolicy, Policy, PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
-import { type ActivationKind, laterStrategies, type StrategyKind, strategies } from "../vocabulary.js";
+import { type ActivationKind, laterStrategies, type PlannedStrategy, type StrategyKind, strategies } from "../vocabulary.js";
 import { type Activation, isReluFamily } from "./activation.js";
 
 /** Which rows of the FFN are computed. `exact` skips rows that cannot matter and gives the bits of `dense`. `auto` is a rule, printed by `load`: exact for a ReLU-family activation, else dense. */
@@ -27,15 +27,15 @@ export type LoadOptions<
   /** Default: that of the file. The option goes before the file's key, the key before the rule; `load` prints which one is used and what it overrules. An activation of another family than the key's (silu or gelu against relu) is an error. */
   activation?: Checked<A, Activation>;
   /** Default: "auto". */
-  strategy?: Checked<S, Strategy>;
+  strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
   /** Default: "auto". */
-  device?: Checked<D, "auto" | "cpu">;
+  device?: CheckedOrPlanned<D, "auto" | "cpu", `cuda${string}` | "hybrid" | "gpu">;
   /** "mmap": the weights are pages of the file, quick to open. Default: "mmap". */
-  layout?: Checked<L, "mmap">;
+  layout?: CheckedOrPlanned<L, "mmap", "packed">;
   /** Default: "float". */
-  arithmetic?: Checked<R, "float">;
+  arithmetic?: CheckedOrPlanned<R, "float", "int8">;
   /** Type of the KV cache. Default: "f32". */
-  kv?: Checked<K, "f32">;
+  kv?: CheckedOrPlanned<K, "f32", "f16">;
   /** Positions that a sequence can hold. Default: as many as the file allows, which is also the most. */
   context?: number;
   /** Threads of the executor. Default: as many as the machine has. The number does not change a single bit of a result. */
@@ -49,7 +49,10 @@ export type LoadOptions<
 };
 
 const later: Readonly<Record<string, { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> }>> = {
-  device: { now: ["auto", "cpu"], later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now" } },
+  device: {
+    now: ["auto", "cpu"],
+    later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now", gpu: "the CPU runs everything now" },
+  },
   layout: { now: ["mmap"], later: { packed: 'use "mmap"' } },
   arithmetic: { now: ["float"], later: { int8: 'use "float", the reference' } },
   kv: { now: ["f32"], later: { f16: 'use "f32"' } },
@@ -73,7 +76,7 @@ export function checkChoice(option: keyof typeof later, value: unknown): void {
   const name = value;
   const instead = coming[name] ?? (option === "device" && name.startsWith("cuda:") ? coming.cuda : undefined);
   if (instead !== undefined) throw new LabError("invalid-option", `${option} "${name}" is not available yet; ${instead}`);
-  throw unknownName("invalid-option", option, name, now);
+  throw unknownName("invalid-option", option, name, now, Object.keys(coming));
 }
 
 /** Refuses options that are planned and have no supported value yet. */
@@ -91,9 +94,8 @@ export function refusePlanned(options: object): void {
 
 /** The options, checked and copied, since `load` uses them after it has waited for the file. */
 export function checkLoadOptions(options: LoadOptions): LoadOptions {
+  refusePlanned(options ?? {});
   checkOptions("load", options ?? null, [
-    "vram",
-    "cutoff",
     "activation",
     "policy",
     "strategy",
@@ -107,7 +109,6 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
     "signal",
     "quiet",
   ]);
-  refusePlanned(options);
   for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
   if (options.activation !== undefined && typeof options.activation !== "string") {
     throw new LabError(

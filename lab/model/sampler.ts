@@ -14,18 +14,23 @@ import { checkOptions, LabError } from "../errors.js";
 import type { NativeSampler } from "../native.js";
 import { received } from "../received.js";
 
+/**
+ * How the next token is chosen. The steps in their order: repeat penalty, top-k, top-p, min-p, temperature, draw. So topP and minP cut the
+ * model's own probabilities, as in llama.cpp; the temperature changes only the odds among the tokens that are left. (Transformers applies
+ * the temperature first: the same numbers give another distribution there.)
+ */
 export interface SamplingOptions {
-  /** Default 0: always the most likely token. */
+  /** Divides the logits of the tokens that are left, after the steps below. >= 0. Default 0: always the most likely token. */
   temperature?: number;
-  /** Default 0: all tokens. */
+  /** Keeps the k most likely tokens. Default 0: all. */
   topK?: number;
-  /** Default 1: all tokens. */
+  /** Keeps the smallest set of most likely tokens whose probabilities, before the temperature, add up to at least this. 0 < p <= 1. Default 1: all. */
   topP?: number;
-  /** Default 0: all tokens. */
+  /** Keeps tokens with at least this share of the highest probability, before the temperature. 0 to 1. Default 0: all. */
   minP?: number;
-  /** Default 1: no penalty. */
+  /** The first step: for tokens among the last 64, positive logits are divided by this, others multiplied. > 0. Default 1: no penalty. */
   repeatPenalty?: number;
-  /** Default 0. */
+  /** Of the random numbers, 0 to 2^32 - 1: the same seed gives the same tokens. Default 0. */
   seed?: number;
 }
 const REMEMBERED = 64;

@@ -8,6 +8,12 @@ export function checkWeightName(name: string, table: FileTable): void {
   refusePromise("weight", name);
   const names = table.tensors.map((tensor) => tensor.name);
   if (names.includes(name)) return;
+  const [, layer, own] = (typeof name === "string" && /^blk\.(\d+)\.(.+)$/.exec(name)) || [];
+  const layers = names
+    .filter((one) => own !== undefined && one.startsWith("blk.") && one.endsWith(`.${own}`))
+    .map((one) => Number(one.split(".")[1]));
+  if (layer !== undefined && layers.length > 0 && Number(layer) > Math.max(...layers))
+    throw new LabError("invalid-option", `the file has no weight "${name}": its layers are 0 to ${Math.max(...layers)}`);
   const near = typeof name === "string" ? nearest(name, names) : undefined;
   const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
   // A weight that every layer has is listed once.

@@ -3,11 +3,11 @@
  * turned into one threshold for each layer.
  */
 import { checkOptions, LabError, unknownName } from "../errors.js";
-import type { IsPlain, Loose } from "../literals.js";
+import type { IsPlain, Loose, NotYet } from "../literals.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { floatText } from "../text.js";
-import { laterPolicies, policyKinds } from "../vocabulary.js";
+import { laterPolicies, type PlannedPolicy, policyKinds } from "../vocabulary.js";
 
 /** One number for all layers, or one for each. */
 export type PerLayer = number | readonly number[];
@@ -30,7 +30,9 @@ export type CheckedPolicy<P extends LoosePolicy> =
       ? Exclude<keyof P, FieldsOf<P["kind"]>> extends never
         ? P
         : Policy
-      : Policy;
+      : P["kind"] extends PlannedPolicy
+        ? { readonly kind: NotYet<P["kind"]> }
+        : Policy;
 /** The option `policy`. A union, since TypeScript would infer only one of several kinds of policy from `policy?: CheckedPolicy<P>`. */
 export type PolicyOption<P extends LoosePolicy> = { policy?: undefined } | { policy: CheckedPolicy<P> };
 type FieldsOf<K extends string> = Policy extends infer Q ? (Q extends { readonly kind: K } ? keyof Q : never) : never;
@@ -57,7 +59,8 @@ export function checkPolicy(policy: Policy): Policy {
   if (Object.hasOwn(laterPolicies, given.kind)) {
     throw new LabError("invalid-option", `policy "${given.kind}" is not available yet. Known: ${kinds.join(", ")}`);
   }
-  if (!(kinds as readonly string[]).includes(given.kind)) throw unknownName("invalid-option", "policy", given.kind, kinds);
+  if (!(kinds as readonly string[]).includes(given.kind))
+    throw unknownName("invalid-option", "policy", given.kind, kinds, Object.keys(laterPolicies));
   if (policy.kind === "as-trained") {
     checkOptions('policy "as-trained"', policy, policy.t === undefined ? ["kind", "t"] : ["kind"]);
     return Object.freeze({ kind: "as-trained" });
