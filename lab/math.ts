@@ -3,7 +3,14 @@ import { callNativeSync } from "./native.js";
 
 /** log Σ exp(x), in float64. */
 export function logSumExp(logits: Float32Array): number {
-  return callNativeSync((addon) => addon.logSumExp(logits));
+  return callNativeSync((addon) => addon.logSumExp(logits)) + largestOf(logits);
+}
+
+/** The largest of finite values. */
+export function largestOf(values: Float32Array): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (const value of values) if (value > most) most = value;
+  return most;
 }
 
 /** Positions of the k largest values, largest first, NaN before all. Equal values: the lowest position first. */

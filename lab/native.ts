@@ -330,7 +330,7 @@ export interface NativeAddon {
   ffn(program: NativeProgram, layer: number, batch: NativeFfnBatch, sinks: NativeFfnSinks): Promise<NativeForward>;
   /** The token that a sampler draws from logits (V), as in a forward. Synchronous: it takes about a millisecond. */
   draw(logits: Float32Array, sampler: NativeSampler): number;
-  /** log Σ exp of logits (V), in float64. */
+  /** log Σ exp of logits (V) minus the largest of them, in float64. */
   logSumExp(logits: Float32Array): number;
   /** Positions of the k largest values, largest first, NaN before all; all positions if k is larger. Ties: the lowest position first. */
   largest(values: Float32Array, k: number): Uint32Array;

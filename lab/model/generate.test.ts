@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { largest } from "../math.js";
 import { tinyWorld } from "../package.js";
 import { greedyRows } from "./greedy.js";
+import { steer } from "./interventions.js";
 import { loadQuietly } from "./load.js";
 import type { Model } from "./model.js";
 
@@ -107,4 +108,23 @@ describe("generate", () => {
       ...(await model.run(tokens, { capture: "blocks.1-2.ffn.mid" })).cache.get("blocks.1-2.ffn.mid").data,
     ]);
   });
+});
+
+it("a model loads while a generation waits to be read", async () => {
+  const generation = model.generate(prompt, { maxTokens: 100 });
+  await generation.prompt;
+  const { model: other } = await loadQuietly(tinyWorld, {});
+  other.dispose();
+  await generation.text();
+});
+
+it("log-probabilities survive logits that dwarf their logarithm", async () => {
+  const view = model.with({ interventions: [steer("logits", new Float32Array(model.vocab).fill(3e38))] });
+  const even = -Math.log(model.vocab);
+  const run = await view.run(prompt);
+  expect(run.logprobs[1]).toBeCloseTo(even, 5);
+  for await (const step of view.generate(prompt, { maxTokens: 2 })) {
+    expect(step.logprob).toBeCloseTo(even, 9);
+    expect(step.top(1)[0]!.logprob).toBeCloseTo(even, 9);
+  }
 });

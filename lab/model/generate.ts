@@ -146,20 +146,20 @@ class TextGeneration<S extends string> implements Generation<S> {
     }
   }
 
-  #step(token: Token, text: string, { logits, logSumExp, captures, sparsity }: Row): Step<S> {
+  #step(token: Token, text: string, { logits, logprob, captures, sparsity }: Row): Step<S> {
     const { tokenizer } = this.#internals.fileTokenizer;
     const { info } = this.#internals.weights;
     return {
       token,
       text,
-      logprob: logits[token]! - logSumExp,
+      logprob: logprob(token),
       top: (k) => {
         if (k === undefined) throw new LabError("invalid-option", "top(k) needs a number of tokens");
         checkCount("k of top(k)", k, 0);
         return largest(logits, k).map((best) => ({
           token: best,
           text: tokenizer.pieces([best])[0]!,
-          logprob: logits[best]! - logSumExp,
+          logprob: logprob(best),
         }));
       },
       sparsity,

@@ -1,5 +1,6 @@
 /** Decode: one more token of a sequence. Its row goes through the weights alone. L layers, V vocabulary. */
 import type { ParsedHook } from "../hooks.js";
+import { largestOf } from "../math.js";
 import { callNativeSync, type NativeSampler } from "../native.js";
 import { countSinks, sequenceBatch } from "./batch.js";
 import { type CapturedPoint, lastRowOf, valuesPerRow } from "./captures.js";
@@ -11,14 +12,20 @@ import type { Weights } from "./weights.js";
 export interface Row {
   /** (V) */
   readonly logits: Float32Array;
-  /** log Σ exp of the logits. */
-  readonly logSumExp: number;
+  /** log p of a token. */
+  logprob(token: number): number;
   /** The token that the sampler drew. */
   readonly next: number;
   /** Of one token. */
   readonly captures: readonly CapturedPoint[];
   /** (L) shares of zeros in x₁. */
   readonly sparsity: Float32Array;
+}
+
+/** `total`: log Σ exp of the logits minus the largest. That one is taken off first: beside a large one the logarithm would be lost. */
+function logprobs(logits: Float32Array, total: number): (token: number) => number {
+  const top = largestOf(logits);
+  return (token) => logits[token]! - top - total;
 }
 
 /** Runs `token` at `position`, and draws the token after it. Every array of the result is fresh. */
@@ -43,7 +50,7 @@ export async function decode(
   );
   return {
     logits,
-    logSumExp: logSumExp[0]!,
+    logprob: logprobs(logits, logSumExp[0]!),
     next: sampled[0]!,
     captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
     sparsity: Float32Array.from(counts.zerosInMid, (zeros) => zeros / info.neurons),
@@ -55,7 +62,10 @@ export function lastRow(result: PrefillResult, tokens: number, layers: number, s
   const logits = result.logits!.slice();
   return {
     logits,
-    logSumExp: callNativeSync((addon) => addon.logSumExp(logits)),
+    logprob: logprobs(
+      logits,
+      callNativeSync((addon) => addon.logSumExp(logits)),
+    ),
     next: callNativeSync((addon) => addon.draw(logits, sampler)),
     captures: result.captures.map((captured) => lastRowOf(captured, tokens)),
     sparsity: Float32Array.from({ length: layers }, (_, layer) => result.sparsity[layer * tokens + tokens - 1]!),

@@ -41,7 +41,7 @@ class Held implements Reservation {
     readonly endsByItself: boolean,
   ) {}
   get pending(): number {
-    return this.bytes * (1 - this.#settled);
+    return Math.ceil(this.bytes * (1 - this.#settled)); // whole bytes, as the executor takes them
   }
   settle(share: number): void {
     this.#settled = Math.min(1, Math.max(this.#settled, share));

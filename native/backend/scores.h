@@ -5,6 +5,10 @@
 
 namespace sparselab {
 
+// -ln of the probability of `target`, in nats, of finite logits q (V). The largest logit is taken off first: beside a large one
+// the logarithm of the sum would be lost.
+double surprisal(const float* q, uint64_t V, uint64_t target);
+
 // KL(p || q) = sum of p (ln p - ln q) in nats, p and q given as finite logits (V). In float64, in 16 lanes and a tree as
 // everywhere.
 double divergence(const float* p, const float* q, uint64_t V);

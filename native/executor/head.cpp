@@ -33,7 +33,8 @@ void give_rows(Pass& pass, const SlBatch& batch, const std::vector<const float*>
   const SlSinks& sinks = pass.sinks;
   pass.parallel(asked.size(), 20 * V, [&](size_t i) {
     if (sinks.logits) std::memcpy(sinks.logits + i * V, asked[i], V * sizeof(float));
-    if (sinks.log_sum_exp) sinks.log_sum_exp[i] = cpu::kernels().log_sum_exp(asked[i], V);
+    double most;
+    if (sinks.log_sum_exp) sinks.log_sum_exp[i] = cpu::kernels().log_sum_exp(asked[i], V, &most);
     if (top <= kFewLargest && top > 0) largest(asked[i], V, top, reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top));
   });
   // One row after the other: the scratch is several vocabularies.
@@ -93,7 +94,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   pass.parallel(B, 20 * V, [&](size_t b) {
     const float* q = place[b] < n ? logits.data() + place[b] * V : nullptr;
     const bool scored = q && batch.targets && batch.targets[b] >= 0;
-    if (pass.sinks.nll) pass.sinks.nll[b] = scored ? cpu::kernels().log_sum_exp(q, V) - q[batch.targets[b]] : NAN;
+    if (pass.sinks.nll) pass.sinks.nll[b] = scored ? surprisal(q, V, static_cast<uint64_t>(batch.targets[b])) : NAN;
     const float* p = q && batch.references && batch.references[b] >= 0 ? logits.data() + place[batch.references[b]] * V : nullptr;
     if (pass.sinks.kl) pass.sinks.kl[b] = p ? divergence(p, q, V) : NAN;
     if (pass.sinks.top1) pass.sinks.top1[b] = p && same_top(p, q, V);

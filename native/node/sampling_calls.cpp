@@ -55,7 +55,8 @@ Napi::Value log_sum_exp(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     uint64_t V = 0;
     const float* logits = values_of(info[0], "logits", &V);
-    return Napi::Number::New(info.Env(), cpu::kernels().log_sum_exp(logits, V));
+    double most;
+    return Napi::Number::New(info.Env(), cpu::kernels().log_sum_exp(logits, V, &most));
   });
 }
 

@@ -70,8 +70,8 @@ void softmax(float* p, size_t n) {
   for (; j < n; j++) p[j] *= scale;
 }
 
-double log_sum_exp(const float* x, size_t n) {
-  const double most = largest(x, n);
+double log_sum_exp(const float* x, size_t n, double* top) {
+  const double most = *top = largest(x, n);
   const Vec8d shift = set(most);
   Sum64 sum;
   for (size_t j = 0; j < n; j += 16) {
@@ -83,7 +83,7 @@ double log_sum_exp(const float* x, size_t n) {
     sum.low = sum.low + exp64(low - shift);
     sum.high = sum.high + exp64(high - shift);
   }
-  return most + log64(total_of(sum));
+  return log64(total_of(sum));
 }
 
 }  // namespace
