@@ -35,7 +35,11 @@ export const commonOptions = { json: { type: "boolean" }, ...helpOptions } as co
 type Known<O extends Options> = O & typeof helpOptions;
 export type ParsedArguments<O extends Options> = ReturnType<typeof parseArgs<{ options: Known<O>; allowPositionals: true }>>;
 
-/** Parses the arguments. `names`: the positional ones, all required; `more`: what to do instead of giving more of them. The options --json, --debug and --help are added. */
+/**
+ * Parses the arguments. The options --json, --debug and --help are added.
+ * @param names of the positional arguments, all required
+ * @param more what to do instead of giving more of them
+ */
 export function parse<const O extends Options>(
   args: readonly string[],
   options: O,

@@ -41,7 +41,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
 }
 
 /**
- * `Unknown measure "perplexty". Did you mean "perplexity"? Known: ...` Names that are planned may be the nearest, and are said to be
+ * `unknown measure "perplexty". Did you mean "perplexity"? Known: ...` Names that are planned may be the nearest, and are said to be
  * unavailable.
  */
 export function unknownName(

@@ -119,7 +119,7 @@ function unknown(name: string, where: string | undefined, own: string, model: Mo
     );
   }
   // "block.3.ffn.mid", "layers.3.ffn.mid" and "blk.3.ffn.mid" mean layer 3; "ffn.mid" alone means that point of the layers.
-  const layered = /^[a-z.]*?[.]?(\*|\d+(?:-\d+)?)\.(.+)$/i.exec(name);
+  const layered = /^[a-z.]*(\*|\d+(?:-\d+)?)\.(.+)$/i.exec(name);
   const layer = where ?? layered?.[1] ?? "*";
   const wanted = where === undefined && layered ? layered[2]! : own;
   const full = new Map(

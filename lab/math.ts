@@ -1,16 +1,17 @@
-/** Functions of one row of values, computed by the executor: log-sum-exp, and the places of the largest. */
+/** Functions of one row of values, computed by the executor: log-probabilities, and the places of the largest. */
 import { callNativeSync } from "./native.js";
 
-/** log Σ exp(x), in float64. */
-export function logSumExp(logits: Float32Array): number {
-  return callNativeSync((addon) => addon.logSumExp(logits)) + largestOf(logits);
-}
-
-/** The largest of finite values. */
-export function largestOf(values: Float32Array): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const value of values) if (value > most) most = value;
-  return most;
+/**
+ * log p of a token, in float64, for logits (V). The largest logit is subtracted first: beside a large one the logarithm of the sum would be
+ * rounded away.
+ * @param logTotal log Σ exp of the logits minus the largest, where it is known
+ */
+export function logProbabilities(
+  logits: Float32Array,
+  logTotal = callNativeSync((addon) => addon.logTotal(logits)),
+): (token: number) => number {
+  const top = logits[largest(logits, 1)[0]!]!;
+  return (token) => logits[token]! - top - logTotal;
 }
 
 /** Positions of the k largest values, largest first, NaN before all. Equal values: the lowest position first. */

@@ -219,7 +219,7 @@ export interface NativeSinks {
   readonly xOut?: Float32Array;
   /** (rows that want logits) The tokens that the batch's samplers draw, and log Σ exp of the logits. */
   readonly sampled?: Int32Array;
-  readonly logSumExp?: Float64Array;
+  readonly logTotal?: Float64Array;
   /** (rows that want logits, top) The most likely tokens, most likely first, and their logits. */
   readonly topTokens?: Int32Array;
   readonly topLogits?: Float32Array;
@@ -331,7 +331,7 @@ export interface NativeAddon {
   /** The token that a sampler draws from logits (V), as in a forward. Synchronous: it takes about a millisecond. */
   draw(logits: Float32Array, sampler: NativeSampler): number;
   /** log Σ exp of logits (V) minus the largest of them, in float64. */
-  logSumExp(logits: Float32Array): number;
+  logTotal(logits: Float32Array): number;
   /** Positions of the k largest values, largest first, NaN before all; all positions if k is larger. Ties: the lowest position first. */
   largest(values: Float32Array, k: number): Uint32Array;
   /** KL(p‖q) in nats of two rows of logits (V); the same bits as a forward's `kl`. */

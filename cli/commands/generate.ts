@@ -45,14 +45,14 @@ export const generate: Command = {
     const sampling = samplingOf(values);
     const { model, summary } = await openModel(positionals[0]!, loadOptions(values));
 
-    const generation = inFlags(() =>
-      model.generate(values.chat ? [{ role: "user", content: text }] : text, {
+    const { generation, prompt } = await inFlags(async () => {
+      const started = model.generate(values.chat ? [{ role: "user", content: text }] : text, {
         ...sampling,
         ...(maxTokens === undefined ? {} : { maxTokens }),
         signal: abortOnInterrupt(),
-      }),
-    );
-    const prompt = await generation.prompt;
+      });
+      return { generation: started, prompt: await started.prompt };
+    });
     if (!values.json) note(summary);
     const start = performance.now();
     const tokens: number[] = [];
@@ -110,9 +110,9 @@ function samplingOf(values: { readonly [F in keyof typeof samplingFlags]?: strin
 }
 
 /** Runs a call of the lab; its errors name the flag instead of the option. */
-function inFlags<T>(call: () => T): T {
+async function inFlags<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return call();
+    return await call();
   } catch (error) {
     if (error instanceof LabError) throw new LabError(error.code, error.message.replaceAll("maxTokens", "-n"), { cause: error });
     throw error;

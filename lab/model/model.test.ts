@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { logSumExp } from "../../test/support/log-sum-exp.js";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { displaySymbol } from "../display.js";
-import { logSumExp } from "../math.js";
 import { native } from "../native.js";
 import { tinyWorld } from "../package.js";
 import { ablate, patch, steer } from "./interventions.js";

@@ -14,28 +14,43 @@ import { type Activation, isReluFamily } from "./activation.js";
 /** Which rows of the FFN are computed. `exact` skips rows that cannot matter and gives the bits of `dense`. `auto` is a rule, printed by `load`: exact for a ReLU-family activation, else dense. */
 export type Strategy = "auto" | StrategyKind;
 
+/** What an option takes now, and what is planned, with what to use instead. */
+const choices = {
+  device: {
+    now: ["auto", "cpu"],
+    later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now", gpu: "the CPU runs everything now" },
+  },
+  layout: { now: ["mmap"], later: { packed: 'use "mmap"' } },
+  arithmetic: { now: ["float"], later: { int8: 'use "float", the reference' } },
+  kv: { now: ["f32"], later: { f16: 'use "f32"' } },
+  strategy: { now: ["auto", ...strategies], later: laterStrategies },
+} as const;
+type Choice = keyof typeof choices;
+type Now<O extends Choice> = (typeof choices)[O]["now"][number];
+type Planned<O extends Exclude<Choice, "strategy">> = keyof (typeof choices)[O]["later"] & string;
+
 /** What `load` takes. */
 export type LoadOptions<
   A extends string = Activation,
   P extends LoosePolicy = Policy,
   S extends string = Strategy,
-  D extends string = "auto" | "cpu",
-  L extends string = "mmap",
-  R extends string = "float",
-  K extends string = "f32",
+  D extends string = Now<"device">,
+  L extends string = Now<"layout">,
+  R extends string = Now<"arithmetic">,
+  K extends string = Now<"kv">,
 > = PolicyOption<P> & {
   /** Default: that of the file. The option goes before the file's key, the key before the rule; `load` prints which one is used and what it overrules. An activation of another family than the key's (silu or gelu against relu) is an error. */
   activation?: Checked<A, Activation>;
   /** Default: "auto". */
   strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
   /** Default: "auto". */
-  device?: CheckedOrPlanned<D, "auto" | "cpu", `cuda${string}` | "hybrid" | "gpu">;
+  device?: CheckedOrPlanned<D, Now<"device">, Planned<"device"> | `cuda:${string}`>;
   /** "mmap": the weights are pages of the file, quick to open. Default: "mmap". */
-  layout?: CheckedOrPlanned<L, "mmap", "packed">;
+  layout?: CheckedOrPlanned<L, Now<"layout">, Planned<"layout">>;
   /** Default: "float". */
-  arithmetic?: CheckedOrPlanned<R, "float", "int8">;
+  arithmetic?: CheckedOrPlanned<R, Now<"arithmetic">, Planned<"arithmetic">>;
   /** Type of the KV cache. Default: "f32". */
-  kv?: CheckedOrPlanned<K, "f32", "f16">;
+  kv?: CheckedOrPlanned<K, Now<"kv">, Planned<"kv">>;
   /** Positions that a sequence can hold. Default: as many as the file allows, which is also the most. */
   context?: number;
   /** Threads of the executor. Default: as many as the machine has. The number does not change a single bit of a result. */
@@ -48,24 +63,10 @@ export type LoadOptions<
   quiet?: boolean;
 };
 
-const later: Readonly<Record<string, { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> }>> = {
-  device: {
-    now: ["auto", "cpu"],
-    later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now", gpu: "the CPU runs everything now" },
-  },
-  layout: { now: ["mmap"], later: { packed: 'use "mmap"' } },
-  arithmetic: { now: ["float"], later: { int8: 'use "float", the reference' } },
-  kv: { now: ["f32"], later: { f16: 'use "f32"' } },
-  strategy: {
-    now: ["auto", ...strategies],
-    later: laterStrategies,
-  },
-};
-
 /** Checks that a value is supported. The error for one that is planned says so. */
-export function checkChoice(option: keyof typeof later, value: unknown): void {
+export function checkChoice(option: Choice, value: unknown): void {
   if (value === undefined) return;
-  const { now, later: coming } = later[option]!;
+  const { now, later }: { readonly now: readonly string[]; readonly later: Readonly<Record<string, string>> } = choices[option];
   if (typeof value === "string" && now.includes(value)) return;
   if (typeof value !== "string") {
     throw new LabError(
@@ -74,9 +75,13 @@ export function checkChoice(option: keyof typeof later, value: unknown): void {
     );
   }
   const name = value;
-  const instead = coming[name] ?? (option === "device" && name.startsWith("cuda:") ? coming.cuda : undefined);
+  const instead = Object.hasOwn(later, name)
+    ? later[name]
+    : option === "device" && name.startsWith("cuda:")
+      ? later.cuda
+      : undefined;
   if (instead !== undefined) throw new LabError("invalid-option", `${option} "${name}" is not available yet; ${instead}`);
-  throw unknownName("invalid-option", option, name, now, Object.keys(coming));
+  throw unknownName("invalid-option", option, name, now, Object.keys(later));
 }
 
 /** Refuses options that are planned and have no supported value yet. */

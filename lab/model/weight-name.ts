@@ -8,11 +8,13 @@ export function checkWeightName(name: string, table: FileTable): void {
   refusePromise("weight", name);
   const names = table.tensors.map((tensor) => tensor.name);
   if (names.includes(name)) return;
-  const [, layer, own] = (typeof name === "string" && /^blk\.(\d+)\.(.+)$/.exec(name)) || [];
-  const layers = names
-    .filter((one) => own !== undefined && one.startsWith("blk.") && one.endsWith(`.${own}`))
-    .map((one) => Number(one.split(".")[1]));
-  if (layer !== undefined && layers.length > 0 && Number(layer) > Math.max(...layers))
+  // A weight that other layers have.
+  const [, layer, own] = /^blk\.(\d+)\.(.+)$/.exec(String(name)) ?? [];
+  const layers = names.flatMap((one) => {
+    const match = /^blk\.(\d+)\.(.+)$/.exec(one);
+    return match && match[2] === own ? [Number(match[1])] : [];
+  });
+  if (layers.length > 0 && Number(layer) > Math.max(...layers))
     throw new LabError("invalid-option", `the file has no weight "${name}": its layers are 0 to ${Math.max(...layers)}`);
   const near = typeof name === "string" ? nearest(name, names) : undefined;
   const hint = near === undefined ? "" : ` Did you mean "${near}"?`;

@@ -1,6 +1,6 @@
 /** Decode: one more token of a sequence. Its row goes through the weights alone. L layers, V vocabulary. */
 import type { ParsedHook } from "../hooks.js";
-import { largestOf } from "../math.js";
+import { logProbabilities } from "../math.js";
 import { callNativeSync, type NativeSampler } from "../native.js";
 import { countSinks, sequenceBatch } from "./batch.js";
 import { type CapturedPoint, lastRowOf, valuesPerRow } from "./captures.js";
@@ -22,12 +22,6 @@ export interface Row {
   readonly sparsity: Float32Array;
 }
 
-/** `total`: log Σ exp of the logits minus the largest. That one is taken off first: beside a large one the logarithm would be lost. */
-function logprobs(logits: Float32Array, total: number): (token: number) => number {
-  const top = largestOf(logits);
-  return (token) => logits[token]! - top - total;
-}
-
 /** Runs `token` at `position`, and draws the token after it. Every array of the result is fresh. */
 export async function decode(
   weights: Weights,
@@ -41,16 +35,16 @@ export async function decode(
   const { info } = weights;
   const kept = captures.map((hook) => new Float32Array(valuesPerRow(hook, info)));
   const logits = new Float32Array(info.vocab);
-  const [sampled, logSumExp] = [new Int32Array(1), new Float64Array(1)];
+  const [sampled, logTotal] = [new Int32Array(1), new Float64Array(1)];
   const counts = countSinks(info.layers, 1);
   await program.forward(
     { ...sequenceBatch([token], position), logits: Uint8Array.of(1), samplers: [sampler] },
-    { ...counts, logits, sampled, logSumExp, ...(captures.length > 0 && { captures: kept }) },
+    { ...counts, logits, sampled, logTotal, ...(captures.length > 0 && { captures: kept }) },
     signal,
   );
   return {
     logits,
-    logprob: logprobs(logits, logSumExp[0]!),
+    logprob: logProbabilities(logits, logTotal[0]!),
     next: sampled[0]!,
     captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
     sparsity: Float32Array.from(counts.zerosInMid, (zeros) => zeros / info.neurons),
@@ -62,10 +56,7 @@ export function lastRow(result: PrefillResult, tokens: number, layers: number, s
   const logits = result.logits!.slice();
   return {
     logits,
-    logprob: logprobs(
-      logits,
-      callNativeSync((addon) => addon.logSumExp(logits)),
-    ),
+    logprob: logProbabilities(logits),
     next: callNativeSync((addon) => addon.draw(logits, sampler)),
     captures: result.captures.map((captured) => lastRowOf(captured, tokens)),
     sparsity: Float32Array.from({ length: layers }, (_, layer) => result.sparsity[layer * tokens + tokens - 1]!),

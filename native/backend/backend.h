@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SL_BACKEND_VERSION 3
+#define SL_BACKEND_VERSION 4
 
 /* `code` is one of the vocabulary's error codes: "bad-file", "aborted", "device-lost", ... */
 typedef struct {
@@ -212,7 +212,7 @@ typedef struct {
   uint64_t weight_bytes_read;                   /* written: each weight row once, however many rows of the batch used it */
   float* x_out;                                 /* (B, D) the stream after the last layer of the batch */
   int32_t* sampled;                             /* (rows that want logits) the token drawn */
-  double* log_sum_exp; /* (rows that want logits) of the logits minus the largest: logprob = (logit - largest) - this */
+  double* log_total;   /* (rows that want logits) of the logits minus the largest: logprob = (logit - largest) - this */
   int32_t* top_tokens; /* (rows that want logits, top) most likely first, the first of equal ones */
   float* top_logits;   /* (rows that want logits, top), or null */
 } SlSinks;

@@ -156,7 +156,7 @@ BACKEND_TEST("forward: tokens, log-sum-exp and most likely tokens are those of t
       std::vector<uint32_t> counts(3 * L * B);
       std::vector<float> logits(3 * V, NAN), top_logits(3 * top, NAN);
       std::vector<int32_t> sampled(3, -1), top_tokens(3 * top, -1);
-      std::vector<double> log_sum_exp(3, NAN);
+      std::vector<double> log_total(3, NAN);
       SlBatch batch{};
       batch.rows = B;
       batch.tokens = tokens.data(), batch.positions = positions.data();
@@ -168,7 +168,7 @@ BACKEND_TEST("forward: tokens, log-sum-exp and most likely tokens are those of t
       sinks.zeros_mid = counts.data(), sinks.zeros_gate = counts.data() + L * B, sinks.rows_read = counts.data() + 2 * L * B;
       if (with_logits) sinks.logits = logits.data();
       sinks.sampled = sampled.data();
-      sinks.log_sum_exp = log_sum_exp.data();
+      sinks.log_total = log_total.data();
       sinks.top_tokens = top_tokens.data(), sinks.top_logits = top_logits.data();
       SlControl control{};
       SlError error{};
@@ -179,7 +179,7 @@ BACKEND_TEST("forward: tokens, log-sum-exp and most likely tokens are those of t
                                      first.begin() + static_cast<ptrdiff_t>((i + 1) * V));
         CHECK(sampled[i] == static_cast<int32_t>(twin(samplers[i], row)));
         double most;
-        CHECK(log_sum_exp[i] == cpu::kernels().log_sum_exp(row.data(), V, &most));
+        CHECK(log_total[i] == cpu::kernels().log_total(row.data(), V, &most));
         std::vector<uint32_t> best(top);
         largest(row.data(), V, top, best.data());
         for (size_t k = 0; k < top; k++) {

@@ -8,14 +8,14 @@ namespace sparselab {
 
 double surprisal(const float* q, uint64_t V, uint64_t target) {
   double top;
-  const double total = cpu::kernels().log_sum_exp(q, V, &top);
+  const double total = cpu::kernels().log_total(q, V, &top);
   return total + (top - q[target]);
 }
 
 double divergence(const float* p, const float* q, uint64_t V) {
   const cpu::Kernels& kernels = cpu::kernels();
   double top_p, top_q;
-  const double lp = kernels.log_sum_exp(p, V, &top_p), lq = kernels.log_sum_exp(q, V, &top_q);
+  const double lp = kernels.log_total(p, V, &top_p), lq = kernels.log_total(q, V, &top_q);
   constexpr uint64_t kBlock = 256;
   double lane[16] = {}, log_p[kBlock], share[kBlock];
   for (uint64_t v0 = 0; v0 < V; v0 += kBlock) {

@@ -74,8 +74,9 @@ struct Kernels {
   double (*sum_of_squares)(const float* x, size_t n);
   // p = softmax(p), in place: exp in float32, the sum in float64
   void (*softmax)(float* p, size_t n);
-  // ln of the sum of e^(x - top), and top, the largest x: their sum would lose the first beside a large second
-  double (*log_sum_exp)(const float* x, size_t n, double* top);
+  // ln of the sum of e^(x - top), where top is the largest x. The log-sum-exp is top plus this; beside a large top the sum would
+  // round this away.
+  double (*log_total)(const float* x, size_t n, double* top);
 
   // Attention of the query heads that share a kv head. q (heads, K), k: K rows of positions k_stride apart, out (heads,
   // out_stride): out[h][j] = (sum over channels c, in order, of fma(q[h][c], k[c][j])) * scale

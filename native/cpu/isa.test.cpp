@@ -13,22 +13,6 @@ using namespace sparselab::testing;
 
 namespace {
 
-// ── The definitions, word for word ──────────────────────────────────────────────────────────────
-float tree(float* lane) {
-  for (size_t width = 8; width; width /= 2)
-    for (size_t l = 0; l < width; l++) lane[l] += lane[l + width];
-  return lane[0];
-}
-float plain_dot(const float* w, const float* x, size_t n) {
-  float row[16] = {};
-  for (size_t from = 0; from < n; from += 256) {
-    float lane[16] = {};
-    for (size_t j = from; j < n && j < from + 256; j++) lane[j % 16] = std::fma(w[j], x[j], lane[j % 16]);
-    for (size_t l = 0; l < 16; l++) row[l] += lane[l];
-  }
-  return tree(row);
-}
-
 // ── Random weights of each type, stored and as float32 ──────────────────────────────────────────
 struct Type {
   TensorType type;
@@ -38,20 +22,6 @@ struct Type {
 #define SPARSELAB_EACH(name, number) {name, #name, weight_type(name).traits.block, place_of(name)},
 const Type kTypes[] = {SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH)};
 #undef SPARSELAB_EACH
-
-struct Weights {
-  std::vector<uint8_t> stored;
-  std::vector<float> values;  // (R, n)
-  uint64_t stride;
-};
-Weights random_weights(std::mt19937_64& r, const Type& type, size_t R, size_t n) {
-  Weights w;
-  w.stride = row_bytes(weight_type(type.type).traits, n);
-  w.stored = encode(type.type, random_floats(r, R * n));
-  w.values.assign(R * n, NAN);
-  for (size_t i = 0; i < R; i++) weight_type(type.type).to_float(w.stored.data() + i * w.stride, n, w.values.data() + i * n);
-  return w;
-}
 
 std::vector<size_t> lengths(size_t block) {
   std::vector<size_t> all;
@@ -73,7 +43,7 @@ TEST("isa: dot products of stored rows are their definition, and near float64") 
   for (const Type& type : kTypes)
     for (size_t n : lengths(type.block)) {
       const size_t R = 11;  // kernels read four rows side by side: twice four, and a rest
-      const Weights w = random_weights(r, type, R, n);
+      const StoredRows w(r, type.type, R, n);
       const auto x = random_floats(r, n);
       const uint32_t ids[] = {4, 0, 3, 10, 2, 9, 9, 1, 7, 5};
       const size_t listed = std::size(ids);
@@ -121,7 +91,7 @@ TEST("isa: a panel holds the rows segment by segment, in every type") {
   for (const Type& type : kTypes)
     for (size_t n : lengths(type.block)) {
       const size_t R = 5;
-      const Weights w = random_weights(r, type, R, n);
+      const StoredRows w(r, type.type, R, n);
       const std::vector<uint32_t> ids = {4, 0, 3};
       std::vector<float> chosen;
       for (uint32_t id : ids) chosen.insert(chosen.end(), w.values.begin() + id * n, w.values.begin() + (id + 1) * n);
@@ -171,7 +141,7 @@ TEST("isa: rows added up keep their order, and become panels of float32") {
   for (const Type& type : kTypes)
     for (size_t n : lengths(type.block)) {
       const size_t R = 70;
-      const Weights w = random_weights(r, type, R, n);
+      const StoredRows w(r, type.type, R, n);
       for (size_t count : {0, 1, 3, 4, 7, 9}) {
         std::vector<uint32_t> ids;
         const size_t following = r() % 7;
@@ -220,7 +190,7 @@ TEST("isa: transposed rows add up as ordinary ones, in every type whose neurons 
                     (k->types[type.place].load_transposed != nullptr) == (form.shared_bytes > 0),
                 where(*k, type.name, D, seed));
     if (!form.shared_bytes) continue;
-    const Weights w = random_weights(r, type, D, N);  // by channel
+    const StoredRows w(r, type.type, D, N);  // by channel
     std::vector<uint8_t> own(N * D * form.own_bytes), shared(N / type.block * D * form.shared_bytes);
     form.transpose(w.stored.data(), w.stride, D, N, own.data(), shared.data());
     for (size_t from : {size_t{0}, size_t{16}, size_t{23}}) {

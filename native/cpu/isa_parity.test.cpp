@@ -2,47 +2,14 @@
 // kernel of the type, with rows of random lengths, gives the bits of plain loops over the values that quant/ decodes.
 #include <cmath>
 
-#include "cpu/isa.h"
 #include "testing/kernels.h"
-#include "testing/random_model.h"
-#include "testing/testing.h"
 
 using namespace sparselab;
 using namespace sparselab::testing;
 
 namespace {
 
-float tree(std::vector<float> lane) {
-  for (size_t width = 8; width; width /= 2)
-    for (size_t l = 0; l < width; l++) lane[l] += lane[l + width];
-  return lane[0];
-}
-float plain_dot(const float* w, const float* x, size_t n) {
-  std::vector<float> row(16, 0.0f);
-  for (size_t from = 0; from < n; from += 256) {
-    float lane[16] = {};
-    for (size_t j = from; j < n && j < from + 256; j++) lane[j % 16] = std::fma(w[j], x[j], lane[j % 16]);
-    for (size_t l = 0; l < 16; l++) row[l] += lane[l];
-  }
-  return tree(row);
-}
-
-// Random rows of a type, and their values.
-struct Rows {
-  size_t R, n;
-  uint64_t stride;
-  std::vector<uint8_t> stored;
-  std::vector<float> values;  // (R, n)
-  Rows(std::mt19937_64& r, TensorType type, size_t rows, size_t cols)
-      : R(rows), n(cols), stride(row_bytes(weight_type(type).traits, cols)), values(rows * cols) {
-    stored = encode(type, random_floats(r, R * n));
-    for (size_t i = 0; i < R; i++) weight_type(type).to_float(stored.data() + i * stride, n, values.data() + i * n);
-  }
-  cpu::Rows rows() const { return {stored.data(), stride}; }
-  const float* row(size_t i) const { return values.data() + i * n; }
-};
-
-void check_products(const cpu::Kernels& k, TensorType type, const Rows& w, std::mt19937_64& r, const std::string& what) {
+void check_products(const cpu::Kernels& k, TensorType type, const StoredRows& w, std::mt19937_64& r, const std::string& what) {
   const cpu::TypeKernels& kernels = k.types[place_of(type)];
   const size_t B = 1 + r() % 14;
   const auto x = random_floats(r, B * w.n);
@@ -63,7 +30,7 @@ void check_products(const cpu::Kernels& k, TensorType type, const Rows& w, std::
 }
 
 // A lane's sum of down from the stored rows, and whole sums from a panel.
-void check_down(const cpu::Kernels& k, TensorType type, const Rows& w, std::mt19937_64& r, const std::string& what) {
+void check_down(const cpu::Kernels& k, TensorType type, const StoredRows& w, std::mt19937_64& r, const std::string& what) {
   const cpu::TypeKernels& kernels = k.types[place_of(type)];
   std::vector<uint32_t> ids;
   for (uint32_t i = 0; i < w.R; i++)
@@ -88,12 +55,12 @@ void check_down(const cpu::Kernels& k, TensorType type, const Rows& w, std::mt19
     std::vector<float> lane(16, 0.0f);
     for (uint32_t l = 0; l < 16; l++)
       for (uint32_t i = begin[l]; i < begin[l + 1]; i++) lane[l] = std::fma(mid[i], w.row(i)[c], lane[l]);
-    CHECK_MSG(same(out[c], tree(lane) + 0.0f), what);
+    CHECK_MSG(same(out[c], tree(lane.data()) + 0.0f), what);
   }
 }
 
 // A matrix (D, F) turned to rows by neuron, where the type's neurons share rows.
-void check_transposed(const cpu::Kernels& k, TensorType type, const Rows& w, std::mt19937_64& r, const std::string& what) {
+void check_transposed(const cpu::Kernels& k, TensorType type, const StoredRows& w, std::mt19937_64& r, const std::string& what) {
   const TransposedForm& form = weight_type(type).transposed;
   const size_t D = w.R, F = w.n;
   std::vector<uint8_t> own(F * D * form.own_bytes), shared(F / weight_type(type).traits.block * D * form.shared_bytes + 1);
@@ -120,7 +87,7 @@ void check_all(const cpu::Kernels& k, TensorType type) {
   const size_t lengths[] = {1, 15, 16, 17, 31, 33, 255, 256, 257, 512, 513, 1000, 1 + r() % 700, 1 + r() % 3000};
   for (size_t length : lengths) {
     const size_t n = (length + block - 1) / block * block;
-    const Rows w(r, type, 1 + r() % 40, n);
+    const StoredRows w(r, type, 1 + r() % 40, n);
     const std::string what = text("%s on %s, %zu rows of %zu, seed %llu", type_name(type).c_str(), k.isa, w.R, n,
                                   static_cast<unsigned long long>(seed));
     check_products(k, type, w, r, what);

@@ -53,10 +53,9 @@ TEST("isa: sums in float64 are their definition, whatever the size of the number
         CHECK(std::fabs(p[j] - std::exp(static_cast<double>(x[j]) - most) / exact) <= 1e-6);
       }
       double top, plain_top;
-      const double got = k->log_sum_exp(x.data(), n, &top);
-      CHECK_MSG(got == plain.log_sum_exp(x.data(), n, &plain_top) && top == plain_top, where(*k, "log_sum_exp", n, seed));
-      CHECK_MSG(std::fabs(got - std::log(exact)) <= 1e-13 * (1 + std::fabs(got)) && top == most,
-                where(*k, "log_sum_exp", n, seed));
+      const double got = k->log_total(x.data(), n, &top);
+      CHECK_MSG(got == plain.log_total(x.data(), n, &plain_top) && top == plain_top, where(*k, "log_total", n, seed));
+      CHECK_MSG(std::fabs(got - std::log(exact)) <= 1e-13 * (1 + std::fabs(got)) && top == most, where(*k, "log_total", n, seed));
     }
   }
 }

@@ -34,7 +34,7 @@ void give_rows(Pass& pass, const SlBatch& batch, const std::vector<const float*>
   pass.parallel(asked.size(), 20 * V, [&](size_t i) {
     if (sinks.logits) std::memcpy(sinks.logits + i * V, asked[i], V * sizeof(float));
     double most;
-    if (sinks.log_sum_exp) sinks.log_sum_exp[i] = cpu::kernels().log_sum_exp(asked[i], V, &most);
+    if (sinks.log_total) sinks.log_total[i] = cpu::kernels().log_total(asked[i], V, &most);
     if (top <= kFewLargest && top > 0) largest(asked[i], V, top, reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top));
   });
   // One row after the other: the scratch is several vocabularies.

@@ -49,7 +49,7 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
       std::vector<SlSampler> samplers(most, {0.8, 0.9, 0.01, 1.1, 0, 0.5, recent.data(), recent.size()});
       for (uint32_t i = 0; i < most; i++) samplers[i].top_k = i % 4 == 3 ? 0 : std::max(1u, c.vocab / 4 * (i % 4 + 1) - 1);
       std::vector<int32_t> sampled(most), top_tokens(uint64_t{most} * c.vocab);
-      std::vector<double> log_sum_exp(most);
+      std::vector<double> log_total(most);
       auto step = [&](uint32_t rows) {
         std::vector<int32_t> tokens(rows, 7), positions(rows), sequences(rows, 0), settings(rows, 0);
         for (int32_t& p : positions) p = at++;
@@ -66,7 +66,7 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
         batch.top = c.vocab;
         sinks.sampled = sampled.data();
         sinks.top_tokens = top_tokens.data();
-        sinks.log_sum_exp = log_sum_exp.data();
+        sinks.log_total = log_total.data();
         SlControl control{};
         SlError error{};
         CHECK_MSG(!backend().forward(program, &batch, &sinks, &control, &error), error.message);

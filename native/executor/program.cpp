@@ -93,7 +93,7 @@ void Program::check_head(const SlBatch& batch, const SlSinks& sinks) const {
     throw Error(Code::invalid_option, text("top is %u, and its sink is %s", batch.top, batch.top ? "missing" : "there"));
   if (batch.top > model_->shape.vocab)
     throw Error(Code::invalid_option, text("top is %u; the vocabulary has %u tokens", batch.top, model_->shape.vocab));
-  if (rows == 0 && (batch.samplers || batch.top || sinks.log_sum_exp))
+  if (rows == 0 && (batch.samplers || batch.top || sinks.log_total))
     throw Error(Code::invalid_option, "tokens and log-sum-exp are those of rows that want logits, and no row wants them");
   for (uint64_t i = 0; batch.samplers && i < rows; i++) check_sampler(batch.samplers[i], model_->shape.vocab);
 }

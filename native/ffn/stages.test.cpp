@@ -6,8 +6,7 @@
 #include "cpu/pool.h"
 #include "ffn/down.h"
 #include "ffn/project.h"
-#include "testing/random_model.h"
-#include "testing/testing.h"
+#include "testing/kernels.h"
 #include "weights/regroup.h"
 
 using namespace sparselab;
@@ -15,31 +14,10 @@ using namespace sparselab::testing;
 
 namespace {
 
-float tree(float* s) {
-  for (int width = 8; width; width /= 2)
-    for (int l = 0; l < width; l++) s[l] += s[l + width];
-  return s[0];
-}
-float plain_dot(const float* w, const float* x, uint64_t n) {
-  float row[16] = {};
-  for (uint64_t from = 0; from < n; from += 256) {
-    float lane[16] = {};
-    for (uint64_t j = from; j < n && j < from + 256; j++) lane[j % 16] = std::fma(w[j], x[j], lane[j % 16]);
-    for (int l = 0; l < 16; l++) row[l] += lane[l];
-  }
-  return tree(row);
-}
-
-struct Stored {
-  std::vector<uint8_t> bytes;
-  std::vector<float> values;  // (rows, cols)
+struct Stored : StoredRows {
   Matrix matrix;
-  Stored(std::mt19937_64& r, TensorType type, uint64_t rows, uint64_t cols) : values(rows * cols) {
-    const WeightType& t = weight_type(type);
-    bytes = encode(type, random_floats(r, rows * cols));
-    matrix = {type, rows, cols, bytes.data(), row_bytes(t.traits, cols)};
-    for (uint64_t i = 0; i < rows; i++) t.to_float(matrix.row(i), cols, values.data() + i * cols);
-  }
+  Stored(std::mt19937_64& r, TensorType type, uint64_t rows, uint64_t cols)
+      : StoredRows(r, type, rows, cols), matrix{type, rows, cols, stored.data(), stride} {}
 };
 
 // A batch without a model: rows with settings of their own.

@@ -63,7 +63,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("copyValues", Napi::Function::New(env, copy_values));
   exports.Set("ffn", Napi::Function::New(env, ffn));
   exports.Set("draw", Napi::Function::New(env, draw));
-  exports.Set("logSumExp", Napi::Function::New(env, log_sum_exp));
+  exports.Set("logTotal", Napi::Function::New(env, log_total));
   exports.Set("largest", Napi::Function::New(env, largest_of));
   exports.Set("divergence", Napi::Function::New(env, divergence_of));
   exports.Set("sameTop", Napi::Function::New(env, same_top_of));

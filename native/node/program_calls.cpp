@@ -208,7 +208,7 @@ void read_sinks(const Napi::Object& o, ForwardCall& call) {
   s.kl = optional_array<double>(o, "kl", B);
   s.top1 = optional_array<uint8_t>(o, "top1", B);
   s.sampled = optional_array<int32_t>(o, "sampled", wanted);
-  s.log_sum_exp = optional_array<double>(o, "logSumExp", wanted);
+  s.log_total = optional_array<double>(o, "logTotal", wanted);
   s.top_tokens = optional_array<int32_t>(o, "topTokens", wanted * top);
   s.top_logits = optional_array<float>(o, "topLogits", wanted * top);
   Napi::Value captures = o.Get("captures");
@@ -235,8 +235,8 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "xOut", "nll", "kl", "top1", "sampled",
-                            "logSumExp", "topTokens", "topLogits"})
+    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "xOut", "nll", "kl", "top1", "sampled", "logTotal",
+                            "topTokens", "topLogits"})
       held.push_back(sinks.Get(key));
     if (!absent(sinks.Get("captures"))) {
       auto captures = sinks.Get("captures").As<Napi::Array>();

@@ -51,12 +51,12 @@ Napi::Value draw(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value log_sum_exp(const Napi::CallbackInfo& info) {
+Napi::Value log_total(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     uint64_t V = 0;
     const float* logits = values_of(info[0], "logits", &V);
     double most;
-    return Napi::Number::New(info.Env(), cpu::kernels().log_sum_exp(logits, V, &most));
+    return Napi::Number::New(info.Env(), cpu::kernels().log_total(logits, V, &most));
   });
 }
 

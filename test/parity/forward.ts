@@ -21,12 +21,12 @@ export async function openModel(path: string): Promise<NativeModel> {
   }
 }
 
-/** What a forward needs to know of a model. */
-export type Known = Pick<GoldenModel, "tokens" | "layers" | "neurons" | "vocab" | "t" | "activation">;
+/** The numbers of a model that a forward needs. */
+export type ModelNumbers = Pick<GoldenModel, "tokens" | "layers" | "neurons" | "vocab" | "t" | "activation">;
 
 export async function forward(
   native: NativeModel,
-  model: Known,
+  model: ModelNumbers,
   strategy: StrategyKind,
   way: Way,
   threads = 2,

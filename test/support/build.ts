@@ -1,11 +1,11 @@
 /** Native programs that only a bench or a comparison needs: built by CMake when first needed. */
 import { execFile } from "node:child_process";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { packageInfo } from "../../lab/package.js";
 
 const run = promisify(execFile);
-export const root = dirname(createRequire(import.meta.url).resolve("sparselab/package.json"));
+export const { root } = packageInfo();
 
 /** Builds a target in build/release/ and returns its path; `settings` are CMake's. */
 export async function build(target: string, settings: Readonly<Record<string, string>> = {}): Promise<string> {

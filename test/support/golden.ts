@@ -2,9 +2,9 @@
  * The golden models of test/golden/forward: small random llamas as files, with the logits (and for one model the captures) that
  * transformers computed from the same weights. `fixtures` is found from the sources and from the build alike.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageInfo } from "../../lab/package.js";
 
 export interface GoldenModel {
   readonly name: string;
@@ -30,12 +30,8 @@ export interface GoldenModel {
   readonly captures: Readonly<Record<string, readonly number[]>>;
 }
 
-/** The root of the clone: the folder that holds package.json, above the sources or the build. */
-export function root(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
-  return folder;
-}
+/** The root of the clone. */
+export const root = (): string => packageInfo().root;
 
 const folder = () => join(root(), "test", "golden", "forward");
 const index = () =>

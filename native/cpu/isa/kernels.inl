@@ -40,7 +40,7 @@ constexpr TypeKernels of_type() {
                         join_partials,                               \
                         sum_of_squares,                              \
                         softmax,                                     \
-                        log_sum_exp,                                 \
+                        log_total,                                   \
                         scores,                                      \
                         weighted_sum,                                \
                         each32<silu_of>,                             \

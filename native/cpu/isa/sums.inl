@@ -70,7 +70,7 @@ void softmax(float* p, size_t n) {
   for (; j < n; j++) p[j] *= scale;
 }
 
-double log_sum_exp(const float* x, size_t n, double* top) {
+double log_total(const float* x, size_t n, double* top) {
   const double most = *top = largest(x, n);
   const Vec8d shift = set(most);
   Sum64 sum;
