@@ -35,7 +35,9 @@ describe("options of load", () => {
     expect(check({ stratgy: "exact" })).toThrow(/Did you mean "strategy"/);
     expect(check({ strategy: "exakt" })).toThrow(/Did you mean "exact"/);
     expect(check({ device: "cpi" })).toThrow(/unknown device "cpi"\. Did you mean "cpu"/);
-    expect(check({ strategy: "predictd" })).toThrow(/Did you mean "predicted" \(not available yet\)\? Known: auto, dense, exact$/);
+    expect(check({ strategy: "predictd" })).toThrow(
+      /Did you mean "predicted" \(not available yet\)\? Known: auto, dense, exact$/,
+    );
     expect(check({ nothing: 1 })).toThrow(/Known: activation, /);
     expect(check({ activation: 3 })).toThrow(/must be a name/);
     expect(() => threadsOf(0)).toThrow(/>= 1/);
