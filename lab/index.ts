@@ -16,7 +16,7 @@ export type { Run } from "./model/run.js";
 export { tinyWorld } from "./package.js";
 export { type Figure, type Live, plot, show } from "./plot/index.js";
 export { fatrelu, type PerLayer, type Policy } from "./policy/policy.js";
-export { save } from "./save.js";
+export { save } from "./save/save.js";
 export { type Sweep, type SweepOptions, sweep } from "./sweep/sweep.js";
 export { type Tensor, tensor } from "./tensor.js";
 export type { Token, Tokenizer } from "./tokenizer/index.js";

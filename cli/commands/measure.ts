@@ -7,7 +7,7 @@ import { measure as measureModel } from "../../lab/measures/measure.js";
 import type { Measure } from "../../lab/measures/report.js";
 import { reportOrigin, reportRows } from "../../lab/measures/report-display.js";
 import type { Model } from "../../lab/model/model.js";
-import { plain } from "../../lab/save.js";
+import { plain } from "../../lab/save/plain.js";
 import { type Command, countOf, modelOptions, parse, required, usage } from "../arguments.js";
 import { abortOnInterrupt, loadOptions, note, openModel, print, printJson } from "../model.js";
 import { checkReference, needReference, openReference, referenceHelp, referenceOptions } from "../reference.js";

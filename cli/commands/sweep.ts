@@ -1,7 +1,8 @@
 /** `sparselab sweep`: measures FATReLU thresholds on a text, and writes the points to a file. */
 import type { Measure, Point } from "../../lab/measures/report.js";
 import { fatrelu, policyText } from "../../lab/policy/policy.js";
-import { plain, save } from "../../lab/save.js";
+import { plain } from "../../lab/save/plain.js";
+import { save } from "../../lab/save/save.js";
 import { sweep as sweepModel } from "../../lab/sweep/sweep.js";
 import { type Command, modelOptions, numbersOf, parse, required, UsageError, usage } from "../arguments.js";
 import { abortOnInterrupt, loadOptions, note, openModel, print, printJson } from "../model.js";

@@ -14,7 +14,17 @@ export interface Room {
 }
 
 const lab = ["lab"];
-const labFolders = ["lab", "lab/policy", "lab/tokenizer", "lab/runtime", "lab/model", "lab/measures", "lab/sweep", "lab/plot"];
+const labFolders = [
+  "lab",
+  "lab/policy",
+  "lab/tokenizer",
+  "lab/runtime",
+  "lab/model",
+  "lab/measures",
+  "lab/sweep",
+  "lab/plot",
+  "lab/save",
+];
 const native = ["native", "native/vocabulary"];
 
 export const rooms: readonly Room[] = [
@@ -30,9 +40,10 @@ export const rooms: readonly Room[] = [
   { name: "kernel/logos", mayImport: [] },
 
   // The lab.
-  { name: "lab", mayImport: ["csv-stringify", "fastest-levenshtein"] },
+  { name: "lab", mayImport: ["fastest-levenshtein"] },
   { name: "lab/index.ts", mayImport: labFolders.filter((name) => name !== "lab/runtime") },
   { name: "lab/policy", mayImport: lab },
+  { name: "lab/save", mayImport: [...lab, "csv-stringify", "fflate"] },
   { name: "lab/runtime", mayImport: lab },
   { name: "lab/tokenizer", mayImport: [...lab, "lab/runtime/memory.ts", "@huggingface/jinja"] },
   { name: "lab/model", mayImport: [...lab, "lab/policy", "lab/runtime", "lab/tokenizer"] },

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { folder } from "../test/support/small-llama.js";
+import { folder } from "../../test/support/small-llama.js";
+import { tensor } from "../tensor.js";
 import { save } from "./save.js";
-import { tensor } from "./tensor.js";
 
 let dir: Awaited<ReturnType<typeof folder>>;
 beforeAll(async () => {
@@ -38,8 +38,9 @@ describe("save", () => {
     );
   });
   it("refuses other endings, and what is not plain data", async () => {
-    await expect(save("x.txt" as never, {})).rejects.toThrow(/\.json and \.csv; "x\.txt" is neither/);
-    await expect(save("x.npz" as never, {})).rejects.toThrow(/not available yet/);
+    await expect(save("x.txt" as never, {})).rejects.toThrow(/writes \.json, \.csv, \.npz, \.safetensors; "x\.txt" is none/);
+    await expect(save("x.gguf" as never, {})).rejects.toThrow(/not available yet/);
+    await expect(save("x.csv", {}, { sgnal: 1 } as never)).rejects.toThrow(/Did you mean "signal"/);
     await expect(written("x.json", { when: new Date() })).rejects.toThrow(/value\.when is a Date/);
     await expect(written("x.json", [{ fn: () => 0 }])).rejects.toThrow(/value\[0\]\.fn is a function/);
   });
