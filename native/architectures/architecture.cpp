@@ -22,10 +22,10 @@ const char* refusal_of(const std::string& name) {
   // Files that would run and give other numbers than their model.
   static constexpr Refused all[] = {
       {"bitnet",
-       "its files do not say whether they compute SiLU or squared ReLU, and run with the wrong one they give fluent text at several "
+       "its files do not say whether they compute SiLU or squared ReLU, and run with the wrong one they give fluent text at "
+       "several "
        "times the perplexity; its norms before the output and down matrices are not built either"},
-      {"bitnet-b1.58",
-       "its norms before the output and down matrices and its ternary weight type are not built"}};
+      {"bitnet-b1.58", "its norms before the output and down matrices and its ternary weight type are not built"}};
   for (const Refused& one : all)
     if (name == one.name) return one.why;
   return nullptr;

@@ -32,18 +32,18 @@ struct TensorRule {
 
 // Scales of embedding, residual stream and logits.
 struct Scales {
-  bool of_keys = false;        // keys embedding_scale, residual_scale, logit_scale count; the last one divides
-  float embedding = 1;         // without a key
-  bool embedding_root = false; // embeddings are multiplied by √D
-  float depth = 0;             // without a key the residual scale is depth / √L; 0: 1
-  float logit_base = 0;        // without a key logits are divided by D / logit_base; 0: not scaled
+  bool of_keys = false;         // keys embedding_scale, residual_scale, logit_scale count; the last one divides
+  float embedding = 1;          // without a key
+  bool embedding_root = false;  // embeddings are multiplied by √D
+  float depth = 0;              // without a key the residual scale is depth / √L; 0: 1
+  float logit_base = 0;         // without a key logits are divided by D / logit_base; 0: not scaled
 };
 
 // Layers that attend to the last positions alone, with rotary positions of their own.
 struct Windows {
-  uint32_t every = 0;       // every layer of this number (5, 11, ... for 6) attends to all positions; 0: there are no windows
-  uint32_t window = 0;      // without a key
-  float local_base = 0;     // rope base of the layers with a window, which are not scaled
+  uint32_t every = 0;    // every layer of this number (5, 11, ... for 6) attends to all positions; 0: there are no windows
+  uint32_t window = 0;   // without a key
+  float local_base = 0;  // rope base of the layers with a window, which are not scaled
 };
 
 struct Architecture {
@@ -59,7 +59,7 @@ struct Architecture {
   bool qk_norm = false, post_norm = false;
   bool partial_rope = false;  // whether fewer channels than a head has may rotate
   Windows windows = {};
-  uint32_t scaled_by_heads = 0;  // files of so many layers scale attention by 1/√(D / heads), others by 1/√(head size)
+  uint32_t scaled_by_heads = 0;        // files of so many layers scale attention by 1/√(D / heads), others by 1/√(head size)
   const char* soft_cap_key = nullptr;  // changes the logits and is refused unless it is 0; without the prefix "{name}."
   std::span<const TensorRule> tensors = {};
 };

@@ -47,9 +47,10 @@ void read_scaled_positions(const Table& table, const std::string& arch, uint32_t
   const std::string type = table.find(type_key) ? keys.string(type_key) : "";
   constexpr const char* known[] = {"", "none", "linear", "yarn", "longrope"};
   if (std::none_of(std::begin(known), std::end(known), [&](const char* k) { return type == k; }))
-    throw Error(Code::unsupported_model, "key \"" + type_key + "\" is \"" + type +
-                                             "\"; expected \"none\", \"linear\" or \"yarn\": other scaled rotary positions are not "
-                                             "supported");
+    throw Error(Code::unsupported_model,
+                "key \"" + type_key + "\" is \"" + type +
+                    "\"; expected \"none\", \"linear\" or \"yarn\": other scaled rotary positions are not "
+                    "supported");
   if (type == "none") return;
   // The older key counts only if the newer one is absent.
   std::string key = prefix + "factor";

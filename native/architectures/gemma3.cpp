@@ -1,6 +1,6 @@
 // Architecture "gemma3": embeddings times sqrt(D), norms of each head of q and k, norms of what attention and FFN add, tanh GELU.
-// Five of six layers attend to a window, with a rope base of their own. The file's norm weights already hold the 1 that the original
-// model adds.
+// Five of six layers attend to a window, with a rope base of their own. The file's norm weights already hold the 1 that the
+// original model adds.
 #include "architectures/architecture.h"
 
 namespace sparselab {

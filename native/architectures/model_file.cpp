@@ -178,8 +178,9 @@ void read_numbers(const Table& table, ModelSpec& spec) {
   one.rope = a.rope;
   one.rope_dims = keys.integer(arch + ".rope.dimension_count", 1, 65536, &one.head_size);
   if (one.rope_dims % 2 || one.rope_dims > one.head_size)
-    throw Error(Code::bad_file, text("key \"%s.rope.dimension_count\" is %u; expected an even number up to %u, the channels of a head",
-                                     arch.c_str(), one.rope_dims, one.head_size));
+    throw Error(Code::bad_file,
+                text("key \"%s.rope.dimension_count\" is %u; expected an even number up to %u, the channels of a head",
+                     arch.c_str(), one.rope_dims, one.head_size));
   if (one.rope_dims != one.head_size && !a.partial_rope)
     throw Error(Code::unsupported_model,
                 text("key \"%s.rope.dimension_count\" is %u and a head has %u channels; only equal ones are supported",

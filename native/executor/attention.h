@@ -29,9 +29,9 @@ class KvCache {
   Floats k_, v_;
 };
 
-// cos and sin of position · rate of pair i, times the magnitude, in float64 rounded once: (length, dims/2) each, one table for all
-// layers that turn alike. The rate is base^(-2i/dims), scaled as the layer's record says. A long context has millions of them: they are computed by the forward that first needs them, on
-// all threads, and not by compile.
+// cos and sin of position · rate of pair i, times the magnitude, in float64 rounded once: (length, dims/2) each, one table for
+// all layers that turn alike. The rate is base^(-2i/dims), scaled as the layer's record says. A long context has millions of
+// them: they are computed by the forward that first needs them, on all threads, and not by compile.
 class Rotation {
  public:
   Rotation(const Shape& shape, uint32_t length);  // throws Error (out-of-memory)

@@ -11,11 +11,35 @@
 namespace sparselab {
 namespace {
 
-constexpr const char* kRoles[SL_TENSORS] = {"embedding", "output", "output norm",      "attention norm", "q",
-                                            "k",         "v",      "attention output", "FFN norm",       "gate",
-                                            "up",        "down",   "down by neuron",   "predictor 1",    "predictor 2",
-    "output norm bias", "attention norm bias", "FFN norm bias", "q bias", "k bias", "v bias", "attention output bias", "up bias",
-    "down bias", "q norm", "k norm", "norm after attention", "norm after the FFN", "rope frequencies"};
+constexpr const char* kRoles[SL_TENSORS] = {"embedding",
+                                            "output",
+                                            "output norm",
+                                            "attention norm",
+                                            "q",
+                                            "k",
+                                            "v",
+                                            "attention output",
+                                            "FFN norm",
+                                            "gate",
+                                            "up",
+                                            "down",
+                                            "down by neuron",
+                                            "predictor 1",
+                                            "predictor 2",
+                                            "output norm bias",
+                                            "attention norm bias",
+                                            "FFN norm bias",
+                                            "q bias",
+                                            "k bias",
+                                            "v bias",
+                                            "attention output bias",
+                                            "up bias",
+                                            "down bias",
+                                            "q norm",
+                                            "k norm",
+                                            "norm after attention",
+                                            "norm after the FFN",
+                                            "rope frequencies"};
 
 void check_stop(const SlControl* control) {
   if (control && __atomic_load_n(&control->stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
@@ -162,8 +186,8 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   m.shape.rope_freqs = tensors.optional(SL_TENSOR_ROPE_FREQS, 0, shape.layer[0].rope_dims / 2, true);
   for (size_t i = 0; i < m.shape.rope_freqs.size(); i++)
     if (const float f = m.shape.rope_freqs[i]; !(f > 0 && std::isfinite(f)))
-      throw Error(Code::bad_file, text("factor %zu of the rope frequencies is %g; expected a number above 0", i,
-                                       static_cast<double>(f)));
+      throw Error(Code::bad_file,
+                  text("factor %zu of the rope frequencies is %g; expected a number above 0", i, static_cast<double>(f)));
   m.partial = options.placement != nullptr;
   for (uint32_t l = 0; l < shape.layers; l++) {
     check_stop(options.control);

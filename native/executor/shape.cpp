@@ -33,9 +33,9 @@ void check_layer(const SlModel& m, uint32_t l) {
                                      "numbers above 0",
                                      l, static_cast<double>(layer.rope_factor), static_cast<double>(layer.rope_magnitude)));
   if (layer.yarn && (!(layer.yarn_fast > 0) || !(layer.yarn_slow > 0) || layer.yarn_context < 1 || !(layer.rope_base > 1)))
-    throw Error(Code::bad_file, text("layer %u has yarn positions of %u turns fast, %u slow, context %u; expected all above 0", l,
-                                     static_cast<uint32_t>(layer.yarn_fast), static_cast<uint32_t>(layer.yarn_slow),
-                                     layer.yarn_context));
+    throw Error(Code::bad_file,
+                text("layer %u has yarn positions of %u turns fast, %u slow, context %u; expected all above 0", l,
+                     static_cast<uint32_t>(layer.yarn_fast), static_cast<uint32_t>(layer.yarn_slow), layer.yarn_context));
   if (layer.ffn.biases && layer.ffn.has_gate) unbuilt("biases of a gated FFN");
   if (layer.ffn.sub_norm) unbuilt("a norm before down");
   if (layer.ffn.act_up > SL_UP_RELU) unbuilt(text("activation %u of up", layer.ffn.act_up));
@@ -55,7 +55,8 @@ Shape shape_of(const SlModel& m) {
   return {
       m.layers,        m.hidden,          first.neurons,    first.heads,     first.kv_heads,
       first.head_size, m.vocab,           m.context,        first.rope_base, m.norm_epsilon,
-      first.ffn,       m.embedding_scale, m.residual_scale, m.logit_scale,   std::vector<SlLayer>(m.layer, m.layer + m.layers), m.norm};
+      first.ffn,       m.embedding_scale, m.residual_scale, m.logit_scale,   std::vector<SlLayer>(m.layer, m.layer + m.layers),
+      m.norm};
 }
 
 }  // namespace sparselab

@@ -94,26 +94,37 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
   for (float& v : values) v += mean;
   data_.push_back(encode(type, values));
   names_.push_back(name);
-  static constexpr std::pair<const char*, SlTensorRole> kRoles[] = {
-      {"token_embd", SL_TENSOR_EMBED},  {"output_norm", SL_TENSOR_OUTPUT_NORM},
-      {"output", SL_TENSOR_OUTPUT},     {"attn_norm", SL_TENSOR_ATTN_NORM},
-      {"ffn_norm", SL_TENSOR_FFN_NORM}, {"attn_q", SL_TENSOR_Q},
-      {"attn_k", SL_TENSOR_K},          {"attn_v", SL_TENSOR_V},
-      {"attn_output", SL_TENSOR_O},     {"ffn_gate", SL_TENSOR_GATE},
-      {"ffn_up", SL_TENSOR_UP},         {"ffn_down_t", SL_TENSOR_DOWN_T},
-      {"ffn_down", SL_TENSOR_DOWN},     {"attn_q_norm", SL_TENSOR_Q_NORM},
-      {"attn_k_norm", SL_TENSOR_K_NORM}, {"post_attention_norm", SL_TENSOR_ATTN_POST_NORM},
-      {"post_ffw_norm", SL_TENSOR_FFN_POST_NORM}, {"rope_freqs", SL_TENSOR_ROPE_FREQS}};
+  static constexpr std::pair<const char*, SlTensorRole> kRoles[] = {{"token_embd", SL_TENSOR_EMBED},
+                                                                    {"output_norm", SL_TENSOR_OUTPUT_NORM},
+                                                                    {"output", SL_TENSOR_OUTPUT},
+                                                                    {"attn_norm", SL_TENSOR_ATTN_NORM},
+                                                                    {"ffn_norm", SL_TENSOR_FFN_NORM},
+                                                                    {"attn_q", SL_TENSOR_Q},
+                                                                    {"attn_k", SL_TENSOR_K},
+                                                                    {"attn_v", SL_TENSOR_V},
+                                                                    {"attn_output", SL_TENSOR_O},
+                                                                    {"ffn_gate", SL_TENSOR_GATE},
+                                                                    {"ffn_up", SL_TENSOR_UP},
+                                                                    {"ffn_down_t", SL_TENSOR_DOWN_T},
+                                                                    {"ffn_down", SL_TENSOR_DOWN},
+                                                                    {"attn_q_norm", SL_TENSOR_Q_NORM},
+                                                                    {"attn_k_norm", SL_TENSOR_K_NORM},
+                                                                    {"post_attention_norm", SL_TENSOR_ATTN_POST_NORM},
+                                                                    {"post_ffw_norm", SL_TENSOR_FFN_POST_NORM},
+                                                                    {"rope_freqs", SL_TENSOR_ROPE_FREQS}};
   const bool in_layer = name.starts_with("blk.");
   const std::string what = in_layer ? name.substr(name.find('.', 4) + 1) : name;
   SlTensor t{};
   t.layer = in_layer ? static_cast<uint32_t>(std::stoul(name.substr(4))) : 0;
-  static constexpr std::pair<const char*, SlTensorRole> kBiases[] = {
-      {"output_norm", SL_TENSOR_OUTPUT_NORM_BIAS}, {"attn_norm", SL_TENSOR_ATTN_NORM_BIAS},
-      {"ffn_norm", SL_TENSOR_FFN_NORM_BIAS},       {"attn_q", SL_TENSOR_Q_BIAS},
-      {"attn_k", SL_TENSOR_K_BIAS},                {"attn_v", SL_TENSOR_V_BIAS},
-      {"attn_output", SL_TENSOR_O_BIAS},           {"ffn_up", SL_TENSOR_UP_BIAS},
-      {"ffn_down", SL_TENSOR_DOWN_BIAS}};
+  static constexpr std::pair<const char*, SlTensorRole> kBiases[] = {{"output_norm", SL_TENSOR_OUTPUT_NORM_BIAS},
+                                                                     {"attn_norm", SL_TENSOR_ATTN_NORM_BIAS},
+                                                                     {"ffn_norm", SL_TENSOR_FFN_NORM_BIAS},
+                                                                     {"attn_q", SL_TENSOR_Q_BIAS},
+                                                                     {"attn_k", SL_TENSOR_K_BIAS},
+                                                                     {"attn_v", SL_TENSOR_V_BIAS},
+                                                                     {"attn_output", SL_TENSOR_O_BIAS},
+                                                                     {"ffn_up", SL_TENSOR_UP_BIAS},
+                                                                     {"ffn_down", SL_TENSOR_DOWN_BIAS}};
   for (const auto& [stem, role] : kRoles)
     if (what == std::string(stem) + ".weight") t.role = role;
   for (const auto& [stem, role] : kBiases)

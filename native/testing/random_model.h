@@ -22,8 +22,8 @@ uint16_t half_of(float value);  // round to nearest even
 float value_of(const SlTensor& tensor, uint64_t row, uint64_t col);
 
 struct RandomModel {
-  // With the tensors that the records of the shape's layers and its norm call for, and rope_freqs where the shape's are not empty.
-  // Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
+  // With the tensors that the records of the shape's layers and its norm call for, and rope_freqs where the shape's are not
+  // empty. Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
   RandomModel(uint64_t seed, Shape shape, std::vector<TensorType> types, bool down_t);
   ~RandomModel();
   RandomModel(const RandomModel&) = delete;

@@ -59,7 +59,8 @@ Row norm(const RandomModel& m, Row x, uint32_t role, uint32_t layer, uint32_t bi
 void norm_heads(const RandomModel& m, Row& heads, uint32_t role, uint32_t layer) {
   const Row w = row_of(tensor_of(m, role, layer), 0);
   for (size_t at = 0; at < heads.size(); at += w.size()) {
-    const Row head = rms_of(m, Row(heads.begin() + static_cast<ptrdiff_t>(at), heads.begin() + static_cast<ptrdiff_t>(at + w.size())), w);
+    const Row head =
+        rms_of(m, Row(heads.begin() + static_cast<ptrdiff_t>(at), heads.begin() + static_cast<ptrdiff_t>(at + w.size())), w);
     std::copy(head.begin(), head.end(), heads.begin() + static_cast<ptrdiff_t>(at));
   }
 }
