@@ -33,13 +33,13 @@ export interface LlamaCpp {
 
 /**
  * llama.cpp computes each architecture's own activation, knows no bamboo, inverts minicpm's logit scale where it is no key, takes
- * nemotron only with heads that add up to the hidden size, and ends with vocabularies without a token for each byte.
+ * nemotron and qwen2 only with heads that add up to the hidden size, and ends with vocabularies without a token for each byte.
  */
 export const canBeCompared = (shape: Shape): boolean =>
   shape.architecture !== "bamboo" &&
   shape.activation === featuresOf(shape.architecture).activation &&
   (shape.architecture !== "minicpm" || shape.scaleKeys) &&
-  (shape.architecture !== "nemotron" || shape.heads * shape.headSize === shape.hidden) &&
+  (!["nemotron", "qwen2"].includes(shape.architecture) || shape.heads * shape.headSize === shape.hidden) &&
   shape.vocab === WITH_BYTES;
 /** Of the probabilities. It takes GELU from a table in half precision. */
 export const llamaCppLimit = (shape: Shape): number => (shape.activation === "gelu_tanh" ? 2e-2 : 1e-4);
