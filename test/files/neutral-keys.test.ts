@@ -204,3 +204,35 @@ describe("keys that change the computation", () => {
     await refused(frequencies(1, 1, 1, 0), "bad-file", /factor 3 of the rope frequencies is 0/);
   });
 });
+
+it("resid_pre + attn.add is resid_mid, and resid_mid + ffn.add is resid_post, bit for bit", async () => {
+  const { model } = await loadQuietly(writeSmallLlama(at.path, { file: `${files++}.gguf` }));
+  try {
+    const run = await model.run(TOKENS, {
+      capture: [
+        "blocks.*.resid_pre",
+        "blocks.*.attn.add",
+        "blocks.*.resid_mid",
+        "blocks.*.ffn.out",
+        "blocks.*.ffn.add",
+        "blocks.*.resid_post",
+      ],
+    });
+    const sum = (a: Float32Array, b: Float32Array) => a.map((value, i) => value + b[i]!);
+    const [pre, attended, mid] = [
+      run.cache.get("blocks.*.resid_pre"),
+      run.cache.get("blocks.*.attn.add"),
+      run.cache.get("blocks.*.resid_mid"),
+    ];
+    const [out, added, post] = [
+      run.cache.get("blocks.*.ffn.out"),
+      run.cache.get("blocks.*.ffn.add"),
+      run.cache.get("blocks.*.resid_post"),
+    ];
+    expect(sum(pre.data, attended.data)).toEqual(mid.data);
+    expect(sum(mid.data, added.data)).toEqual(post.data);
+    expect(added.data).toEqual(out.data); // nothing follows in a llama
+  } finally {
+    model.dispose();
+  }
+});
