@@ -19,11 +19,14 @@ import {
 export type ResidHook = Extract<LayerPoint, `resid_${string}`>;
 /**
  * in: normed input (T, D); gate_pre = in·W_gate, gate = s = σ(gate_pre), up_pre = in·W_up, up (= up_pre in a llama),
- * mid = x₁ = s ⊙ up, all (T, F); out = mid·W_down (T, D). Without a gate: up_pre, and mid = σ(up_pre).
+ * mid = x₁ = s ⊙ up, all (T, F); out = mid·W_down (T, D). Without a gate: up_pre, and mid = σ(up_pre). add: what is added to the stream, which is out after a
+ * norm or a scale, where the model has one: resid_mid + add = resid_post, bit for bit. (T, D)
  */
 export type FfnHook = Extract<LayerPoint, `ffn.${string}`>;
+/** add: what attention adds to the stream: resid_pre + add = resid_mid, bit for bit. (T, D) */
+export type AttnHook = Extract<LayerPoint, `attn.${string}`>;
 /** A point of one layer (which hook-point names call a block), of a range of layers (`blocks.0-3.…`) or of all (`blocks.*.…`). */
-export type BlockHook = ResidHook | FfnHook;
+export type BlockHook = ResidHook | AttnHook | FfnHook;
 export type Layers = number | "*" | `${number}-${number}`;
 /** `blocks.*.ffn.mid`, `blocks.0-7.resid_post` (both ends included), `embed`, `final_norm`, `logits`. */
 export type HookPoint = ModelPoint | `blocks.${Layers}.${BlockHook}`;

@@ -6,13 +6,14 @@
  */
 
 /** Names of hook points without their layers. */
-export type PointName = "embed" | "resid_pre" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "resid_post" | "final_norm" | "logits";
+export type PointName = "embed" | "resid_pre" | "attn.add" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "ffn.add" | "resid_post" | "final_norm" | "logits";
 /** An axis of a captured point, before the layers of a range. */
 export type Axis = "token" | "hidden" | "head" | "channel" | "query" | "key" | "neuron" | "vocab";
 /** The axes of each point. */
 export interface PointAxes {
   "embed": ["token", "hidden"];
   "resid_pre": ["token", "hidden"];
+  "attn.add": ["token", "hidden"];
   "resid_mid": ["token", "hidden"];
   "ffn.in": ["token", "hidden"];
   "ffn.gate_pre": ["token", "neuron"];
@@ -21,12 +22,13 @@ export interface PointAxes {
   "ffn.up": ["token", "neuron"];
   "ffn.mid": ["token", "neuron"];
   "ffn.out": ["token", "hidden"];
+  "ffn.add": ["token", "hidden"];
   "resid_post": ["token", "hidden"];
   "final_norm": ["token", "hidden"];
   "logits": ["token", "vocab"];
 }
 /** Points of every layer. */
-export type LayerPoint = "resid_pre" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "resid_post";
+export type LayerPoint = "resid_pre" | "attn.add" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "ffn.add" | "resid_post";
 /** Points that the model has once. */
 export type ModelPoint = "embed" | "final_norm" | "logits";
 export interface PointTraits {
@@ -41,6 +43,7 @@ export interface PointTraits {
 export const points: readonly PointTraits[] = [
   { name: "embed", scope: "model", axes: ["token", "hidden"] },
   { name: "resid_pre", scope: "layer", axes: ["token", "hidden"] },
+  { name: "attn.add", scope: "layer", axes: ["token", "hidden"] },
   { name: "resid_mid", scope: "layer", axes: ["token", "hidden"] },
   { name: "ffn.in", scope: "layer", axes: ["token", "hidden"] },
   { name: "ffn.gate_pre", scope: "layer", axes: ["token", "neuron"], needs: "gate" },
@@ -49,6 +52,7 @@ export const points: readonly PointTraits[] = [
   { name: "ffn.up", scope: "layer", axes: ["token", "neuron"], needs: "gate" },
   { name: "ffn.mid", scope: "layer", axes: ["token", "neuron"] },
   { name: "ffn.out", scope: "layer", axes: ["token", "hidden"] },
+  { name: "ffn.add", scope: "layer", axes: ["token", "hidden"] },
   { name: "resid_post", scope: "layer", axes: ["token", "hidden"] },
   { name: "final_norm", scope: "model", axes: ["token", "hidden"] },
   { name: "logits", scope: "model", axes: ["token", "vocab"] },

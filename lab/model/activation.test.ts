@@ -30,6 +30,17 @@ describe("the activation in use", () => {
     expect(resolveActivation(table({}), L)).toMatchObject({ name: "silu", kind: "silu", from: "architecture" });
   });
 
+  it.each([
+    ["swish", "silu"],
+    ["swiglu", "silu"],
+    ["reglu", "relu"],
+    ["relu2", "relu2"],
+    ["relu_squared", "relu2"],
+    ["gelu_pytorch_tanh", "gelu_tanh"],
+  ])("reads the spelling %s of a file as %s", (spelling, kind) => {
+    expect(resolveActivation(table({ key: spelling }), L)).toMatchObject({ kind, name: kind, from: "file" });
+  });
+
   it("follows the file's key before the rule, and the option before the key", () => {
     expect(resolveActivation(table({ key: "relu" }), L)).toMatchObject({ name: "relu", from: "file" });
     const chosen = resolveActivation(table({ key: "relu" }), L, "fatrelu_0.03");

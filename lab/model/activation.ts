@@ -4,7 +4,8 @@
  * and where it cannot be known, loading fails until the caller chooses.
  *
  * Keys: `{arch}.hidden_activation` (string) and `sparselab.threshold` (float32, or one for each layer).
- * The rule of an architecture is in its description (native/architectures/): a GGUF llama computes SiLU, a PowerInfer (`PWRI`) llama ReLU.
+ * The rule of an architecture is in its description (native/architectures/): a GGUF llama computes SiLU, a PowerInfer (`PWRI`) llama ReLU,
+ * gemma3 tanh GELU, arcee and nemotron the squared ReLU, bamboo ReLU (on up, too).
  */
 import { LabError, unknownName } from "../errors.js";
 import { architecture, fileName, modelName, perLayerNumbers, text } from "../metadata.js";
@@ -39,12 +40,22 @@ interface ActivationSpec {
   readonly t?: PerLayer;
 }
 
+/** Other spellings that files have. */
+const SPELLINGS: Readonly<Record<string, ActivationKind>> = {
+  swish: "silu",
+  swiglu: "silu",
+  reglu: "relu",
+  relu_squared: "relu2",
+  gelu_pytorch_tanh: "gelu_tanh",
+};
+
 /** `relu`, `fatrelu_0.03`, ... Throws with the nearest known name. */
 export function parseActivation(
   spelling: string,
   code: "invalid-option" | "bad-file" = "invalid-option",
   where = "activation",
 ): ActivationSpec {
+  if (code === "bad-file" && Object.hasOwn(SPELLINGS, spelling)) return { kind: SPELLINGS[spelling]!, t: 0 };
   if ((activations as readonly string[]).includes(spelling)) {
     return spelling === "fatrelu" ? { kind: "fatrelu" } : { kind: spelling as ActivationKind, t: 0 };
   }
@@ -125,7 +136,7 @@ export function resolveActivation(table: FileTable, layers: number, option?: Act
     if (hint) {
       throw new LabError(
         "invalid-option",
-        `${fileName(table)}: a GGUF file of architecture ${architecture(table)} computes SiLU unless the key "${architecture(table)}.hidden_activation" says otherwise; this file has no such key, but its name contains "${hint[0]}". Choose: { activation: "relu" }, { activation: "fatrelu_0.01" } or { activation: "silu" } (--activation on the command line)`,
+        `${fileName(table)}: a GGUF file of architecture ${architecture(table)} computes ${kind === "silu" ? "SiLU" : kind} unless the key "${architecture(table)}.hidden_activation" says otherwise; this file has no such key, but its name contains "${hint[0]}". Choose: { activation: "relu" }, { activation: "fatrelu_0.01" } or { activation: "${kind}" } (--activation on the command line)`,
       );
     }
   }

@@ -1,8 +1,10 @@
 #include "architectures/effects.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
+#include <string_view>
 
 #include "architectures/keys.h"
 #include "error.h"
@@ -36,41 +38,69 @@ constexpr Neutral kNeutral[] = {{"expert_count", 0, 0},
       text("key \"%s\" is %g, which changes the computation and is not supported yet; only %g is", key.c_str(), value, neutral));
 }
 
-// Scaled rotary positions. Files have several keys for the factor; 0 and 1 mean no scaling, as does type "none".
-void refuse_scaled_positions(const Table& table, const std::string& arch) {
+}  // namespace
+
+// Files have several keys for the factor; 0 and 1 mean no scaling, as does type "none".
+void read_scaled_positions(const Table& table, const std::string& arch, uint32_t context, SlLayer& layer) {
   const Keys keys(table);
-  const std::string type_key = arch + ".rope.scaling.type";
+  const std::string prefix = arch + ".rope.scaling.", type_key = prefix + "type";
   const std::string type = table.find(type_key) ? keys.string(type_key) : "";
   constexpr const char* known[] = {"", "none", "linear", "yarn", "longrope"};
   if (std::none_of(std::begin(known), std::end(known), [&](const char* k) { return type == k; }))
     throw Error(Code::unsupported_model,
-                "key \"" + type_key + "\" is \"" + type + "\"; scaled rotary positions are not supported yet, only \"none\"");
+                "key \"" + type_key + "\" is \"" + type +
+                    "\"; expected \"none\", \"linear\" or \"yarn\": other scaled rotary positions are not "
+                    "supported");
   if (type == "none") return;
   // The older key counts only if the newer one is absent.
-  std::string key = arch + ".rope.scaling.factor";
+  std::string key = prefix + "factor";
   if (!table.find(key)) key = arch + ".rope.scale_linear";
-  if (const double v = keys.number_or(key, 1); v != 1 && v != 0) unsupported(key, v, 1);
+  const double factor = keys.number_or(key, 1);
+  if (factor == 0 || factor == 1) return;
+  if (type == "longrope")
+    throw Error(Code::unsupported_model, text("key \"%s\" is %g and \"%s\" is \"longrope\", which is not supported; \"linear\" "
+                                              "and \"yarn\" are",
+                                              key.c_str(), factor, type_key.c_str()));
+  layer.rope_factor = keys.real(key, 0, 1e6);
+  if (type != "yarn") return;
+  for (const char* one : {"yarn_ext_factor", "yarn_attn_factor", "yarn_log_multiplier"})
+    if (table.find(prefix + one))
+      if (const double neutral = std::strcmp(one, "yarn_log_multiplier") ? 1 : 0, v = keys.number_or(prefix + one, neutral);
+          v != neutral)
+        unsupported(prefix + one, v, neutral);
+  const float fast = 32, slow = 1;
+  layer.yarn = 1;
+  layer.yarn_fast = keys.real(prefix + "yarn_beta_fast", 0, 1e6, &fast);
+  layer.yarn_slow = keys.real(prefix + "yarn_beta_slow", 0, 1e6, &slow);
+  layer.yarn_context = keys.integer(prefix + "original_context_length", 1, 1u << 30, &context);
+  layer.rope_magnitude = static_cast<float>(1 + 0.1 * std::log(static_cast<double>(layer.rope_factor)));
 }
 
-}  // namespace
-
-void refuse_effects(const Table& table, const std::string& arch, uint32_t context) {
+void refuse_effects(const Table& table, const Architecture& architecture, uint32_t context) {
   const Keys keys(table);
+  const std::string arch = architecture.name;
+  constexpr std::string_view scales[] = {"logit_scale", "residual_scale", "embedding_scale"};
   for (const Neutral& n : kNeutral) {
+    if (architecture.scales.of_keys && std::find(std::begin(scales), std::end(scales), n.key) != std::end(scales)) continue;
     const std::string key = arch + "." + n.key;
     if (const double v = keys.number_or(key, n.value); v != n.value && v != n.also) unsupported(key, v, n.value);
   }
+  if (architecture.soft_cap_key) {
+    const std::string key = arch + "." + architecture.soft_cap_key;
+    if (const double v = keys.number_or(key, 0); v != 0) unsupported(key, v, 0);
+  }
+  if (architecture.windows.every) return;
   const std::string window = arch + ".attention.sliding_window";
   if (const double v = keys.number_or(window, 0); v != 0 && !(v >= context))
     throw Error(Code::unsupported_model,
-                text("key \"%s\" is %g, less than the context of %u, which changes the computation and is not supported yet",
+                text("key \"%s\" is %g, less than the context of %u, which changes the computation and is not supported for this "
+                     "architecture",
                      window.c_str(), v, context));
-  refuse_scaled_positions(table, arch);
 }
 
-bool neutral_frequencies(const Table& table, uint32_t head_size) {
+bool neutral_frequencies(const Table& table, uint32_t rope_dims) {
   const TensorInfo* t = table.tensor("rope_freqs.weight");
-  if (!t || t->type != F32 || t->shape[0] != head_size / 2 || t->rows() != 1) return false;
+  if (!t || t->type != F32 || t->shape[0] != rope_dims / 2 || t->rows() != 1) return false;
   for (uint64_t i = 0; i < t->shape[0]; i++) {
     float factor;
     std::memcpy(&factor, t->data + i * sizeof factor, sizeof factor);
@@ -95,6 +125,8 @@ void refuse_missing_data(const std::vector<ModelTensor>& tensors) {
   std::map<uint32_t, const TensorInfo*> last;  // of each part
   for (const ModelTensor& one : tensors) {
     if (one.needs_data && zeros(*one.info, 0)) refuse(*one.info, "is all zeros");
+    // A bias may well be zeros.
+    if (one.info->name.ends_with(".bias")) continue;
     const TensorInfo*& end = last[one.info->part];
     if (!end || one.info->offset > end->offset) end = one.info;
   }

@@ -9,6 +9,7 @@ constexpr TensorRule kTensors[] = {
     {SL_TENSOR_EMBED, "token_embd.weight", false, Dim::vocab, Dim::hidden, Presence::needed, true},
     {SL_TENSOR_OUTPUT_NORM, "output_norm.weight", false, Dim::one, Dim::hidden, Presence::needed, true},
     {SL_TENSOR_OUTPUT, "output.weight", false, Dim::vocab, Dim::hidden, Presence::optional, true},
+    {SL_TENSOR_ROPE_FREQS, "rope_freqs.weight", false, Dim::one, Dim::rope_pairs, Presence::optional},
     {SL_TENSOR_ATTN_NORM, "attn_norm.weight", true, Dim::one, Dim::hidden, Presence::needed, true},
     {SL_TENSOR_Q, "attn_q.weight", true, Dim::q_width, Dim::hidden},
     {SL_TENSOR_K, "attn_k.weight", true, Dim::kv_width, Dim::hidden},
@@ -28,16 +29,13 @@ constexpr TensorRule kTensors[] = {
 extern const Architecture kLlama;
 const Architecture kLlama = {
     .name = "llama",
-    .models = "ProSparse, ReluLLaMA, MiniCPM-S in llama format, Llama 2",
+    .models = "ProSparse, ReluLLaMA, MiniCPM-S in llama format, Llama 2 and 3, SmolLM2, SparseLM",
     .norm = SL_NORM_RMS,
     .epsilon_key = "attention.layer_norm_rms_epsilon",
     .rope = SL_ROPE_PAIRS,
     .rope_base = 10000,
     .ffn = {.has_gate = 1, .activation = SL_SILU, .act_up = SL_UP_AS_IS, .biases = 0, .sub_norm = 0},
     .powerinfer_activation = SL_RELU,
-    .embedding_scale = 1,
-    .residual_scale = 1,
-    .logit_scale = 1,
     .tensors = kTensors,
 };
 

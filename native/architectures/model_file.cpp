@@ -50,8 +50,8 @@ class Tensors {
     if (left_.empty()) return;
     const std::string& name = *left_.begin();
     std::string hint;
-    if (name == "rope_freqs.weight") hint = ": it scales rotary frequencies (Llama 3.1), which is not supported yet";
-    if (name.size() > 5 && name.ends_with(".bias")) hint = ": biases are not supported yet";
+    if (name == "rope_freqs.weight") hint = ": it scales rotary frequencies, which this architecture does not do";
+    if (name.size() > 5 && name.ends_with(".bias")) hint = ": this architecture has no such bias";
     throw Error(Code::unsupported_model, text("tensor \"%s\" does not belong to architecture \"%s\" (%zu such tensors)%s",
                                               name.c_str(), spec_.architecture->name, left_.size(), hint.c_str()));
   }
@@ -74,6 +74,10 @@ class Tensors {
         return uint64_t{layer.kv_heads} * layer.head_size;
       case Dim::rank:
         return rank;
+      case Dim::head_size:
+        return layer.head_size;
+      case Dim::rope_pairs:
+        return layer.rope_dims / 2;
     }
     return 0;
   }
@@ -100,6 +104,9 @@ class Tensors {
     out.stride = row_bytes(*traits, out.cols);
     out.bytes = t.bytes;
     out.name = t.name.c_str();
+    SlLayer& record = spec_.layer[layer];
+    if (rule.role >= SL_TENSOR_Q_BIAS && rule.role <= SL_TENSOR_O_BIAS) record.attention_biases = 1;
+    if (rule.role == SL_TENSOR_UP_BIAS || rule.role == SL_TENSOR_DOWN_BIAS) record.ffn.biases = 1;
     spec_.tensors.push_back({&t, out, rule.needs_data});
   }
 
@@ -107,6 +114,36 @@ class Tensors {
   ModelSpec& spec_;
   std::set<std::string> left_;
 };
+
+// Scales of embedding, residual stream and logits: by key, else by the architecture's rule.
+void read_scales(const Keys& keys, const std::string& arch, const Scales& rule, SlModel& m) {
+  const float D = static_cast<float>(m.hidden), L = static_cast<float>(m.layers);
+  const float embedding = rule.embedding_root ? std::sqrt(D) : rule.embedding;
+  const float residual = rule.depth > 0 ? rule.depth / std::sqrt(L) : 1, divisor = rule.logit_base > 0 ? D / rule.logit_base : 1;
+  auto value = [&](const char* key, float otherwise) {
+    return rule.of_keys ? keys.real(arch + "." + key, 0, 1e6, &otherwise) : otherwise;
+  };
+  m.embedding_scale = value("embedding_scale", embedding);
+  m.residual_scale = value("residual_scale", residual);
+  m.logit_scale = 1 / value("logit_scale", divisor);
+}
+
+// Layers with a window: the rope base is their own, and their positions are not scaled.
+void read_windows(const Keys& keys, const std::string& arch, const Windows& rule, ModelSpec& spec) {
+  const std::string key = arch + ".attention.sliding_window";
+  const uint32_t window = keys.integer(key, 1, 1u << 30, rule.window ? &rule.window : nullptr);
+  const uint32_t every = keys.integer(key + "_pattern", 1, 4096, &rule.every);
+  const float base = keys.real(arch + ".rope.freq_base_swa", 0, 1e12, &rule.local_base);
+  for (uint32_t l = 0; l < spec.model.layers; l++) {
+    if (l % every == every - 1) continue;
+    SlLayer& local = spec.layer[l];
+    local.window = window;
+    local.rope_base = base;
+    local.rope_factor = 1;
+    local.rope_magnitude = 1;
+    local.yarn = 0;
+  }
+}
 
 // The numbers of the file's keys, the same for all layers.
 void read_numbers(const Table& table, ModelSpec& spec) {
@@ -124,7 +161,7 @@ void read_numbers(const Table& table, ModelSpec& spec) {
   m.context = keys.integer(arch + ".context_length", 1, kMost);
   m.norm = a.norm;
   m.norm_epsilon = keys.real(arch + "." + a.epsilon_key, 0, 1);
-  one.rope_base = keys.real(arch + ".rope.freq_base", 0, 1e12, &a.rope_base);
+  one.rope_base = keys.real(arch + ".rope.freq_base", 0, 1e12, a.rope_base > 0 ? &a.rope_base : nullptr);
   if (one.heads % one.kv_heads)
     throw Error(Code::bad_file, text("%u attention heads cannot share %u kv heads: expected a divisor", one.heads, one.kv_heads));
   const uint32_t fallback = m.hidden / one.heads;
@@ -140,18 +177,26 @@ void read_numbers(const Table& table, ModelSpec& spec) {
                 text("a head has %u channels; rotary positions rotate pairs, expected an even number", one.head_size));
   one.rope = a.rope;
   one.rope_dims = keys.integer(arch + ".rope.dimension_count", 1, 65536, &one.head_size);
-  if (one.rope_dims != one.head_size)
+  if (one.rope_dims % 2 || one.rope_dims > one.head_size)
+    throw Error(Code::bad_file,
+                text("key \"%s.rope.dimension_count\" is %u; expected an even number up to %u, the channels of a head",
+                     arch.c_str(), one.rope_dims, one.head_size));
+  if (one.rope_dims != one.head_size && !a.partial_rope)
     throw Error(Code::unsupported_model,
                 text("key \"%s.rope.dimension_count\" is %u and a head has %u channels; only equal ones are supported",
                      arch.c_str(), one.rope_dims, one.head_size));
-  one.attention_scale = 1.0f / std::sqrt(static_cast<float>(one.head_size));
+  const bool by_heads = a.scaled_by_heads && m.layers == a.scaled_by_heads;
+  one.attention_scale = 1.0f / std::sqrt(by_heads ? static_cast<float>(m.hidden) / static_cast<float>(one.heads)
+                                                  : static_cast<float>(one.head_size));
+  one.qk_norm = a.qk_norm;
+  one.post_norm = a.post_norm;
   one.ffn = a.ffn;
-  m.embedding_scale = a.embedding_scale;
-  m.residual_scale = a.residual_scale;
-  m.logit_scale = a.logit_scale;
+  read_scales(keys, arch, a.scales, m);
+  read_scaled_positions(table, arch, m.context, one);
   spec.layer = std::make_unique<SlLayer[]>(m.layers);
   std::fill_n(spec.layer.get(), m.layers, one);
   m.layer = spec.layer.get();
+  if (a.windows.every) read_windows(keys, arch, a.windows, spec);
 }
 
 // The architecture that a file names; null where it names none that is known.
@@ -228,6 +273,8 @@ ModelSpec read_spec(const Table& table) {
   ModelSpec spec{};
   const std::string name = Keys(table).string("general.architecture");
   spec.architecture = find_architecture(name);
+  if (const char* why = refusal_of(name))
+    throw Error(Code::unsupported_model, "architecture \"" + name + "\" is not supported: " + why);
   if (!spec.architecture) {
     std::string known;
     for (const Architecture* one : architectures())
@@ -235,12 +282,12 @@ ModelSpec read_spec(const Table& table) {
     throw Error(Code::unsupported_model, "architecture \"" + name + "\" is not supported; supported is " + known);
   }
   read_numbers(table, spec);
-  refuse_effects(table, name, spec.model.context);
+  refuse_effects(table, *spec.architecture, spec.model.context);
   spec.model.vocab = vocabulary(table, *spec.architecture, spec.model.hidden);
   Tensors tensors(table, spec);
   read_tensors(table, spec, tensors, nullptr);
   for (uint32_t l = 0; l < spec.model.layers; l++) read_tensors(table, spec, tensors, &l);
-  if (neutral_frequencies(table, spec.layer[0].head_size)) tensors.pass_over("rope_freqs.weight");
+  if (neutral_frequencies(table, spec.layer[0].rope_dims)) tensors.pass_over("rope_freqs.weight");
   tensors.finish();
   refuse_missing_data(spec.tensors);
   return spec;

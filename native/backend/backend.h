@@ -42,7 +42,7 @@ typedef struct {
   uint32_t has_gate;   /* 0 or 1 */
   uint32_t activation; /* SlActivation of the architecture; a setting may name another */
   uint32_t act_up;     /* SlUpActivation */
-  uint32_t biases;     /* 0 or 1: tensors with the roles of the FFN's biases */
+  uint32_t biases;     /* 0 or 1: there are tensors with the roles of the biases of up, down */
   uint32_t sub_norm;   /* 0 or 1: mid is normalised before down */
 } SlFfn;
 
@@ -52,9 +52,14 @@ typedef struct {
   uint32_t rope;      /* SlRope */
   uint32_t rope_dims; /* the first channels of a head, which rotate; even */
   float rope_base;
+  float rope_factor;          /* positions are divided by it; 0 and 1: as they are */
+  float rope_magnitude;       /* of the rotated channels; 0 and 1: unchanged */
+  uint32_t yarn;              /* 0 or 1: only slow pairs are divided by rope_factor, fast ones not, those between in part */
+  float yarn_fast, yarn_slow; /* with yarn: turns over yarn_context positions of a pair that counts as fast, as slow */
+  uint32_t yarn_context;
   uint32_t window;           /* how many of the last positions a row attends to, its own included; 0: all */
   float attention_scale;     /* of q·k */
-  uint32_t attention_biases; /* 0 or 1: tensors with the roles of the biases of q, k, v (and the output) */
+  uint32_t attention_biases; /* 0 or 1: there are tensors with the roles of the biases of q, k, v, the output */
   uint32_t qk_norm;          /* 0 or 1: RMS norm of each head of q and k before rope */
   uint32_t post_norm;        /* 0 or 1: norms of what attention and FFN add */
   SlFfn ffn;
@@ -73,21 +78,35 @@ typedef struct {
 /* What a tensor is for; a backend never reads its name. One for each layer, or one for the model (layer 0). Rows and cols are
  * those of the matrix that multiplies: rows outputs of cols inputs each. A norm or a bias is one row. */
 typedef enum {
-  SL_TENSOR_EMBED,       /* (V, D) */
-  SL_TENSOR_OUTPUT,      /* (V, D); absent: tied to the embedding */
-  SL_TENSOR_OUTPUT_NORM, /* (1, D) */
-  SL_TENSOR_ATTN_NORM,   /* (1, D) */
-  SL_TENSOR_Q,           /* (H K, D) */
-  SL_TENSOR_K,           /* (G K, D) */
-  SL_TENSOR_V,           /* (G K, D) */
-  SL_TENSOR_O,           /* (D, H K) */
-  SL_TENSOR_FFN_NORM,    /* (1, D) */
-  SL_TENSOR_GATE,        /* (F, D) */
-  SL_TENSOR_UP,          /* (F, D) */
-  SL_TENSOR_DOWN,        /* (D, F) */
-  SL_TENSOR_DOWN_T,      /* (F, D): down by neuron, in place of SL_TENSOR_DOWN */
-  SL_TENSOR_PREDICTOR_1, /* (rank, D) */
-  SL_TENSOR_PREDICTOR_2, /* (F, rank) */
+  SL_TENSOR_EMBED,            /* (V, D) */
+  SL_TENSOR_OUTPUT,           /* (V, D); absent: tied to the embedding */
+  SL_TENSOR_OUTPUT_NORM,      /* (1, D) */
+  SL_TENSOR_ATTN_NORM,        /* (1, D) */
+  SL_TENSOR_Q,                /* (H K, D) */
+  SL_TENSOR_K,                /* (G K, D) */
+  SL_TENSOR_V,                /* (G K, D) */
+  SL_TENSOR_O,                /* (D, H K) */
+  SL_TENSOR_FFN_NORM,         /* (1, D) */
+  SL_TENSOR_GATE,             /* (F, D) */
+  SL_TENSOR_UP,               /* (F, D) */
+  SL_TENSOR_DOWN,             /* (D, F) */
+  SL_TENSOR_DOWN_T,           /* (F, D): down by neuron, in place of SL_TENSOR_DOWN */
+  SL_TENSOR_PREDICTOR_1,      /* (rank, D) */
+  SL_TENSOR_PREDICTOR_2,      /* (F, rank) */
+  SL_TENSOR_OUTPUT_NORM_BIAS, /* (1, D), of a LayerNorm, as the next two */
+  SL_TENSOR_ATTN_NORM_BIAS,   /* (1, D) */
+  SL_TENSOR_FFN_NORM_BIAS,    /* (1, D) */
+  SL_TENSOR_Q_BIAS,           /* (1, H K) */
+  SL_TENSOR_K_BIAS,           /* (1, G K) */
+  SL_TENSOR_V_BIAS,           /* (1, G K) */
+  SL_TENSOR_O_BIAS,           /* (1, D) */
+  SL_TENSOR_UP_BIAS,          /* (1, F) */
+  SL_TENSOR_DOWN_BIAS,        /* (1, D) */
+  SL_TENSOR_Q_NORM,           /* (1, K): of each head, before rope */
+  SL_TENSOR_K_NORM,           /* (1, K) */
+  SL_TENSOR_ATTN_POST_NORM,   /* (1, D): of what attention gives, before it is added */
+  SL_TENSOR_FFN_POST_NORM,    /* (1, D) */
+  SL_TENSOR_ROPE_FREQS,       /* (1, rope_dims / 2), one for the model: each pair's rate is divided by its number */
   SL_TENSORS
 } SlTensorRole;
 

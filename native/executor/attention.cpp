@@ -69,11 +69,26 @@ void KvCache::copy(uint32_t from, uint32_t to, uint32_t positions) {
 
 namespace {
 
-// The numbers of each layer's table among the distinct ones, given as (base, dims).
-std::vector<std::pair<float, uint32_t>> distinct(const Shape& shape, std::vector<size_t>& of_layer) {
-  std::vector<std::pair<float, uint32_t>> tables;
+// What a table of rotations depends on.
+struct Turns {
+  uint32_t dims;
+  float base, factor, magnitude;
+  uint32_t yarn;
+  float fast, slow;
+  uint32_t context;
+  bool operator==(const Turns&) const = default;
+};
+Turns turns_of(const SlLayer& l) {
+  const float factor = l.rope_factor == 0 ? 1 : l.rope_factor, magnitude = l.rope_magnitude == 0 ? 1 : l.rope_magnitude;
+  if (!l.yarn) return {l.rope == SL_ROPE_NONE ? 0 : l.rope_dims, l.rope_base, factor, magnitude, 0, 0, 0, 0};
+  return {l.rope == SL_ROPE_NONE ? 0 : l.rope_dims, l.rope_base, factor, magnitude, 1, l.yarn_fast, l.yarn_slow, l.yarn_context};
+}
+
+// The number of each layer's table among the distinct ones.
+std::vector<Turns> distinct(const Shape& shape, std::vector<size_t>& of_layer) {
+  std::vector<Turns> tables;
   for (const SlLayer& layer : shape.layer) {
-    const std::pair<float, uint32_t> one{layer.rope_base, layer.rope == SL_ROPE_NONE ? 0 : layer.rope_dims};
+    const Turns one = turns_of(layer);
     auto it = std::find(tables.begin(), tables.end(), one);
     of_layer.push_back(static_cast<size_t>(it - tables.begin()));
     if (it == tables.end()) tables.push_back(one);
@@ -81,19 +96,48 @@ std::vector<std::pair<float, uint32_t>> distinct(const Shape& shape, std::vector
   return tables;
 }
 
+double logarithm(double x) {
+  cpu::kernels().log64(&x, 1, &x);
+  return x;
+}
+// The pair (a fraction) that turns so many times over the context: context / (2π base^(2i/dims)) = turns.
+double pair_of_turns(const Turns& t, double turns) {
+  return t.dims * logarithm(t.context / (turns * 2 * 3.14159265358979323846)) / (2 * logarithm(static_cast<double>(t.base)));
+}
+
+// How far pair i turns from position to position.
+std::vector<double> rates_of(const Turns& t, const std::vector<float>& freqs) {
+  std::vector<double> rates;
+  double first = 0, last = 0;
+  if (t.yarn) {
+    first = std::max(0.0, std::floor(pair_of_turns(t, static_cast<double>(t.fast))));
+    last = std::min(t.dims - 1.0, std::ceil(pair_of_turns(t, static_cast<double>(t.slow))));
+  }
+  for (uint32_t i = 0; i < t.dims / 2; i++) {
+    double rate = cpu::kernels().pow64(static_cast<double>(t.base), -2.0 * i / t.dims);
+    if (!freqs.empty()) rate /= static_cast<double>(freqs[i]);
+    const double scaled = rate / static_cast<double>(t.factor);
+    // Pairs before the first keep their rate, from the last on they are scaled, with a straight line between.
+    const double as_is = t.yarn ? 1 - std::clamp((i - first) / std::max(0.001, last - first), 0.0, 1.0) : 0;
+    rates.push_back(t.factor == 1 ? rate : scaled * (1 - as_is) + rate * as_is);
+  }
+  return rates;
+}
+
 }  // namespace
 
 uint64_t Rotation::bytes(const Shape& shape, uint64_t length) {
   std::vector<size_t> of_layer;
   uint64_t bytes = 0;
-  for (const auto& [base, dims] : distinct(shape, of_layer)) bytes += 2 * sizeof(float) * length * (dims / 2);
+  for (const Turns& one : distinct(shape, of_layer)) bytes += 2 * sizeof(float) * length * (one.dims / 2);
   return bytes;
 }
 
 Rotation::Rotation(const Shape& shape, uint32_t length) {
-  for (const auto& [base, dims] : distinct(shape, of_layer_)) {
+  for (const Turns& one : distinct(shape, of_layer_)) {
     Table t;
-    for (uint32_t i = 0; i < dims / 2; i++) t.rates.push_back(cpu::kernels().pow64(static_cast<double>(base), -2.0 * i / dims));
+    t.rates = rates_of(one, shape.rope_freqs);
+    t.magnitude = static_cast<double>(one.magnitude);
     const uint64_t n = uint64_t{length} * t.rates.size();
     t.cos.reset(new (std::nothrow) float[n]);
     t.sin.reset(new (std::nothrow) float[n]);
@@ -116,8 +160,8 @@ void Rotation::fill(const Pass& pass, uint32_t positions) {
         for (uint64_t i = 0; i < half; i++) {
           double sine, cosine;
           cpu::kernels().sincos64(p * t.rates[i], &sine, &cosine);
-          t.cos[p * half + i] = static_cast<float>(cosine);
-          t.sin[p * half + i] = static_cast<float>(sine);
+          t.cos[p * half + i] = static_cast<float>(t.magnitude * cosine);
+          t.sin[p * half + i] = static_cast<float>(t.magnitude * sine);
         }
     });
   }
@@ -144,6 +188,16 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
   // All keys and values of the batch are in the cache before any row reads it.
   pass.parallel(B, 2 * (qw + kvw), [&](size_t b) {
     const Row& row = pass.rows[b];
+    add_bias(weights.q_bias, s.q.data() + b * qw, 1);
+    add_bias(weights.k_bias, s.k.data() + b * kvw, 1);
+    add_bias(weights.v_bias, s.v.data() + b * kvw, 1);
+    if (record.qk_norm) {
+      auto norm = [&](float* head, const std::vector<float>& weight) {
+        rms_norm(head, weight.data(), K, shape.norm_epsilon, head);
+      };
+      for (uint32_t head = 0; head < H; head++) norm(s.q.data() + b * qw + head * K, weights.q_norm);
+      for (uint32_t head = 0; head < shape.kv_heads; head++) norm(s.k.data() + b * kvw + head * K, weights.k_norm);
+    }
     const float *cos = rotation.cos(layer, row.position), *sin = rotation.sin(layer, row.position);
     rotate(s.q.data() + b * qw, H, K, record, cos, sin);
     rotate(s.k.data() + b * kvw, shape.kv_heads, K, record, cos, sin);
@@ -174,6 +228,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     cpu::kernels().weighted_sum(p.data(), count, share, values, kvw, count, K, s.z.data() + b * qw + kv * share * K);
   });
   pass.multiply({{&weights.o, out}}, s.z.data(), B);
+  add_bias(weights.o_bias, out, B);
 }
 
 }  // namespace sparselab

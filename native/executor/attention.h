@@ -29,9 +29,9 @@ class KvCache {
   Floats k_, v_;
 };
 
-// cos and sin of position · base^(-2i/dims), i < dims/2, in float64 rounded once: (length, dims/2) each, one table for all layers
-// with the same base and dims. A long context has millions of them: they are computed by the forward that first needs them, on
-// all threads, and not by compile.
+// cos and sin of position · rate of pair i, times the magnitude, in float64 rounded once: (length, dims/2) each, one table for
+// all layers that turn alike. The rate is base^(-2i/dims), scaled as the layer's record says. A long context has millions of
+// them: they are computed by the forward that first needs them, on all threads, and not by compile.
 class Rotation {
  public:
   Rotation(const Shape& shape, uint32_t length);  // throws Error (out-of-memory)
@@ -51,6 +51,7 @@ class Rotation {
  private:
   struct Table {
     std::vector<double> rates;  // (dims/2)
+    double magnitude = 1;
     std::unique_ptr<float[]> cos, sin;
   };
   uint32_t filled_ = 0;

@@ -67,7 +67,7 @@ uint64_t unembed_bytes(const Shape& shape, uint64_t B, uint64_t n) {
 void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   const uint64_t D = pass.model.shape.hidden, V = pass.model.shape.vocab, B = pass.B();
   Floats h(B * D);
-  pass.normalise(x, pass.model.norm, h.data());
+  pass.normalise(x, pass.model.norm, pass.model.norm_bias, h.data());
   pass.hook(SL_FINAL_NORM, 0, h.data());
   std::vector<uint32_t> everyone(B);
   for (uint32_t b = 0; b < B; b++) everyone[b] = b;

@@ -1,6 +1,7 @@
 #include "executor/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "cpu/isa.h"
@@ -10,9 +11,35 @@
 namespace sparselab {
 namespace {
 
-constexpr const char* kRoles[SL_TENSORS] = {"embedding", "output", "output norm",      "attention norm", "q",
-                                            "k",         "v",      "attention output", "FFN norm",       "gate",
-                                            "up",        "down",   "down by neuron",   "predictor 1",    "predictor 2"};
+constexpr const char* kRoles[SL_TENSORS] = {"embedding",
+                                            "output",
+                                            "output norm",
+                                            "attention norm",
+                                            "q",
+                                            "k",
+                                            "v",
+                                            "attention output",
+                                            "FFN norm",
+                                            "gate",
+                                            "up",
+                                            "down",
+                                            "down by neuron",
+                                            "predictor 1",
+                                            "predictor 2",
+                                            "output norm bias",
+                                            "attention norm bias",
+                                            "FFN norm bias",
+                                            "q bias",
+                                            "k bias",
+                                            "v bias",
+                                            "attention output bias",
+                                            "up bias",
+                                            "down bias",
+                                            "q norm",
+                                            "k norm",
+                                            "norm after attention",
+                                            "norm after the FFN",
+                                            "rope frequencies"};
 
 void check_stop(const SlControl* control) {
   if (control && __atomic_load_n(&control->stop, __ATOMIC_RELAXED)) throw Error(Code::aborted, "stopped as asked");
@@ -47,6 +74,13 @@ class Tensors {
     std::vector<float> out(n);
     cpu::kernels_of(m.type).dequantise(m.data, n, out.data());
     return out;
+  }
+  // Empty where the tensor is absent. `allowed`: whether the layer's record says that it may be there.
+  std::vector<float> optional(SlTensorRole role, uint32_t layer, uint64_t n, bool allowed) const {
+    if (!has(role, layer)) return {};
+    if (!allowed)
+      throw Error(Code::invalid_option, text("%s of layer %u is given, but the model's record has none", kRoles[role], layer));
+    return vector(role, layer, n);
   }
   const std::map<std::pair<uint32_t, uint32_t>, Matrix>& all() const { return by_role_; }
 
@@ -99,6 +133,24 @@ LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l)
   weights.k = tensors.matrix(SL_TENSOR_K, l, shape.kv_width(), D);
   weights.v = tensors.matrix(SL_TENSOR_V, l, shape.kv_width(), D);
   weights.o = tensors.matrix(SL_TENSOR_O, l, D, shape.q_width());
+  const SlLayer& record = shape.layer[l];
+  const bool layer_norm = shape.norm == SL_NORM_LAYER, biases = record.attention_biases;
+  weights.attn_norm_bias = tensors.optional(SL_TENSOR_ATTN_NORM_BIAS, l, D, layer_norm);
+  weights.ffn_norm_bias = tensors.optional(SL_TENSOR_FFN_NORM_BIAS, l, D, layer_norm);
+  weights.q_bias = tensors.optional(SL_TENSOR_Q_BIAS, l, shape.q_width(), biases);
+  weights.k_bias = tensors.optional(SL_TENSOR_K_BIAS, l, shape.kv_width(), biases);
+  weights.v_bias = tensors.optional(SL_TENSOR_V_BIAS, l, shape.kv_width(), biases);
+  weights.o_bias = tensors.optional(SL_TENSOR_O_BIAS, l, D, biases);
+  weights.up_bias = tensors.optional(SL_TENSOR_UP_BIAS, l, F, record.ffn.biases);
+  weights.down_bias = tensors.optional(SL_TENSOR_DOWN_BIAS, l, D, record.ffn.biases);
+  if (record.qk_norm) {
+    weights.q_norm = tensors.vector(SL_TENSOR_Q_NORM, l, record.head_size);
+    weights.k_norm = tensors.vector(SL_TENSOR_K_NORM, l, record.head_size);
+  }
+  if (record.post_norm) {
+    weights.attn_post_norm = tensors.vector(SL_TENSOR_ATTN_POST_NORM, l, D);
+    weights.ffn_post_norm = tensors.vector(SL_TENSOR_FFN_POST_NORM, l, D);
+  }
   if (shape.ffn.has_gate) weights.gate = tensors.matrix(SL_TENSOR_GATE, l, F, D);
   weights.up = tensors.matrix(SL_TENSOR_UP, l, F, D);
   if (tensors.has(SL_TENSOR_DOWN_T, l))
@@ -112,7 +164,8 @@ LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l)
 
 CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count, const SlOpenOptions& options) {
   check_options(options);
-  CpuModel m{shape_of(model), {}, {}, {}, {}, {}};
+  CpuModel m{};
+  m.shape = shape_of(model);
   const Shape& shape = m.shape;
   if (options.placement && options.placement->layers != shape.layers)
     throw Error(Code::invalid_option, text("the placement has %u layers, the model %u", options.placement->layers, shape.layers));
@@ -129,6 +182,12 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   m.embed = tensors.matrix(SL_TENSOR_EMBED, 0, shape.vocab, shape.hidden);
   m.output = tensors.has(SL_TENSOR_OUTPUT) ? tensors.matrix(SL_TENSOR_OUTPUT, 0, shape.vocab, shape.hidden) : m.embed;
   m.norm = tensors.vector(SL_TENSOR_OUTPUT_NORM, 0, shape.hidden);
+  m.norm_bias = tensors.optional(SL_TENSOR_OUTPUT_NORM_BIAS, 0, shape.hidden, shape.norm == SL_NORM_LAYER);
+  m.shape.rope_freqs = tensors.optional(SL_TENSOR_ROPE_FREQS, 0, shape.layer[0].rope_dims / 2, true);
+  for (size_t i = 0; i < m.shape.rope_freqs.size(); i++)
+    if (const float f = m.shape.rope_freqs[i]; !(f > 0 && std::isfinite(f)))
+      throw Error(Code::bad_file,
+                  text("factor %zu of the rope frequencies is %g; expected a number above 0", i, static_cast<double>(f)));
   m.partial = options.placement != nullptr;
   for (uint32_t l = 0; l < shape.layers; l++) {
     check_stop(options.control);

@@ -14,16 +14,23 @@ namespace sparselab {
 
 struct LayerWeights {
   std::vector<float> attn_norm, ffn_norm;  // (D)
-  Matrix q, k, v, o;                       // (H K, D), (G K, D), (G K, D), (D, H K)
-  Matrix gate, up;                         // (F, D); gate unused where the FFN has none
-  DownMatrix down;                         // (F, D)
-  Neurons held{0};                         // those of the layer that are computed here
+  // Empty where the model has none.
+  std::vector<float> attn_norm_bias, ffn_norm_bias;   // (D)
+  std::vector<float> q_bias, k_bias, v_bias, o_bias;  // (H K), (G K), (G K), (D)
+  std::vector<float> up_bias, down_bias;              // (F), (D)
+  std::vector<float> q_norm, k_norm;                  // (K)
+  std::vector<float> attn_post_norm, ffn_post_norm;   // (D)
+  Matrix q, k, v, o;                                  // (H K, D), (G K, D), (G K, D), (D, H K)
+  Matrix gate, up;                                    // (F, D); gate unused where the FFN has none
+  DownMatrix down;                                    // (F, D)
+  Neurons held{0};                                    // those of the layer that are computed here
 };
 
 struct CpuModel {
   Shape shape;
-  Matrix embed, output;     // (V, D); output is embed where tied
-  std::vector<float> norm;  // (D)
+  Matrix embed, output;          // (V, D); output is embed where tied
+  std::vector<float> norm;       // (D)
+  std::vector<float> norm_bias;  // (D), or empty
   std::vector<LayerWeights> layers;
   std::map<std::pair<uint32_t, uint32_t>, Matrix> stored;  // as given, by role and layer
   bool partial = false;                                    // holds only some neurons

@@ -130,16 +130,38 @@ uint64_t Pass::multiply_thread_bytes(uint64_t n, uint64_t cols) {
   return mended + (cpu::panel_floats(panel_rows(cols), cols) + cpu::product_scratch(kPanelRows, kBatchRows)) * sizeof(float);
 }
 
-void Pass::normalise(const float* x, const std::vector<float>& weight, float* h) const {
+void rms_norm(const float* x, const float* weight, uint64_t n, float epsilon, float* out) {
+  const double squares = cpu::kernels().sum_of_squares(x, n);
+  // An infinity of the row itself makes the sum infinite and its own place inf * 0 = NaN, which is seen further on.
+  const double scale = 1.0 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(epsilon));
+  for (uint64_t d = 0; d < n; d++) out[d] = static_cast<float>(x[d] * scale) * weight[d];
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, uint64_t n, float epsilon, float* out) {
+  double lane[16] = {};  // in this order on every instruction set
+  for (uint64_t d = 0; d < n; d++) lane[d % 16] += static_cast<double>(x[d]);
+  double mean = 0;
+  for (double sum : lane) mean += sum;
+  mean /= static_cast<double>(n);
+  for (uint64_t d = 0; d < n; d++) out[d] = static_cast<float>(static_cast<double>(x[d]) - mean);
+  rms_norm(out, weight, n, epsilon, out);
+  for (uint64_t d = 0; bias && d < n; d++) out[d] += bias[d];
+}
+
+void add_bias(const std::vector<float>& bias, float* x, uint64_t B) {
+  const uint64_t n = bias.size();
+  for (uint64_t b = 0; b < B; b++)
+    for (uint64_t i = 0; i < n; i++) x[b * n + i] += bias[i];
+}
+
+void Pass::normalise(const float* x, const std::vector<float>& weight, const std::vector<float>& bias, float* h) const {
   const uint64_t D = model.shape.hidden;
+  const float epsilon = model.shape.norm_epsilon;
   parallel(B(), 4 * D, [&](size_t b) {
-    const float* in = x + b * D;
-    float* out = h + b * D;
-    // x / sqrt(mean(x^2) + eps) * w
-    const double squares = cpu::kernels().sum_of_squares(in, D);
-    // An infinity of the row itself makes the sum infinite and its own place inf * 0 = NaN, which is seen further on.
-    const double scale = 1.0 / std::sqrt(squares / static_cast<double>(D) + static_cast<double>(model.shape.norm_epsilon));
-    for (uint64_t d = 0; d < D; d++) out[d] = static_cast<float>(in[d] * scale) * weight[d];
+    if (model.shape.norm == SL_NORM_LAYER)
+      layer_norm(x + b * D, weight.data(), bias.empty() ? nullptr : bias.data(), D, epsilon, h + b * D);
+    else
+      rms_norm(x + b * D, weight.data(), D, epsilon, h + b * D);
   });
 }
 

@@ -25,6 +25,13 @@ struct Row {
 
 bool all_finite(const float* x, uint64_t n);
 
+// out (n) = x / sqrt(mean(x²) + epsilon) · weight; out may be x.
+void rms_norm(const float* x, const float* weight, uint64_t n, float epsilon, float* out);
+// out (n) = (x - mean) / sqrt(variance + epsilon) · weight + bias (null: none); out may be x.
+void layer_norm(const float* x, const float* weight, const float* bias, uint64_t n, float epsilon, float* out);
+// x (B, n) += bias (n) in each row; an empty bias adds nothing.
+void add_bias(const std::vector<float>& bias, float* x, uint64_t B);
+
 // y[r] = x (cols) · row r of w, for `count` rows from r0 on (of those that `ids` names, where it is not null), computed before:
 // those of its sums that are not finite are taken again in float64. A partial sum may overflow where the whole does not, and the
 // infinity that is left has the sign of the partial sum: ReLU would make it a silent zero. Finite sums stay as they are, and so
@@ -69,8 +76,9 @@ class Pass {
   // What it allocates for n rows of `cols`, which the pass keeps, and on each thread.
   static uint64_t multiply_bytes(uint64_t n, uint64_t cols);
   static uint64_t multiply_thread_bytes(uint64_t n, uint64_t cols);
-  // h (B, D) = RMSNorm(x) · weight. The sum of squares and the scale are float64: they cannot overflow.
-  void normalise(const float* x, const std::vector<float>& weight, float* h) const;
+  // h (B, D) = the model's norm of x, times weight, plus bias (empty: none). h may be x. Sums and the scale are float64: they
+  // cannot overflow.
+  void normalise(const float* x, const std::vector<float>& weight, const std::vector<float>& bias, float* h) const;
   // Applies the interventions at a point to x (B, width), then writes its captures.
   void hook(SlPoint point, uint32_t layer, float* x) const;
   // The same where x (rows, width) holds only some rows of the batch; a capture needs all of them.

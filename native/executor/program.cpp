@@ -28,12 +28,13 @@ void embed(Pass& pass, float* x) {
   pass.bytes_read += tokens.size() * w.stride;
 }
 
-// x + scale · y
-void add(Floats& x, const Floats& y, float scale) {
-  if (scale == 1)
-    for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
-  else
-    for (size_t i = 0; i < x.size(); i++) x[i] += scale * y[i];
+// y · scale, which is then added to the stream: so what a hook sees is what is added, bit for bit.
+void scale_by(Floats& y, float scale) {
+  if (scale == 1) return;
+  for (float& v : y) v *= scale;
+}
+void add(Floats& x, const Floats& y) {
+  for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
 }
 
 }  // namespace
@@ -193,16 +194,25 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
 // Layer l of the stream x (B, D).
 void Program::layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s) {
   const float scale = model_->shape.residual_scale;
+  const LayerWeights& weights = model_->layers[l];
+  const bool post_norm = model_->shape.layer[l].post_norm;
   pass.hook(SL_RESID_PRE, l, x.data());
-  pass.normalise(x.data(), model_->layers[l].attn_norm, s.h.data());
+  pass.normalise(x.data(), weights.attn_norm, weights.attn_norm_bias, s.h.data());
   attend(pass, l, s.h.data(), cache_, rotation_, s.attention, s.out.data());
-  add(x, s.out, scale);
+  if (post_norm) pass.normalise(s.out.data(), weights.attn_post_norm, {}, s.out.data());
+  scale_by(s.out, scale);
+  pass.hook(SL_ATTN_ADD, l, s.out.data());
+  add(x, s.out);
   pass.hook(SL_RESID_MID, l, x.data());
-  pass.normalise(x.data(), model_->layers[l].ffn_norm, s.h.data());
+  pass.normalise(x.data(), weights.ffn_norm, weights.ffn_norm_bias, s.h.data());
   pass.hook(SL_FFN_IN, l, s.h.data());
-  feed_forward(pass, l, s.h.data(), model_->layers[l].held, s.ffn, s.out.data());
+  feed_forward(pass, l, s.h.data(), weights.held, s.ffn, s.out.data());
+  add_bias(weights.down_bias, s.out.data(), pass.B());
   pass.hook(SL_FFN_OUT, l, s.out.data());
-  add(x, s.out, scale);
+  if (post_norm) pass.normalise(s.out.data(), weights.ffn_post_norm, {}, s.out.data());
+  scale_by(s.out, scale);
+  pass.hook(SL_FFN_ADD, l, s.out.data());
+  add(x, s.out);
   pass.hook(SL_RESID_POST, l, x.data());
 }
 

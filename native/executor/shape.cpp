@@ -27,9 +27,16 @@ void check_layer(const SlModel& m, uint32_t l) {
   if (layer.rope > SL_ROPE_HALVES) unbuilt(text("rope kind %u", layer.rope));
   if (!std::isfinite(layer.attention_scale))
     throw Error(Code::bad_file, text("the attention scale of layer %u is not finite", l));
-  if (layer.attention_biases || layer.ffn.biases) unbuilt("biases");
-  if (layer.qk_norm) unbuilt("norms of q and k");
-  if (layer.post_norm) unbuilt("norms after attention and FFN");
+  if (!(layer.rope_factor >= 0 && std::isfinite(layer.rope_factor)) ||
+      !(layer.rope_magnitude >= 0 && std::isfinite(layer.rope_magnitude)))
+    throw Error(Code::bad_file, text("layer %u scales its rotary positions by factor %g and magnitude %g; expected finite "
+                                     "numbers above 0",
+                                     l, static_cast<double>(layer.rope_factor), static_cast<double>(layer.rope_magnitude)));
+  if (layer.yarn && (!(layer.yarn_fast > 0) || !(layer.yarn_slow > 0) || layer.yarn_context < 1 || !(layer.rope_base > 1)))
+    throw Error(Code::bad_file,
+                text("layer %u has yarn positions of %u turns fast, %u slow, context %u; expected all above 0", l,
+                     static_cast<uint32_t>(layer.yarn_fast), static_cast<uint32_t>(layer.yarn_slow), layer.yarn_context));
+  if (layer.ffn.biases && layer.ffn.has_gate) unbuilt("biases of a gated FFN");
   if (layer.ffn.sub_norm) unbuilt("a norm before down");
   if (layer.ffn.act_up > SL_UP_RELU) unbuilt(text("activation %u of up", layer.ffn.act_up));
 }
@@ -40,7 +47,7 @@ Shape shape_of(const SlModel& m) {
   if (m.layers < 1 || m.hidden < 1 || m.vocab < 1 || m.context < 1 || !m.layer)
     throw Error(Code::bad_file, text("%u layers of %u channels, vocabulary %u, context %u: expected at least one of each",
                                      m.layers, m.hidden, m.vocab, m.context));
-  if (m.norm != SL_NORM_RMS) unbuilt("LayerNorm");
+  if (m.norm > SL_NORM_LAYER) unbuilt(text("norm %u", m.norm));
   for (float scale : {m.embedding_scale, m.residual_scale, m.logit_scale})
     if (!std::isfinite(scale) || scale == 0) throw Error(Code::bad_file, "a scale of the model is 0 or not finite");
   for (uint32_t l = 0; l < m.layers; l++) check_layer(m, l);
@@ -48,7 +55,8 @@ Shape shape_of(const SlModel& m) {
   return {
       m.layers,        m.hidden,          first.neurons,    first.heads,     first.kv_heads,
       first.head_size, m.vocab,           m.context,        first.rope_base, m.norm_epsilon,
-      first.ffn,       m.embedding_scale, m.residual_scale, m.logit_scale,   std::vector<SlLayer>(m.layer, m.layer + m.layers)};
+      first.ffn,       m.embedding_scale, m.residual_scale, m.logit_scale,   std::vector<SlLayer>(m.layer, m.layer + m.layers),
+      m.norm};
 }
 
 }  // namespace sparselab

@@ -12,6 +12,8 @@ struct Shape {
   SlFfn ffn;
   float embedding_scale = 1, residual_scale = 1, logit_scale = 1;
   std::vector<SlLayer> layer = {};  // (L)
+  uint32_t norm = SL_NORM_RMS;
+  std::vector<float> rope_freqs = {};  // (rope_dims / 2), or empty
 
   uint32_t q_width() const { return heads * head_size; }
   uint32_t kv_width() const { return kv_heads * head_size; }

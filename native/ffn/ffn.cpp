@@ -54,6 +54,14 @@ class Layer {
     });
   }
 
+  // x (B, N) += the bias (F) of the neurons held; empty: none
+  void add_bias(const std::vector<float>& bias, Floats& x) {
+    if (bias.empty()) return;
+    pass_.parallel(B_, N_, [&](size_t b) {
+      for (uint64_t i = 0; i < N_; i++) x[b * N_ + i] += bias[held_.id(static_cast<uint32_t>(i))];
+    });
+  }
+
   void relu_of_up() {
     pass_.parallel(B_, N_, [&](size_t b) { activate(SL_RELU, s_.up.data() + b * N_, N_, 0, s_.up.data() + b * N_); });
   }
@@ -121,6 +129,7 @@ void feed_forward(Pass& pass, uint32_t layer, const float* h, const Neurons& hel
     // mid = act(h·W_up)
     at.select(&Strategy::gate, false, s.need);
     project(pass, weights.up, h, held, s.need, s.up.data());
+    at.add_bias(weights.up_bias, s.up);
     at.hook(SL_FFN_UP_PRE, s.up);
     at.apply_policies(ActsOn::gate, s.up, s.mid);
   }

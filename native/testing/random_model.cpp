@@ -94,20 +94,41 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
   for (float& v : values) v += mean;
   data_.push_back(encode(type, values));
   names_.push_back(name);
-  static constexpr std::pair<const char*, SlTensorRole> kRoles[] = {
-      {"token_embd", SL_TENSOR_EMBED},  {"output_norm", SL_TENSOR_OUTPUT_NORM},
-      {"output", SL_TENSOR_OUTPUT},     {"attn_norm", SL_TENSOR_ATTN_NORM},
-      {"ffn_norm", SL_TENSOR_FFN_NORM}, {"attn_q", SL_TENSOR_Q},
-      {"attn_k", SL_TENSOR_K},          {"attn_v", SL_TENSOR_V},
-      {"attn_output", SL_TENSOR_O},     {"ffn_gate", SL_TENSOR_GATE},
-      {"ffn_up", SL_TENSOR_UP},         {"ffn_down_t", SL_TENSOR_DOWN_T},
-      {"ffn_down", SL_TENSOR_DOWN}};
+  static constexpr std::pair<const char*, SlTensorRole> kRoles[] = {{"token_embd", SL_TENSOR_EMBED},
+                                                                    {"output_norm", SL_TENSOR_OUTPUT_NORM},
+                                                                    {"output", SL_TENSOR_OUTPUT},
+                                                                    {"attn_norm", SL_TENSOR_ATTN_NORM},
+                                                                    {"ffn_norm", SL_TENSOR_FFN_NORM},
+                                                                    {"attn_q", SL_TENSOR_Q},
+                                                                    {"attn_k", SL_TENSOR_K},
+                                                                    {"attn_v", SL_TENSOR_V},
+                                                                    {"attn_output", SL_TENSOR_O},
+                                                                    {"ffn_gate", SL_TENSOR_GATE},
+                                                                    {"ffn_up", SL_TENSOR_UP},
+                                                                    {"ffn_down_t", SL_TENSOR_DOWN_T},
+                                                                    {"ffn_down", SL_TENSOR_DOWN},
+                                                                    {"attn_q_norm", SL_TENSOR_Q_NORM},
+                                                                    {"attn_k_norm", SL_TENSOR_K_NORM},
+                                                                    {"post_attention_norm", SL_TENSOR_ATTN_POST_NORM},
+                                                                    {"post_ffw_norm", SL_TENSOR_FFN_POST_NORM},
+                                                                    {"rope_freqs", SL_TENSOR_ROPE_FREQS}};
   const bool in_layer = name.starts_with("blk.");
   const std::string what = in_layer ? name.substr(name.find('.', 4) + 1) : name;
   SlTensor t{};
   t.layer = in_layer ? static_cast<uint32_t>(std::stoul(name.substr(4))) : 0;
+  static constexpr std::pair<const char*, SlTensorRole> kBiases[] = {{"output_norm", SL_TENSOR_OUTPUT_NORM_BIAS},
+                                                                     {"attn_norm", SL_TENSOR_ATTN_NORM_BIAS},
+                                                                     {"ffn_norm", SL_TENSOR_FFN_NORM_BIAS},
+                                                                     {"attn_q", SL_TENSOR_Q_BIAS},
+                                                                     {"attn_k", SL_TENSOR_K_BIAS},
+                                                                     {"attn_v", SL_TENSOR_V_BIAS},
+                                                                     {"attn_output", SL_TENSOR_O_BIAS},
+                                                                     {"ffn_up", SL_TENSOR_UP_BIAS},
+                                                                     {"ffn_down", SL_TENSOR_DOWN_BIAS}};
   for (const auto& [stem, role] : kRoles)
     if (what == std::string(stem) + ".weight") t.role = role;
+  for (const auto& [stem, role] : kBiases)
+    if (what == std::string(stem) + ".bias") t.role = role;
   t.type = type;
   t.rows = rows;
   t.cols = cols;
@@ -154,11 +175,48 @@ RandomModel::RandomModel(uint64_t seed, Shape of, std::vector<TensorType> types,
     else
       add(r, b + "ffn_down.weight", D, F, any(), s);
   }
+  add_features(r);
   for (size_t i = 0; i < tensors.size(); i++) {
     tensors[i].name = names_[i].c_str();
     tensors[i].data = data_[i].data();
   }
   model = open_model(shape, tensors);
+}
+
+// What a plain llama does not have.
+void RandomModel::add_features(std::mt19937_64& r) {
+  std::vector<SlLayer> layers;
+  record_of(shape, layers);
+  const uint64_t D = shape.hidden, F = shape.neurons, Q = shape.q_width(), KV = shape.kv_width();
+  auto bias = [&](const std::string& name, uint64_t n) { add(r, name + ".bias", 1, n, F32, 0.5f); };
+  auto norm = [&](const std::string& name, uint64_t n) { add(r, name + ".weight", 1, n, F32, 0.2f, 1); };
+  if (shape.norm == SL_NORM_LAYER) bias("output_norm", D);
+  if (!shape.rope_freqs.empty()) add(r, "rope_freqs.weight", 1, layers[0].rope_dims / 2, F32, 0.2f, 3);
+  for (uint32_t l = 0; l < shape.layers; l++) {
+    const std::string b = "blk." + std::to_string(l) + ".";
+    if (shape.norm == SL_NORM_LAYER) {
+      bias(b + "attn_norm", D);
+      bias(b + "ffn_norm", D);
+    }
+    if (layers[l].attention_biases) {
+      bias(b + "attn_q", Q);
+      bias(b + "attn_k", KV);
+      bias(b + "attn_v", KV);
+      bias(b + "attn_output", D);
+    }
+    if (layers[l].ffn.biases) {
+      bias(b + "ffn_up", F);
+      bias(b + "ffn_down", D);
+    }
+    if (layers[l].qk_norm) {
+      norm(b + "attn_q_norm", shape.head_size);
+      norm(b + "attn_k_norm", shape.head_size);
+    }
+    if (layers[l].post_norm) {
+      norm(b + "post_attention_norm", D);
+      norm(b + "post_ffw_norm", D);
+    }
+  }
 }
 
 SlModel record_of(const Shape& s, std::vector<SlLayer>& layers) {
@@ -176,7 +234,7 @@ SlModel record_of(const Shape& s, std::vector<SlLayer>& layers) {
     one.ffn = s.ffn;
     layers.assign(s.layers, one);
   }
-  return {s.layers,       s.hidden,          s.vocab,          s.context,     SL_NORM_RMS,
+  return {s.layers,       s.hidden,          s.vocab,          s.context,     s.norm,
           s.norm_epsilon, s.embedding_scale, s.residual_scale, s.logit_scale, layers.data()};
 }
 

@@ -22,7 +22,8 @@ uint16_t half_of(float value);  // round to nearest even
 float value_of(const SlTensor& tensor, uint64_t row, uint64_t col);
 
 struct RandomModel {
-  // Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
+  // With the tensors that the records of the shape's layers and its norm call for, and rope_freqs where the shape's are not
+  // empty. Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
   RandomModel(uint64_t seed, Shape shape, std::vector<TensorType> types, bool down_t);
   ~RandomModel();
   RandomModel(const RandomModel&) = delete;
@@ -37,6 +38,7 @@ struct RandomModel {
  private:
   void add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale,
            float mean = 0);
+  void add_features(std::mt19937_64& r);
   std::vector<std::vector<uint8_t>> data_;
   std::vector<std::string> names_;
 };

@@ -33,27 +33,66 @@ Row times(const SlTensor& t, const Row& x) {
   return out;
 }
 
-Row norm(const RandomModel& m, const Row& x, const SlTensor& weight) {
+Row plus(const RandomModel& m, Row x, uint32_t role, uint32_t layer) {
+  if (!has(m, role, layer)) return x;
+  const Row bias = row_of(tensor_of(m, role, layer), 0);
+  for (size_t i = 0; i < x.size(); i++) x[i] += bias[i];
+  return x;
+}
+Row rms_of(const RandomModel& m, const Row& x, const Row& w) {
   double squares = 0;
   for (double v : x) squares += v * v;
-  const Row w = row_of(weight, 0);
-  const double scale = 1 / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(m.shape.norm_epsilon));
   Row out(x.size());
-  for (size_t i = 0; i < x.size(); i++) out[i] = x[i] * scale * w[i];
+  for (size_t i = 0; i < x.size(); i++)
+    out[i] = x[i] / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(m.shape.norm_epsilon)) * w[i];
   return out;
 }
+// LayerNorm takes the mean off first, and may have a bias.
+Row norm(const RandomModel& m, Row x, uint32_t role, uint32_t layer, uint32_t bias = SL_TENSORS) {
+  if (m.shape.norm == SL_NORM_LAYER) {
+    double mean = 0;
+    for (double v : x) mean += v / static_cast<double>(x.size());
+    for (double& v : x) v -= mean;
+  }
+  return plus(m, rms_of(m, x, row_of(tensor_of(m, role, layer), 0)), bias, layer);
+}
+void norm_heads(const RandomModel& m, Row& heads, uint32_t role, uint32_t layer) {
+  const Row w = row_of(tensor_of(m, role, layer), 0);
+  for (size_t at = 0; at < heads.size(); at += w.size()) {
+    const Row head =
+        rms_of(m, Row(heads.begin() + static_cast<ptrdiff_t>(at), heads.begin() + static_cast<ptrdiff_t>(at + w.size())), w);
+    std::copy(head.begin(), head.end(), heads.begin() + static_cast<ptrdiff_t>(at));
+  }
+}
 
-void rotate(const SlLayer& layer, Row& heads, uint64_t position) {
+// The angle of pair i from one position to the next.
+double rate_of(const RandomModel& m, const SlLayer& layer, uint32_t i) {
+  double rate = std::pow(static_cast<double>(layer.rope_base), -2.0 * i / layer.rope_dims);
+  if (has(m, SL_TENSOR_ROPE_FREQS, 0)) rate /= row_of(tensor_of(m, SL_TENSOR_ROPE_FREQS, 0), 0)[i];
+  const double factor = layer.rope_factor == 0 ? 1 : static_cast<double>(layer.rope_factor);
+  if (!layer.yarn) return rate / factor;
+  // The pair at which the unscaled rotation makes so many turns over the context; between the two a straight line.
+  auto pair = [&](float turns) {
+    return layer.rope_dims * std::log(layer.yarn_context / (static_cast<double>(turns) * 2 * M_PI)) /
+           (2 * std::log(static_cast<double>(layer.rope_base)));
+  };
+  const double low = std::max(0.0, std::floor(pair(layer.yarn_fast)));
+  const double high = std::min(layer.rope_dims - 1.0, std::ceil(pair(layer.yarn_slow)));
+  const double scaled = std::min(1.0, std::max(0.0, (i - low) / std::max(high - low, 0.001)));
+  return rate * (1 - scaled) + rate / factor * scaled;
+}
+
+void rotate(const RandomModel& m, const SlLayer& layer, Row& heads, uint64_t position) {
   if (layer.rope == SL_ROPE_NONE) return;
+  const double size = layer.rope_magnitude == 0 ? 1 : static_cast<double>(layer.rope_magnitude);
   for (size_t head = 0; head < heads.size(); head += layer.head_size)
     for (uint32_t i = 0; i < layer.rope_dims / 2; i++) {
-      const double angle =
-          static_cast<double>(position) * std::pow(static_cast<double>(layer.rope_base), -2.0 * i / layer.rope_dims);
+      const double angle = static_cast<double>(position) * rate_of(m, layer, i);
       double& a = heads[head + (layer.rope == SL_ROPE_PAIRS ? 2 * i : i)];
       double& b = heads[head + (layer.rope == SL_ROPE_PAIRS ? 2 * i + 1 : i + layer.rope_dims / 2)];
       const double x = a, y = b;
-      a = x * std::cos(angle) - y * std::sin(angle);
-      b = x * std::sin(angle) + y * std::cos(angle);
+      a = size * (x * std::cos(angle) - y * std::sin(angle));
+      b = size * (x * std::sin(angle) + y * std::cos(angle));
     }
 }
 
@@ -77,7 +116,7 @@ Row attend(const SlLayer& layer, const Row& q, const std::vector<Row>& k, const 
 Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t) {
   const SlFfn& ffn = m.shape.ffn;
   auto active = [t](double x) { return x > t ? x : 0.0; };
-  Row mid = times(tensor_of(m, SL_TENSOR_UP, l), h);
+  Row mid = plus(m, times(tensor_of(m, SL_TENSOR_UP, l), h), SL_TENSOR_UP_BIAS, l);
   if (ffn.has_gate) {
     const Row gate = times(tensor_of(m, SL_TENSOR_GATE, l), h);
     for (size_t i = 0; i < mid.size(); i++)
@@ -85,14 +124,14 @@ Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t) {
   } else {
     for (double& x : mid) x = active(x);
   }
-  if (has(m, SL_TENSOR_DOWN, l)) return times(tensor_of(m, SL_TENSOR_DOWN, l), mid);
+  if (has(m, SL_TENSOR_DOWN, l)) return plus(m, times(tensor_of(m, SL_TENSOR_DOWN, l), mid), SL_TENSOR_DOWN_BIAS, l);
   const SlTensor& down = tensor_of(m, SL_TENSOR_DOWN_T, l);
   Row out(down.cols, 0.0);
   for (uint64_t i = 0; i < down.rows; i++) {
     const Row w = row_of(down, i);
     for (uint64_t d = 0; d < down.cols; d++) out[d] += mid[i] * w[d];
   }
-  return out;
+  return plus(m, out, SL_TENSOR_DOWN_BIAS, l);
 }
 
 }  // namespace
@@ -109,18 +148,26 @@ Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, do
     for (double& value : x) value *= static_cast<double>(shape.embedding_scale);
     for (uint32_t l = 0; l < shape.layers; l++) {
       const SlLayer& layer = shape.layer[l];
-      const Row h = norm(m, x, tensor_of(m, SL_TENSOR_ATTN_NORM, l));
-      Row q = times(tensor_of(m, SL_TENSOR_Q, l), h);
-      k[l].push_back(times(tensor_of(m, SL_TENSOR_K, l), h));
-      v[l].push_back(times(tensor_of(m, SL_TENSOR_V, l), h));
-      rotate(layer, q, p);
-      rotate(layer, k[l].back(), p);
-      add(x, times(tensor_of(m, SL_TENSOR_O, l), attend(layer, q, k[l], v[l])));
-      add(x, feed_forward(m, l, norm(m, x, tensor_of(m, SL_TENSOR_FFN_NORM, l)), t));
+      const Row h = norm(m, x, SL_TENSOR_ATTN_NORM, l, SL_TENSOR_ATTN_NORM_BIAS);
+      Row q = plus(m, times(tensor_of(m, SL_TENSOR_Q, l), h), SL_TENSOR_Q_BIAS, l);
+      k[l].push_back(plus(m, times(tensor_of(m, SL_TENSOR_K, l), h), SL_TENSOR_K_BIAS, l));
+      v[l].push_back(plus(m, times(tensor_of(m, SL_TENSOR_V, l), h), SL_TENSOR_V_BIAS, l));
+      if (layer.qk_norm) {
+        norm_heads(m, q, SL_TENSOR_Q_NORM, l);
+        norm_heads(m, k[l].back(), SL_TENSOR_K_NORM, l);
+      }
+      rotate(m, layer, q, p);
+      rotate(m, layer, k[l].back(), p);
+      Row attended = plus(m, times(tensor_of(m, SL_TENSOR_O, l), attend(layer, q, k[l], v[l])), SL_TENSOR_O_BIAS, l);
+      if (layer.post_norm) attended = norm(m, attended, SL_TENSOR_ATTN_POST_NORM, l);
+      add(x, attended);
+      Row fed = feed_forward(m, l, norm(m, x, SL_TENSOR_FFN_NORM, l, SL_TENSOR_FFN_NORM_BIAS), t);
+      if (layer.post_norm) fed = norm(m, fed, SL_TENSOR_FFN_POST_NORM, l);
+      add(x, fed);
     }
     out.stream.push_back(x);
     Row logits = times(tensor_of(m, has(m, SL_TENSOR_OUTPUT, 0) ? SL_TENSOR_OUTPUT : SL_TENSOR_EMBED, 0),
-                       norm(m, x, tensor_of(m, SL_TENSOR_OUTPUT_NORM, 0)));
+                       norm(m, x, SL_TENSOR_OUTPUT_NORM, 0, SL_TENSOR_OUTPUT_NORM_BIAS));
     for (double& value : logits) value *= static_cast<double>(shape.logit_scale);
     out.logits.push_back(std::move(logits));
   }

@@ -7,6 +7,7 @@
 typedef enum {
   SL_EMBED,
   SL_RESID_PRE,
+  SL_ATTN_ADD,
   SL_RESID_MID,
   SL_FFN_IN,
   SL_FFN_GATE_PRE,
@@ -15,6 +16,7 @@ typedef enum {
   SL_FFN_UP,
   SL_FFN_MID,
   SL_FFN_OUT,
+  SL_FFN_ADD,
   SL_RESID_POST,
   SL_FINAL_NORM,
   SL_LOGITS,
@@ -66,6 +68,7 @@ struct PointTraits {
 inline constexpr PointTraits kPoints[SL_POINTS] = {
     {"embed", false, false, {Axis::token, Axis::hidden, Axis::none}},
     {"resid_pre", true, false, {Axis::token, Axis::hidden, Axis::none}},
+    {"attn.add", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"resid_mid", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"ffn.in", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"ffn.gate_pre", true, true, {Axis::token, Axis::neuron, Axis::none}},
@@ -74,6 +77,7 @@ inline constexpr PointTraits kPoints[SL_POINTS] = {
     {"ffn.up", true, true, {Axis::token, Axis::neuron, Axis::none}},
     {"ffn.mid", true, false, {Axis::token, Axis::neuron, Axis::none}},
     {"ffn.out", true, false, {Axis::token, Axis::hidden, Axis::none}},
+    {"ffn.add", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"resid_post", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"final_norm", false, false, {Axis::token, Axis::hidden, Axis::none}},
     {"logits", false, false, {Axis::token, Axis::vocab, Axis::none}},

@@ -142,8 +142,6 @@ describe("keys that change the computation", () => {
     ["llama.attention.causal", u32(0)],
     ["llama.rope.scaling.attn_factor", f32(1.2)],
     ["llama.rope.scaling.attn_factor", f32(0)],
-    ["llama.rope.scaling.factor", f32(4)],
-    ["llama.rope.scale_linear", f32(4)],
     ["llama.attention.sliding_window", u32(small.context - 1)],
     ["llama.attention.scale", f32(0.1)],
     ["llama.attention.clamp_kqv", f32(8)],
@@ -162,11 +160,29 @@ describe("keys that change the computation", () => {
       /changes the computation/,
     ),
   );
-  it("yarn by a factor", () =>
-    refused(
-      { keys: { "llama.rope.scaling.type": text("yarn"), "llama.rope.scaling.factor": f32(16) } },
+  it("scaled positions of a kind that is not computed, and yarn's further factors", async () => {
+    const scaled = (type: string, more: Readonly<Record<string, Meta>> = {}) => ({
+      keys: { "llama.rope.scaling.type": text(type), "llama.rope.scaling.factor": f32(16), ...more },
+    });
+    await refused(scaled("longrope"), "unsupported-model", /rope\.scaling\.factor" is 16.*"longrope", which is not supported/);
+    await refused(scaled("ntk"), "unsupported-model", /rope\.scaling\.type" is "ntk"; expected "none", "linear" or "yarn"/);
+    await refused(
+      scaled("yarn", { "llama.rope.scaling.yarn_log_multiplier": f32(0.1) }),
       "unsupported-model",
-      /rope\.scaling\.factor" is 16/,
+      /yarn_log_multiplier" is 0\.1/,
+    );
+  });
+  it("linear positions by a factor are computed, under either key", async () => {
+    const plain = await withKeys({});
+    const linear = await withKeys({ "llama.rope.scaling.type": text("linear"), "llama.rope.scaling.factor": f32(4) });
+    expect(linear).not.toEqual(plain);
+    expect(await withKeys({ "llama.rope.scale_linear": f32(4) })).toEqual(linear);
+  });
+  it("an architecture that would run with other numbers than its model is refused by name", () =>
+    refused(
+      { keys: { "general.architecture": text("bitnet") } },
+      "unsupported-model",
+      /"bitnet" is not supported: .*SiLU or squared ReLU.*perplexity/,
     ));
   it("a value that differs between layers", () =>
     refused(
@@ -183,7 +199,40 @@ describe("keys that change the computation", () => {
     );
   });
   it("rope_freqs.weight that scales", async () => {
-    await refused(frequencies(1, 1, 1, 0.5), "unsupported-model", /rope_freqs\.weight.*scales rotary frequencies/);
-    await refused(frequencies(...ones(3)), "unsupported-model", /rope_freqs\.weight/);
+    expect(await logits(frequencies(1, 1, 1, 0.5))).not.toEqual(await withKeys({}));
+    await refused(frequencies(...ones(3)), "bad-file", /rope_freqs\.weight" has shape 3; expected 4/);
+    await refused(frequencies(1, 1, 1, 0), "bad-file", /factor 3 of the rope frequencies is 0/);
   });
+});
+
+it("resid_pre + attn.add is resid_mid, and resid_mid + ffn.add is resid_post, bit for bit", async () => {
+  const { model } = await loadQuietly(writeSmallLlama(at.path, { file: `${files++}.gguf` }));
+  try {
+    const run = await model.run(TOKENS, {
+      capture: [
+        "blocks.*.resid_pre",
+        "blocks.*.attn.add",
+        "blocks.*.resid_mid",
+        "blocks.*.ffn.out",
+        "blocks.*.ffn.add",
+        "blocks.*.resid_post",
+      ],
+    });
+    const sum = (a: Float32Array, b: Float32Array) => a.map((value, i) => value + b[i]!);
+    const [pre, attended, mid] = [
+      run.cache.get("blocks.*.resid_pre"),
+      run.cache.get("blocks.*.attn.add"),
+      run.cache.get("blocks.*.resid_mid"),
+    ];
+    const [out, added, post] = [
+      run.cache.get("blocks.*.ffn.out"),
+      run.cache.get("blocks.*.ffn.add"),
+      run.cache.get("blocks.*.resid_post"),
+    ];
+    expect(sum(pre.data, attended.data)).toEqual(mid.data);
+    expect(sum(mid.data, added.data)).toEqual(post.data);
+    expect(added.data).toEqual(out.data); // nothing follows in a llama
+  } finally {
+    model.dispose();
+  }
 });

@@ -3,7 +3,7 @@
  * time against the KV cache), with one strategy. Letters: T tokens, V vocabulary, L layers, F neurons.
  */
 import { callNative, callNativeSync, type NativeModel } from "../../lab/native.js";
-import type { StrategyKind } from "../../lab/vocabulary.js";
+import type { ActivationKind, StrategyKind } from "../../lab/vocabulary.js";
 import type { GoldenModel } from "../support/golden.js";
 
 export type Way = "prefill" | "decode";
@@ -22,7 +22,9 @@ export async function openModel(path: string): Promise<NativeModel> {
 }
 
 /** The numbers of a model that a forward needs. */
-export type ModelNumbers = Pick<GoldenModel, "tokens" | "layers" | "neurons" | "vocab" | "t" | "activation">;
+export type ModelNumbers = Pick<GoldenModel, "tokens" | "layers" | "neurons" | "vocab" | "t"> & {
+  readonly activation: ActivationKind;
+};
 
 export async function forward(
   native: NativeModel,
@@ -30,6 +32,7 @@ export async function forward(
   strategy: StrategyKind,
   way: Way,
   threads = 2,
+  before: "ffn.gate_pre" | "ffn.up_pre" = "ffn.gate_pre", // what the activation takes
 ): Promise<Outcome> {
   const { tokens, layers, neurons, vocab } = model;
   const T = tokens.length;
@@ -39,7 +42,7 @@ export async function forward(
   const program = callNativeSync((addon) =>
     addon.compile(native, {
       settings: [{ activation: model.activation, t, strategy, interventions: [] }],
-      captures: [{ point: "ffn.gate_pre", from: 0, to: layers }],
+      captures: [{ point: before, from: 0, to: layers }],
       sequences: 1,
       length: T,
       threads,

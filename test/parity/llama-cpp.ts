@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { featuresOf } from "./architectures.js";
 import { type RandomLlama, type Shape, WITH_BYTES } from "./random-llama.js";
 import { reference } from "./reference.js";
 
@@ -30,8 +31,18 @@ export interface LlamaCpp {
   close(): Promise<void>;
 }
 
-/** llama.cpp knows SiLU alone, and only vocabularies with a token for each byte. */
-export const canBeCompared = (shape: Shape): boolean => shape.activation === "silu" && shape.vocab === WITH_BYTES;
+/**
+ * llama.cpp computes each architecture's own activation, knows no bamboo, inverts minicpm's logit scale where it is no key, takes
+ * nemotron and qwen2 only with heads that add up to the hidden size, and ends with vocabularies without a token for each byte.
+ */
+export const canBeCompared = (shape: Shape): boolean =>
+  shape.architecture !== "bamboo" &&
+  shape.activation === featuresOf(shape.architecture).activation &&
+  (shape.architecture !== "minicpm" || shape.scaleKeys) &&
+  (!["nemotron", "qwen2"].includes(shape.architecture) || shape.heads * shape.headSize === shape.hidden) &&
+  shape.vocab === WITH_BYTES;
+/** Of the probabilities. It takes GELU from a table in half precision. */
+export const llamaCppLimit = (shape: Shape): number => (shape.activation === "gelu_tanh" ? 2e-2 : 1e-4);
 
 /** Undefined where the variable is not set. */
 export async function llamaCpp(): Promise<LlamaCpp | undefined> {

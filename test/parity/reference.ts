@@ -1,5 +1,5 @@
 /**
- * A llama's forward pass in float64, written from its definition and sharing nothing with the executor: the weights are decoded from the
+ * A model's forward pass in float64, written from its definition and sharing nothing with the executor: the weights are decoded from the
  * file's bytes, every sum is plain. Slow on purpose. Letters: T tokens, D hidden, F neurons, H heads, G kv heads, K head size, V vocabulary.
  */
 import type { ActivationKind } from "../../lab/vocabulary.js";
@@ -19,6 +19,22 @@ export interface ReferenceModel {
   readonly headSize: number;
   readonly epsilon: number;
   readonly ropeBase: number;
+  /** Channels (i, i + dims/2) rotate together; else neighbours. */
+  readonly halves: boolean;
+  /** Channels of a head that rotate. */
+  readonly ropeDims: number;
+  readonly scaling: "none" | "linear" | "yarn";
+  readonly factor: number;
+  readonly originalContext: number;
+  /** LayerNorm; else RMS. */
+  readonly layerNorm: boolean;
+  readonly reluUp: boolean;
+  readonly scales: { readonly embedding: number; readonly residual: number; readonly logits: number };
+  /** Positions that a layer sees, its own among them; 0: all. */
+  readonly windowOf: (layer: number) => number;
+  /** Base of the layers with a window; theirs is not scaled. */
+  readonly localBase: number;
+  readonly has: (name: string) => boolean;
   readonly activation: ActivationKind;
   /** FATReLU's threshold of each layer. */
   readonly t: readonly number[];
@@ -63,15 +79,51 @@ function normalised(x: Float64Array, weight: Weights, epsilon: number): Float64A
   return x.map((value, d) => value * scale * weight.data[d]!);
 }
 
-/** Each head's neighbouring channels (2i, 2i + 1) as a point, turned by position · base^(-2i / K). */
-function rotated(x: Float64Array, position: number, K: number, base: number): Float64Array {
+/** x less its mean, then the RMS norm, then the bias. */
+function layerNormalised(x: Float64Array, weight: Weights, bias: Float64Array | undefined, epsilon: number): Float64Array {
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  const out = normalised(
+    x.map((value) => value - mean),
+    weight,
+    epsilon,
+  );
+  return out.map((value, d) => value + (bias?.[d] ?? 0));
+}
+const sum = (x: Float64Array, y: Float64Array | undefined): Float64Array => x.map((value, i) => value + (y?.[i] ?? 0));
+
+/** How far pair i turns from one position to the next, and the factor of the turned channels. */
+export function turns(model: ReferenceModel, layer: number): { readonly rates: number[]; readonly size: number } {
+  const { ropeDims: n, factor } = model;
+  const local = model.windowOf(layer) > 0;
+  const base = local ? model.localBase : model.ropeBase;
+  const scaling = local ? "none" : model.scaling;
+  const freqs = model.has("rope_freqs.weight") ? model.tensor("rope_freqs.weight").data : undefined;
+  // yarn: the pair that turns so often over the original context.
+  const pair = (times: number) => (n * Math.log(model.originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
+  const low = Math.max(0, Math.floor(pair(32)));
+  const high = Math.min(n - 1, Math.ceil(pair(1)));
+  const rates = Array.from({ length: n / 2 }, (_, i) => {
+    const rate = base ** ((-2 * i) / n) / (freqs?.[i] ?? 1);
+    if (scaling === "none") return rate;
+    if (scaling === "linear") return rate / factor;
+    const share = Math.min(1, Math.max(0, (i - low) / Math.max(0.001, high - low)));
+    return (rate / factor) * share + rate * (1 - share);
+  });
+  return { rates, size: scaling === "yarn" ? 1 + 0.1 * Math.log(factor) : 1 };
+}
+
+/** Each head's pairs of channels as points, turned. */
+function rotated(model: ReferenceModel, layer: number, x: Float64Array, position: number): Float64Array {
   const out = x.slice();
-  for (let first = 0; first < x.length; first += 2) {
-    const angle = position * base ** (-(first % K) / K);
-    const [a, b] = [x[first]!, x[first + 1]!];
-    out[first] = a * Math.cos(angle) - b * Math.sin(angle);
-    out[first + 1] = a * Math.sin(angle) + b * Math.cos(angle);
-  }
+  const { rates, size } = turns(model, layer);
+  for (let head = 0; head < x.length; head += model.headSize)
+    for (const [i, rate] of rates.entries()) {
+      const first = head + (model.halves ? i : 2 * i);
+      const second = model.halves ? first + rates.length : first + 1;
+      const [a, b] = [x[first]! * size, x[second]! * size];
+      out[first] = a * Math.cos(position * rate) - b * Math.sin(position * rate);
+      out[second] = a * Math.sin(position * rate) + b * Math.cos(position * rate);
+    }
   return out;
 }
 
@@ -93,6 +145,20 @@ export interface Reference {
 
 export function reference(model: ReferenceModel, tokens: readonly number[]): Reference {
   const { heads: H, kvHeads: G, headSize: K, epsilon } = model;
+  const norm = (x: Float64Array, name: string) =>
+    model.layerNorm
+      ? layerNormalised(x, model.tensor(`${name}.weight`), vectorOf(`${name}.bias`), epsilon)
+      : normalised(x, model.tensor(`${name}.weight`), epsilon);
+  const vectorOf = (name: string) => (model.has(name) ? model.tensor(name).data : undefined);
+  const linear = (name: string, x: Float64Array) => sum(product(model.tensor(`${name}.weight`), x), vectorOf(`${name}.bias`));
+  /** Each head's RMS norm, where the model has it. */
+  const headNorm = (x: Float64Array, name: string) => {
+    if (!model.has(`${name}.weight`)) return x;
+    const out = x.slice();
+    for (let at = 0; at < x.length; at += K)
+      out.set(normalised(x.slice(at, at + K), model.tensor(`${name}.weight`), epsilon), at);
+    return out;
+  };
   const embed = model.tensor("token_embd.weight");
   const D = embed.cols;
   const keys: Float64Array[][] = Array.from({ length: model.layers }, () => []);
@@ -100,18 +166,20 @@ export function reference(model: ReferenceModel, tokens: readonly number[]): Ref
   const rows: Float64Array[] = [];
   const margin: number[] = [];
   tokens.forEach((token, position) => {
-    let x = embed.data.slice(token * D, (token + 1) * D);
+    let x = embed.data.slice(token * D, (token + 1) * D).map((value) => value * model.scales.embedding);
     let nearest = Number.POSITIVE_INFINITY;
     for (let l = 0; l < model.layers; l++) {
-      const w = (name: string) => model.tensor(`blk.${l}.${name}.weight`);
-      const h = normalised(x, w("attn_norm"), epsilon);
-      const q = rotated(product(w("attn_q"), h), position, K, model.ropeBase);
-      keys[l]!.push(rotated(product(w("attn_k"), h), position, K, model.ropeBase));
-      values[l]!.push(product(w("attn_v"), h));
+      const b = (name: string) => `blk.${l}.${name}`;
+      const h = norm(x, b("attn_norm"));
+      const q = rotated(model, l, headNorm(linear(b("attn_q"), h), b("attn_q_norm")), position);
+      keys[l]!.push(rotated(model, l, headNorm(linear(b("attn_k"), h), b("attn_k_norm")), position));
+      values[l]!.push(linear(b("attn_v"), h));
+      const window = model.windowOf(l) || Number.POSITIVE_INFINITY;
       const z = new Float64Array(H * K);
       for (let head = 0; head < H; head++) {
         const kv = Math.floor(head / (H / G)) * K;
-        const scores = keys[l]!.map((key) => {
+        const scores = keys[l]!.map((key, j) => {
+          if (position - j >= window) return Number.NEGATIVE_INFINITY;
           let sum = 0;
           for (let c = 0; c < K; c++) sum += q[head * K + c]! * key[kv + c]!;
           return sum / Math.sqrt(K);
@@ -123,22 +191,27 @@ export function reference(model: ReferenceModel, tokens: readonly number[]): Ref
           for (let c = 0; c < K; c++) z[head * K + c]! += (share / total) * values[l]![j]![kv + c]!;
         });
       }
-      const attended = product(w("attn_output"), z);
-      x = x.map((value, d) => value + attended[d]!);
+      let attended = linear(b("attn_output"), z);
+      if (model.has(`${b("post_attention_norm")}.weight`)) attended = norm(attended, b("post_attention_norm"));
+      x = x.map((value, d) => value + model.scales.residual * attended[d]!);
 
-      const n = normalised(x, w("ffn_norm"), epsilon);
-      const gate = product(w("ffn_gate"), n);
-      const up = product(w("ffn_up"), n);
-      const down = w("ffn_down");
-      const out = new Float64Array(D);
+      const n = norm(x, b("ffn_norm"));
+      const gated = model.has(`${b("ffn_gate")}.weight`);
+      const up = linear(b("ffn_up"), n);
+      const gate = gated ? linear(b("ffn_gate"), n) : up;
+      const down = model.tensor(`${b("ffn_down")}.weight`);
+      let out = new Float64Array(D);
       for (let i = 0; i < gate.length; i++) {
         nearest = Math.min(nearest, Math.abs(gate[i]! - model.t[l]!));
-        const mid = activated(model.activation, gate[i]!, model.t[l]!) * up[i]!;
+        const factor = model.reluUp ? Math.max(up[i]!, 0) : up[i]!;
+        const mid = activated(model.activation, gate[i]!, model.t[l]!) * (gated ? factor : 1);
         for (let d = 0; d < D; d++) out[d]! += mid * down.data[i * D + d]!;
       }
-      x = x.map((value, d) => value + out[d]!);
+      out = sum(out, vectorOf(`${b("ffn_down")}.bias`)) as typeof out;
+      if (model.has(`${b("post_ffw_norm")}.weight`)) out = norm(out, b("post_ffw_norm")) as typeof out;
+      x = x.map((value, d) => value + model.scales.residual * out[d]!);
     }
-    rows.push(product(model.tensor("output.weight"), normalised(x, model.tensor("output_norm.weight"), epsilon)));
+    rows.push(product(model.tensor("output.weight"), norm(x, "output_norm")).map((value) => value * model.scales.logits));
     margin.push(nearest);
   });
   const V = rows[0]!.length;

@@ -1,0 +1,52 @@
+// Architecture "gemma3": embeddings times sqrt(D), norms of each head of q and k, norms of what attention and FFN add, tanh GELU.
+// Five of six layers attend to a window, with a rope base of their own. The file's norm weights already hold the 1 that the
+// original model adds.
+#include "architectures/architecture.h"
+
+namespace sparselab {
+namespace {
+
+constexpr TensorRule kTensors[] = {
+    {SL_TENSOR_EMBED, "token_embd.weight", false, Dim::vocab, Dim::hidden, Presence::needed, true},
+    {SL_TENSOR_OUTPUT_NORM, "output_norm.weight", false, Dim::one, Dim::hidden, Presence::needed, true},
+    {SL_TENSOR_OUTPUT, "output.weight", false, Dim::vocab, Dim::hidden, Presence::optional, true},
+    {SL_TENSOR_ATTN_NORM, "attn_norm.weight", true, Dim::one, Dim::hidden, Presence::needed, true},
+    {SL_TENSOR_Q, "attn_q.weight", true, Dim::q_width, Dim::hidden},
+    {SL_TENSOR_K, "attn_k.weight", true, Dim::kv_width, Dim::hidden},
+    {SL_TENSOR_V, "attn_v.weight", true, Dim::kv_width, Dim::hidden},
+    {SL_TENSOR_Q_NORM, "attn_q_norm.weight", true, Dim::one, Dim::head_size, Presence::needed, true},
+    {SL_TENSOR_K_NORM, "attn_k_norm.weight", true, Dim::one, Dim::head_size, Presence::needed, true},
+    {SL_TENSOR_O, "attn_output.weight", true, Dim::hidden, Dim::q_width},
+    {SL_TENSOR_ATTN_POST_NORM, "post_attention_norm.weight", true, Dim::one, Dim::hidden, Presence::needed, true},
+    {SL_TENSOR_FFN_NORM, "ffn_norm.weight", true, Dim::one, Dim::hidden, Presence::needed, true},
+    {SL_TENSOR_GATE, "ffn_gate.weight", true, Dim::neurons, Dim::hidden},
+    {SL_TENSOR_UP, "ffn_up.weight", true, Dim::neurons, Dim::hidden},
+    {SL_TENSOR_DOWN_T, "ffn_down_t.weight", true, Dim::neurons, Dim::hidden, Presence::down_t},
+    {SL_TENSOR_DOWN, "ffn_down.weight", true, Dim::hidden, Dim::neurons, Presence::down},
+    {SL_TENSOR_FFN_POST_NORM, "post_ffw_norm.weight", true, Dim::one, Dim::hidden, Presence::needed, true},
+    {SL_TENSOR_PREDICTOR_1, "fc1.weight", true, Dim::rank, Dim::hidden, Presence::predictor},
+    {SL_TENSOR_PREDICTOR_2, "fc2.weight", true, Dim::neurons, Dim::rank, Presence::predictor},
+};
+
+}  // namespace
+
+extern const Architecture kGemma3;
+const Architecture kGemma3 = {
+    .name = "gemma3",
+    .models = "Gemma 3",
+    .norm = SL_NORM_RMS,
+    .epsilon_key = "attention.layer_norm_rms_epsilon",
+    .rope = SL_ROPE_HALVES,
+    .rope_base = 0,
+    .ffn = {.has_gate = 1, .activation = SL_GELU_TANH, .act_up = SL_UP_AS_IS, .biases = 0, .sub_norm = 0},
+    .powerinfer_activation = SL_RELU,
+    .scales = {.of_keys = false, .embedding = 1, .embedding_root = true, .depth = 0, .logit_base = 0},
+    .qk_norm = true,
+    .post_norm = true,
+    .windows = {.every = 6, .window = 0, .local_base = 10000},
+    .scaled_by_heads = 62,
+    .soft_cap_key = "final_logit_softcapping",
+    .tensors = kTensors,
+};
+
+}  // namespace sparselab
