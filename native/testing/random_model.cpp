@@ -7,6 +7,7 @@
 #include "error.h"
 #include "quant/half.h"
 #include "testing/backends.h"
+#include "testing/encode_quants.h"
 #include "testing/testing.h"
 
 namespace sparselab::testing {
@@ -68,6 +69,16 @@ std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
         }
       }
       return out;
+    case Q4_0:
+    case Q4_1:
+    case Q5_0:
+    case Q5_1:
+      return encode_small(type, values);
+    case Q4_K:
+    case Q5_K:
+      return encode_groups(type, values);
+    case Q6_K:
+      return encode_q6_k(values);
   }
   throw Failure("no encoding of " + type_name(type));
 }
