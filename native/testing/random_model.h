@@ -42,6 +42,8 @@ struct RandomModel {
 };
 
 Shape small_shape(bool gate = true);
+// A shape whose rows are whole blocks of all these types: the given one, or a wider one.
+Shape shape_of_blocks(const std::vector<TensorType>& types, Shape shape = small_shape());
 // The boundary's record of a shape, every layer alike where it has no records of its own. Points into `layers`.
 SlModel record_of(const Shape& shape, std::vector<SlLayer>& layers);
 // The shape with its layers, as the executor has it.
