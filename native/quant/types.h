@@ -35,6 +35,12 @@ struct WeightType {
   TransposedForm transposed;
 };
 
+// Bytes of an ffn_down (D, F) once it is transposed; 0 where the type is not.
+inline uint64_t transposed_bytes(const WeightType& type, uint64_t D, uint64_t F) {
+  const TransposedForm& form = type.transposed;
+  return form.transpose ? F * form.own_row(D) + F / type.traits.block * D * form.shared_bytes : 0;
+}
+
 // The line of a type that the vocabulary has.
 consteval TypeTraits traits_of(TensorType type) {
   for (const TypeTraits& traits : kTypeTraits)

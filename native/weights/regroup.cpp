@@ -73,10 +73,7 @@ DownMatrix by_channel(const Matrix& down) {
 }
 
 uint64_t regrouped_bytes(const Matrix& down) {
-  const WeightType& type = weight_type(down.type);
-  if (!type.transposed.transpose) return 0;
-  const uint64_t groups = down.cols / type.traits.block;
-  return down.cols * type.transposed.own_row(down.rows) + groups * down.rows * type.transposed.shared_bytes;
+  return transposed_bytes(weight_type(down.type), down.rows, down.cols);
 }
 
 DownMatrix regroup(const Matrix& down) {
