@@ -64,7 +64,7 @@ export interface FileTable {
   readonly fileBytes: number;
   readonly metadata: ReadonlyMap<string, MetaValue>;
   readonly tensors: readonly FileTensor[];
-  /** Bytes that opening the model copies: the down matrices, if they are not stored by neuron. 0 where the architecture is unknown. */
+  /** Bytes that opening the model copies where down is regrouped by neuron. 0 where the architecture is unknown. */
   readonly copiedBytes: number;
   /** Rows of the embedding, V; absent where there is none, or the architecture is unknown. */
   readonly embeddingRows?: number;
@@ -99,8 +99,8 @@ export interface NativeModelInfo {
   /** output.weight is absent: the embedding serves as the output matrix. */
   readonly tied: boolean;
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
-  /** "native": the file has ffn_down_t. "regrouped": ffn_down was transposed at load without losing a bit. */
-  readonly down: "native" | "regrouped";
+  /** In how many layers down lies by neuron in the file (ffn_down_t), was regrouped by neuron without losing a bit, is used by output as stored. */
+  readonly down: { readonly native: number; readonly regrouped: number; readonly stored: number };
   /** Bytes per weight type in the file. */
   readonly weightTypes: Readonly<Record<string, number>>;
   /** Bytes of the file's pages that the executor reads, and bytes it copied (the regrouped down; a file that was given as bytes). */
@@ -228,12 +228,18 @@ export interface NativeForward {
   /** Bytes of weights read from memory, each row counted once however many rows of the batch used it. */
   readonly weightBytesRead: number;
 }
+export type DownForm = "by-neuron" | "as-stored";
 /** How a file's model is opened. */
 export interface NativeOpenOptions {
   /** One of `backends()`. Default: "cpu". */
   readonly backend?: string;
   /** Bytes that it may allocate (the regrouped ffn_down), checked before it does. Default, and 0: no limit. */
   readonly budget?: number;
+  /**
+   * "by-neuron": an ffn_down is regrouped, so that silent neurons are skipped; of types that cannot be regrouped without losing a bit (K-quants)
+   * it is used as stored. "as-stored": always, and nothing is copied. The bits of results are the same. Default: "by-neuron".
+   */
+  readonly down?: DownForm;
   /** Neurons that it holds, ascending, one array for each layer: then its programs compute `ffn` of these. Default: all. */
   readonly neurons?: readonly Int32Array[];
 }

@@ -82,8 +82,8 @@ export const laterInterventions: Readonly<Record<string, string>> = {"call": ""}
 export type ReducerKind = "sparsity" | "frequency";
 
 /** Types in which weights are stored and computed with, by the names of GGUF. */
-export type WeightType = "F32" | "F16" | "Q8_0" | "BF16";
-export const weightTypes: readonly WeightType[] = ["F32", "F16", "Q8_0", "BF16"];
+export type WeightType = "F32" | "F16" | "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q4_K" | "Q5_K" | "Q6_K" | "BF16";
+export const weightTypes: readonly WeightType[] = ["F32", "F16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "BF16"];
 
 /** What kind of error a `LabError` is, for programs: `if (error.code === "out-of-memory")`. */
 export type LabErrorCode = "bad-file" | "unsupported-model" | "unsupported-type" | "unknown-hook-point" | "not-captured" | "invalid-option" | "no-device" | "device-lost" | "out-of-memory" | "context-full" | "not-finite" | "disposed" | "aborted";

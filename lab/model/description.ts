@@ -10,6 +10,7 @@ import { sequencePlan } from "../runtime/batch.js";
 import { Weights } from "../runtime/weights.js";
 import { bytesText } from "../text.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "./activation.js";
+import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
 import { type Strategy, strategyOf, threadsOf } from "./options.js";
 
@@ -31,7 +32,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
   if (vocabularyOnly)
     return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new FileTokenizer(table))];
 
-  const weights = await Weights.open(opened);
+  const weights = await Weights.open(opened, formOfDown(table, option));
   weights.retain();
   try {
     const { info } = weights;
@@ -93,12 +94,21 @@ export function weightsFact(info: NativeModelInfo): Fact {
   return fact("weights", Object.fromEntries(types), types.map(([type, bytes]) => `${type} ${bytesText(bytes)}`).join(", "));
 }
 
-export const downFact = (info: NativeModelInfo): Fact =>
-  fact(
+/** How ffn_down lies: each way with the number of layers, where they differ. */
+export function downFact({ down, layers }: NativeModelInfo): Fact {
+  const ways: readonly (readonly [name: string, count: number, text: string])[] = [
+    ["native", down.native, "by neuron, as in the file"],
+    ["regrouped", down.regrouped, "by output in the file; regrouped by neuron without losing a bit"],
+    ["stored", down.stored, "by output, as in the file, and computed in full by every strategy"],
+  ];
+  const found = ways.filter(([, count]) => count > 0);
+  if (found.length === 1) return fact("down", found[0]![0], found[0]![2]);
+  return fact(
     "down",
-    info.down,
-    info.down === "native" ? "by neuron, as in the file" : "by output in the file; regrouped by neuron without losing a bit",
+    Object.fromEntries(found.map(([name, count]) => [name, count])),
+    found.map(([, count, text]) => `${count} of ${layers} layers ${text}`).join("; "),
   );
+}
 
 export const activationFact = (activation: ResolvedActivation): Fact => {
   const { name, t, from, source, overrules = null, notes } = activation;

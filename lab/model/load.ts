@@ -6,6 +6,7 @@ import { callNative, callNativeSync, type FileTable, type NativeAddon, type Open
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
+import { formOfDown } from "./down.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
 import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
@@ -54,7 +55,7 @@ export async function loadQuietly(
   throwIfAborted(signal);
   options.onProgress?.(0);
 
-  const weights = await openWeights(file, signal);
+  const weights = await openWeights(file, options, signal);
   const { table } = weights;
   try {
     throwIfAborted(signal);
@@ -65,7 +66,7 @@ export async function loadQuietly(
       threads,
     });
     options.onProgress?.(1);
-    return { model, summary: summaryOf(model, setting) };
+    return { model, summary: summaryOf(model, setting, downInFull(weights)) };
   } finally {
     weights.release();
   }
@@ -89,10 +90,11 @@ async function opening<T>(path: string, open: (addon: NativeAddon) => Promise<T>
  * Opens the file once: header and weights come from the same descriptor. A stop ends the waiting at once, though opening a file on a slow
  * disk and copying weights go on; their results are closed when they arrive.
  */
-async function openWeights(path: string, signal: AbortSignal | undefined): Promise<Weights> {
+async function openWeights(path: string, options: LoadOptions, signal: AbortSignal | undefined): Promise<Weights> {
   const file = await orClosed(openFile(path), closeFile, signal);
   try {
-    const weights = Weights.open(file).then((made) => {
+    const down = formOfDown(file.table, options.activation, options.strategy);
+    const weights = Weights.open(file, down).then((made) => {
       made.retain();
       return made;
     });
@@ -112,8 +114,18 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
   }
 }
 
-/** One line: the name, the activation with its origin, the strategy. The model's display has the rest. */
-function summaryOf(model: Model, { activation, policy }: Setting): string {
+/** One line: the name, the activation with its origin, the strategy, and what it cannot skip. The model's display has the rest. */
+function summaryOf(model: Model, { activation, policy }: Setting, inFull: string): string {
   const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
-  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}`;
+  const skips = model.strategy === "exact" && inFull ? `; ${inFull}` : "";
+  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${skips}`;
+}
+
+/** Which layers have a down whose silent neurons cannot be skipped; "" where there are none. */
+function downInFull({ info, table }: Weights): string {
+  if (info.down.stored === 0) return "";
+  const downs = table.tensors.filter(({ name }) => name.endsWith(".ffn_down.weight"));
+  const types = [...new Set(downs.map(({ type }) => type))].filter((type) => type.endsWith("_K"));
+  const where = info.down.stored === info.layers ? "" : ` of ${info.down.stored} of ${info.layers} layers`;
+  return `ffn_down${where} is stored as ${types.join(" and ")}, whose blocks hold many neurons: it is computed in full, with the same bits`;
 }

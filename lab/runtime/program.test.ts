@@ -11,7 +11,7 @@ let weights: Weights;
 beforeAll(async () => {
   dir = await folder();
   const opened = await callNative((addon) => addon.openFile(writeSmallLlama(dir.path)));
-  weights = await Weights.open(opened);
+  weights = await Weights.open(opened, "by-neuron");
   weights.retain();
   callNativeSync((addon) => addon.closeFile(opened.file));
 });

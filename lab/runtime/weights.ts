@@ -6,6 +6,7 @@ import { LabError } from "../errors.js";
 import {
   callNative,
   callNativeSync,
+  type DownForm,
   type FileTable,
   type NativeModel,
   type NativeModelInfo,
@@ -32,12 +33,12 @@ export class Weights {
   }
 
   /** Loads the weights of an open file; the caller closes the file. */
-  static async open({ file, table }: OpenedFile): Promise<Weights> {
+  static async open({ file, table }: OpenedFile, down: DownForm): Promise<Weights> {
     // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
     const budget = Math.max(1, availableBytes());
-    const memory = reserveUnchecked(table.copiedBytes);
+    const memory = reserveUnchecked(down === "by-neuron" ? table.copiedBytes : 0);
     try {
-      return new Weights(await callNative((addon) => addon.open(file, { budget })), table);
+      return new Weights(await callNative((addon) => addon.open(file, { budget, down })), table);
     } finally {
       memory.release();
     }

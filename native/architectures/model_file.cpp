@@ -305,7 +305,10 @@ uint64_t copied_bytes(const Table& table) {
   uint64_t bytes = 0;
   for (const TensorRule& rule : a->tensors)
     if (rule.in_layer && rule.role == SL_TENSOR_DOWN)
-      for (uint32_t l = 0; const TensorInfo* down = table.tensor(full_name(rule, l)); l++) bytes += down->bytes;
+      for (uint32_t l = 0; const TensorInfo* down = table.tensor(full_name(rule, l)); l++) {
+        const TypeTraits* traits = type_traits(down->type);
+        if (traits && traits->computed) bytes += transposed_bytes(weight_type(down->type), down->rows(), down->shape[0]);
+      }
   return bytes;
 }
 

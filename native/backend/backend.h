@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SL_BACKEND_VERSION 4
+#define SL_BACKEND_VERSION 5
 
 /* `code` is one of the vocabulary's error codes: "bad-file", "aborted", "device-lost", ... */
 typedef struct {
@@ -125,6 +125,9 @@ typedef struct {
 /* ── Opening ────────────────────────────────────────────────────────────────────────────────── */
 
 typedef enum { SL_LAYOUT_MMAP, SL_LAYOUT_PACKED } SlLayout;
+/* Of an ffn_down, which lies by channel in the file. BY_NEURON: regrouped, so that silent neurons are skipped; types that cannot
+ * be regrouped without losing a bit stay as they are. AS_STORED: nothing is copied, and all of it is read. The bits are the same. */
+typedef enum { SL_DOWN_BY_NEURON, SL_DOWN_AS_STORED } SlDown;
 
 /* Neurons that this backend holds, by layer: a program of it computes `ffn` of these alone. */
 typedef struct {
@@ -135,6 +138,7 @@ typedef struct {
 
 typedef struct {
   uint32_t layout;              /* SlLayout */
+  uint32_t down;                /* SlDown */
   uint32_t screen;              /* 1: a low-precision copy of the gate, for strategy `screened` */
   int32_t device;               /* number of the device; 0 on the CPU */
   uint64_t host_budget;         /* bytes that it may allocate on the host, checked before it does; 0: no limit */
@@ -146,6 +150,7 @@ typedef struct {
 typedef struct {
   uint64_t host_bytes, pinned_bytes, device_bytes; /* copied or regrouped weights */
   uint64_t down_native;                            /* layers whose down lies by neuron in the file */
+  uint64_t down_by_channel;                        /* layers whose down is used as it lies, by channel */
 } SlOpened;
 
 /* ── Settings and plans ─────────────────────────────────────────────────────────────────────── */

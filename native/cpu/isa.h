@@ -4,9 +4,12 @@
 // Definitions that hold for every weight type, tile and table:
 //   dot         16 lanes along the row, lane[j % 16] = fma(w[j], x[j], lane), restarted every 256 elements; each segment's lanes
 //               are added in order to the row's 16 lanes, which begin at +0; at the end one tree over lanes 8, 4, 2, 1 apart.
+//   down_rows   the sum of the down projection over a row of one channel: the 16 lanes go on over the whole row, without a restart;
+//               one tree, and + 0.0f, so that a sum of no terms and of zeros is the same +0.
 //   add_rows    y[c] = fma(a[k], w[ids[k]][c], y[c]) for k = 0, 1, ... in order.
 //   float64 sums of 16 lanes: lane[j % 16], then the tree; used by norms, softmax and log-sum-exp.
-// Weights count as the float32 value of the stored ones, which is exact in every type here.
+// Weights count as the float32 value of the stored ones (quant/): exact, but for types with a minimum, whose sum with it is rounded
+// once.
 // Letters: n elements of a row, R weight rows, B activation rows.
 #pragma once
 #include <cstddef>
@@ -35,14 +38,16 @@ struct TypeKernels {
   void (*to_panel)(Rows w, const uint32_t* ids, size_t R, size_t n, float* panel);
   // y[k * y_stride] = dot(row ids[k] of w, x) for k < count; ids null: rows 0, 1, ...   x (n)
   void (*dot_rows)(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride);
+  // The same with the sum of down_rows.
+  void (*down_rows)(Rows w, const uint32_t* ids, size_t count, const float* x, size_t n, float* y, size_t y_stride);
   // y[c] = fma(a[k], row ids[k] of w [c], y[c]), k in order, for the channels from <= c < from + n; y (n) begins at `from`.
-  // from and n are multiples of the type's block. ids has `following` more entries, rows that will be wanted next.
+  // In a type with blocks from and n are multiples of 16. ids has `following` more entries, rows that will be wanted next.
   void (*add_rows)(Rows w, const uint32_t* ids, const float* a, size_t count, size_t following, size_t from, size_t n, float* y);
   // Row places[k] of panel (.., kDownChannels) gets the channels from <= c < from + n of row ids[k] as float32, then zeros. from
-  // is a multiple of the type's block, n <= kDownChannels.
+  // is a multiple of 16 in a type with blocks, n <= kDownChannels.
   void (*load_rows)(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel);
-  // The two for a transposed matrix (TransposedForm, quant/types.h) whose neurons share rows: own (N, D), shared (N / block, D).
-  // from and n are free. Null for a type whose transposed rows are ordinary rows.
+  // The two for a transposed matrix (TransposedForm, quant/types.h) whose neurons share rows: own (N, own_row(D) bytes), shared
+  // (N / block, D). from is a multiple of 16, n is free. Null for a type whose transposed rows are ordinary rows, or that has none.
   void (*add_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
                          size_t following, size_t from, size_t n, float* y);
   void (*load_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,
@@ -57,6 +62,8 @@ struct Kernels {
   // floats. Returns whether all sums are finite.
   bool (*product_of_panels)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride,
                             float* acc);
+  // The same with the sum of down_rows.
+  bool (*down_of_panels)(const float* w, size_t R, const float* x, size_t B, size_t n, float* out, size_t out_stride, float* acc);
   // out[k] = dot(w, x row rows[k])   w (n), x (B, n), rows (count)
   void (*dots_of_rows)(const float* w, const float* x, size_t n, const uint32_t* rows, size_t count, float* out);
   // The sum of down over a panel w (places, kDownChannels), whose places begin[l] to begin[l + 1] hold the neurons of lane l in

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "testing/encode_quants.h"
 #include "testing/kernels.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
@@ -25,7 +26,7 @@ const Type kTypes[] = {SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH)};
 
 std::vector<size_t> lengths(size_t block) {
   std::vector<size_t> all;
-  for (size_t n : {1, 2, 15, 16, 17, 31, 32, 64, 96, 100, 255, 256, 257, 288, 512, 1000, 1536, 1537})
+  for (size_t n : {1, 2, 15, 16, 17, 31, 32, 64, 96, 100, 255, 256, 257, 288, 512, 768, 1000, 1536, 1537})
     if (n % block == 0) all.push_back(n);
   return all;
 }
@@ -48,13 +49,15 @@ TEST("isa: dot products of stored rows are their definition, and near float64") 
       const uint32_t ids[] = {4, 0, 3, 10, 2, 9, 9, 1, 7, 5};
       const size_t listed = std::size(ids);
       for (const cpu::Kernels* k : cpu::runnable_kernels()) {
-        std::vector<float> y(2 * R, NAN), some(listed, NAN), values(n, NAN);
+        std::vector<float> y(2 * R, NAN), some(listed, NAN), down(R, NAN), values(n, NAN);
         const cpu::TypeKernels& kernels = k->types[type.place];
         kernels.dot_rows({w.stored.data(), w.stride}, nullptr, R, x.data(), n, y.data(), 2);
         kernels.dot_rows({w.stored.data(), w.stride}, ids, listed, x.data(), n, some.data(), 1);
+        kernels.down_rows({w.stored.data(), w.stride}, nullptr, R, x.data(), n, down.data(), 1);
         for (size_t i = 0; i < R; i++) {
           const float* row = w.values.data() + i * n;
           CHECK_MSG(same(y[2 * i], plain_dot(row, x.data(), n)), where(*k, type.name, n, seed));
+          CHECK_MSG(same(down[i], plain_down(row, x.data(), n)), where(*k, type.name, n, seed));
           double exact = 0, size = 0;
           for (size_t j = 0; j < n; j++) {
             exact += static_cast<double>(row[j]) * x[j];
@@ -122,12 +125,17 @@ TEST("isa: every tile of a product gives the bits of one dot") {
           for (size_t b = 0; b < B; b++)
             for (size_t i = 0; i < R; i++)
               CHECK_MSG(same(out[b * R + i], plain_dot(w.data() + i * n, x.data() + b * n, n)), where(*k, "product", n, seed));
+          CHECK(k->down_of_panels(ws.data(), R, xs.data(), B, n, out.data(), R, acc.data()));
+          for (size_t b = 0; b < B; b++)
+            for (size_t i = 0; i < R; i++)
+              CHECK_MSG(same(out[b * R + i], plain_down(w.data() + i * n, x.data() + b * n, n)), where(*k, "down", n, seed));
           // One number that is not finite, in any row of either, is reported.
           auto bad = x;
           bad[r() % bad.size()] = r() % 2 ? INFINITY : NAN;
           const auto bads = panel_of(*k, bad, B, n);
           std::vector<float> unused(R * B);
           CHECK(!k->product_of_panels(ws.data(), R, bads.data(), B, n, unused.data(), R, acc.data()));
+          CHECK(!k->down_of_panels(ws.data(), R, bads.data(), B, n, unused.data(), R, acc.data()));
           k->dots_of_rows(w.data(), x.data(), n, rows.data(), rows.size(), some.data());
           for (size_t i = 0; i < rows.size(); i++)
             CHECK_MSG(same(some[i], plain_dot(w.data(), x.data() + rows[i] * n, n)), where(*k, "dots_of_rows", n, seed));
@@ -156,7 +164,7 @@ TEST("isa: rows added up keep their order, and become panels of float32") {
           kernels.add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, following, 0, n, y.data());
           CHECK_MSG(same_bits(y, want), where(*k, type.name, n, seed));
           if (n < 64) continue;
-          const size_t from = 32, part = (n - from) / type.block * type.block;
+          const size_t from = 32, part = type.block > 1 ? (n - from) / 32 * 32 : n - from;
           std::vector<float> some(start.begin() + from, start.begin() + static_cast<long>(from + part));
           kernels.add_rows({w.stored.data(), w.stride}, ids.data(), a.data(), count, following, from, part, some.data());
           CHECK_MSG(same_bits(some, {want.begin() + from, want.begin() + static_cast<long>(from + part)}),
@@ -180,7 +188,7 @@ TEST("isa: rows added up keep their order, and become panels of float32") {
 TEST("isa: transposed rows add up as ordinary ones, in every type whose neurons share rows") {
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
-  const size_t N = 96, D = 80;
+  const size_t N = 96, D = 87;
   const std::vector<uint32_t> ids = {0, 31, 32, 33, 70, 95, 1}, places = {6, 5, 0, 1, 2, 4, 3};
   const auto a = random_floats(r, ids.size());
   for (const Type& type : kTypes) {
@@ -191,9 +199,9 @@ TEST("isa: transposed rows add up as ordinary ones, in every type whose neurons 
                 where(*k, type.name, D, seed));
     if (!form.shared_bytes) continue;
     const StoredRows w(r, type.type, D, N);  // by channel
-    std::vector<uint8_t> own(N * D * form.own_bytes), shared(N / type.block * D * form.shared_bytes);
+    std::vector<uint8_t> own(N * form.own_row(D), 0xff), shared(N / type.block * D * form.shared_bytes, 0xff);
     form.transpose(w.stored.data(), w.stride, D, N, own.data(), shared.data());
-    for (size_t from : {size_t{0}, size_t{16}, size_t{23}}) {
+    for (size_t from : {size_t{0}, size_t{16}, size_t{48}}) {
       const size_t part = std::min<size_t>(D - from, cpu::kDownChannels);
       std::vector<float> want(D - from, 0.5f);
       for (size_t i = 0; i + 1 < ids.size(); i++)

@@ -2,6 +2,7 @@
 // kernel of the type, with rows of random lengths, gives the bits of plain loops over the values that quant/ decodes.
 #include <cmath>
 
+#include "cpu/isa.h"
 #include "testing/kernels.h"
 
 using namespace sparselab;
@@ -19,13 +20,20 @@ void check_products(const cpu::Kernels& k, TensorType type, const StoredRows& w,
     CHECK_MSG(same_bits(values, {w.row(i), w.row(i) + w.n}), what);
   }
   kernels.dot_rows(w.rows(), nullptr, w.R, x.data(), w.n, y.data(), 1);
+  std::vector<float> down(w.R, NAN), downs(B * w.R, NAN);
+  kernels.down_rows(w.rows(), nullptr, w.R, x.data(), w.n, down.data(), 1);
   std::vector<float> panel(cpu::panel_floats(w.R, w.n), NAN), xs(cpu::panel_floats(B, w.n), NAN);
   kernels.to_panel(w.rows(), nullptr, w.R, w.n, panel.data());
   k.types[place_of(F32)].to_panel({reinterpret_cast<const uint8_t*>(x.data()), w.n * sizeof(float)}, nullptr, B, w.n, xs.data());
   k.product_of_panels(panel.data(), w.R, xs.data(), B, w.n, out.data(), w.R, lanes.data());
+  k.down_of_panels(panel.data(), w.R, xs.data(), B, w.n, downs.data(), w.R, lanes.data());
   for (size_t i = 0; i < w.R; i++) {
     CHECK_MSG(same(y[i], plain_dot(w.row(i), x.data(), w.n)), what);
-    for (size_t b = 0; b < B; b++) CHECK_MSG(same(out[b * w.R + i], plain_dot(w.row(i), x.data() + b * w.n, w.n)), what);
+    CHECK_MSG(same(down[i], plain_down(w.row(i), x.data(), w.n)), what);
+    for (size_t b = 0; b < B; b++) {
+      CHECK_MSG(same(out[b * w.R + i], plain_dot(w.row(i), x.data() + b * w.n, w.n)), what);
+      CHECK_MSG(same(downs[b * w.R + i], plain_down(w.row(i), x.data() + b * w.n, w.n)), what);
+    }
   }
 }
 
@@ -62,8 +70,9 @@ void check_down(const cpu::Kernels& k, TensorType type, const StoredRows& w, std
 // A matrix (D, F) turned to rows by neuron, where the type's neurons share rows.
 void check_transposed(const cpu::Kernels& k, TensorType type, const StoredRows& w, std::mt19937_64& r, const std::string& what) {
   const TransposedForm& form = weight_type(type).transposed;
+  if (!form.transpose) return;
   const size_t D = w.R, F = w.n;
-  std::vector<uint8_t> own(F * D * form.own_bytes), shared(F / weight_type(type).traits.block * D * form.shared_bytes + 1);
+  std::vector<uint8_t> own(F * form.own_row(D), 0xff), shared(F / weight_type(type).traits.block * D * form.shared_bytes + 1);
   form.transpose(w.stored.data(), w.stride, D, F, own.data(), shared.data());
   std::vector<uint32_t> ids;
   for (uint32_t i = 0; i < F; i++)
@@ -76,7 +85,7 @@ void check_transposed(const cpu::Kernels& k, TensorType type, const StoredRows& 
   if (form.shared_bytes)
     kernels.add_transposed(own.data(), shared.data(), D, ids.data(), a.data(), ids.size(), 0, 0, D, y.data());
   else
-    kernels.add_rows({own.data(), D * form.own_bytes}, ids.data(), a.data(), ids.size(), 0, 0, D, y.data());
+    kernels.add_rows({own.data(), form.own_row(D)}, ids.data(), a.data(), ids.size(), 0, 0, D, y.data());
   CHECK_MSG(same_bits(y, want), what);
 }
 

@@ -286,7 +286,7 @@ BACKEND_TEST("read: rows of every tensor as float32, from any layout") {
   std::mt19937_64 r(fresh_seed());
   for (TensorType type : kAllTypes)
     for (bool down_t : {true, false}) {
-      const RandomModel m(r(), small_shape(), {type}, down_t);
+      const RandomModel m(r(), shape_of_blocks({type}), {type}, down_t);
       for (const SlTensor& t : m.tensors) {
         auto read = [&](uint32_t role, uint64_t first, uint64_t count, std::vector<float>& out) {
           Program::call([&](SlError* e) { return m.backend.read(m.model, role, t.layer, first, count, out.data(), nullptr, e); });
@@ -308,8 +308,9 @@ BACKEND_TEST("read: rows of every tensor as float32, from any layout") {
       auto read = [&](uint32_t role, uint32_t layer, uint64_t first, uint64_t count) {
         Program::call([&](SlError* e) { return m.backend.read(m.model, role, layer, first, count, out.data(), nullptr, e); });
       };
-      CHECK_ERROR(read(SL_TENSOR_UP, 0, 160, 1), "of 160");
-      CHECK_ERROR(read(SL_TENSOR_UP, 0, 1, ~uint64_t{0}), "of 160");  // first + count overflows 64 bits
+      const std::string all = text("of %u", m.shape.neurons);
+      CHECK_ERROR(read(SL_TENSOR_UP, 0, m.shape.neurons, 1), all);
+      CHECK_ERROR(read(SL_TENSOR_UP, 0, 1, ~uint64_t{0}), all);  // first + count overflows 64 bits
       CHECK_ERROR(read(SL_TENSOR_UP, 2, 0, 1), "layer 2");
       CHECK_ERROR(read(SL_TENSORS, 0, 0, 1), "does not exist");
     }

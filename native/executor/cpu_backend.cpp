@@ -45,7 +45,7 @@ int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const Sl
          SlOpened* opened, SlError* error) {
   return guarded(error, [&] {
     auto built = std::make_shared<const CpuModel>(build_model(*model, tensors, count, *options));
-    *opened = {built->owned_bytes, 0, 0, built->down_native};
+    *opened = {built->owned_bytes, 0, 0, built->down_native, built->down_by_channel};
     *out = new SlBackendModel{std::move(built)};
   });
 }

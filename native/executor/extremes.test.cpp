@@ -118,24 +118,27 @@ BACKEND_TEST("extremes: dense answers what exact answers, in its bits, and refus
   CHECK_MSG(answered > 0 && refused > 0, text("%zu answered, %zu refused", answered, refused));
 }
 
-BACKEND_TEST("extremes: the scale of 32 regrouped neurons may be infinite while they are silent") {
+BACKEND_TEST("extremes: the scale of a block's neurons may be infinite while they are silent") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
-  for (TensorType type : {Q8_0, F16, F32}) {
-    RandomModel m(r(), small_shape(), {type}, false);
+  for (TensorType type : kAllTypes) {
+    RandomModel m(r(), shape_of_blocks({type}), {type}, false);
     const uint64_t D = m.shape.hidden;
     const SlTensor& gate = tensor(m, "blk.0.ffn_gate.weight");
     const SlTensor& down = tensor(m, "blk.0.ffn_down.weight");
-    // Neurons 0 to 31 are silent: the first 32 rows of the gate are zero.
-    std::memset(const_cast<uint8_t*>(gate.data), 0, gate.bytes / m.shape.neurons * 32);
+    // The neurons of the first blocks of down are silent: their rows of the gate are zero.
+    const uint64_t block = weight_type(type).traits.block, silent = std::max<uint64_t>(block, 32);
+    std::memset(const_cast<uint8_t*>(gate.data), 0, gate.bytes / m.shape.neurons * silent);
     auto x = random_floats(r, 3 * D);
     const std::vector<float> clean = ffn(m, SL_EXACT, SL_RELU, x);
     auto* row = const_cast<uint8_t*>(down.data) + down.bytes / D * (r() % D);
-    const uint16_t half = 0x7c00;
+    const uint16_t half = 0x7c00, upper = 0x7f80;
     if (type == F32)
       std::memcpy(row, &kInf, 4);
+    else if (type == BF16)
+      std::memcpy(row, &upper, 2);
     else
-      std::memcpy(row, &half, 2);  // of Q8_0 the scale of its first block
+      std::memcpy(row + (type == Q6_K ? 208 : 0), &half, 2);  // of a block its scale
     CHECK(same_bits(clean, ffn(m, SL_EXACT, SL_RELU, x)));
     CHECK_MSG(same_bits(clean, ffn(m, SL_DENSE, SL_RELU, x)), text("type %d, seed %llu", type, (unsigned long long)seed));
   }

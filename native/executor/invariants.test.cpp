@@ -82,7 +82,7 @@ BACKEND_TEST("invariant: any thread count gives the same bits") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (const auto& types : kTypeMixes) {
-    RandomModel m(r(), small_shape(), types, r() % 2);
+    RandomModel m(r(), shape_of_blocks(types), types, r() % 2);
     auto tokens = random_tokens(r, m.shape, 21);
     Result one = prefill(m, SL_FATRELU, SL_EXACT, 0.1f, tokens, 1);
     for (uint32_t threads : {2u, 3u, 8u})
@@ -95,7 +95,7 @@ BACKEND_TEST("invariant: exact gives the bits of dense and reads less") {
   std::mt19937_64 r(seed);
   for (const auto& types : kTypeMixes)
     for (SlActivation a : {SL_RELU, SL_FATRELU, SL_RELU2, SL_SILU, SL_GELU, SL_GELU_TANH}) {
-      RandomModel m(r(), small_shape(), types, r() % 2);
+      RandomModel m(r(), shape_of_blocks(types), types, r() % 2);
       auto tokens = random_tokens(r, m.shape, 1 + r() % 9);
       Result dense = prefill(m, a, SL_DENSE, 0.3f, tokens, 2), exact = prefill(m, a, SL_EXACT, 0.3f, tokens, 2);
       same(dense, exact, text("activation %d", a), seed);
@@ -110,12 +110,31 @@ BACKEND_TEST("invariant: exact gives the bits of dense and reads less") {
     }
 }
 
+BACKEND_TEST("invariant: a down that is used as it lies gives the bits of one by neuron, and copies nothing") {
+  uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (const auto& types : kTypeMixes)
+    for (SlActivation a : {SL_RELU, SL_SILU}) {
+      RandomModel m(r(), shape_of_blocks(types), types, false);
+      auto tokens = random_tokens(r, m.shape, r() % 2 ? 1 : 1 + r() % 30);
+      const Result by_neuron = prefill(m, a, SL_EXACT, 0, tokens, 2);
+      backend().close(m.model);
+      SlOpenOptions options{};
+      options.down = SL_DOWN_AS_STORED;
+      SlOpened opened{};
+      m.model = open_model(m.shape, m.tensors, options, &opened);
+      CHECK(opened.down_by_channel == m.shape.layers && opened.down_native == 0 && opened.host_bytes == 0);
+      for (SlStrategy strategy : {SL_DENSE, SL_EXACT})
+        same(by_neuron, prefill(m, a, strategy, 0, tokens, 3), text("activation %d, strategy %d", a, strategy), seed);
+    }
+}
+
 BACKEND_TEST("invariant: token by token gives the bits of all at once") {
   uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (const auto& types : kTypeMixes)
     for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
-      RandomModel m(r(), small_shape(), types, r() % 2);
+      RandomModel m(r(), shape_of_blocks(types), types, r() % 2);
       auto tokens = random_tokens(r, m.shape, 17);
       Result all = prefill(m, SL_FATRELU, strategy, 0.05f, tokens, 2);
       TestPlan p;
@@ -151,7 +170,9 @@ BACKEND_TEST("invariant: whatever the shape, exact is dense and token by token i
     shape.vocab = 33;
     if (round % 3 == 0) shape.ffn.act_up = SL_UP_RELU;
     const bool blocks = shape.hidden % 32 == 0 && shape.neurons % 32 == 0 && shape.heads * shape.head_size % 32 == 0;
-    RandomModel m(r(), shape, blocks ? kTypeMixes[r() % kTypeMixes.size()] : std::vector<TensorType>{F32, F16, BF16}, r() % 2);
+    const std::vector<TensorType> types = blocks ? kTypeMixes[r() % kTypeMixes.size()] : std::vector<TensorType>{F32, F16, BF16};
+    shape = shape_of_blocks(types, shape);
+    RandomModel m(r(), shape, types, r() % 2);
     auto tokens = random_tokens(r, shape, one_of({1, 2, 5, 16, 63}));
     const auto T = static_cast<uint32_t>(tokens.size());
     const std::string what =
@@ -246,7 +267,7 @@ BACKEND_TEST("invariant: even and odd neurons add up to the layer bit for bit") 
   std::mt19937_64 r(fresh_seed());
   for (const auto& types : kTypeMixes)
     for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
-      RandomModel m(r(), small_shape(), types, r() % 2);
+      RandomModel m(r(), shape_of_blocks(types), types, r() % 2);
       const uint64_t B = 3, D = m.shape.hidden;
       std::vector<float> t(m.shape.layers, 0.0f), x = random_floats(r, B * D), whole(B * D, NAN), even(B * D, NAN),
                                                   odd(B * D, NAN);
@@ -266,7 +287,7 @@ BACKEND_TEST("invariant: two random neuron sets add up to the layer") {
   std::mt19937_64 r(seed);
   for (bool gate : {true, false})
     for (const auto& types : kTypeMixes) {
-      RandomModel m(r(), small_shape(gate), types, r() % 2);
+      RandomModel m(r(), shape_of_blocks(types, small_shape(gate)), types, r() % 2);
       const uint64_t B = 3, D = m.shape.hidden, F = m.shape.neurons;
       std::vector<float> t(m.shape.layers, 0.1f), x = random_floats(r, B * D);
       SlSetting setting{gate ? SL_FATRELU : SL_RELU2, SL_EXACT, t.data(), nullptr, 0};

@@ -82,7 +82,8 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
       found = most_bytes() - before;
       SlBytes bytes{};
       SlError error{};
-      CHECK(!backend().estimate(m.model, &plan, c.rows, c.rows, &bytes, &error));
+      const uint32_t largest = std::max(c.rows, std::min(c.held, 4u));
+      CHECK(!backend().estimate(m.model, &plan, largest, largest, &bytes, &error));
       estimated = static_cast<int64_t>(bytes.scratch_bytes);
       backend().close_program(program);
     });
@@ -103,15 +104,24 @@ TEST("memory: a forward allocates no more than estimate says") {
     shape.head_size = c.head_size;
     shape.vocab = c.vocab;
     shape.context = 512;
-    RandomModel m(fresh_seed(), shape, {F32, Q8_0}, true);
-    for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
-      int64_t estimated = 0;
-      const int64_t found = allocated(m, c, strategy, estimated);
-      const std::string said = text("%s, %s: allocated %lld, estimated %lld", c.what, strategy == SL_DENSE ? "dense" : "exact",
-                                    (long long)found, (long long)estimated);
-      CHECK_MSG(found <= estimated, said);
-      // Threads that find no work allocate nothing; with many rows all of them do, and the rows' own arrays outweigh.
-      if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= 2 * found, said);
+    for (bool by_channel : {false, true}) {
+      RandomModel m(fresh_seed(), shape, {F32, Q8_0}, !by_channel);
+      if (by_channel) {
+        backend().close(m.model);
+        SlOpenOptions options{};
+        options.down = SL_DOWN_AS_STORED;
+        m.model = open_model(m.shape, m.tensors, options);
+      }
+      for (SlStrategy strategy : {SL_DENSE, SL_EXACT}) {
+        int64_t estimated = 0;
+        const int64_t found = allocated(m, c, strategy, estimated);
+        const std::string said = text("%s, %s, down by %s: allocated %lld, estimated %lld", c.what,
+                                      strategy == SL_DENSE ? "dense" : "exact", by_channel ? "channel" : "neuron",
+                                      (long long)found, (long long)estimated);
+        CHECK_MSG(found <= estimated, said);
+        // Threads that find no work allocate nothing; with many rows all of them do, and the rows' own arrays outweigh.
+        if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= 2 * found, said);
+      }
     }
   }
 }

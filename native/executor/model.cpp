@@ -109,6 +109,7 @@ void check_options(const SlOpenOptions& options) {
   if (options.layout != SL_LAYOUT_MMAP)
     throw Error(Code::invalid_option, "the CPU backend has no packed layout yet; use \"mmap\"");
   if (options.screen) throw Error(Code::invalid_option, "the CPU backend has no screen of the gate yet; use strategy \"exact\"");
+  if (options.down > SL_DOWN_AS_STORED) throw Error(Code::invalid_option, text("form of down %u does not exist", options.down));
   if (options.device != 0) throw Error(Code::no_device, text("CPU %d does not exist; expected 0", options.device));
 }
 
@@ -124,7 +125,7 @@ Neurons placed(const SlPlacement* placement, uint32_t layer, uint32_t neurons) {
 }
 
 // The weights of one layer.
-LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l) {
+LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l, uint32_t down) {
   const uint64_t D = shape.hidden, F = shape.neurons;
   LayerWeights weights;
   weights.attn_norm = tensors.vector(SL_TENSOR_ATTN_NORM, l, D);
@@ -155,6 +156,8 @@ LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l)
   weights.up = tensors.matrix(SL_TENSOR_UP, l, F, D);
   if (tensors.has(SL_TENSOR_DOWN_T, l))
     weights.down = as_stored(tensors.matrix(SL_TENSOR_DOWN_T, l, F, D));
+  else if (down == SL_DOWN_AS_STORED)
+    weights.down = by_channel(tensors.matrix(SL_TENSOR_DOWN, l, D, F));
   else
     weights.down = regroup(tensors.matrix(SL_TENSOR_DOWN, l, D, F));
   return weights;
@@ -172,7 +175,7 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   const Tensors tensors(model, given, count);
   uint64_t copies = 0;
   for (uint32_t l = 0; l < shape.layers; l++)
-    if (!tensors.has(SL_TENSOR_DOWN_T, l))
+    if (!tensors.has(SL_TENSOR_DOWN_T, l) && options.down == SL_DOWN_BY_NEURON)
       copies += regrouped_bytes(tensors.matrix(SL_TENSOR_DOWN, l, shape.hidden, shape.neurons));
   if (options.host_budget && copies > options.host_budget)
     throw Error(Code::out_of_memory, text("ffn_down is copied into rows by neuron when the model is loaded: %llu bytes, and %llu "
@@ -191,12 +194,11 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
   m.partial = options.placement != nullptr;
   for (uint32_t l = 0; l < shape.layers; l++) {
     check_stop(options.control);
-    LayerWeights weights = build_layer(shape, tensors, l);
+    LayerWeights weights = build_layer(shape, tensors, l, options.down);
     weights.held = placed(options.placement, l, shape.neurons);
-    if (weights.down.owned)
-      m.owned_bytes += weights.down.owned->size();
-    else
-      m.down_native++;
+    if (weights.down.owned) m.owned_bytes += weights.down.owned->size();
+    m.down_native += tensors.has(SL_TENSOR_DOWN_T, l);
+    m.down_by_channel += weights.down.lies_by_channel();
     m.layers.push_back(std::move(weights));
     if (options.control) __atomic_store_n(&options.control->progress, 1000 * (l + 1) / shape.layers, __ATOMIC_RELAXED);
   }
@@ -229,17 +231,18 @@ void read_rows(const CpuModel& m, uint32_t role, uint32_t layer, uint64_t first,
   }
   // Down lies the other way round: by neuron where channels are asked for, or the reverse.
   const DownMatrix& by_neuron = m.layers[layer].down;
+  constexpr uint64_t kNeurons = 256;  // at a time: of a matrix by channel they share the work
   if (role == SL_TENSOR_DOWN_T) {
-    for (uint64_t r = 0; r < count; r++) {
+    for (uint64_t r = 0; r < count; r += kNeurons) {
       check_stop(control);
-      by_neuron.load(first + r, out + r * cols);
+      by_neuron.load(first + r, std::min(kNeurons, count - r), out + r * cols);
     }
     return;
   }
   std::vector<float> row(D);
   for (uint64_t i = 0; i < F; i++) {
     check_stop(control);
-    by_neuron.load(i, row.data());
+    by_neuron.load(i, 1, row.data());
     for (uint64_t r = 0; r < count; r++) out[r * cols + i] = row[first + r];
   }
 }

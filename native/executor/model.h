@@ -34,7 +34,8 @@ struct CpuModel {
   std::vector<LayerWeights> layers;
   std::map<std::pair<uint32_t, uint32_t>, Matrix> stored;  // as given, by role and layer
   bool partial = false;                                    // holds only some neurons
-  uint64_t owned_bytes = 0, down_native = 0;
+  uint64_t owned_bytes = 0;
+  uint64_t down_native = 0, down_by_channel = 0;  // layers whose down is the file's ffn_down_t, its ffn_down as it lies
 
   uint32_t q_width() const { return shape.q_width(); }
   uint32_t kv_width() const { return shape.kv_width(); }

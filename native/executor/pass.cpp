@@ -59,7 +59,7 @@ void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(siz
   if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
 }
 
-void Pass::multiply(std::initializer_list<Product> products, const float* x, uint64_t n) {
+void Pass::multiply(std::initializer_list<Product> products, const float* x, uint64_t n, const RowSums& sums) {
   const uint64_t cols = products.begin()->w->cols;
   const bool fused = n <= kFusedRows;
   auto rows_of = [](const Product& p) { return p.ids ? p.N : p.w->rows; };
@@ -79,12 +79,12 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
     if (fused) {
       const cpu::Rows stored = p->ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride};
       for (uint64_t b = 0; b < n; b++) {
-        kernels.dot_rows(stored, p->ids ? p->ids + r0 : nullptr, count, x + b * cols, cols, p->y + b * N + r0, 1);
-        mend_dots(w, p->ids, r0, count, x + b * cols, p->y + b * N + r0);
+        (kernels.*sums.rows)(stored, p->ids ? p->ids + r0 : nullptr, count, x + b * cols, cols, p->y + b * N + r0, 1);
+        sums.mend(w, p->ids, r0, count, x + b * cols, p->y + b * N + r0);
       }
       return;
     }
-    multiply_panels(w, p->ids, r0, count, x, n, p->y, N);
+    multiply_panels(w, p->ids, r0, count, x, n, p->y, N, sums);
   });
   for (const Product& p : products) bytes_read += rows_of(p) * p.w->stride;
 }
@@ -100,7 +100,7 @@ void Pass::make_panels(const float* x, uint64_t n, uint64_t cols) {
 }
 
 void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n,
-                           float* y, uint64_t N) const {
+                           float* y, uint64_t N, const RowSums& sums) const {
   const uint64_t cols = w.cols, width = cpu::panel_floats(1, cols), step = panel_rows(cols);
   thread_local Floats panel, lanes;
   make_room(panel, step * width);
@@ -112,10 +112,10 @@ void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, ui
     for (uint64_t b0 = 0; b0 < n; b0 += kBatchRows) {
       if (stop.asked()) return;
       const uint64_t rows_now = std::min(kBatchRows, n - b0);
-      if (cpu::kernels().product_of_panels(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
-                                           lanes.data()))
+      if ((cpu::kernels().*sums.panels)(panel.data(), now, panels_.data() + b0 * width, rows_now, cols, y + b0 * N + r0, N,
+                                        lanes.data()))
         continue;
-      for (uint64_t b = b0; b < b0 + rows_now; b++) mend_dots(w, ids, r0, now, x + b * cols, y + b * N + r0);
+      for (uint64_t b = b0; b < b0 + rows_now; b++) sums.mend(w, ids, r0, now, x + b * cols, y + b * N + r0);
     }
   }
 }

@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "cpu/aligned.h"
+#include "cpu/isa.h"
 #include "cpu/pool.h"
 #include "executor/model.h"
 #include "executor/plan.h"
@@ -38,6 +39,14 @@ void add_bias(const std::vector<float>& bias, float* x, uint64_t B);
 // does everything where x itself is not finite.
 void mend_dots(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, float* y);
 
+// Which sum a matrix product takes over each row of weights, and how sums that are not finite are taken again.
+struct RowSums {
+  decltype(cpu::TypeKernels::dot_rows) cpu::TypeKernels::* rows;
+  decltype(cpu::Kernels::product_of_panels) cpu::Kernels::* panels;
+  void (*mend)(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, float* y);
+};
+inline constexpr RowSums kDotProducts = {&cpu::TypeKernels::dot_rows, &cpu::Kernels::product_of_panels, mend_dots};
+
 // One of several matrix products that are computed as one task. y (n, N) = x · wᵀ, for the N rows of w named by `ids` (null:
 // all).
 struct Product {
@@ -67,12 +76,12 @@ class Pass {
   void parallel(uint64_t chunks, uint64_t cost, const std::function<void(size_t)>& fn) const;
   // All products of x (n, cols). Each row of each matrix is read once. A sum that overflows float32 on the way is taken again in
   // float64. A few rows of x go through the stored weights as they are; for more of them weights become float32 first.
-  void multiply(std::initializer_list<Product> products, const float* x, uint64_t n);
+  void multiply(std::initializer_list<Product> products, const float* x, uint64_t n, const RowSums& sums = kDotProducts);
   // Its two steps where weights become float32: the rows of x as panels, which the pass keeps; then `count` rows of w from r0 on
   // (of those that `ids` names, where it is not null) with all of them, on this thread.
   void make_panels(const float* x, uint64_t n, uint64_t cols);
   void multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n, float* y,
-                       uint64_t N) const;
+                       uint64_t N, const RowSums& sums = kDotProducts) const;
   // What it allocates for n rows of `cols`, which the pass keeps, and on each thread.
   static uint64_t multiply_bytes(uint64_t n, uint64_t cols);
   static uint64_t multiply_thread_bytes(uint64_t n, uint64_t cols);

@@ -60,12 +60,19 @@ Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
 uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads) {
   const Shape& shape = m.shape;
   const uint64_t D = shape.hidden;
+  const bool by_neuron = m.down_by_channel < shape.layers;  // in some layer
+  // The products' rows: of the stream, of all heads and, where down lies by channel, of neurons.
+  auto most_of = [&](uint64_t (*bytes)(uint64_t n, uint64_t cols)) {
+    const uint64_t most = std::max(bytes(rows, D), bytes(rows, m.q_width()));
+    return m.down_by_channel ? std::max(most, bytes(rows, shape.neurons)) : most;
+  };
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
   const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
-                         FfnScratch::bytes(rows, shape.neurons) + unembed_bytes(shape, rows, logit_rows) +
-                         std::max(Pass::multiply_bytes(rows, D), Pass::multiply_bytes(rows, m.q_width()));
-  const uint64_t thread = std::max(Pass::multiply_thread_bytes(rows, D), Pass::multiply_thread_bytes(rows, m.q_width())) +
-                          AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D);
+                         FfnScratch::bytes(rows, shape.neurons, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
+                         most_of(Pass::multiply_bytes) +
+                         (m.partial && m.down_by_channel ? rows * shape.neurons * sizeof(float) : 0);
+  const uint64_t thread = most_of(Pass::multiply_thread_bytes) +
+                          AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
   return batch + threads * thread;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpu/isa.h"
+#include "ffn/down_by_channel.h"
 #include "ffn/strategy.h"
 
 namespace sparselab {
@@ -73,7 +74,7 @@ void mend_down(const DownMatrix& down, const float* mid, const Neurons& held, ui
   add_stored(down, begin, id.data(), value.data(), d0, n, partials.data(), sum.data());
   std::vector<double> wide(n);
   for (uint32_t k : list) {
-    down.load(held.id(k), row.data());
+    down.load(held.id(k), 1, row.data());
     for (uint64_t d = 0; d < n; d++) wide[d] += static_cast<double>(mid[k]) * static_cast<double>(row[d0 + d]);
   }
   for (uint64_t d = 0; d < n; d++)
@@ -287,7 +288,10 @@ uint64_t down_thread_bytes(uint64_t B, uint64_t N, uint64_t D) {
 
 void project_down(Pass& pass, uint32_t layer, const DownMatrix& down, const float* mid, const Neurons& held,
                   const Selection& candidates, DownScratch& scratch, float* out) {
-  Down(pass, down, mid, held, scratch, out).run(layer, candidates);
+  if (down.lies_by_channel())
+    project_down_by_channel(pass, down, mid, held, scratch, out);
+  else
+    Down(pass, down, mid, held, scratch, out).run(layer, candidates);
 }
 
 }  // namespace sparselab

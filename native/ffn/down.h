@@ -4,6 +4,7 @@
 //   stored  a few rows: the stored weights of the row's own neurons, one row of the batch after another
 //   panel   many rows: all weights that some row needs become float32 for a group of channels, and meet the rows in the cache: by
 //           the row's list where few of its neurons are active, by register tiles of several rows where many are
+//   where down lies by channel: all of it (down_by_channel.h)
 #pragma once
 #include "executor/pass.h"
 #include "ffn/neurons.h"
@@ -21,6 +22,7 @@ struct DownScratch {
   Floats packed;                                // their mid: for each kDownRows of them (N, rows), by place
   std::vector<uint8_t> needed;                  // (N) by place: some row needs it
   std::vector<uint32_t> used_places, used_ids;  // those, ascending by place
+  Floats spread;                                // (B, F) mid of some neurons of a layer among zeros, for a down by channel
 };
 
 // `candidates`: outside of them mid is 0 in each row without an intervention at ffn.mid. A silent neuron's weights are not read

@@ -23,6 +23,7 @@ BACKEND_TEST("down: lane i % 16 adds neuron i's row in ascending order, then one
           Shape shape = small_shape();
           shape.hidden = 352;   // more than one block of channels
           shape.neurons = 224;  // of 14 to a lane
+          shape = shape_of_blocks({type}, shape);
           RandomModel m(r(), shape, {type}, down_t);
           const uint64_t D = shape.hidden;
           std::vector<uint32_t> ids;

@@ -51,7 +51,7 @@ BACKEND_TEST("exact: the bytes it reads are those of dense without the silent ro
   std::mt19937_64 r(seed);
   for (TensorType type : kAllTypes)
     for (size_t B : {1, 2, 4}) {
-      RandomModel m(r(), small_shape(), {type}, true);
+      RandomModel m(r(), shape_of_blocks({type}), {type}, true);
       Result dense = run(m, SL_DENSE, B, 2), exact = run(m, SL_EXACT, B, 2);
       CHECK(same_bits(dense.logits, exact.logits));
       uint64_t left_out = 0;

@@ -99,11 +99,11 @@ class Layer {
 
 }  // namespace
 
-uint64_t FfnScratch::bytes(uint64_t B, uint64_t N) {
-  return 3 * B * N * sizeof(float) + Neurons::bytes(N) + Selection::bytes(B, N) + down_bytes(B, N);
+uint64_t FfnScratch::bytes(uint64_t B, uint64_t N, bool by_neuron) {
+  return 3 * B * N * sizeof(float) + Neurons::bytes(N) + Selection::bytes(B, N) + (by_neuron ? down_bytes(B, N) : 0);
 }
-uint64_t FfnScratch::thread_bytes(uint64_t B, uint64_t N, uint64_t D) {
-  return project_thread_bytes(B, D) + down_thread_bytes(B, N, D);
+uint64_t FfnScratch::thread_bytes(uint64_t B, uint64_t N, uint64_t D, bool by_neuron) {
+  return project_thread_bytes(B, D) + (by_neuron ? down_thread_bytes(B, N, D) : 0);
 }
 
 void feed_forward(Pass& pass, uint32_t layer, const float* h, const Neurons& held, FfnScratch& s, float* out) {

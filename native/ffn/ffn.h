@@ -16,8 +16,8 @@ namespace sparselab {
 struct FfnScratch {
   FfnScratch(uint64_t B, uint64_t N) : gate(B * N), up(B * N), mid(B * N) {}
   // With all that feed_forward allocates besides, and what it does on each thread (D channels).
-  static uint64_t bytes(uint64_t B, uint64_t N);
-  static uint64_t thread_bytes(uint64_t B, uint64_t N, uint64_t D);
+  static uint64_t bytes(uint64_t B, uint64_t N, bool by_neuron);
+  static uint64_t thread_bytes(uint64_t B, uint64_t N, uint64_t D, bool by_neuron);
   Floats gate, up, mid;  // (B, N)
   Selection need;        // of the step at work
   DownScratch down;

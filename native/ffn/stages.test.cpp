@@ -51,7 +51,7 @@ TEST("stages: a product over a selection gives each needed neuron its dot produc
     for (uint64_t B : {1, 2, 4, 5, 11, 33})
       for (double share : {-1.0, 0.03, 0.9})
         for (bool part : {false, true}) {
-          const uint64_t D = 288, F = 130;
+          const uint64_t D = weight_type(type).traits.block == 256 ? 512 : 288, F = 130;
           Stored w(r, type, F, D);
           std::vector<uint32_t> ids;
           for (uint32_t i = 0; i < F; i++)
@@ -94,18 +94,24 @@ TEST("stages: a product over a selection gives each needed neuron its dot produc
         }
 }
 
+enum class Form { by_neuron, regrouped, by_channel };
+
 TEST("stages: down gives the bits of its definition whatever way a row takes, and reads no silent neuron") {
   const uint64_t seed = fresh_seed();
   std::mt19937_64 r(seed);
   for (TensorType type : kAllTypes)
-    for (bool regrouped : {false, true})
+    for (Form form : {Form::by_neuron, Form::regrouped, Form::by_channel})
       for (uint64_t B : {1, 3, 5, 16, 70})
         for (double share : {-1.0, 0.1, 1.0})
           for (bool part : {false, true}) {
-            const uint64_t D = type == Q8_0 ? 160 : 150, F = 160;  // no multiple of a panel's channels
-            Stored w = regrouped ? Stored(r, type, D, F) : Stored(r, type, F, D);
-            const DownMatrix down = regrouped ? regroup(w.matrix) : as_stored(w.matrix);
-            auto weight = [&](uint64_t i, uint64_t d) { return regrouped ? w.values[d * F + i] : w.values[i * D + d]; };
+            const uint64_t block = weight_type(type).traits.block, F = block == 256 ? 256 : 160;
+            // No multiple of a panel's channels, where the type allows it.
+            const uint64_t D = form != Form::by_neuron || block == 1 ? 150 : F;
+            Stored w = form == Form::by_neuron ? Stored(r, type, F, D) : Stored(r, type, D, F);
+            const DownMatrix down = form == Form::by_neuron   ? as_stored(w.matrix)
+                                    : form == Form::regrouped ? regroup(w.matrix)
+                                                              : by_channel(w.matrix);
+            auto weight = [&](uint64_t i, uint64_t d) { return form == Form::by_neuron ? w.values[i * D + d] : w.values[d * F + i]; };
             std::vector<uint32_t> ids;
             for (uint32_t i = 0; i < F; i++)
               if (!part || r() % 4) ids.push_back(i);
@@ -136,7 +142,7 @@ TEST("stages: down gives the bits of its definition whatever way a row takes, an
             std::vector<float> out(B * D, NAN);
             DownScratch scratch;
             project_down(batch.pass, 0, down, mid.data(), held, candidates, scratch, out.data());
-            const std::string what = text("type %d, regrouped %d, %llu rows, share %g, part %d, seed %llu", type, regrouped,
+            const std::string what = text("type %d, form %d, %llu rows, share %g, part %d, seed %llu", type, static_cast<int>(form),
                                           (unsigned long long)B, share, part, (unsigned long long)seed);
             for (uint64_t b = 0; b < B; b++)
               for (uint64_t d = 0; d < D; d++) {
@@ -147,6 +153,10 @@ TEST("stages: down gives the bits of its definition whatever way a row takes, an
                 const float want = tree(lane) + 0.0f;
                 CHECK_MSG(std::memcmp(&want, &out[b * D + d], 4) == 0, what);
               }
+            if (down.lies_by_channel()) {
+              CHECK_MSG(batch.pass.bytes_read == w.matrix.bytes(), what);
+              continue;
+            }
             std::set<uint32_t> groups;
             for (uint32_t i : needed) groups.insert(i / static_cast<uint32_t>(down.group));
             CHECK_MSG(batch.pass.bytes_read == needed.size() * down.neuron_bytes() + groups.size() * down.group_bytes(), what);

@@ -42,13 +42,19 @@ Napi::Promise opening(Napi::Env env, const Napi::Value& source,
   return start(env, Environment::of(env).files(), std::move(work));
 }
 
-// { backend, budget, neurons } or undefined
+// { backend, budget, neurons, down } or undefined
 OpenOptions options_of(const Napi::Value& v) {
   OpenOptions out;
   if (absent(v)) return out;
   auto o = object_of(v, "options");
   if (!absent(o.Get("backend"))) out.backend = string_of(o, "backend");
   if (!absent(o.Get("budget"))) out.budget = count_of(o.Get("budget"), "budget");
+  if (!absent(o.Get("down"))) {
+    const std::string down = string_of(o, "down");
+    if (down != "by-neuron" && down != "as-stored")
+      throw Error(Code::invalid_option, "down \"" + down + "\" does not exist; expected \"by-neuron\" or \"as-stored\"");
+    out.down = down == "as-stored" ? SL_DOWN_AS_STORED : SL_DOWN_BY_NEURON;
+  }
   if (absent(o.Get("neurons"))) return out;
   if (!o.Get("neurons").IsArray()) throw Error(Code::invalid_option, "neurons: expected an array, one Int32Array for each layer");
   auto layers = o.Get("neurons").As<Napi::Array>();

@@ -10,6 +10,7 @@
 
 #include "backend/registry.h"
 #include "node/edge.h"
+#include "quant/types.h"
 
 namespace sparselab::node {
 void check(int failed, const SlError& error) {
@@ -20,6 +21,7 @@ LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, Sl
     : backend(find_backend(given.backend)),
       file(std::move(of)),
       neurons_(std::move(given.neurons)),
+      down_(given.down),
       changed_ns_(file->parts().size()) {
   for (size_t i = 0; i < changed_ns_.size(); i++) changed_ns_[i] = file->parts()[i]->opened().changed_ns;
   about_file(file->path(), [&] { spec = read_spec(table()); });
@@ -40,6 +42,7 @@ LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, Sl
   SlOpenOptions options{};
   options.host_budget = given.budget;
   options.control = &control;
+  options.down = down_;
   if (!neurons_.empty()) options.placement = &placement;
 
   checksum_ = checksum(control);
@@ -74,6 +77,10 @@ void LoadedFile::check_unchanged(const SlControl& control) {
   for (size_t i = 0; i < now.size(); i++) changed_ns_[i].store(now[i].changed_ns);
 }
 
+bool LoadedFile::is_copied(const SlTensor& tensor) const {
+  return tensor.role == SL_TENSOR_DOWN && down_ == SL_DOWN_BY_NEURON && weight_type(tensor.type).transposed.transpose;
+}
+
 // Of the headers and the tensors that are copied at load: vectors (the norms) and an ffn_down that is regrouped.
 uint64_t LoadedFile::checksum(const SlControl& control) const {
   constexpr uint64_t kSlice = 1 << 20;
@@ -87,7 +94,7 @@ uint64_t LoadedFile::checksum(const SlControl& control) const {
   };
   for (const auto& header : file->headers()) add(header.data(), header.size());
   for (const ModelTensor& one : spec.tensors)
-    if (one.tensor.rows == 1 || one.tensor.role == SL_TENSOR_DOWN) add(one.info->data, one.info->bytes);
+    if (one.tensor.rows == 1 || is_copied(one.tensor)) add(one.info->data, one.info->bytes);
   return sum;
 }
 
@@ -95,14 +102,15 @@ std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opene
   if (!options.neurons.empty() || options.backend != "cpu")
     return std::make_shared<LoadedFile>(std::move(opened), std::move(options), control);
   // What is loaded, or being loaded (null then). Never destroyed: threads may outlive static objects at the end of the process.
+  using Key = std::pair<std::vector<FileIdentity>, SlDown>;
   struct Loaded {
     std::mutex mutex;
     std::condition_variable done;
-    std::map<std::vector<FileIdentity>, std::weak_ptr<LoadedFile>> files;
-    std::set<std::vector<FileIdentity>> loading;
+    std::map<Key, std::weak_ptr<LoadedFile>> files;
+    std::set<Key> loading;
   };
   static Loaded& all = *new Loaded;
-  const std::vector<FileIdentity> identity = opened->identity();
+  const Key identity{opened->identity(), options.down};
   std::unique_lock lock(all.mutex);
   // Two loads of one file at once: the second waits and shares.
   while (all.loading.contains(identity)) {

@@ -27,12 +27,13 @@ struct OpenOptions {
   std::string backend = "cpu";
   uint64_t budget = 0;                         // bytes that it may allocate; 0: no limit
   std::vector<std::vector<uint32_t>> neurons;  // held of each layer, ascending; empty: all
+  SlDown down = SL_DOWN_BY_NEURON;
 };
 
 // A file on a backend. Shared; the last holder frees it.
 class LoadedFile {
  public:
-  // The model that is already loaded from this file, if the file is unchanged since, else a new one.
+  // The model that is already loaded from this file in this form of down, if the file is unchanged since, else a new one.
   // One that holds only some neurons, or runs on another backend than the CPU, is always new.
   static std::shared_ptr<LoadedFile> of(std::shared_ptr<const OpenFile> file, OpenOptions options, SlControl& control);
   LoadedFile(std::shared_ptr<const OpenFile> file, OpenOptions options, SlControl& control);
@@ -54,8 +55,10 @@ class LoadedFile {
   SlOpened opened{};
 
  private:
+  bool is_copied(const SlTensor& tensor) const;
   uint64_t checksum(const SlControl& control) const;
   std::vector<std::vector<uint32_t>> neurons_;     // held of each layer; empty: all
+  const SlDown down_;
   std::vector<std::atomic<uint64_t>> changed_ns_;  // of each part: the last time of change at which all contents were verified
   uint64_t checksum_ = 0;                          // of what was copied out of the file: later passes do not read it again
 };

@@ -42,7 +42,11 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
       predictors.Set(predictors.Length(), entry);
     }
     o.Set("predictors", predictors);
-    o.Set("down", file->opened.down_native == m.layers ? "native" : "regrouped");
+    Napi::Object down = Napi::Object::New(env);
+    down.Set("native", static_cast<double>(file->opened.down_native));
+    down.Set("regrouped", static_cast<double>(m.layers - file->opened.down_native - file->opened.down_by_channel));
+    down.Set("stored", static_cast<double>(file->opened.down_by_channel));
+    o.Set("down", down);
     Napi::Object types = Napi::Object::New(env);
     for (const auto& [name, bytes] : file->spec.bytes_by_type) types.Set(name, static_cast<double>(bytes));
     o.Set("weightTypes", types);

@@ -19,6 +19,6 @@ void to_float(const uint8_t* row, uint64_t n, float* out) {
 }  // namespace
 
 extern const WeightType kWeightType_BF16;
-const WeightType kWeightType_BF16 = {BF16, traits_of(BF16), to_float, {2, 0, transpose_values<2>}};
+const WeightType kWeightType_BF16 = {BF16, traits_of(BF16), to_float, {1, 2, 0, transpose_values<2>}};
 
 }  // namespace sparselab

@@ -12,6 +12,6 @@ void to_float(const uint8_t* row, uint64_t n, float* out) { std::memcpy(out, row
 }  // namespace
 
 extern const WeightType kWeightType_F32;
-const WeightType kWeightType_F32 = {F32, traits_of(F32), to_float, {4, 0, transpose_values<4>}};
+const WeightType kWeightType_F32 = {F32, traits_of(F32), to_float, {1, 4, 0, transpose_values<4>}};
 
 }  // namespace sparselab

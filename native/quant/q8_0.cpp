@@ -40,6 +40,6 @@ void transpose(const uint8_t* rows, uint64_t stride, uint64_t D, uint64_t F, uin
 }  // namespace
 
 extern const WeightType kWeightType_Q8_0;
-const WeightType kWeightType_Q8_0 = {Q8_0, traits_of(Q8_0), to_float, {1, 2, transpose}};
+const WeightType kWeightType_Q8_0 = {Q8_0, traits_of(Q8_0), to_float, {1, 1, 2, transpose}};
 
 }  // namespace sparselab

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/isa.h"
+#include "testing/encode_quants.h"
 #include "testing/random_model.h"
 #include "testing/testing.h"
 
@@ -34,6 +35,12 @@ inline float plain_dot(const float* w, const float* x, size_t n) {
   }
   return tree(row);
 }
+// The definition of the sum of down: 16 lanes over all neurons, and no negative zero.
+inline float plain_down(const float* w, const float* x, size_t n) {
+  float lane[16] = {};
+  for (size_t j = 0; j < n; j++) lane[j % 16] = std::fma(w[j], x[j], lane[j % 16]);
+  return tree(lane) + 0.0f;
+}
 
 // Random rows as a type stores them, and their values.
 struct StoredRows {
@@ -43,7 +50,8 @@ struct StoredRows {
   std::vector<float> values;  // (R, n)
   StoredRows(std::mt19937_64& r, TensorType type, size_t rows, size_t cols)
       : R(rows), n(cols), stride(row_bytes(weight_type(type).traits, cols)), values(rows * cols, NAN) {
-    stored = encode(type, random_floats(r, R * n));
+    // Bytes that any writer may give, and those that our encoder gives.
+    stored = r() % 2 ? random_stored(r, type, R * n) : encode(type, random_floats(r, R * n));
     for (size_t i = 0; i < R; i++) weight_type(type).to_float(stored.data() + i * stride, n, values.data() + i * n);
   }
   cpu::Rows rows() const { return {stored.data(), stride}; }

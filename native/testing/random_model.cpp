@@ -1,5 +1,6 @@
 #include "testing/random_model.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include "error.h"
 #include "quant/half.h"
 #include "testing/backends.h"
+#include "testing/encode_quants.h"
 #include "testing/testing.h"
 
 namespace sparselab::testing {
@@ -68,6 +70,16 @@ std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values) {
         }
       }
       return out;
+    case Q4_0:
+    case Q4_1:
+    case Q5_0:
+    case Q5_1:
+      return encode_small(type, values);
+    case Q4_K:
+    case Q5_K:
+      return encode_groups(type, values);
+    case Q6_K:
+      return encode_q6_k(values);
   }
   throw Failure("no encoding of " + type_name(type));
 }
@@ -86,6 +98,16 @@ Shape small_shape(bool gate) {
   m.norm_epsilon = 1e-5f;
   m.ffn = {gate ? 1u : 0u, SL_SILU, SL_UP_AS_IS};
   return m;
+}
+
+Shape shape_of_blocks(const std::vector<TensorType>& types, Shape shape) {
+  uint32_t block = 1;
+  for (TensorType type : types) block = std::max(block, weight_type(type).traits.block);
+  auto whole = [block](uint32_t n) { return (n + block - 1) / block * block; };
+  shape.hidden = whole(shape.hidden);
+  shape.neurons = whole(shape.neurons);
+  while (shape.heads * shape.head_size % block) shape.head_size += 2;
+  return shape;
 }
 
 void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale,

@@ -15,7 +15,7 @@ namespace sparselab::testing {
 inline const std::vector<TensorType> kAllTypes = {SPARSELAB_WEIGHT_TYPES(SPARSELAB_EACH)};
 #undef SPARSELAB_EACH
 
-// Rows of n floats in a type's form. Q8_0 as ggml does: d = max|x| / 127 in half, q = round(x / d).
+// Rows of n floats in a type's form. Q8_0 as ggml does: d = max|x| / 127 in half, q = round(x / d). The other quants plainly.
 std::vector<uint8_t> encode(TensorType type, const std::vector<float>& values);
 uint16_t half_of(float value);  // round to nearest even
 // One stored number of a tensor as float32.
@@ -44,6 +44,8 @@ struct RandomModel {
 };
 
 Shape small_shape(bool gate = true);
+// A shape whose rows are whole blocks of all these types: the given one, or a wider one.
+Shape shape_of_blocks(const std::vector<TensorType>& types, Shape shape = small_shape());
 // The boundary's record of a shape, every layer alike where it has no records of its own. Points into `layers`.
 SlModel record_of(const Shape& shape, std::vector<SlLayer>& layers);
 // The shape with its layers, as the executor has it.

@@ -89,9 +89,9 @@ inline constexpr const char* kInterventions[] = {"zero", "scale", "replace", "ad
 inline constexpr const char* kReducers[] = {"sparsity", "frequency"};
 
 // The weight types that the executor computes with: EACH(ggml's name, ggml's number).
-#define SPARSELAB_WEIGHT_TYPES(EACH) EACH(F32, 0) EACH(F16, 1) EACH(Q8_0, 8) EACH(BF16, 30)
-inline constexpr size_t kWeightTypes = 4;
-enum TensorType : uint32_t { F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30 };
+#define SPARSELAB_WEIGHT_TYPES(EACH) EACH(F32, 0) EACH(F16, 1) EACH(Q4_0, 2) EACH(Q4_1, 3) EACH(Q5_0, 6) EACH(Q5_1, 7) EACH(Q8_0, 8) EACH(Q4_K, 12) EACH(Q5_K, 13) EACH(Q6_K, 14) EACH(BF16, 30)
+inline constexpr size_t kWeightTypes = 11;
+enum TensorType : uint32_t { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q4_K = 12, Q5_K = 13, Q6_K = 14, BF16 = 30 };
 // Every type that GGUF names, so that a file's spans can be checked.
 struct TypeTraits {
   uint32_t number;
@@ -103,17 +103,17 @@ struct TypeTraits {
 inline constexpr TypeTraits kTypeTraits[] = {
     {0, "F32", 1, 4, true},
     {1, "F16", 1, 2, true},
-    {2, "Q4_0", 32, 18, false},
-    {3, "Q4_1", 32, 20, false},
-    {6, "Q5_0", 32, 22, false},
-    {7, "Q5_1", 32, 24, false},
+    {2, "Q4_0", 32, 18, true},
+    {3, "Q4_1", 32, 20, true},
+    {6, "Q5_0", 32, 22, true},
+    {7, "Q5_1", 32, 24, true},
     {8, "Q8_0", 32, 34, true},
     {9, "Q8_1", 32, 36, false},
     {10, "Q2_K", 256, 84, false},
     {11, "Q3_K", 256, 110, false},
-    {12, "Q4_K", 256, 144, false},
-    {13, "Q5_K", 256, 176, false},
-    {14, "Q6_K", 256, 210, false},
+    {12, "Q4_K", 256, 144, true},
+    {13, "Q5_K", 256, 176, true},
+    {14, "Q6_K", 256, 210, true},
     {15, "Q8_K", 256, 292, false},
     {16, "IQ2_XXS", 256, 66, false},
     {17, "IQ2_XS", 256, 74, false},

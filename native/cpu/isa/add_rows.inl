@@ -20,24 +20,80 @@ struct StoredRows {
     for (size_t at = T::offset(s.from + c); at < T::offset(s.from + c + n); at += 64) prefetch(row + at);
   }
 };
-// Q8_0 transposed: quants by neuron, and a row of scales for each 32 neurons.
-struct SharedScales {
-  struct Row {
-    const uint8_t *quants, *scales;
-  };
+// Transposed: quants by neuron, and a row of scales for each 32 neurons, perhaps with a row of minima behind it.
+struct TransposedRow {
+  const uint8_t *own, *scales;
+};
+// Q8_0: a byte for each channel.
+struct TransposedBytes {
+  using Row = TransposedRow;
   const uint8_t *own, *shared;
   size_t D, from;
-  SL_INLINE Row row(const SharedScales& s, uint32_t id) {
+  SL_INLINE Row row(const TransposedBytes& s, uint32_t id) {
     return {s.own + id * s.D + s.from, s.shared + (id / 32 * s.D + s.from) * 2};
   }
-  SL_INLINE Vec16 at(const SharedScales&, Row row, size_t c) { return load_f16(row.scales + 2 * c) * load_i8(row.quants + c); }
-  SL_INLINE float one(const SharedScales&, Row row, size_t c) {
-    return half_value(row.scales + 2 * c) * static_cast<float>(static_cast<int8_t>(row.quants[c]));
+  SL_INLINE Vec16 at(const TransposedBytes&, Row row, size_t c) { return load_f16(row.scales + 2 * c) * load_i8(row.own + c); }
+  SL_INLINE float one(const TransposedBytes&, Row row, size_t c) {
+    return half_value(row.scales + 2 * c) * static_cast<float>(static_cast<int8_t>(row.own[c]));
   }
-  SL_INLINE void fetch(const SharedScales&, Row row, size_t c, size_t n) {
-    for (size_t at = 0; at < n; at += 64) prefetch(row.quants + c + at);
+  SL_INLINE void fetch(const TransposedBytes&, Row row, size_t c, size_t n) {
+    for (size_t at = 0; at < n; at += 64) prefetch(row.own + c + at);
     for (size_t at = 0; at < 2 * n; at += 64) prefetch(row.scales + 2 * c + at);
   }
+};
+// 4 and 5 bits: pieces of 32 channels. T: the type's Stored.
+template <class T>
+struct TransposedSmall {
+  using Row = TransposedRow;
+  using Q = typename T::Quants;
+  static constexpr size_t kPiece = Q::kBytes;
+  const uint8_t *own, *shared;
+  size_t D, from;
+  SL_INLINE Row row(const TransposedSmall& s, uint32_t id) {
+    return {s.own + id * ((s.D + 31) / 32 * kPiece), s.shared + (id / 32 * s.D * (T::kMinimum ? 2 : 1) + s.from) * 2};
+  }
+  SL_INLINE Vec16 at(const TransposedSmall& s, Row row, size_t c) {
+    const size_t channel = s.from + c;
+    const Vec16 low = T::kMinimum ? load_f16(row.scales + 2 * (s.D + c)) : zero();
+    return T::values(row.own + channel / 32 * kPiece, channel % 32, load_f16(row.scales + 2 * c), low);
+  }
+  SL_INLINE float one(const TransposedSmall& s, Row row, size_t c) {
+    const size_t channel = s.from + c;
+    const float low = T::kMinimum ? half_value(row.scales + 2 * (s.D + c)) : 0;
+    return T::value(Q::one(row.own + channel / 32 * kPiece, channel % 32), half_value(row.scales + 2 * c), low);
+  }
+  SL_INLINE void fetch(const TransposedSmall& s, Row row, size_t c, size_t n) {
+    const size_t end = (s.from + c + n + 31) / 32 * kPiece;
+    for (size_t at = (s.from + c) / 32 * kPiece; at < end; at += 64) prefetch(row.own + at);
+    for (size_t at = 0; at < 2 * n; at += 64) prefetch(row.scales + 2 * c + at);
+    if constexpr (T::kMinimum)
+      for (size_t at = 0; at < 2 * n; at += 64) prefetch(row.scales + 2 * (s.D + c) + at);
+  }
+};
+// The transposed rows of a type; void where they are rows of the type, or where there are none.
+template <TensorType type>
+struct Transposed {
+  using Rows = void;
+};
+template <>
+struct Transposed<Q8_0> {
+  using Rows = TransposedBytes;
+};
+template <>
+struct Transposed<Q4_0> {
+  using Rows = TransposedSmall<Stored<Q4_0>>;
+};
+template <>
+struct Transposed<Q4_1> {
+  using Rows = TransposedSmall<Stored<Q4_1>>;
+};
+template <>
+struct Transposed<Q5_0> {
+  using Rows = TransposedSmall<Stored<Q5_0>>;
+};
+template <>
+struct Transposed<Q5_1> {
+  using Rows = TransposedSmall<Stored<Q5_1>>;
 };
 
 // ── Sums ────────────────────────────────────────────────────────────────────────────────────────
@@ -95,9 +151,10 @@ template <class T>
 void add_rows(Rows w, const uint32_t* ids, const float* a, size_t count, size_t following, size_t from, size_t n, float* y) {
   add_up(StoredRows<T>{w, from}, ids, a, count, following, n, y);
 }
-void add_shared_scales(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
-                       size_t following, size_t from, size_t n, float* y) {
-  add_up(SharedScales{own, shared, D, from}, ids, a, count, following, n, y);
+template <class Source>
+void add_transposed(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
+                    size_t following, size_t from, size_t n, float* y) {
+  add_up(Source{own, shared, D, from}, ids, a, count, following, n, y);
 }
 
 // The tree over 16 partial sums `stride` floats apart, + 0
@@ -141,9 +198,10 @@ template <class T>
 void load_rows(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel) {
   load_panel(StoredRows<T>{w, from}, ids, places, count, n, panel);
 }
-void load_shared_scales(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,
-                        size_t count, size_t from, size_t n, float* panel) {
-  load_panel(SharedScales{own, shared, D, from}, ids, places, count, n, panel);
+template <class Source>
+void load_transposed(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,
+                     size_t count, size_t from, size_t n, float* panel) {
+  load_panel(Source{own, shared, D, from}, ids, places, count, n, panel);
 }
 
 }  // namespace

@@ -11,20 +11,23 @@
 namespace sparselab::cpu {
 namespace {
 
-// Transposed rows of a type whose neurons share rows. A type that is not named here has none.
-template <TensorType type>
-constexpr decltype(TypeKernels::add_transposed) kAddTransposed = nullptr;
-template <>
-constexpr decltype(TypeKernels::add_transposed) kAddTransposed<Q8_0> = add_shared_scales;
-template <TensorType type>
-constexpr decltype(TypeKernels::load_transposed) kLoadTransposed = nullptr;
-template <>
-constexpr decltype(TypeKernels::load_transposed) kLoadTransposed<Q8_0> = load_shared_scales;
-
 template <TensorType type>
 constexpr TypeKernels of_type() {
   using T = Stored<type>;
-  return {dequantise<T>, to_panel<T>, dot_rows<T>, add_rows<T>, load_rows<T>, kAddTransposed<type>, kLoadTransposed<type>};
+  using Turned = typename Transposed<type>::Rows;
+  TypeKernels kernels = {dequantise<T>,
+                         to_panel<T>,
+                         sums_of_rows<T, Lanes::restart>,
+                         sums_of_rows<T, Lanes::carry>,
+                         add_rows<T>,
+                         load_rows<T>,
+                         nullptr,
+                         nullptr};
+  if constexpr (!__is_same(Turned, void)) {
+    kernels.add_transposed = add_transposed<Turned>;
+    kernels.load_transposed = load_transposed<Turned>;
+  }
+  return kernels;
 }
 
 }  // namespace
@@ -33,7 +36,8 @@ constexpr TypeKernels of_type() {
 #define SPARSELAB_KERNEL_TABLE(name)                                 \
   const Kernels name = {kIsa,                                        \
                         {SPARSELAB_WEIGHT_TYPES(SPARSELAB_OF_TYPE)}, \
-                        product_of_panels,                           \
+                        sums_of_panels<Lanes::restart>,              \
+                        sums_of_panels<Lanes::carry>,                \
                         dots_of_rows,                                \
                         down_tile,                                   \
                         down_sparse,                                 \

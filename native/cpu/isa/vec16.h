@@ -10,6 +10,13 @@
 
 #define SL_INLINE static inline __attribute__((always_inline))
 
+namespace sparselab::cpu {
+namespace {
+typedef uint8_t Bytes16 __attribute__((vector_size(16)));
+typedef uint16_t Words8 __attribute__((vector_size(16)));
+}  // namespace
+}  // namespace sparselab::cpu
+
 #if defined(__AVX512F__) && !defined(SPARSELAB_ISA_PLAIN)
 #define SL_UNROLL _Pragma("GCC unroll 16")
 #include "cpu/isa/vec16_avx512.h"
@@ -101,6 +108,34 @@ SL_INLINE Int16 shift_right(const Int16& a) {
 SL_INLINE Vec16 load_f16(const uint8_t* p) { SL_MAP(Vec16, kRegs, reg_load_f16(p + i * kWidth * 2)); }
 SL_INLINE Vec16 load_bf16(const uint8_t* p) { SL_MAP(Vec16, kRegs, reg_load_bf16(p + i * kWidth * 2)); }
 SL_INLINE Vec16 load_i8(const uint8_t* p) { SL_MAP(Vec16, kRegs, reg_load_i8(p + i * kWidth)); }
+
+// ── 16 bytes ────────────────────────────────────────────────────────────────────────────────────
+// The quants of small types are put together here and become float32 at the end. The operators & | - are the compiler's.
+SL_INLINE Bytes16 load_bytes(const uint8_t* p) {
+  Bytes16 bytes;
+  memcpy(&bytes, p, sizeof bytes);
+  return bytes;
+}
+SL_INLINE Bytes16 all_bytes(int v) {
+  const uint8_t b = static_cast<uint8_t>(v);
+  return Bytes16{b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b};
+}
+// Neighbouring bytes shift together: mask away what comes over.
+SL_INLINE Bytes16 shift_right(Bytes16 v, size_t k) { return (Bytes16)((Words8)v >> static_cast<int>(k)); }
+SL_INLINE Bytes16 shift_left(Bytes16 v, size_t k) { return (Bytes16)((Words8)v << static_cast<int>(k)); }
+// 255 in byte j where bit j is set, else 0
+SL_INLINE Bytes16 bytes_of_bits(uint16_t bits) { return reg_bytes_of_bits(bits); }
+SL_INLINE Vec16 to_float(Bytes16 v) {  // int8
+  Vec16 out;
+  reg_float_of_i8(v, out.r);
+  return out;
+}
+// table[j] for the low 4 bits of each byte; only where kPicks
+SL_INLINE Vec16 pick(const Vec16& table, Bytes16 index) {
+  Vec16 out;
+  reg_pick(table.r, index, out.r);
+  return out;
+}
 
 // The sum of 16 lanes by one fixed tree: lanes 8 apart, then 4, 2, 1.
 SL_INLINE float tree(const Vec16& v) { return reg_tree(v.r); }

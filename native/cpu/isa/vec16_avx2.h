@@ -73,6 +73,17 @@ SL_REG __m256 reg_load_bf16(const uint8_t* p) {
 SL_REG __m256 reg_load_i8(const uint8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
+SL_REG Bytes16 reg_bytes_of_bits(uint16_t bits) {
+  const __m128i spread = _mm_shuffle_epi8(_mm_cvtsi32_si128(bits), _mm_set_epi64x(0x0101010101010101, 0));
+  const __m128i own = _mm_set1_epi64x(static_cast<long long>(0x8040201008040201));
+  return (Bytes16)_mm_cmpeq_epi8(_mm_and_si128(spread, own), own);
+}
+SL_REG void reg_float_of_i8(Bytes16 v, __m256* out) {
+  out[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32((__m128i)v));
+  out[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64((__m128i)v, (__m128i)v)));
+}
+constexpr bool kPicks = false;
+SL_REG void reg_pick(const __m256*, Bytes16, __m256*) {}
 SL_REG float reg_tree(const __m256* v) {
   const __m256 y = _mm256_add_ps(v[0], v[1]);
   __m128 z = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));

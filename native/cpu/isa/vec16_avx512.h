@@ -75,6 +75,12 @@ SL_REG __m512 reg_load_bf16(const uint8_t* p) {
 SL_REG __m512 reg_load_i8(const uint8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
+SL_REG Bytes16 reg_bytes_of_bits(uint16_t bits) { return (Bytes16)_mm_movm_epi8(bits); }
+SL_REG void reg_float_of_i8(Bytes16 v, __m512* out) { out[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)v)); }
+constexpr bool kPicks = true;
+SL_REG void reg_pick(const __m512* table, Bytes16 index, __m512* out) {
+  out[0] = _mm512_permutexvar_ps(_mm512_cvtepu8_epi32((__m128i)index), table[0]);
+}
 SL_REG float reg_tree(const __m512* v) {
   const __m256 y = _mm256_add_ps(_mm512_castps512_ps256(v[0]), _mm512_extractf32x8_ps(v[0], 1));
   __m128 z = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));

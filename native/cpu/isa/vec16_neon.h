@@ -59,6 +59,20 @@ SL_REG float32x4_t reg_load_i8(const uint8_t* p) {
   __builtin_memcpy(q, p, 4);
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(q)))));
 }
+SL_REG Bytes16 reg_bytes_of_bits(uint16_t bits) {
+  const uint8x16_t spread = vcombine_u8(vdup_n_u8(static_cast<uint8_t>(bits)), vdup_n_u8(static_cast<uint8_t>(bits >> 8)));
+  const uint8x8_t own = vcreate_u8(0x8040201008040201);
+  return (Bytes16)vtstq_u8(spread, vcombine_u8(own, own));
+}
+SL_REG void reg_float_of_i8(Bytes16 v, float32x4_t* out) {
+  const int16x8_t low = vmovl_s8(vget_low_s8((int8x16_t)v)), high = vmovl_s8(vget_high_s8((int8x16_t)v));
+  out[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
+  out[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(low)));
+  out[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
+  out[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)));
+}
+constexpr bool kPicks = false;
+SL_REG void reg_pick(const float32x4_t*, Bytes16, float32x4_t*) {}
 SL_REG float reg_tree(const float32x4_t* v) {
   const float32x4_t a = vaddq_f32(v[0], v[2]), b = vaddq_f32(v[1], v[3]), c = vaddq_f32(a, b);
   const float32x2_t d = vadd_f32(vget_low_f32(c), vget_high_f32(c));

@@ -70,6 +70,16 @@ SL_REG float reg_load_bf16(const uint8_t* p) {
   return reg_from_bits(static_cast<uint32_t>(h) << 16);
 }
 SL_REG float reg_load_i8(const uint8_t* p) { return static_cast<float>(static_cast<int8_t>(*p)); }
+SL_REG Bytes16 reg_bytes_of_bits(uint16_t bits) {
+  Bytes16 out = {};
+  for (int j = 0; j < 16; j++) out[j] = (bits >> j & 1) ? 255 : 0;
+  return out;
+}
+SL_REG void reg_float_of_i8(Bytes16 v, float* out) {
+  for (int j = 0; j < 16; j++) out[j] = static_cast<float>(static_cast<int8_t>(v[j]));
+}
+constexpr bool kPicks = false;
+SL_REG void reg_pick(const float*, Bytes16, float*) {}
 SL_REG float reg_tree(const float* lane) {
   float s[8];
   for (int l = 0; l < 8; l++) s[l] = lane[l] + lane[l + 8];

@@ -13,7 +13,7 @@ SL_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 SL_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 // A type of the list without a specialisation does not compile. Its functions:
-//   offset(j)                  where element j lies, in bytes from the row's start
+//   offset(j)                  where element j lies, in bytes from the row's start (about, within a block)
 //   at(row, j)                 the 16 elements from j on, a multiple of 16
 //   one(row, j)                one element
 //   shared_of(segment), at(segment, shared, j)   the same for a whole segment of 256, whose common parts are read once
@@ -81,6 +81,15 @@ struct Stored<Q8_0> {
     return set(shared.scale[j / 32]) * load_i8(segment + j / 32 * 34 + 2 + j % 32);
   }
 };
+
+}  // namespace
+}  // namespace sparselab::cpu
+
+#include "cpu/isa/weights_k.inl"
+#include "cpu/isa/weights_small.inl"
+
+namespace sparselab::cpu {
+namespace {
 
 // The last elements of a row whose length is no multiple of 16, with zeros behind them.
 template <class T>

@@ -1,0 +1,19 @@
+/**
+ * How an `ffn_down` lies in memory. A file stores it by output. `exact` skips the silent neurons of one that was regrouped by neuron, a copy;
+ * `dense` reads it as stored. The bits of every result are the same.
+ */
+import { architecture, number } from "../metadata.js";
+import type { DownForm, FileTable } from "../native.js";
+import { type Activation, resolveActivation } from "./activation.js";
+import { type Strategy, strategyOf } from "./options.js";
+
+/** Follows the strategy that `load` will choose. A file whose activation cannot be known is not copied: the error comes once it is open. */
+export function formOfDown(table: FileTable, activation: Activation | undefined, strategy: Strategy = "auto"): DownForm {
+  try {
+    const layers = number(table, `${architecture(table)}.block_count`) ?? 0;
+    const { kind } = resolveActivation(table, layers, activation);
+    return strategyOf(strategy, kind) === "exact" ? "by-neuron" : "as-stored";
+  } catch {
+    return "as-stored";
+  }
+}
