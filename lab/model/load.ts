@@ -6,8 +6,8 @@ import { callNative, callNativeSync, type FileTable, type NativeAddon, type Open
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
-import { formOfDown } from "./down.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
+import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
 import type { Model } from "./model.js";

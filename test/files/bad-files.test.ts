@@ -189,10 +189,10 @@ describe("tensors", () => {
   });
   it("of an unsupported or unknown type", async () => {
     await expectError(
-      withTensor(q8, "blk.0.ffn_up.weight", (t) => ({ ...t, type: 2 })),
+      withTensor(q8, "blk.0.ffn_up.weight", (t) => ({ ...t, type: 20 })),
       "unsupported-type",
       /blk\.0\.ffn_up\.weight/,
-      /Q4_0; supported are F32, F16, Q8_0/,
+      /IQ4_NL; supported are F32, F16, Q4_0, .*Q6_K/,
     );
     await expectError(
       withTensor(q8, "blk.0.ffn_up.weight", (t) => ({ ...t, type: 99 })),

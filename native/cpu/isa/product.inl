@@ -74,10 +74,12 @@ bool sums_of_panels(const float* w, size_t R, const float* x, size_t B, size_t n
     const float *ws = w + from * R, *xs = x + from * B;
     size_t r = 0;
     for (; r + kTileRows <= R; r += kTileRows)
-      tiles_of_rows<lanes, kTileRows>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16,
-                               {ws + (r + kTileRows) * length, xs + B * length + r / kTileRows * (B / kTileCols) * length});
+      tiles_of_rows<lanes, kTileRows>(
+          ws + r * length, xs, B, length, from == 0, acc + r * B * 16,
+          {ws + (r + kTileRows) * length, xs + B * length + r / kTileRows * (B / kTileCols) * length});
     for (; r < R; r++)
-      tiles_of_rows<lanes, 1>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16, {ws + (r + 1) * length, xs + B * length});
+      tiles_of_rows<lanes, 1>(ws + r * length, xs, B, length, from == 0, acc + r * B * 16,
+                              {ws + (r + 1) * length, xs + B * length});
   }
   // The sums take the place of the lanes, which are read before.
   size_t i = 0;

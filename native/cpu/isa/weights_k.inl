@@ -1,7 +1,7 @@
 // The K-quants Q4_K, Q5_K and Q6_K: a block of 256 values, which is a segment, with scales at two levels (quant/q4_k.cpp,
-// quant/q6_k.cpp have the layouts). Included by weights.inl.
+// quant/q6_k.cpp have the layouts).
 #pragma once
-#include "cpu/isa/weights.inl"
+#include "cpu/isa/stored.inl"
 #include "cpu/isa/weights_small.inl"
 
 namespace sparselab::cpu {

@@ -1,7 +1,7 @@
 // Q4_0, Q4_1, Q5_0 and Q5_1 (quant/small_blocks.h): blocks of 32 with a half scale, perhaps a half minimum, and quants of 4 or 5
-// bits. Included by weights.inl, which has the types of whole bytes and says what each function is for.
+// bits; stored.inl says what each function is for.
 #pragma once
-#include "cpu/isa/weights.inl"
+#include "cpu/isa/stored.inl"
 
 namespace sparselab::cpu {
 namespace {
