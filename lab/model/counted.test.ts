@@ -99,17 +99,26 @@ describe("counted before it is taken", () => {
     const second = writeSmallLlama(dir.path, { file: "second.gguf", seed: 2 });
     const bytes = small.layers * small.hidden * small.neurons * 4;
     free(bytes - 1);
-    await expect(loadQuietly(second)).rejects.toMatchObject(
+    await expect(loadQuietly(second, { strategy: "exact" })).rejects.toMatchObject(
       outOf(new RegExp(`ffn_down is copied .*: ${bytes} bytes, and ${bytes - 1} are free`)),
     );
     // One that is open is shared: nothing is copied.
-    (await loadQuietly(path)).model.dispose();
+    (await loadQuietly(path, { strategy: "exact" })).model.dispose();
     free(bytes);
-    (await loadQuietly(second)).model.dispose();
+    (await loadQuietly(second, { strategy: "exact" })).model.dispose();
     expect(availableBytes()).toBe(bytes);
     // A file by neuron needs no copy.
     free(1);
     (await loadQuietly(writeSmallLlama(dir.path, { file: "third.gguf", magic: "PWRI" }))).model.dispose();
+    // Nor one whose strategy skips no neuron.
+    const { model: dense } = await loadQuietly(writeSmallLlama(dir.path, { file: "fourth.gguf", seed: 4 }), {
+      strategy: "dense",
+    });
+    expect(dense.memory.weights).toBe(internalsOf(dense).weights.info.mappedBytes);
+    expect(() => dense.with({ strategy: "exact" })).toThrow(
+      /loaded with it as stored, by output. Load the file with \{ strategy: "exact" \}/,
+    );
+    dense.dispose();
   });
 
   it("calls that run at the same time: one after the other where they do not fit together, to the same bits", async () => {

@@ -131,6 +131,11 @@ export class View implements Model {
     checkOptions("with", change ?? null, ["policy", "strategy", "interventions", "vram", "cutoff"]);
     refusePlanned(change);
     checkChoice("strategy", change.strategy);
+    if (change.strategy === "exact" && this.#weights.downLeftAsStored)
+      throw new LabError(
+        "invalid-option",
+        'with: strategy "exact" skips the silent neurons of ffn_down, and this model was loaded with it as stored, by output. Load the file with { strategy: "exact" }: that model also runs with { strategy: "dense" }',
+      );
     const setting: Setting = {
       activation: this.#setting.activation,
       policy: change.policy === undefined ? this.#setting.policy : checkPolicy(change.policy),

@@ -19,6 +19,8 @@ export class Weights {
   readonly queue = new Queue();
   readonly info: NativeModelInfo;
   readonly table: FileTable;
+  /** Whether ffn_down could have been regrouped by neuron, but is used as stored. */
+  readonly downLeftAsStored: boolean;
   readonly #native: NativeModel;
   #references = 0;
   #closed = false;
@@ -26,9 +28,10 @@ export class Weights {
   /** SHA-256 of the file, set when it is first computed; it cannot change while this is open (lab/measures/hash.ts). */
   sha256: string | undefined;
 
-  private constructor(native: NativeModel, table: FileTable) {
+  private constructor(native: NativeModel, table: FileTable, down: DownForm) {
     this.#native = native;
     this.table = table;
+    this.downLeftAsStored = down === "as-stored" && table.copiedBytes > 0;
     this.info = callNativeSync((addon) => addon.modelInfo(native));
   }
 
@@ -38,7 +41,7 @@ export class Weights {
     const budget = Math.max(1, availableBytes());
     const memory = reserveUnchecked(down === "by-neuron" ? table.copiedBytes : 0);
     try {
-      return new Weights(await callNative((addon) => addon.open(file, { budget, down })), table);
+      return new Weights(await callNative((addon) => addon.open(file, { budget, down })), table, down);
     } finally {
       memory.release();
     }
