@@ -3,16 +3,26 @@
  * layer or many), any weight type or all of them mixed, GGUF or PowerInfer's magic. A seed gives the same file again.
  */
 import type { ActivationKind } from "../../lab/vocabulary.js";
+import { BLOCKS, type BlockName, randomBlocks } from "../support/blocks.js";
 import { type Meta, type TensorSpec, writeGguf } from "../support/gguf.js";
-import { encodeF16, encodeF32, encodeQ8_0 } from "../support/quant.js";
+import { encodeF16, encodeF32 } from "../support/quant.js";
 import { generator, normal } from "../support/random.js";
 import { ARCHITECTURES, type ArchitectureName, featuresOf } from "./architectures.js";
 import { decodeTensor, type ReferenceModel, type Weights } from "./reference.js";
 
-export type WeightName = "F32" | "F16" | "BF16" | "Q8_0";
+type PlainName = "F32" | "F16" | "BF16";
+export type WeightName = PlainName | BlockName;
+const PLAIN: Readonly<Record<PlainName, number>> = { F32: 0, F16: 1, BF16: 30 };
+const isBlock = (name: WeightName): name is BlockName => name in BLOCKS;
+const numberOf = (name: WeightName) => (isBlock(name) ? BLOCKS[name].number : PLAIN[name]);
+export const WEIGHT_NAMES: readonly WeightName[] = ["F32", "F16", "BF16", ...(Object.keys(BLOCKS) as BlockName[])];
+/** What a writer uses where a row is no whole number of the type's blocks. */
+function fitting(name: WeightName, columns: number): WeightName {
+  if (!isBlock(name) || columns % BLOCKS[name].values === 0) return name;
+  return columns % 32 === 0 ? "Q5_0" : "F16";
+}
 /** Of yarn: the context that the model was first trained on. */
 const ORIGINAL_CONTEXT = 16;
-const NUMBERS: Readonly<Record<WeightName, number>> = { F32: 0, F16: 1, Q8_0: 8, BF16: 30 };
 
 /** A vocabulary of this size has a token for each byte, without which llama.cpp ends the process. */
 export const WITH_BYTES = 300;
@@ -74,13 +84,15 @@ export const describeShape = (s: Shape): string =>
     .filter(Boolean)
     .join(" ");
 
-export function randomShape(seed: number, asked?: ArchitectureName): Shape {
+export function randomShape(seed: number, asked?: ArchitectureName, askedType?: WeightName): Shape {
   const random = generator(seed);
   const below = (n: number) => Math.floor(random() * n);
   const oneOf = <T>(list: readonly T[]): T => list[below(list.length)]!;
-  const types = oneOf<readonly WeightName[]>([["F32"], ["F16"], ["BF16"], ["Q8_0"], ["F32", "F16", "BF16", "Q8_0"]]);
-  // Rows of Q8_0 are whole blocks of 32.
-  const blocks = types.includes("Q8_0");
+  const drawnTypes = oneOf<readonly WeightName[]>([...WEIGHT_NAMES.map((name) => [name]), WEIGHT_NAMES, WEIGHT_NAMES]);
+  const types = askedType ? [askedType] : drawnTypes;
+  // Most rows are whole blocks.
+  const block = Math.max(...types.map((name) => (isBlock(name) ? BLOCKS[name].values : 1)));
+  const blocks = block > 1;
   const kvHeads = oneOf([1, 2, 3]);
   const heads = kvHeads * oneOf([1, 2, 3, 8]);
   const drawn = oneOf([32, 64, 80, 96, 128]);
@@ -108,8 +120,8 @@ export function randomShape(seed: number, asked?: ArchitectureName): Shape {
     t: Array.from({ length: layers }, () => (activation === "fatrelu" ? Math.fround(random() * 0.3) : 0)),
     types,
     layers,
-    hidden: oneOf(blocks ? (narrow ? [32, 64] : [32, 96, 288]) : narrow ? [34, 48] : [34, 100, 300]),
-    neurons: blocks ? 32 * Math.ceil(oddNeurons / 32) : oddNeurons,
+    hidden: oneOf(block === 256 ? [256] : blocks ? (narrow ? [32, 64] : [32, 96, 288]) : narrow ? [34, 48] : [34, 100, 300]),
+    neurons: block === 256 && random() < 0.7 ? 256 : blocks ? 32 * Math.ceil(oddNeurons / 32) : oddNeurons,
     heads: narrow ? kvHeads : heads,
     kvHeads,
     headSize: narrow ? 32 : headSize,
@@ -121,10 +133,9 @@ export function randomShape(seed: number, asked?: ArchitectureName): Shape {
   };
 }
 
-function encode(type: WeightName, values: Float32Array): Uint8Array {
+function encode(type: PlainName, values: Float32Array): Uint8Array {
   if (type === "F32") return encodeF32(values);
   if (type === "F16") return encodeF16(values);
-  if (type === "Q8_0") return encodeQ8_0(values);
   // BF16: the upper half of a float32, rounded to nearest even.
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return new Uint8Array(Uint16Array.from(bits, (b) => (b + 0x7fff + ((b >>> 16) & 1)) >>> 16).buffer);
@@ -147,16 +158,21 @@ export function randomLlama(shape: Shape): RandomLlama {
   const tensors: TensorSpec[] = [];
   const decoded = new Map<string, Weights>();
   const add = (name: string, rows: number, cols: number, scale: number, type?: WeightName) => {
-    const chosen = type ?? shape.types[Math.floor(random() * shape.types.length)]!;
-    const values = Float32Array.from({ length: rows * cols }, () => (normal(random) * scale) / Math.sqrt(cols));
-    const raw = encode(chosen, values);
-    tensors.push({ name, shape: [cols, rows], type: NUMBERS[chosen], raw });
-    decoded.set(name, { rows, cols, data: decodeTensor(raw, NUMBERS[chosen], rows * cols) });
+    const chosen = fitting(type ?? shape.types[Math.floor(random() * shape.types.length)]!, cols);
+    const size = scale / Math.sqrt(cols);
+    const raw = isBlock(chosen)
+      ? randomBlocks(chosen, rows * cols, size, random)
+      : encode(
+          chosen,
+          Float32Array.from({ length: rows * cols }, () => normal(random) * size),
+        );
+    tensors.push({ name, shape: [cols, rows], type: numberOf(chosen), raw });
+    decoded.set(name, { rows, cols, data: decodeTensor(raw, numberOf(chosen), rows * cols) });
   };
   const vector = (name: string, n: number, value: () => number) => {
     const raw = encodeF32(Float32Array.from({ length: n }, value));
-    tensors.push({ name, shape: [n], type: NUMBERS.F32, raw });
-    decoded.set(name, { rows: 1, cols: n, data: decodeTensor(raw, NUMBERS.F32, n) });
+    tensors.push({ name, shape: [n], type: PLAIN.F32, raw });
+    decoded.set(name, { rows: 1, cols: n, data: decodeTensor(raw, PLAIN.F32, n) });
   };
   const norm = (name: string, n = D) => vector(`${name}.weight`, n, () => 0.6 + 0.8 * random());
   const bias = (name: string, n: number) => vector(`${name}.bias`, n, () => normal(random) / 2);

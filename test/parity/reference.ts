@@ -3,6 +3,7 @@
  * file's bytes, every sum is plain. Slow on purpose. Letters: T tokens, D hidden, F neurons, H heads, G kv heads, K head size, V vocabulary.
  */
 import type { ActivationKind } from "../../lab/vocabulary.js";
+import { blockReader } from "../support/blocks.js";
 import { fromHalf } from "../support/quant.js";
 
 /** Rows of weights as float64. */
@@ -42,21 +43,20 @@ export interface ReferenceModel {
   readonly tensor: (name: string) => Weights;
 }
 
-/** What the bytes of a tensor say, by the types' numbers in the file: F32 0, F16 1, Q8_0 8, BF16 30. */
+/** What the bytes of a tensor say, by the types' numbers in the file: F32 0, F16 1, BF16 30, and those of blocks. */
 export function decodeTensor(bytes: Uint8Array, type: number, count: number): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const out = new Float64Array(count);
   const value: Readonly<Record<number, (i: number) => number>> = {
     0: (i) => view.getFloat32(4 * i, true),
     1: (i) => fromHalf(view.getUint16(2 * i, true)),
-    8: (i) => fromHalf(view.getUint16(Math.floor(i / 32) * 34, true)) * view.getInt8(Math.floor(i / 32) * 34 + 2 + (i % 32)),
     30: (i) => {
       const wide = new DataView(new ArrayBuffer(4));
       wide.setUint32(0, view.getUint16(2 * i, true) << 16);
       return wide.getFloat32(0);
     },
   };
-  const read = value[type];
+  const read = value[type] ?? blockReader(view, type);
   if (!read) throw new Error(`no reference for tensors of type ${type}`);
   for (let i = 0; i < count; i++) out[i] = read(i);
   return out;

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { FileTable, FileTensor, MetaValue, NumberArray, StringTable } from "../../lab/native.js";
+import { BLOCKS } from "./blocks.js";
 import { encodeF16, encodeF32, encodeQ8_0 } from "./quant.js";
 
 const TYPES = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"] as const;
@@ -26,9 +27,9 @@ const SIZE: Partial<Record<ScalarName, number>> = {
 const WEIGHTS: Readonly<Record<string, readonly [number, number, number]>> = {
   F32: [0, 1, 4],
   F16: [1, 1, 2],
-  Q4_0: [2, 32, 18],
-  Q8_0: [8, 32, 34],
   I32: [26, 1, 4],
+  BF16: [30, 1, 2],
+  ...Object.fromEntries(Object.entries(BLOCKS).map(([name, type]) => [name, [type.number, type.values, type.bytes] as const])),
 };
 
 export type Text = string | Uint8Array;
