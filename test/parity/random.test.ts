@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seed } from "../support/seed.js";
 import { ARCHITECTURES, type ArchitectureName } from "./architectures.js";
+import { faultOf } from "./models.js";
 import { compareWithReference, LIMIT } from "./random.js";
 import { describeShape, type RandomLlama, randomLlama, randomShape, type Shape } from "./random-llama.js";
 import type { ReferenceModel } from "./reference.js";
@@ -27,6 +28,15 @@ test.each(Object.keys(ARCHITECTURES) as ArchitectureName[])("%s: a random model 
   const { error, differing } = await compareWithReference(llama, join(folder, `${name}.gguf`));
   expect(differing, `seed ${seed}`).toEqual([]);
   expect(error, `seed ${seed}: ${describeShape(llama.shape)}`).toBeLessThanOrEqual(LIMIT);
+});
+
+test("the table of models sees an error, other bits of a way and of an instruction set", () => {
+  const good = { architecture: "llama", type: "F32", error: 1e-7, differing: [], bits: "a" } as const;
+  expect(faultOf([good, good])).toBe("");
+  expect(faultOf([good, { ...good, error: Number.NaN }])).toBe("MISSED");
+  expect(faultOf([{ ...good, error: 1e-3 }, good])).toBe("MISSED");
+  expect(faultOf([good, { ...good, differing: ["exact, decode, 2 threads"] }])).toBe("WAYS DIFFER");
+  expect(faultOf([good, { ...good, bits: "b" }])).toBe("SETS DIFFER");
 });
 
 /** A model in which every feature of the architecture matters. */

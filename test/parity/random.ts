@@ -26,6 +26,8 @@ export interface Compared {
   readonly leftOut: number;
   /** Ways whose bits are not those of the first one. */
   readonly differing: readonly string[];
+  /** (T, V) */
+  readonly logits: Float32Array;
 }
 
 /** The executor on the file, against the reference and against itself. */
@@ -51,14 +53,15 @@ export async function compareWithReference(llama: RandomLlama, path: string): Pr
           if (!Buffer.from(logits.buffer).equals(Buffer.from(first.buffer)))
             differing.push(`${strategy}, ${way}, ${threads} threads`);
         }
-    const { logits, margin } = reference(llama.model, shape.tokens);
+    const { logits: want, margin } = reference(llama.model, shape.tokens);
     // Only FATReLU jumps; a token at its t spoils those that attend to it.
     const spoilt = shape.activation === "fatrelu" ? margin.findIndex((distance) => distance < MARGIN) : -1;
-    const errors = rowErrors(first!, logits, shape.vocab).slice(0, spoilt < 0 ? undefined : spoilt);
+    const errors = rowErrors(first!, want, shape.vocab).slice(0, spoilt < 0 ? undefined : spoilt);
     return {
       error: errors.reduce((worst, error) => (Number.isNaN(error) || error > worst ? error : worst), 0),
       leftOut: shape.tokens.length - errors.length,
       differing,
+      logits: first!,
     };
   } finally {
     callNativeSync((addon) => addon.closeModel(native));
