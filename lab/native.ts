@@ -98,6 +98,8 @@ export interface NativeModelInfo {
   readonly backend: string;
   /** output.weight is absent: the embedding serves as the output matrix. */
   readonly tied: boolean;
+  /** What multiplies the embeddings, what attention and FFN add to the stream, and the logits; 1 where nothing does. */
+  readonly scales: { readonly embedding: number; readonly residual: number; readonly logits: number };
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
   /** In how many layers down lies by neuron in the file (ffn_down_t), was regrouped by neuron without losing a bit, is used by output as stored. */
   readonly down: { readonly native: number; readonly regrouped: number; readonly stored: number };
@@ -228,6 +230,11 @@ export interface NativeForward {
   /** Bytes of weights read from memory, each row counted once however many rows of the batch used it. */
   readonly weightBytesRead: number;
 }
+export interface Scales {
+  readonly embedding?: number;
+  readonly residual?: number;
+  readonly logits?: number;
+}
 export type DownForm = "by-neuron" | "as-stored";
 /** How a file's model is opened. */
 export interface NativeOpenOptions {
@@ -240,6 +247,8 @@ export interface NativeOpenOptions {
    * it is used as stored. "as-stored": always, and nothing is copied. The bits of results are the same. Default: "by-neuron".
    */
   readonly down?: DownForm;
+  /** Go before the file's: embeddings and what is added to the stream are multiplied, logits divided. */
+  readonly scales?: Scales;
   /** Neurons that it holds, ascending, one array for each layer: then its programs compute `ffn` of these. Default: all. */
   readonly neurons?: readonly Int32Array[];
 }

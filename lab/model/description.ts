@@ -43,6 +43,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
     return [
       ...head,
       shapeFact(info),
+      ...scalesFact(info),
       fact("rope", { base: info.ropeBase }, `base ${info.ropeBase}`),
       fact("output", info.tied ? "tied" : "own", info.tied ? "tied to the embedding" : "its own matrix"),
       weightsFact(info),
@@ -84,6 +85,17 @@ export function shapeFact(info: NativeModelInfo): Fact {
     `${layers} layers, hidden ${hidden}, neurons ${neurons}, heads ${heads}${kv} of ${headSize}, vocabulary ${vocab}, context ${context}`,
   );
 }
+
+/** What scales embeddings, residual stream and logits; "" where nothing does. */
+export function scalesText({ scales: { embedding, residual, logits } }: NativeModelInfo): string {
+  if (embedding === 1 && residual === 1 && logits === 1) return "";
+  return `embeddings scaled by ${shortNumber(embedding)}, the residual stream by ${shortNumber(residual)}, logits by ${shortNumber(logits)}`;
+}
+const shortNumber = (value: number) => String(Number(value.toPrecision(4)));
+
+/** A fact where something is scaled, as in minicpm and gemma3. */
+export const scalesFact = (info: NativeModelInfo): readonly Fact[] =>
+  scalesText(info) ? [fact("scales", info.scales, scalesText(info))] : [];
 
 /** The weight types, the one with the most bytes first. */
 export const weightTypes = (info: NativeModelInfo): (readonly [type: string, bytes: number])[] =>

@@ -7,6 +7,7 @@ import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../polic
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
+import { scalesText } from "./description.js";
 import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
@@ -66,7 +67,7 @@ export async function loadQuietly(
       threads,
     });
     options.onProgress?.(1);
-    return { model, summary: summaryOf(model, setting, downInFull(weights)) };
+    return { model, summary: summaryOf(model, setting, weights) };
   } finally {
     weights.release();
   }
@@ -94,7 +95,7 @@ async function openWeights(path: string, options: LoadOptions, signal: AbortSign
   const file = await orClosed(openFile(path), closeFile, signal);
   try {
     const down = formOfDown(file.table, options.activation, options.strategy);
-    const weights = Weights.open(file, down).then((made) => {
+    const weights = Weights.open(file, down, options.scales).then((made) => {
       made.retain();
       return made;
     });
@@ -115,10 +116,12 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
 }
 
 /** One line: the name, the activation with its origin, the strategy, and what it cannot skip. The model's display has the rest. */
-function summaryOf(model: Model, { activation, policy }: Setting, inFull: string): string {
+function summaryOf(model: Model, { activation, policy }: Setting, weights: Weights): string {
+  const inFull = downInFull(weights);
   const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
   const skips = model.strategy === "exact" && inFull ? `; ${inFull}` : "";
-  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${skips}`;
+  const scaled = scalesText(weights.info);
+  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${scaled && `; ${scaled}`}${skips}`;
 }
 
 /** Which layers have a down whose silent neurons cannot be skipped; "" where there are none. */

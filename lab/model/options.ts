@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { checkCount, checkFunction, checkSignal } from "../check.js";
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { Checked, CheckedOrPlanned } from "../literals.js";
+import type { Scales } from "../native.js";
 import type { LoosePolicy, Policy, PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type ActivationKind, laterStrategies, type PlannedStrategy, type StrategyKind, strategies } from "../vocabulary.js";
@@ -41,6 +42,11 @@ export type LoadOptions<
 > = PolicyOption<P> & {
   /** Default: that of the file. The option goes before the file's key, the key before the rule; `load` prints which one is used and what it overrules. An activation of another family than the key's (silu or gelu against relu) is an error. */
   activation?: Checked<A, Activation>;
+  /**
+   * Of architecture minicpm: embeddings are multiplied by `embedding`, what attention and FFN add to the stream by `residual`, and logits divided
+   * by `logits`. Default: the file's keys embedding_scale, residual_scale, logit_scale; without keys 12, 1.4 / sqrt(layers), hidden / 256.
+   */
+  scales?: Scales;
   /** Default: "auto". */
   strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
   /** Default: "auto". */
@@ -113,7 +119,17 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
     "onProgress",
     "signal",
     "quiet",
+    "scales",
   ]);
+  if (options.scales !== undefined) {
+    checkOptions("scales", options.scales ?? null, ["embedding", "residual", "logits"]);
+    for (const [name, value] of Object.entries(options.scales))
+      if (value !== undefined && (typeof value !== "number" || !(value > 0 && value < 1e6)))
+        throw new LabError(
+          "invalid-option",
+          `scales.${name}: expected a number above 0 and below 1000000, received ${received(value)}`,
+        );
+  }
   for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
   if (options.activation !== undefined && typeof options.activation !== "string") {
     throw new LabError(
@@ -123,7 +139,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   }
   checkFunction("onProgress", options.onProgress);
   checkSignal(options.signal);
-  return { ...options };
+  return options.scales === undefined ? { ...options } : { ...options, scales: { ...options.scales } };
 }
 
 export function threadsOf(option: number | undefined): number {

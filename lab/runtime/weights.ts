@@ -11,6 +11,7 @@ import {
   type NativeModel,
   type NativeModelInfo,
   type OpenedFile,
+  type Scales,
 } from "../native.js";
 import { availableBytes, reserveUnchecked } from "./memory.js";
 import { Queue } from "./queue.js";
@@ -36,12 +37,12 @@ export class Weights {
   }
 
   /** Loads the weights of an open file; the caller closes the file. */
-  static async open({ file, table }: OpenedFile, down: DownForm): Promise<Weights> {
+  static async open({ file, table }: OpenedFile, down: DownForm, scales: Scales = {}): Promise<Weights> {
     // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
     const budget = Math.max(1, availableBytes());
     const memory = reserveUnchecked(down === "by-neuron" ? table.copiedBytes : 0);
     try {
-      return new Weights(await callNative((addon) => addon.open(file, { budget, down })), table, down);
+      return new Weights(await callNative((addon) => addon.open(file, { budget, down, scales })), table, down);
     } finally {
       memory.release();
     }

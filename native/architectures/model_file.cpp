@@ -128,6 +128,23 @@ void read_scales(const Keys& keys, const std::string& arch, const Scales& rule, 
   m.logit_scale = 1 / value("logit_scale", divisor);
 }
 
+void use_scales(const GivenScales& given, const Architecture& architecture, SlModel& m) {
+  if (!given.any()) return;
+  if (!architecture.scales.of_keys)
+    throw Error(Code::invalid_option,
+                text("scales: models of architecture \"%s\" have none; leave the option out", architecture.name));
+  auto use = [](const char* name, std::optional<float> value, float& out, bool divides) {
+    if (!value) return;
+    if (!(*value > 0 && *value < 1e6f))
+      throw Error(Code::invalid_option,
+                  text("scales.%s: expected a number above 0 and below 1000000, received %g", name, static_cast<double>(*value)));
+    out = divides ? 1 / *value : *value;
+  };
+  use("embedding", given.embedding, m.embedding_scale, false);
+  use("residual", given.residual, m.residual_scale, false);
+  use("logits", given.logits, m.logit_scale, true);
+}
+
 // Layers with a window: the rope base is their own, and their positions are not scaled.
 void read_windows(const Keys& keys, const std::string& arch, const Windows& rule, ModelSpec& spec) {
   const std::string key = arch + ".attention.sliding_window";
@@ -268,7 +285,7 @@ void read_tensors(const Table& table, ModelSpec& spec, Tensors& tensors, const u
 
 }  // namespace
 
-ModelSpec read_spec(const Table& table) {
+ModelSpec read_spec(const Table& table, const GivenScales& scales) {
   refuse_other_kinds(table);
   ModelSpec spec{};
   const std::string name = Keys(table).string("general.architecture");
@@ -282,6 +299,7 @@ ModelSpec read_spec(const Table& table) {
     throw Error(Code::unsupported_model, "architecture \"" + name + "\" is not supported; supported is " + known);
   }
   read_numbers(table, spec);
+  use_scales(scales, *spec.architecture, spec.model);
   refuse_effects(table, *spec.architecture, spec.model.context);
   spec.model.vocab = vocabulary(table, *spec.architecture, spec.model.hidden);
   Tensors tensors(table, spec);

@@ -4,6 +4,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,15 @@ struct ModelSpec {
   std::vector<ModelTensor> tensors;  // those the backend gets
 };
 
-// Throws Error (unsupported-model, unsupported-type, bad-file).
-ModelSpec read_spec(const Table& table);
+// Scales that go before those of the file: embeddings are multiplied by the first, what attention and FFN add to the stream by
+// the second, logits divided by the third.
+struct GivenScales {
+  std::optional<float> embedding, residual, logits;
+  bool any() const { return embedding || residual || logits; }
+};
+
+// Throws Error (unsupported-model, unsupported-type, bad-file; invalid-option for scales that cannot be given).
+ModelSpec read_spec(const Table& table, const GivenScales& scales = {});
 
 // The activation of a file without a key for it, and the rule that says so; null for an unknown architecture.
 struct DefaultActivation {

@@ -42,7 +42,7 @@ Napi::Promise opening(Napi::Env env, const Napi::Value& source,
   return start(env, Environment::of(env).files(), std::move(work));
 }
 
-// { backend, budget, neurons, down } or undefined
+// { backend, budget, neurons, down, scales: { embedding, residual, logits } } or undefined
 OpenOptions options_of(const Napi::Value& v) {
   OpenOptions out;
   if (absent(v)) return out;
@@ -54,6 +54,14 @@ OpenOptions options_of(const Napi::Value& v) {
     if (down != "by-neuron" && down != "as-stored")
       throw Error(Code::invalid_option, "down \"" + down + "\" does not exist; expected \"by-neuron\" or \"as-stored\"");
     out.down = down == "as-stored" ? SL_DOWN_AS_STORED : SL_DOWN_BY_NEURON;
+  }
+  if (!absent(o.Get("scales"))) {
+    auto scales = object_of(o.Get("scales"), "scales");
+    auto given = [&](const char* name) -> std::optional<float> {
+      if (absent(scales.Get(name))) return std::nullopt;
+      return static_cast<float>(number_of(scales, name));
+    };
+    out.scales = {given("embedding"), given("residual"), given("logits")};
   }
   if (absent(o.Get("neurons"))) return out;
   if (!o.Get("neurons").IsArray()) throw Error(Code::invalid_option, "neurons: expected an array, one Int32Array for each layer");

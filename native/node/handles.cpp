@@ -24,7 +24,7 @@ LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, Sl
       down_(given.down),
       changed_ns_(file->parts().size()) {
   for (size_t i = 0; i < changed_ns_.size(); i++) changed_ns_[i] = file->parts()[i]->opened().changed_ns;
-  about_file(file->path(), [&] { spec = read_spec(table()); });
+  about_file(file->path(), [&] { spec = read_spec(table(), given.scales); });
   std::vector<SlTensor> tensors;
   for (const ModelTensor& one : spec.tensors) {
     tensors.push_back(one.tensor);
@@ -99,7 +99,7 @@ uint64_t LoadedFile::checksum(const SlControl& control) const {
 }
 
 std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opened, OpenOptions options, SlControl& control) {
-  if (!options.neurons.empty() || options.backend != "cpu")
+  if (!options.neurons.empty() || options.backend != "cpu" || options.scales.any())
     return std::make_shared<LoadedFile>(std::move(opened), std::move(options), control);
   // What is loaded, or being loaded (null then). Never destroyed: threads may outlive static objects at the end of the process.
   using Key = std::pair<std::vector<FileIdentity>, SlDown>;

@@ -28,6 +28,7 @@ struct OpenOptions {
   uint64_t budget = 0;                         // bytes that it may allocate; 0: no limit
   std::vector<std::vector<uint32_t>> neurons;  // held of each layer, ascending; empty: all
   SlDown down = SL_DOWN_BY_NEURON;
+  GivenScales scales;
 };
 
 // A file on a backend. Shared; the last holder frees it.

@@ -30,6 +30,11 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
     o.Set("gate", layer.ffn.has_gate != 0);
     o.Set("backend", file->backend.name);
     o.Set("tied", file->spec.tied);
+    Napi::Object scales = Napi::Object::New(env);
+    scales.Set("embedding", m.embedding_scale);
+    scales.Set("residual", m.residual_scale);
+    scales.Set("logits", m.logit_scale);
+    o.Set("scales", scales);
     auto points = Napi::Array::New(env);
     for (uint32_t p = 0; p < SL_POINTS; p++)
       if (has_point(layer.ffn, static_cast<SlPoint>(p))) points.Set(points.Length(), kPoints[p].name);
