@@ -72,6 +72,15 @@ describe("tensor", () => {
     );
   });
 
+  it("refuses argmax where float32 does not hold every position", () => {
+    const n = 2 ** 24 + 2;
+    const long = tensor(new Float32Array(n), ["neuron"], [n]);
+    long.data[n - 1] = 1;
+    expect(() => long.argmax("neuron")).toThrow(
+      /axis "neuron" has 16777218 positions.* up to 16777216; take slices, or top\(1\)/,
+    );
+    expect(long.top(1)[0]!.index.neuron).toBe(n - 1);
+  });
   it("shows a NaN in max and argmax", () => {
     const x = tensor(Float32Array.of(1, Number.NaN, 3), ["token"], [3]);
     expect(x.max("token").data[0]).toBeNaN();

@@ -46,7 +46,7 @@ export interface Tensor<D extends readonly string[] = readonly string[]> extends
   mean<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** The largest value; NaN where there is a NaN. */
   max<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
-  /** The position of the largest value, or of the first NaN. Ties: the lowest position. */
+  /** The position of the largest value, or of the first NaN. Ties: the lowest position. Axes of up to 2^24 positions: float32 holds no others. */
   argmax<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   sum<const A extends Loose<D[number]>>(axis: Checked<A, D[number]>): Tensor<Without<D, A>>;
   /** Euclidean length along an axis. */
@@ -96,6 +96,9 @@ function isValues(value: unknown): value is Values {
     sizes.every((n) => typeof n === "number") && sizes.reduce((product: number, n) => product * (n as number), 1) === data.length
   );
 }
+
+/** Every whole number up to it is a float32. */
+const MOST_POSITIONS = 2 ** 24;
 
 class Dense {
   readonly data: Float32Array;
@@ -176,6 +179,12 @@ class Dense {
     return this.#reduce(axis, (values) => values[this.#best(axis, values)]!);
   }
   argmax(axis: string): Dense {
+    const n = this.#sizes[this.#axis(axis)]!;
+    if (n > MOST_POSITIONS)
+      throw new LabError(
+        "invalid-option",
+        `argmax: axis "${axis}" has ${n} positions, and a tensor of float32 holds whole numbers up to ${MOST_POSITIONS}; take slices, or top(1)`,
+      );
     return this.#reduce(axis, (values) => this.#best(axis, values));
   }
 

@@ -10,6 +10,12 @@ export const CHUNK = 64;
 /** Whether tokens are scored. Sparsity needs no logits. */
 export const needsLogits = (measure: readonly Measure[]): boolean => measure.some((name) => name !== "sparsity");
 
+/**
+ * Settings of one group at most. Reading the weights is then a small part of the work, and what JavaScript does for each setting between two
+ * chunks stays short.
+ */
+const MOST_SETTINGS = 512;
+
 export function walkPlan(settings: readonly NativeSetting[], length: number, threads: number): NativePlan {
   return { settings, captures: [], sequences: settings.length, length, threads };
 }
@@ -64,8 +70,13 @@ export function groupSize(
 ): { readonly size: number; readonly bytes: number } {
   const need = (size: number) => walkNeeds(job, [...settings.slice(0, size), ...extra], measure);
   const sum = (size: number) => need(size).reduce((total, { bytes }) => total + bytes, 0);
-  let size = settings.length;
-  while (size > 1 && sum(size) > free / 2) size--;
+  // The largest size that fits; a larger one needs more.
+  let [size, tooMany] = [1, Math.min(settings.length, MOST_SETTINGS) + 1];
+  while (tooMany - size > 1) {
+    const middle = Math.floor((size + tooMany) / 2);
+    if (sum(middle) > free / 2) tooMany = middle;
+    else size = middle;
+  }
   checkMemory(need(size), WALK_HINT, free);
   return { size, bytes: sum(size) };
 }

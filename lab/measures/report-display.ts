@@ -6,9 +6,18 @@ import type { MeasureMap, Provenance } from "./report.js";
 
 type Parts = { readonly [K in keyof MeasureMap]?: MeasureMap[K] } & { readonly tokens: number; readonly provenance: Provenance };
 
-/** The same record, made displayable; the display is not part of its data. */
+/**
+ * The same record, made displayable; the display is not part of its data. Frozen: all readers of a sweep get the same points. (Typed arrays
+ * cannot be frozen.)
+ */
 export function withDisplay<R extends object>(report: R): R {
-  return Object.defineProperty(report, displaySymbol, { value: () => bundle(report as unknown as Parts), enumerable: false });
+  Object.defineProperty(report, displaySymbol, { value: () => bundle(report as unknown as Parts), enumerable: false });
+  return frozen(report);
+}
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  for (const one of Object.values(value)) frozen(one);
+  return Object.freeze(value);
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

@@ -148,7 +148,7 @@ describe("sampling", () => {
     expect(() => native().draw(logits, { ...plain, recent: Int32Array.of(5) })).toThrow(/recent token 5.*expected 0 to 4/);
     expect(() => native().draw(logits, { ...plain, topP: Number.NaN })).toThrow(/top_p/);
     const penalty = { ...plain, repeatPenalty: 1e-300, recent: Int32Array.of(1) };
-    expect(() => native().draw(logits, penalty)).toThrow(/repeat_penalty 1e-300 takes the logit of token 1 from 3 to/);
+    expect(() => native().draw(logits, penalty)).toThrow(/repeatPenalty 1e-300 takes the logit of token 1 from 3 to/);
   });
 
   it("finds the largest of a whole vocabulary, as a sort does", () => {

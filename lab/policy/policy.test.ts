@@ -18,6 +18,7 @@ describe("policies", () => {
   it("refuse what they do not know", () => {
     expect(() => fatrelu(-0.01)).toThrow(/>= 0/);
     expect(() => fatrelu(Number.NaN)).toThrow(/finite/);
+    expect(() => fatrelu(1e39)).toThrow(/received 1e\+39, which float32 cannot hold/);
     expect(() => checkPolicy({ kind: "fatrleu", t: 0 } as never)).toThrow(/Did you mean "fatrelu"/);
     expect(() => checkPolicy({ kind: "top-k", share: 0.5 } as never)).toThrow(/not available yet/);
     expect(() => checkPolicy({ kind: "fatrelu", threshold: 0.01 } as unknown as Policy)).toThrow(/"threshold"/);

@@ -74,8 +74,9 @@ export function checkPolicy(policy: Policy): Policy {
 
 /** FATReLU's t: a finite number >= 0. */
 export function checkThreshold(t: unknown): void {
-  if (typeof t !== "number" || !Number.isFinite(t) || t < 0) {
-    throw new LabError("invalid-option", `FATReLU's t must be a finite number >= 0, received ${received(t)}`);
+  if (typeof t !== "number" || !Number.isFinite(Math.fround(t)) || t < 0) {
+    const why = Number.isFinite(t) && (t as number) > 0 ? ", which float32 cannot hold" : "";
+    throw new LabError("invalid-option", `FATReLU's t must be a finite number >= 0, received ${received(t)}${why}`);
   }
 }
 

@@ -2,7 +2,7 @@
  * A compiled plan with its KV cache. Forward passes take turns in the model's queue, stop when the signal says so, and finish before the
  * program is closed.
  */
-import { abortError, throwIfAborted } from "../abort.js";
+import { abortError, onAbort, throwIfAborted } from "../abort.js";
 import {
   callNative,
   callNativeSync,
@@ -46,7 +46,7 @@ export class Program {
     const done = this.#weights.queue.turn(signal, async () => {
       throwIfAborted(signal);
       const stop = () => callNativeSync((addon) => addon.abort(this.#native));
-      signal?.addEventListener("abort", stop, { once: true });
+      const takeBack = onAbort(signal, stop);
       try {
         const done = await callNative((addon) => addon.forward(this.#native, batch, sinks));
         this.#rows += batch.positions.length;
@@ -56,7 +56,7 @@ export class Program {
         if (signal?.aborted) throw abortError(signal);
         throw error;
       } finally {
-        signal?.removeEventListener("abort", stop);
+        takeBack();
       }
     });
     this.#running = done.catch(() => undefined);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, writeSmallLlama } from "../../test/support/small-llama.js";
 import { type Displayable, displaySymbol } from "../display.js";
 import { corpus } from "../measures/corpus.js";
-import { groupSize } from "../measures/groups.js";
+import { groupSize, walkNeeds } from "../measures/groups.js";
 import { prepare } from "../measures/job.js";
 import { measure } from "../measures/measure.js";
 import type { Point } from "../measures/report.js";
@@ -165,11 +165,14 @@ describe("sweep", () => {
     expect(half.bytes).toBeLessThanOrEqual(0.75 * whole.bytes);
     expect(() => groupSize(job, settings, [], ["kl"], 1000)).toThrow(/KV cache .* bytes.*Use a smaller window/);
 
-    // A KV cache is not a JavaScript array: only the memory limits it, even beyond 4 GiB.
+    // However many there are, a group has a limit, and is found in no time.
     const many = new Array<(typeof settings)[number]>(20_000).fill(settings[0]!);
-    const large = groupSize(job, many, [], ["sparsity"], 2 ** 40);
-    expect(large.size).toBe(20_000);
-    expect(large.bytes).toBeGreaterThan(2 ** 35);
+    expect(groupSize(job, many, [], ["sparsity"], 2 ** 40).size).toBe(512);
+    // A KV cache is not a JavaScript array: only the memory limits it, even beyond 4 GiB.
+    const [cache] = walkNeeds(job, many, ["sparsity"]);
+    expect(cache).toMatchObject({ what: "KV cache" });
+    expect(cache!.bytes).toBeGreaterThan(2 ** 33);
+    expect(cache!.array).toBeUndefined();
 
     const updates: number[] = [];
     const options = {

@@ -17,7 +17,7 @@ void check_sampler(const SlSampler& s, uint64_t V) {
   if (!(s.temperature >= 0) || std::isinf(s.temperature)) refuse("temperature", s.temperature, "a number >= 0");
   if (!(s.top_p > 0 && s.top_p <= 1)) refuse("top_p", s.top_p, "above 0, at most 1");
   if (!(s.min_p >= 0 && s.min_p <= 1)) refuse("min_p", s.min_p, "0 to 1");
-  if (!(s.repeat_penalty > 0) || std::isinf(s.repeat_penalty)) refuse("repeat_penalty", s.repeat_penalty, "a number > 0");
+  if (!(s.repeat_penalty > 0) || std::isinf(s.repeat_penalty)) refuse("repeatPenalty", s.repeat_penalty, "a number > 0");
   if (!(s.uniform >= 0 && s.uniform < 1)) refuse("uniform", s.uniform, "at least 0, below 1");
   if (s.recent_count && !s.recent) throw Error(Code::invalid_option, "a sampler's recent tokens are missing");
   for (uint64_t i = 0; i < s.recent_count; i++)
@@ -66,7 +66,7 @@ const float* Sampling::penalise(const SlSampler& s, const float* logits, uint64_
     const double x = static_cast<double>(logits[s.recent[i]]), y = x > 0 ? x / s.repeat_penalty : x * s.repeat_penalty;
     if (!(std::fabs(y) <= static_cast<double>(FLT_MAX)))
       throw Error(Code::invalid_option,
-                  text("repeat_penalty %g takes the logit of token %d from %g to %g, which float32 does not "
+                  text("repeatPenalty %g takes the logit of token %d from %g to %g, which float32 does not "
                        "hold; choose one nearer to 1",
                        s.repeat_penalty, s.recent[i], x, y));
     penalised_[static_cast<size_t>(s.recent[i])] = static_cast<float>(y);

@@ -107,7 +107,7 @@ TEST("sampling: a penalty that drives a logit out of float32 is an error with nu
     s.temperature = temperature;
     s.recent = recent.data(), s.recent_count = recent.size();
     s.repeat_penalty = 1e-300;
-    CHECK_ERROR(sampling.draw(s, logits.data(), 4), "repeat_penalty 1e-300 takes the logit of token 2 from 3 to");
+    CHECK_ERROR(sampling.draw(s, logits.data(), 4), "repeatPenalty 1e-300 takes the logit of token 2 from 3 to");
     s.repeat_penalty = 1e-30;
     CHECK(sampling.draw(s, logits.data(), 4) == 2);
     s.repeat_penalty = 1e300;  // 3 becomes 0
@@ -126,7 +126,7 @@ TEST("sampling: what a sampler refuses") {
   refuse([](SlSampler& s) { s.temperature = NAN; }, "temperature");
   refuse([](SlSampler& s) { s.top_p = 0; }, "top_p of a sampler is 0; expected above 0");
   refuse([](SlSampler& s) { s.min_p = 1.5; }, "min_p");
-  refuse([](SlSampler& s) { s.repeat_penalty = 0; }, "repeat_penalty");
+  refuse([](SlSampler& s) { s.repeat_penalty = 0; }, "repeatPenalty");
   refuse([](SlSampler& s) { s.uniform = 1; }, "uniform");
   refuse([](SlSampler& s) { s.recent_count = 1; }, "missing");
   static const int32_t token = 10;

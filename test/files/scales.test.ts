@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { randomLlama, randomShape } from "../../test/parity/random-llama.js";
-import { describeFile } from "./description.js";
-import { closeFile, loadQuietly, openFile } from "./load.js";
+import { describeFile } from "../../lab/model/description.js";
+import { closeFile, loadQuietly, openFile } from "../../lab/model/load.js";
+import { randomLlama, randomShape } from "../parity/random-llama.js";
 
 let folder: string;
 beforeAll(() => {
