@@ -1,6 +1,10 @@
 """Predictors of active neurons, one for each layer, in PowerInfer's form: idx = fc2 relu(fc1 h), two linear layers without bias.
 
-    python predictor.py DATA RUNS/prosparse.pt --t 1.5 --rank 64 --file RUNS/with-predictors.gguf
+    python predictor.py DATA ../notebooks/models/tiny-world.q8_0.gguf --file RUNS/with-predictors.gguf
+    python predictor.py DATA RUNS/prosparse.pt --t 1.5 --rank 32
+
+The model is a checkpoint, or a file that export.py wrote: then --file writes a copy of it in which every other byte of a weight is
+as it was, and t is the file's unless --t is given.
 
 h is the residual stream before ffn_norm (D), the label is "active" under the model's activation at t (F). The loss is binary
 cross entropy in which an active neuron weighs 1 and an inactive one the active share + 0.005, so that recall comes first.
@@ -13,6 +17,7 @@ import argparse
 import math
 from pathlib import Path
 
+import gguf
 import numpy as np
 import torch
 import torch.nn as nn
@@ -70,6 +75,15 @@ def fit(h, y, rank, epochs=6, lr=2e-3, size=512, seed=1):
 
 
 @torch.no_grad()
+def rounded(net):
+    """The predictor as a Q8_0 file holds it, so that what is measured here is what the file does."""
+    for layer in (net.fc1, net.fc2):
+        quants = gguf.quants.quantize(layer.weight.numpy(), export.TYPES["q8_0"])
+        layer.weight.copy_(torch.from_numpy(gguf.quants.dequantize(quants, export.TYPES["q8_0"])))
+    return net
+
+
+@torch.no_grad()
 def score(net, h, y, cutoff):
     """-> recall, predicted sparsity of one layer; a neuron counts as predicted unless its score is below the cutoff"""
     said = ~(net(h) < cutoff)
@@ -97,26 +111,34 @@ def main():
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     a.add_argument("data", type=Path)
     a.add_argument("checkpoint", type=Path)
-    a.add_argument("--t", type=float, default=0.0)
+    a.add_argument("--t", type=float)
     a.add_argument("--rank", type=int, default=64)
-    a.add_argument("--rows", type=int, default=120, help="training windows")
+    a.add_argument("--rows", type=int, default=240, help="training windows")
+    a.add_argument("--epochs", type=int, default=12)
+    a.add_argument("--seed", type=int, default=1)
     a.add_argument("--cutoff", type=float, default=0.0, help="the cutoff that is written to the file")
     a.add_argument("--file", type=Path)
     a = a.parse_args()
-    model, _ = load(a.checkpoint)
-    model.use("fatrelu", a.t)
+    of_file = a.checkpoint.suffix == ".gguf"
+    model = export.read(a.checkpoint) if of_file else load(a.checkpoint)[0]
+    t = model.c.threshold if a.t is None and of_file else a.t or 0.0
+    model.use("fatrelu", t)
     tok, context = Tokenizer(a.data / "spm.model"), model.c.context
     train = windows(np.fromfile(a.data / "train.bin", np.uint16)[: a.rows * context], context)
     held = windows(tok.encode((a.data / "held.txt").read_text("utf-8")), context)
-    nets = [fit(h, y, a.rank) for h, y in zip(*samples(model, train))]
-    print(f"every neuron: perplexity {perplexity(model, nets, -math.inf, held):.4f}; rank {a.rank}, t {a.t:g}")
+    nets = [rounded(fit(h, y, a.rank, a.epochs, seed=a.seed)) for h, y in zip(*samples(model, train))]
+    print(f"every neuron: perplexity {perplexity(model, nets, -math.inf, held):.4f}; rank {a.rank}, t {t:g}, seed {a.seed}")
     h, y = samples(model, held)
     for cutoff in CUTOFFS:
         recall, sparsity = np.mean([score(*x, cutoff) for x in zip(nets, h, y)], 0)
         line = f"cutoff {cutoff:5.1f}  recall {100 * recall:6.2f} %  predicted sparsity {100 * sparsity:6.2f} %"
         print(f"{line}  perplexity {perplexity(model, nets, cutoff, held):.4f}", flush=True)
     if a.file:
-        export.write(a.file, model, tok, "fatrelu", a.t, "sparselab tiny world with predictors", predictors=(nets, a.cutoff))
+        name = "sparselab tiny world" if of_file else "sparselab tiny world with predictors"
+        export.write(a.file, model, tok, "fatrelu", t, name, predictors=(nets, a.cutoff))
+        if of_file:
+            export.check_same_weights(a.checkpoint, a.file)
+        print(f"{a.file}: {a.file.stat().st_size / 1e6:.2f} MB, cutoff {a.cutoff:g}")
 
 
 if __name__ == "__main__":
