@@ -286,11 +286,7 @@ describe("sparselab", () => {
       [1, /another family/, ["generate", tinyWorld, "-p", "x", "--activation", "silu"]],
       [1, /^sparselab: --text "nowhere\.txt": no such file$/m, ["measure", tinyWorld, "--text", "nowhere.txt"]],
       [1, /vocabulary has tokens 0 to 1535/, ["logits", tinyWorld, "--tokens", "99999", "--out", join(dir.path, "q")]],
-      [
-        1,
-        /the context holds 512\. Set -n to at most/,
-        ["generate", tinyWorld, "-p", "x", "-n", "600"],
-      ],
+      [1, /the context holds 512\. Set -n to at most/, ["generate", tinyWorld, "-p", "x", "-n", "600"]],
     ];
     mkdirSync(join(dir.path, "folder.json"));
     for (const [code, message, args] of cases) {

@@ -24,7 +24,7 @@ import type { GenerateOptions, Generation } from "./generation.js";
 import { internalsOf, isLive, register, unregister } from "./internals.js";
 import { type LooseIntervention, takeInterventions } from "./interventions.js";
 import type { Change, Model, RunOptions } from "./model.js";
-import { checkChoice, refusePlanned, strategyOf } from "./options.js";
+import { checkChoice, refusePlanned, strategyOf, takeCutoff } from "./options.js";
 import { type Prompt, type PromptContext, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
@@ -105,6 +105,9 @@ export class View implements Model {
   get strategy() {
     return strategyOf(this.#setting.strategy, this.#setting.activation.kind);
   }
+  get cutoff() {
+    return this.strategy === "predicted" ? this.#setting.cutoff.value : null;
+  }
   get interventions() {
     return this.#setting.interventions.list();
   }
@@ -131,10 +134,13 @@ export class View implements Model {
     checkOptions("with", change ?? null, ["policy", "strategy", "interventions", "vram", "cutoff"]);
     refusePlanned(change);
     checkChoice("strategy", change.strategy);
+    const strategy = change.strategy ?? this.#setting.strategy;
+    const cutoff = takeCutoff(change.cutoff, strategy);
     const setting: Setting = {
       activation: this.#setting.activation,
       policy: change.policy === undefined ? this.#setting.policy : checkPolicy(change.policy),
-      strategy: change.strategy ?? this.#setting.strategy,
+      strategy,
+      cutoff: cutoff === undefined ? this.#setting.cutoff : { value: cutoff, source: "your option" },
       interventions:
         change.interventions === undefined
           ? this.#setting.interventions
