@@ -2,13 +2,14 @@
 import { type Activation, parseActivation } from "../lab/model/activation.js";
 import { loadQuietly } from "../lab/model/load.js";
 import type { Model } from "../lab/model/model.js";
-import { checkChoice, type LoadOptions, type Strategy } from "../lab/model/options.js";
+import { checkChoice, type LoadOptions, type Strategy, takeCutoff } from "../lab/model/options.js";
 import { checkPolicy } from "../lab/policy/policy.js";
 import { countOf, numberOf, UsageError, usage } from "./arguments.js";
 
 export interface ModelFlags {
   readonly activation?: string | undefined;
   readonly strategy?: string | undefined;
+  readonly cutoff?: string | undefined;
   readonly t?: string | undefined;
   readonly threads?: string | undefined;
 }
@@ -18,10 +19,15 @@ export function loadOptions(flags: ModelFlags): LoadOptions {
   const { activation, strategy, t } = flags;
   if (activation !== undefined) usage("--activation", () => parseActivation(activation));
   if (strategy !== undefined) usage("--strategy", () => checkChoice("strategy", strategy));
+  const cutoff =
+    flags.cutoff === undefined
+      ? undefined
+      : usage("--cutoff", () => takeCutoff(numberOf("--cutoff", flags.cutoff!), strategy as Strategy | undefined));
   const threads = countOf("--threads", flags.threads, 1, 1024);
   return {
     ...(activation === undefined ? {} : { activation: activation as Activation }),
     ...(strategy === undefined ? {} : { strategy: strategy as Strategy }),
+    ...(cutoff === undefined ? {} : { cutoff }),
     ...(t === undefined ? {} : { policy: usage("--t", () => checkPolicy({ kind: "fatrelu", t: numberOf("--t", t) })) }),
     ...(threads === undefined ? {} : { threads }),
   };

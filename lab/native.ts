@@ -148,6 +148,8 @@ export interface NativeSetting {
   /** (L) thresholds of the activation fatrelu; ignored by the other activations. */
   readonly t: Float32Array;
   readonly strategy: StrategyKind;
+  /** predicted: (L) scores below which a neuron is skipped. Default: 0. */
+  readonly cutoff?: Float32Array;
   /** Default: as-trained. */
   readonly policy?: NativePolicy;
   /** Settings of one plan that have the same list share the array: it is read once. */
@@ -213,6 +215,11 @@ export interface NativeSinks {
   readonly zerosInMid: Uint32Array;
   readonly zerosInGate: Uint32Array;
   readonly rowsRead: Uint32Array;
+  /** (L, B) neurons that the row's predictor takes as active, all where it has none. */
+  readonly predicted?: Uint32Array;
+  /** (L, B) each, both or neither: neurons that are active, and those of them that the predictor misses. They cost the whole gate. */
+  readonly active?: Uint32Array;
+  readonly missed?: Uint32Array;
   /** (B) -ln p of the target, KL in nats, 1 where the most likely token is the reference's. NaN and 0 where not asked for. */
   readonly nll?: Float64Array;
   readonly kl?: Float64Array;
@@ -256,6 +263,8 @@ export interface NativeOpenOptions {
 export interface NativeFfnBatch {
   readonly settings: Int32Array; // (B)
   readonly x: Float32Array; // (B, D)
+  /** (B, D) the stream before the norm, which predictors read. Absent where no setting is `predicted`. */
+  readonly stream?: Float32Array;
 }
 export interface NativeFfnSinks {
   readonly y: Float32Array; // (B, D) what the neurons held add up to

@@ -64,11 +64,11 @@ export const activations: readonly ActivationKind[] = ["silu", "gelu", "gelu_tan
 /** A model trained with one activation may run with another one of its family. */
 export const activationFamily: Readonly<Record<ActivationKind, "silu" | "gelu" | "relu">> = { silu: "silu", gelu: "gelu", gelu_tanh: "gelu", relu: "relu", relu2: "relu", fatrelu: "relu" };
 
-export type StrategyKind = "dense" | "exact";
-export const strategies: readonly StrategyKind[] = ["dense", "exact"];
-export type PlannedStrategy = "screened" | "predicted";
+export type StrategyKind = "dense" | "exact" | "predicted";
+export const strategies: readonly StrategyKind[] = ["dense", "exact", "predicted"];
+export type PlannedStrategy = "screened";
 /** What to use instead. */
-export const laterStrategies: Readonly<Record<string, string>> = {"screened": "use \"exact\", which misses nothing", "predicted": "use \"exact\", which misses nothing (the file's predictors are checked and listed, but not used yet)"};
+export const laterStrategies: Readonly<Record<string, string>> = {"screened": "use \"exact\", which misses nothing"};
 
 export type PolicyKind = "as-trained" | "fatrelu";
 export const policyKinds: readonly PolicyKind[] = ["as-trained", "fatrelu"];

@@ -125,6 +125,14 @@ def write(path, model, tok, activation, t=0.0, name="sparselab tiny world", kind
     w.close()
 
 
+def check_same_weights(a, b):
+    """Every tensor of file a is in b, the same to the byte."""
+    mine, its = ({t.name: t for t in gguf.GGUFReader(path).tensors} for path in (a, b))
+    for name, t in mine.items():
+        if name not in its or t.tensor_type != its[name].tensor_type or t.data.tobytes() != its[name].data.tobytes():
+            raise ValueError(f"{b}: {name} is not what it is in {a}")
+
+
 def read(path):
     """-> the PyTorch model of a file this program wrote, weights dequantised"""
     r = gguf.GGUFReader(path)

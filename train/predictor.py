@@ -1,6 +1,10 @@
 """Predictors of active neurons, one for each layer, in PowerInfer's form: idx = fc2 relu(fc1 h), two linear layers without bias.
 
-    python predictor.py DATA RUNS/prosparse.pt --t 1.5 --rank 64 --file RUNS/with-predictors.gguf
+    python predictor.py DATA ../notebooks/models/tiny-world.q8_0.gguf --file RUNS/with-predictors.gguf
+    python predictor.py DATA RUNS/prosparse.pt --t 1.5 --rank 32
+
+The model is a checkpoint, or a file that export.py wrote: then --file writes a copy of it in which every other byte of a weight is
+as it was, and t is the file's unless --t is given.
 
 h is the residual stream before ffn_norm (D), the label is "active" under the model's activation at t (F). The loss is binary
 cross entropy in which an active neuron weighs 1 and an inactive one the active share + 0.005, so that recall comes first.
@@ -11,8 +15,10 @@ predictors (blk.N.fc1, blk.N.fc2).
 
 import argparse
 import math
+import os
 from pathlib import Path
 
+import gguf
 import numpy as np
 import torch
 import torch.nn as nn
@@ -21,8 +27,10 @@ import torch.nn.functional as F
 import export
 from measure import windows
 from model import load
-from tokenizer import Tokenizer
+from tokenizer import BOS, Tokenizer
 
+RANK, ROWS, EPOCHS = 64, 240, 12  # of the shipped predictors; rows are training windows
+CUTOFF = -1.0  # what their file says
 CUTOFFS = [-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]  # raw scores
 
 
@@ -70,6 +78,15 @@ def fit(h, y, rank, epochs=6, lr=2e-3, size=512, seed=1):
 
 
 @torch.no_grad()
+def rounded(net):
+    """The predictor as a Q8_0 file holds it, so that what is measured here is what the file does."""
+    for layer in (net.fc1, net.fc2):
+        quants = gguf.quants.quantize(layer.weight.numpy(), export.TYPES["q8_0"])
+        layer.weight.copy_(torch.from_numpy(gguf.quants.dequantize(quants, export.TYPES["q8_0"])))
+    return net
+
+
+@torch.no_grad()
 def score(net, h, y, cutoff):
     """-> recall, predicted sparsity of one layer; a neuron counts as predicted unless its score is below the cutoff"""
     said = ~(net(h) < cutoff)
@@ -93,30 +110,63 @@ def perplexity(model, nets, cutoff, rows, batch=4):
     return math.exp(nll / n)
 
 
+def table(model, nets, held):
+    """Per cutoff on held-out windows: cutoff, recall, predicted sparsity (means over layers), perplexity; the first row has every neuron."""
+    h, y = samples(model, held)
+    rows = [dict(cutoff=None, recall=1.0, sparsity=0.0, perplexity=perplexity(model, nets, -math.inf, held))]
+    for cutoff in CUTOFFS:
+        recall, sparsity = np.mean([score(*x, cutoff) for x in zip(nets, h, y)], 0).tolist()
+        rows.append(dict(cutoff=cutoff, recall=recall, sparsity=sparsity, perplexity=perplexity(model, nets, cutoff, held)))
+    return rows
+
+
+def train(model, data, rank=RANK, rows=ROWS, epochs=EPOCHS, seed=1):
+    """A predictor for each layer of a model that runs under its own t, fitted on the first windows of train.bin, rounded to Q8_0."""
+    context = model.c.context
+    text = windows(np.fromfile(data / "train.bin", np.uint16)[: rows * context], context)
+    return [rounded(fit(h, y, rank, epochs, seed=seed)) for h, y in zip(*samples(model, text))]
+
+
+def add(data, path, name, cutoff=CUTOFF, seed=1):
+    """Predictors for a file of export.py, written into it; every weight stays the same to the byte. -> what `table` measured"""
+    model, tok = export.read(path), Tokenizer(data / "spm.model")
+    nets = train(model, data, seed=seed)
+    held = windows([BOS, *tok.encode((data / "held.txt").read_text("utf-8"))], model.c.context)
+    with_predictors = path.with_suffix(".part")
+    export.write(with_predictors, model, tok, "fatrelu", model.c.threshold, name, predictors=(nets, cutoff))
+    export.check_same_weights(path, with_predictors)
+    os.replace(with_predictors, path)
+    return table(model, nets, held)
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     a.add_argument("data", type=Path)
     a.add_argument("checkpoint", type=Path)
-    a.add_argument("--t", type=float, default=0.0)
-    a.add_argument("--rank", type=int, default=64)
-    a.add_argument("--rows", type=int, default=120, help="training windows")
-    a.add_argument("--cutoff", type=float, default=0.0, help="the cutoff that is written to the file")
+    a.add_argument("--t", type=float, help="default: the file's; of a checkpoint 0")
+    a.add_argument("--rank", type=int, default=RANK)
+    a.add_argument("--rows", type=int, default=ROWS, help="training windows")
+    a.add_argument("--epochs", type=int, default=EPOCHS)
+    a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--cutoff", type=float, default=CUTOFF, help="the cutoff that is written to the file")
     a.add_argument("--file", type=Path)
     a = a.parse_args()
-    model, _ = load(a.checkpoint)
-    model.use("fatrelu", a.t)
-    tok, context = Tokenizer(a.data / "spm.model"), model.c.context
-    train = windows(np.fromfile(a.data / "train.bin", np.uint16)[: a.rows * context], context)
-    held = windows(tok.encode((a.data / "held.txt").read_text("utf-8")), context)
-    nets = [fit(h, y, a.rank) for h, y in zip(*samples(model, train))]
-    print(f"every neuron: perplexity {perplexity(model, nets, -math.inf, held):.4f}; rank {a.rank}, t {a.t:g}")
-    h, y = samples(model, held)
-    for cutoff in CUTOFFS:
-        recall, sparsity = np.mean([score(*x, cutoff) for x in zip(nets, h, y)], 0)
-        line = f"cutoff {cutoff:5.1f}  recall {100 * recall:6.2f} %  predicted sparsity {100 * sparsity:6.2f} %"
-        print(f"{line}  perplexity {perplexity(model, nets, cutoff, held):.4f}", flush=True)
+    of_file = a.checkpoint.suffix == ".gguf"
+    model = export.read(a.checkpoint) if of_file else load(a.checkpoint)[0]
+    t = (model.c.threshold if of_file else 0.0) if a.t is None else a.t
+    model.use("fatrelu", t)
+    tok = Tokenizer(a.data / "spm.model")
+    held = windows([BOS, *tok.encode((a.data / "held.txt").read_text("utf-8"))], model.c.context)
+    nets = train(model, a.data, a.rank, a.rows, a.epochs, a.seed)
+    for r in table(model, nets, held):
+        what = "every neuron" if r["cutoff"] is None else f"cutoff {r['cutoff']:5.1f}"
+        line = f"{what:12}  recall {100 * r['recall']:6.2f} %  predicted sparsity {100 * r['sparsity']:6.2f} %"
+        print(f"{line}  perplexity {r['perplexity']:.4f}", flush=True)
     if a.file:
-        export.write(a.file, model, tok, "fatrelu", a.t, "sparselab tiny world with predictors", predictors=(nets, a.cutoff))
+        export.write(a.file, model, tok, "fatrelu", t, "sparselab tiny world with predictors", predictors=(nets, a.cutoff))
+        if of_file:
+            export.check_same_weights(a.checkpoint, a.file)
+        print(f"{a.file}: {a.file.stat().st_size / 1e6:.2f} MB, rank {a.rank}, t {t:g}, cutoff {a.cutoff:g}")
 
 
 if __name__ == "__main__":

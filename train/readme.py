@@ -12,7 +12,7 @@ Written by `train/run.py` (seed {seed}). It measured every number on this page, 
 
 | file | what it is |
 |---|---|
-| `{prosparse}` | the sparse model (ProSparse: ReLU, progressive L1, then FATReLU with t = {t:g}), {prosparse_mb:.2f} MB |
+| `{prosparse}` | the sparse model (ProSparse: ReLU, progressive L1, then FATReLU with t = {t:g}), with predictors, {prosparse_mb:.2f} MB |
 | `{dense}` | its dense twin: SiLU, the same tokens in the same order, {dense_mb:.2f} MB |
 | `held.txt` | plain text about the same world, held out of training |
 | `questions.jsonl` | {questions} questions held out of training: question, choices, answer (index of the right choice), kind |
@@ -48,6 +48,17 @@ answers turn between right and wrong.
 
 **t = {t:g}** was chosen on another text (`dev.txt` of the corpus): the largest of 0, 0.25, 0.5 and so on up to which
 perplexity is at most 1 % above that of t = 0.
+"""
+
+PREDICTORS = """
+## The predictors of the sparse model
+
+Each layer has a predictor in PowerInfer's form (`blk.N.fc1`, `blk.N.fc2`, Q8_0, rank {rank}): scores = fc2 · relu(fc1 · x), x the residual
+stream before the FFN's norm; a neuron is predicted unless its score is below the cutoff (`sparselab.predictor_cutoff`, {cutoff:g}). They were fitted to
+the neurons that are active at t = {t:g} on training text. Measured on held.txt at t = {t:g}; recall is the share of active neurons that are
+predicted, with the stream of the model itself, and perplexity is that of a model which computes no others.
+A reader of plain llama files refuses the file for these tensors.
+
 """
 
 SHAPE = "{layers} layers, D {dim}, F {ffn}, {heads} heads, {kv_heads} kv heads, context {context}"
@@ -88,7 +99,17 @@ def render(r, files):
     p = dense["answers"]["all"]
     error = 100 * (p * (1 - p) / r["questions"]) ** 0.5
     page += NOTES.format(ratio=ratio, low=low, high=high, chance=100 * r["chance"]["all"], error=error, flipped=100 * r["flipped"], t=t)
-    return page + sweep_table(points, t) + layer_table(points, t) + kind_tables(r)
+    return page + predictor_table(r) + sweep_table(points, t) + layer_table(points, t) + kind_tables(r)
+
+
+def predictor_table(r):
+    text = PREDICTORS.format(rank=r["rank"], t=r["t"], cutoff=r["cutoff"])
+    text += row("cutoff", "recall %", "predicted sparsity %", "perplexity") + "|---|---|---|---|\n"
+    for p in r["predictors"]:
+        mark = "**" if p["cutoff"] == r["cutoff"] else ""
+        name = "every neuron" if p["cutoff"] is None else f"{mark}{p['cutoff']:g}{mark}"
+        text += row(name, f"{100 * p['recall']:.2f}", f"{100 * p['sparsity']:.2f}", f"{p['perplexity']:.4f}")
+    return text
 
 
 def sweep_table(points, t):

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import export
+import predictor
 from ask import answers, by_kind, chance
 from kinds import KINDS
 from measure import RISE, choose, evaluate, ratio, sweep, windows
@@ -83,11 +84,12 @@ def write(data, runs, out, seed, grid=GRID, stages=STAGES):
     dev = sweep(sparse, text_windows(data / "dev.txt", tok, sparse.c.context), FINE)
     t = choose(dev)
     export_both(made, last, tok, t)
+    results_of_predictors = predictor.add(data, made / FILES["prosparse"], NAMES["prosparse"], seed=seed)
     print(f"t = {t:g} is the largest with at most {RISE:.0%} more perplexity\non held.txt:")
     points = sweep(sparse, held, sorted({*grid, t}))
 
     results = dict(seed=seed, t=t, config=asdict(sparse.c), dev=dev, sweep=points, chance=chance(items), questions=len(items))
-    results |= training(runs, stages)
+    results |= training(runs, stages) | dict(predictors=results_of_predictors, cutoff=predictor.CUTOFF, rank=predictor.RANK)
     for name, path in FILES.items():
         results[name] = measure(export.read(made / path), last[name], tok, held, items, data) | dict(bytes=(made / path).stat().st_size)
     results["zero"] = measure(sparse.use("fatrelu", 0.0), last["prosparse"], tok, held, items, data)

@@ -1,5 +1,6 @@
 /** `sparselab generate`: generates text from a prompt, and streams it. */
 import { LabError } from "../../lab/errors.js";
+import { strategyText } from "../../lab/measures/job.js";
 import { checkSampling, type SamplingOptions } from "../../lab/model/sampler.js";
 import { policyText } from "../../lab/policy/policy.js";
 import { type Command, countOf, modelOptions, numberOf, parse, required, usage } from "../arguments.js";
@@ -18,7 +19,9 @@ const help = `usage: sparselab generate FILE -p TEXT [-n N] [--temp T] [--seed N
   --seed N            random seed; default 0
                       (the order, as in llama.cpp: penalty, top-k, top-p, min-p, temperature)
   --activation NAME   silu, gelu, gelu_tanh, relu, relu2, fatrelu_0.01
-  --strategy NAME     auto, dense, exact
+  --strategy NAME     auto, dense, exact, predicted (by the file's predictors: approximate)
+  --cutoff SCORE      with predicted: the score below which a neuron is skipped; default: the file's, else 0
+  --recall            with predicted: count what the predictors miss, which takes the whole gate
   --t T               FATReLU threshold instead of the activation's own
   --threads N         default: one for each CPU
   --json              print prompt tokens, tokens, text, share of zeros, tokens per second`;
@@ -38,6 +41,7 @@ export const generate: Command = {
       "repeat-penalty": { type: "string" },
       seed: { type: "string" },
       chat: { type: "boolean" },
+      recall: { type: "boolean" },
     } as const;
     const { values, positionals } = parse(args, options, ["FILE"]);
     const text = required(values.prompt, "-p TEXT");
@@ -49,6 +53,7 @@ export const generate: Command = {
       const started = model.generate(values.chat ? [{ role: "user", content: text }] : text, {
         ...sampling,
         ...(maxTokens === undefined ? {} : { maxTokens }),
+        ...(values.recall ? { recall: true } : {}),
         signal: abortOnInterrupt(),
       });
       return { generation: started, prompt: await started.prompt };
@@ -57,13 +62,21 @@ export const generate: Command = {
     const start = performance.now();
     const tokens: number[] = [];
     let zeros = 0;
+    const mean = (shares: Float32Array) => shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    const sums = { predictedSparsity: 0, recall: 0 };
     for await (const step of generation) {
       tokens.push(step.token);
-      zeros += step.sparsity.reduce((sum, share) => sum + share, 0) / step.sparsity.length;
+      zeros += mean(step.sparsity);
+      if (step.predictedSparsity) sums.predictedSparsity += mean(step.predictedSparsity);
+      if (step.recall) sums.recall += mean(step.recall);
       if (!values.json) out(step.text);
     }
     const seconds = (performance.now() - start) / 1000;
     const sparsity = zeros / tokens.length;
+    const predicted = model.strategy === "predicted" && {
+      predictedSparsity: sums.predictedSparsity / tokens.length,
+      recall: values.recall ? sums.recall / tokens.length : null,
+    };
     // The first token is computed with the prompt: it does not count.
     const rate = tokens.length > 1 ? (tokens.length - 1) / seconds : null;
     if (values.json) {
@@ -77,11 +90,16 @@ export const generate: Command = {
         activation: activation.name,
         policy,
         strategy,
+        ...(predicted && { cutoff: model.cutoff, ...predicted }),
       });
     } else {
       print("");
       note(
-        `${tokens.length} ${tokens.length === 1 ? "token" : "tokens"}, ${rate === null ? "" : `${rate.toFixed(1)} per second, `}${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${model.strategy}`,
+        `${tokens.length} ${tokens.length === 1 ? "token" : "tokens"}, ${rate === null ? "" : `${rate.toFixed(1)} per second, `}${(100 * sparsity).toFixed(1)} % zeros in x₁, policy ${policyText(model.policy)}, strategy ${strategyText(model)}${
+          predicted
+            ? `, ${(100 * predicted.predictedSparsity).toFixed(1)} % predicted silent${predicted.recall === null ? "; --recall counts the misses" : `, recall ${(100 * predicted.recall).toFixed(1)} %`}`
+            : ""
+        }`,
       );
     }
     model.dispose();

@@ -20,7 +20,8 @@ const help = `usage: sparselab measure FILE --text TEXT [--measure sparsity,perp
 ${referenceHelp}
   --window N          tokens per window; default min(512, context)
   --max-tokens N      use only the beginning of the text
-  --activation --strategy --t --threads, as for generate
+  --activation --strategy --cutoff --t --threads, as for generate; with --strategy predicted the report has recall and
+                      predicted sparsity
   --json              print the whole report with its provenance`;
 
 /** Options that `measure` and `sweep` share. */
@@ -94,7 +95,8 @@ export const measure: Command = {
 };
 
 function sameSetting(a: Model, b: Model): boolean {
-  const of = ({ path, activation, policy }: Model) =>
-    JSON.stringify([path, activation.name, policy.kind === "fatrelu" ? policy.t : activation.t]);
+  // Of an infinite cutoff, too: JSON has no infinity.
+  const of = ({ path, activation, policy, cutoff }: Model) =>
+    JSON.stringify([path, activation.name, policy.kind === "fatrelu" ? policy.t : activation.t, String(cutoff)]);
   return of(a) === of(b);
 }

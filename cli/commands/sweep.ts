@@ -24,7 +24,7 @@ All thresholds run side by side: the weights are read once for all of them.
                       "done": false
   --window N          tokens per window; default min(512, context)
   --max-tokens N      use only the beginning of the text
-  --activation --strategy --threads, as for generate
+  --activation --strategy --cutoff --threads, as for generate
   --json              print the points`;
 
 export const sweep: Command = {
@@ -52,7 +52,11 @@ export const sweep: Command = {
       ...(window === undefined ? {} : { window }),
       signal: abortOnInterrupt(),
     });
-    const columns = columnsOf(names, Math.max(...over.map((policy) => policyText(policy).length)));
+    const columns = columnsOf(
+      names,
+      Math.max(...over.map((policy) => policyText(policy).length)),
+      model.strategy === "predicted",
+    );
     const table = tableOf(columns);
     let origin: string | null = null;
     if (!values.json) print(table.head);
@@ -76,16 +80,26 @@ export const sweep: Command = {
   },
 };
 
-/** A column for each measure. */
-function columnsOf(names: readonly Measure[], width: number): (Column & { value(point: Point<Measure>): string })[] {
+const recallOf = ({ predictor }: Point<string>) => (100 * predictor!.recall.mean("layer").data[0]!).toFixed(2);
+const predictedOf = ({ predictor }: Point<string>) => (100 * predictor!.predictedSparsity.mean("layer").data[0]!).toFixed(2);
+
+/** A column for each measure; recall and predicted sparsity wherever the strategy predicts. */
+function columnsOf(
+  names: readonly Measure[],
+  width: number,
+  predicted: boolean,
+): (Column & { value(point: Point<Measure>): string })[] {
   const made: Record<Measure, Column & { value(point: Point<Measure>): string }> = {
     sparsity: { head: "zeros in x₁, %", value: ({ sparsity }) => (100 * sparsity.mean).toFixed(2) },
     perplexity: { head: "perplexity", value: ({ perplexity }) => perplexity.value.toFixed(4) },
     kl: { head: "KL, nats", width: 9, value: ({ kl }) => kl.mean.toFixed(5) },
+    predictor: { head: "recall, %", value: recallOf },
     top1: { head: "same top token, %", value: ({ top1 }) => (100 * top1.agreement).toFixed(2) },
   };
   return [
     { head: "setting", width, side: "left", value: ({ setting }) => policyText(setting) },
     ...names.map((name) => made[name]),
+    ...(predicted && !names.includes("predictor") ? [made.predictor] : []),
+    ...(predicted ? [{ head: "predicted sparsity, %", value: predictedOf }] : []),
   ];
 }

@@ -7,7 +7,7 @@ import type { NativeSetting } from "../native.js";
 import type { Policy } from "../policy/policy.js";
 import { Progress } from "../progress.js";
 import type { Corpus } from "./corpus.js";
-import { groupSize } from "./groups.js";
+import { groupSize, needsLogits } from "./groups.js";
 import { type Job, prepare, provenanceOf, withReference } from "./job.js";
 import type { Measure, Report } from "./report.js";
 import { Scores } from "./scores.js";
@@ -96,7 +96,7 @@ async function* group(
 ): AsyncGenerator<Step, void, void> {
   const { layers, neurons } = job.internals.weights.info;
   const own = settings.slice(from, to);
-  const scores = own.map(() => new Scores(layers, neurons));
+  const scores = own.map(({ native }) => new Scores(layers, neurons, native.cutoff));
   const side = withReference(
     own.map(({ native }) => native),
     job.reference,
@@ -107,6 +107,7 @@ async function* group(
       (score, i) =>
         ({
           ...score.measures(measure),
+          ...(score.predicts && { predictor: score.predictor() }),
           tokens: score.tokens,
           provenance: provenanceOf(job, own[i]!.policy, score.tokens),
         }) as Report<Measure>,
@@ -118,7 +119,7 @@ async function* group(
       done: tokens === total,
       fraction: (from + ((to - from) * tokens) / total) / settings.length,
       weightBytesRead,
-      ready: scores.every((score) => score.scored) || measure.every((name) => name === "sparsity"),
+      ready: scores.every((score) => score.scored) || !needsLogits(measure),
       reports,
     };
   }

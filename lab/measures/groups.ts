@@ -7,8 +7,9 @@ import type { Measure } from "./report.js";
 /** Tokens of one chunk, for any number of settings, so that a sweep reads the weights as often as one setting does. */
 export const CHUNK = 64;
 
-/** Whether tokens are scored. Sparsity needs no logits. */
-export const needsLogits = (measure: readonly Measure[]): boolean => measure.some((name) => name !== "sparsity");
+/** Whether tokens are scored. Counts of neurons need no logits. */
+export const needsLogits = (measure: readonly Measure[]): boolean =>
+  measure.some((name) => name !== "sparsity" && name !== "predictor");
 
 /**
  * Settings of one group at most. Reading the weights is then a small part of the work, and what JavaScript does for each setting between two

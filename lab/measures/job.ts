@@ -9,7 +9,7 @@ import { type Internals, internalsOf } from "../model/internals.js";
 import type { Model } from "../model/model.js";
 import type { NativeSetting } from "../native.js";
 import { packageInfo } from "../package.js";
-import { type Policy, policyText } from "../policy/policy.js";
+import { type Policy, perLayerText, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import type { Corpus } from "./corpus.js";
@@ -17,9 +17,9 @@ import { sha256Of } from "./hash.js";
 import type { Measure, Provenance } from "./report.js";
 import { type Windows, windowSize, windowsOf } from "./windows.js";
 
-const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1"];
+const measures: readonly Measure[] = ["sparsity", "perplexity", "kl", "top1", "predictor"];
 /** Measures that are planned and not available yet. */
-const later = ["frequency", "overlap", "aggregated", "cett", "histogram", "predictor"];
+const later = ["frequency", "overlap", "aggregated", "cett", "histogram"];
 export const needsReference = (list: readonly Measure[]) => list.includes("kl") || list.includes("top1");
 
 /** The measures, checked, in an array of their own. */
@@ -59,6 +59,12 @@ export async function prepare(
 ): Promise<Job> {
   const internals = internalsOf(model);
   const { weights } = internals;
+  if (options.measure.includes("predictor") && model.strategy !== "predicted") {
+    throw new LabError(
+      "invalid-option",
+      `measure "predictor" is of strategy "predicted"; this view's is "${model.strategy}". Measure model.with({ strategy: "predicted" })`,
+    );
+  }
   const digest = await sha256Of(weights, signal);
   const reference = needsReference(options.measure) ? await referenceOf(options.reference, internals, digest, signal) : undefined;
   const size = windowSize(options.window, Math.min(internals.context, reference?.internals.context ?? internals.context));
@@ -76,6 +82,7 @@ export async function prepare(
         .join(", "),
       activation: model.activation.name,
       strategy: model.strategy,
+      cutoff: model.cutoff,
       interventions: internals.setting.interventions.count,
       reference: reference ? referenceText(options.reference!, reference.same ? undefined : reference.digest) : null,
       arithmetic: "float",
@@ -92,12 +99,16 @@ export async function prepare(
   };
 }
 
+/** `exact`, or `predicted, cutoff 0.5` */
+export const strategyText = ({ strategy, cutoff }: Pick<Provenance, "strategy" | "cutoff">): string =>
+  cutoff === null ? strategy : `${strategy}, cutoff ${perLayerText(cutoff)}`;
+
 /** A model of other weights is named with the beginning of its file's hash. */
 const referenceText = (model: Model, digest: string | undefined) => {
   const { count } = internalsOf(model).setting.interventions;
   const changed = count > 0 ? `, ${count} interventions` : "";
   const file = digest === undefined ? "" : ` (sha256 ${digest.slice(0, 16)}…)`;
-  return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${model.strategy}${changed}`;
+  return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${strategyText(model)}${changed}`;
 };
 
 async function referenceOf(
@@ -151,8 +162,17 @@ export function withReference(
 function sameSetting(a: NativeSetting, b: NativeSetting): boolean {
   const plain = (setting: NativeSetting) => setting.interventions.length === 0;
   const [p, q] = [inForce(a), inForce(b)];
-  return plain(a) && plain(b) && p.kind === q.kind && a.strategy === b.strategy && p.t.every((t, i) => t === q.t[i]);
+  return (
+    plain(a) &&
+    plain(b) &&
+    p.kind === q.kind &&
+    a.strategy === b.strategy &&
+    sameCutoff(a, b) &&
+    p.t.every((t, i) => t === q.t[i])
+  );
 }
+const sameCutoff = ({ cutoff: a }: NativeSetting, { cutoff: b }: NativeSetting) =>
+  a === b || (a !== undefined && b !== undefined && a.every((value, l) => value === b[l]));
 /** The policy fatrelu takes the activation's place. */
 function inForce({ activation, t, policy }: NativeSetting): { readonly kind: string; readonly t: Float32Array } {
   return policy?.kind === "fatrelu" ? policy : { kind: activation, t };

@@ -14,7 +14,7 @@ import { withDisplay } from "./report-display.js";
 
 /** What `measure` takes. */
 export interface MeasureOptions<M extends string = Measure> {
-  /** Which measures: sparsity, perplexity, kl, top1. */
+  /** Which measures: sparsity, perplexity, kl, top1, predictor. The last is in every report of a view with strategy "predicted". */
   measure: readonly Checked<M, Measure>[];
   /** kl and top1 compare with it; without a default: measuring them without it is an error. A model of the same vocabulary. */
   reference?: Model;

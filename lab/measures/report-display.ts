@@ -2,6 +2,7 @@
 import { displaySymbol, type MimeBundle } from "../display.js";
 import { policyText } from "../policy/policy.js";
 import { htmlText, valueText } from "../text.js";
+import { strategyText } from "./job.js";
 import type { MeasureMap, Provenance } from "./report.js";
 
 type Parts = { readonly [K in keyof MeasureMap]?: MeasureMap[K] } & { readonly tokens: number; readonly provenance: Provenance };
@@ -25,7 +26,7 @@ const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 const within = (text: string, stderr: string, known: number) => (Number.isFinite(known) ? `${text} ± ${stderr}` : text);
 
 /** The measures of a report, as names and values for people. */
-export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, string][] {
+export function reportRows({ sparsity, perplexity, kl, top1, predictor }: Parts): [string, string][] {
   const out: [string, string][] = [];
   if (sparsity) {
     out.push(
@@ -46,6 +47,12 @@ export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, 
       ["KL median, 99 %, largest", [kl.median, kl.p99, kl.max].map(valueText).join(", ")],
     );
   }
+  if (predictor) {
+    out.push(
+      ["recall of the predictors", percent(predictor.recall.mean("layer").data[0]!)],
+      ["predicted sparsity", percent(predictor.predictedSparsity.mean("layer").data[0]!)],
+    );
+  }
   if (top1) out.push(["same top token", within(percent(top1.agreement), percent(top1.stderr), top1.stderr)]);
   return out;
 }
@@ -53,7 +60,7 @@ export function reportRows({ sparsity, perplexity, kl, top1 }: Parts): [string, 
 /** The provenance of the numbers, in one line. */
 export function reportOrigin({ tokens, provenance: p }: Parts): string {
   const reference = p.reference === null ? "" : `; compared with ${p.reference}`;
-  return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${p.strategy}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}${reference}`;
+  return `${p.model} (${p.weights}), activation ${p.activation}, policy ${policyText(p.policy)}, ${strategyText(p)}; ${tokens} tokens of ${p.corpus} in windows of ${p.window}${reference}`;
 }
 
 function bundle(report: Parts): MimeBundle {

@@ -1,6 +1,7 @@
 /** Reports: plain records of numbers with their provenance. The formulas are in scores.ts. */
 import type { Known } from "../literals.js";
-import type { LoosePolicy, Policy, Setting } from "../policy/policy.js";
+import type { LoosePolicy, PerLayer, Policy, Setting } from "../policy/policy.js";
+import type { Tensor } from "../tensor.js";
 
 /** The result of each measure. */
 export interface MeasureMap {
@@ -18,6 +19,17 @@ export interface MeasureMap {
   perplexity: { readonly value: number; readonly stderr: number; readonly bitsPerByte: number };
   /** KL(p‖q) in nats over the scored tokens, p the reference; stderr by the spread over windows. */
   kl: { readonly mean: number; readonly stderr: number; readonly median: number; readonly p99: number; readonly max: number };
+  /**
+   * Of strategy "predicted", over all tokens of the windows, in the stream of the run itself: recall, the share of active neurons (s ≠ 0) that
+   * were predicted, and predictedSparsity, the share of neurons that were not predicted; both (L, 1), of the view's one cutoff. A layer without a
+   * predictor has recall 1 and predicted sparsity 0; recall is NaN where no neuron was ever active. cutoffs (1): the raw score, NaN where
+   * layers have different ones (then see the provenance). Counting misses takes the whole gate, which `predicted` itself would not compute.
+   */
+  predictor: {
+    readonly recall: Tensor<["layer", "cutoff"]>;
+    readonly predictedSparsity: Tensor<["layer", "cutoff"]>;
+    readonly cutoffs: Float32Array;
+  };
   /** Share of the scored tokens at which the most likely next token is the reference's; stderr by the spread over windows. */
   top1: { readonly agreement: number; readonly stderr: number };
 }
@@ -33,6 +45,8 @@ export interface Provenance {
   readonly activation: string;
   readonly policy: Policy;
   readonly strategy: string;
+  /** Of strategy "predicted": the raw score below which a neuron was skipped; else null. */
+  readonly cutoff: PerLayer | null;
   /** Interventions of the view, 0 when none. */
   readonly interventions: number;
   /** The reference of kl and top1: its file, activation, policy and strategy; null where it has none. */
@@ -52,6 +66,8 @@ export interface Provenance {
 }
 /** The result of `measure`: a record for each requested measure (every measure where a plain string named one), and the provenance of the numbers. */
 export type Report<M extends string> = { readonly [K in Known<M, Measure>]: MeasureMap[K] } & {
+  /** In every report of a view with strategy "predicted", asked for or not. */
+  readonly predictor?: MeasureMap["predictor"];
   /** Tokens of all windows that were measured. */
   readonly tokens: number;
   readonly provenance: Provenance;

@@ -4,6 +4,7 @@
  *   stderr(mean) = sd(means of the windows, n - 1) / sqrt(windows); of perplexity: perplexity · stderr(mean nll).
  * L layers, F neurons.
  */
+import { tensor } from "../tensor.js";
 import type { Measure, MeasureMap } from "./report.js";
 
 export class Scores {
@@ -11,17 +12,28 @@ export class Scores {
   readonly #zerosInMid: Float64Array;
   readonly #zerosInGate: Float64Array;
   readonly #rowsRead: Float64Array;
+  /** (L) each, under strategy `predicted`. */
+  readonly #predicted: Float64Array;
+  readonly #active: Float64Array;
+  readonly #missed: Float64Array;
+  /** (L); undefined where the setting does not predict. */
+  readonly #cutoff: Float32Array | undefined;
   tokens = 0;
   #nll = new Spread();
   #kl = new Spread(true);
   #top1 = new Spread();
   #scoredBytes = 0;
 
-  constructor(layers: number, neurons: number) {
+  /** @param cutoff (L) of strategy `predicted` */
+  constructor(layers: number, neurons: number, cutoff?: Float32Array) {
     this.#neurons = neurons;
     this.#zerosInMid = new Float64Array(layers);
     this.#zerosInGate = new Float64Array(layers);
     this.#rowsRead = new Float64Array(layers);
+    this.#predicted = new Float64Array(layers);
+    this.#active = new Float64Array(layers);
+    this.#missed = new Float64Array(layers);
+    this.#cutoff = cutoff;
   }
 
   /** Counts of one layer over `tokens` rows. */
@@ -29,6 +41,11 @@ export class Scores {
     this.#zerosInMid[layer]! += zerosInMid;
     this.#zerosInGate[layer]! += zerosInGate;
     this.#rowsRead[layer]! += rowsRead;
+  }
+  addPredicted(layer: number, predicted: number, active: number, missed: number): void {
+    this.#predicted[layer]! += predicted;
+    this.#active[layer]! += active;
+    this.#missed[layer]! += missed;
   }
   addNll(value: number, bytes: number): void {
     this.#nll.add(value);
@@ -54,6 +71,7 @@ export class Scores {
     const made: { [K in Measure]: () => MeasureMap[K] } = {
       sparsity: () => this.sparsity(),
       perplexity: () => this.perplexity(),
+      predictor: () => this.predictor(),
       kl: () => this.kl(),
       top1: () => ({ agreement: this.#top1.mean, stderr: this.#top1.stderr }),
     };
@@ -69,6 +87,28 @@ export class Scores {
       byLayer: Float32Array.from(this.#zerosInMid, (zeros) => zeros / (this.tokens * this.#neurons)),
       zerosInGate: share(this.#zerosInGate),
       rowsSkipped: 1 - share(this.#rowsRead),
+    };
+  }
+  /** Whether the setting predicts. */
+  get predicts(): boolean {
+    return this.#cutoff !== undefined;
+  }
+  /** recall(l) = predicted and active / active; predicted sparsity(l) = not predicted / (tokens · F) (ProSparse, appendix C). */
+  predictor(): MeasureMap["predictor"] {
+    const layers = this.#active.length;
+    const cutoff = this.#cutoff ?? new Float32Array(layers).fill(Number.NaN);
+    return {
+      recall: tensor(
+        Float32Array.from(this.#active, (active, l) => 1 - this.#missed[l]! / active),
+        ["layer", "cutoff"],
+        [layers, 1],
+      ),
+      predictedSparsity: tensor(
+        Float32Array.from(this.#predicted, (predicted) => 1 - predicted / (this.tokens * this.#neurons)),
+        ["layer", "cutoff"],
+        [layers, 1],
+      ),
+      cutoffs: Float32Array.of(cutoff.every((value) => value === cutoff[0]) ? cutoff[0]! : Number.NaN),
     };
   }
   /** exp(mean nll); bits per byte = Σ nll / (bytes · ln 2). */

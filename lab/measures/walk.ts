@@ -142,7 +142,8 @@ function chunk(
     sequences: setting,
     settings: setting,
   };
-  const sinks = countSinks(job.internals.weights.info.layers, rows);
+  const predicted = settings.some(({ strategy }) => strategy === "predicted");
+  const sinks = countSinks(job.internals.weights.info.layers, rows, predicted ? "misses" : "nothing");
   if (!needsLogits(measure)) return { batch, sinks };
   const compared = reference >= 0;
   return {
@@ -154,6 +155,17 @@ function chunk(
     },
     sinks: { ...sinks, nll: new Float64Array(rows), ...(compared && { kl: new Float64Array(rows), top1: new Uint8Array(rows) }) },
   };
+}
+
+/** Adds the predictors' counts of one setting and layer. */
+function addPredicted(score: Scores, sinks: NativeSinks, layer: number, rows: number, setting: number, settings: number): void {
+  let [predicted, active, missed] = [0, 0, 0];
+  for (let at = layer * rows + setting; at < (layer + 1) * rows; at += settings) {
+    predicted += sinks.predicted![at]!;
+    active += sinks.active![at]!;
+    missed += sinks.missed![at]!;
+  }
+  score.addPredicted(layer, predicted, active, missed);
 }
 
 /** Adds the numbers of one chunk to the scores. */
@@ -176,6 +188,7 @@ function collect(
         read += sinks.rowsRead[at]!;
       }
       score.addCounts(layer, mid, gate, read);
+      if (score.predicts) addPredicted(score, sinks, layer, rows, s, S);
     }
     for (let i = 0; targets && i < count; i++) {
       const row = i * S + s;

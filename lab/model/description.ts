@@ -140,7 +140,7 @@ export function strategyFact(asked: Strategy, { kind }: ResolvedActivation): Fac
 
 export function predictorsFact({ predictors }: NativeModelInfo): Fact {
   const ranks = predictors.map(({ layer, rank }) => `${layer}:${rank}`).join(" ");
-  return fact("predictors", predictors, ranks ? `ranks by layer ${ranks}; checked, not used yet` : "none");
+  return fact("predictors", predictors, ranks ? `ranks by layer ${ranks}; for strategy "predicted"` : "none");
 }
 
 /** @param estimate of a full context and one token, on as many threads as the model uses */

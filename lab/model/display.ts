@@ -4,6 +4,7 @@ import { callNativeSync } from "../native.js";
 import { policyText } from "../policy/policy.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { countText, htmlText } from "../text.js";
+import { cutoffText } from "./cutoff.js";
 import {
   activationFact,
   architectureFact,
@@ -37,6 +38,7 @@ function facts(model: Model): readonly Fact[] {
     activationFact(setting.activation),
     fact("policy", model.policy, policyText(model.policy)),
     strategyFact(setting.strategy, setting.activation),
+    ...(model.strategy === "predicted" ? [fact("cutoff", model.cutoff, cutoffText(setting.cutoff).replace(/^cutoff /, ""))] : []),
     ...(names.length > 0 ? [fact("interventions", names, names.join(", "))] : []),
     ...(info.predictors.length > 0 ? [predictorsFact(info)] : []),
     memoryFact(info, estimate),

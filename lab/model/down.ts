@@ -1,5 +1,5 @@
 /**
- * How an `ffn_down` lies in memory. A file stores it by output. `exact` skips the silent neurons of one that was regrouped by neuron, a copy;
+ * How an `ffn_down` lies in memory. A file stores it by output. `exact` and `predicted` skip the silent neurons of one that was regrouped by neuron, a copy;
  * `dense` reads it as stored. The bits of every result are the same.
  */
 import { architecture, number } from "../metadata.js";
@@ -12,7 +12,7 @@ export function formOfDown(table: FileTable, activation: Activation | undefined,
   try {
     const layers = number(table, `${architecture(table)}.block_count`) ?? 0;
     const { kind } = resolveActivation(table, layers, activation);
-    return strategyOf(strategy, kind) === "exact" ? "by-neuron" : "as-stored";
+    return strategyOf(strategy, kind) === "dense" ? "as-stored" : "by-neuron";
   } catch {
     return "as-stored";
   }

@@ -22,7 +22,19 @@ import { type Run, runOf } from "./run.js";
 import { Sampler } from "./sampler.js";
 import { StopText } from "./stop-text.js";
 
-const known = ["capture", "maxTokens", "temperature", "topK", "topP", "minP", "repeatPenalty", "seed", "stop", "signal"];
+const known = [
+  "capture",
+  "maxTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repeatPenalty",
+  "seed",
+  "stop",
+  "recall",
+  "signal",
+];
 
 /** `generate` writes text: a vocabulary that cannot be used is an error at once, not after the prompt was run. */
 export function checkWrites(fileTokenizer: FileTokenizer): void {
@@ -40,7 +52,7 @@ export function generation<S extends string>(
   options: GenerateOptions<S>,
 ): Generation<S> {
   checkOptions("generate", options, known);
-  const { capture, maxTokens, stop = [], signal, ...sampling } = options;
+  const { capture, maxTokens, stop = [], recall, signal, ...sampling } = options;
   checkCount("maxTokens", maxTokens, 1);
   if (!Array.isArray(stop)) throw new LabError("invalid-option", `stop must be an array of texts, received ${received(stop)}`);
   const room = internals.context - prompt.length;
@@ -53,11 +65,19 @@ export function generation<S extends string>(
       `the prompt has ${prompt.length} tokens and ${wanted} more ${wanted === 1 ? "is" : "are"} wanted; the context holds ${internals.context}. ${shorter}${fewer}`,
     );
   }
+  if (recall !== undefined && typeof recall !== "boolean")
+    throw new LabError("invalid-option", `recall must be true or false, received ${received(recall)}`);
+  if (recall && internals.native.strategy !== "predicted")
+    throw new LabError(
+      "invalid-option",
+      `recall is counted under strategy "predicted"; this view's is "${internals.native.strategy}", which misses nothing`,
+    );
   return new TextGeneration<S>(internals, prompt, {
     captures: parseCaptures(capture, internals.weights.info),
     limit: maxTokens ?? room,
     sampler: new Sampler(sampling),
     stop: new StopText(stop),
+    misses: recall ?? false,
     signal: checkSignal(signal) ?? notebook()?.signal(),
   });
 }
@@ -68,6 +88,8 @@ interface Decoding {
   readonly limit: number;
   readonly sampler: Sampler;
   readonly stop: StopText;
+  /** Whether misses of predictors are counted. */
+  readonly misses: boolean;
   readonly signal: AbortSignal | undefined;
 }
 interface Started {
@@ -127,7 +149,7 @@ class TextGeneration<S extends string> implements Generation<S> {
   }
 
   async *#steps({ program, row: first }: Started): AsyncGenerator<Step<S>, void, void> {
-    const { captures, limit, sampler, stop, signal } = this.#decoding;
+    const { captures, limit, sampler, stop, misses, signal } = this.#decoding;
     const { tokenizer } = this.#internals.fileTokenizer;
     const stream = createTextStream(tokenizer, this.#prompt);
     const tokens = [...this.#prompt];
@@ -142,11 +164,20 @@ class TextGeneration<S extends string> implements Generation<S> {
       yield this.#step(token, text, row);
       if (last) return;
       tokens.push(token);
-      row = await decode(this.#internals.weights, program, captures, token, tokens.length - 1, sampler.next(tokens), signal);
+      row = await decode(
+        this.#internals.weights,
+        program,
+        captures,
+        token,
+        tokens.length - 1,
+        sampler.next(tokens),
+        signal,
+        misses,
+      );
     }
   }
 
-  #step(token: Token, text: string, { logits, logprob, captures, sparsity }: Row): Step<S> {
+  #step(token: Token, text: string, { logits, logprob, captures, sparsity, predicted }: Row): Step<S> {
     const { tokenizer } = this.#internals.fileTokenizer;
     const { info } = this.#internals.weights;
     return {
@@ -163,6 +194,7 @@ class TextGeneration<S extends string> implements Generation<S> {
         }));
       },
       sparsity,
+      ...predicted,
       cache: cacheOf<S>(captures, 1, info),
     };
   }
@@ -174,7 +206,7 @@ class TextGeneration<S extends string> implements Generation<S> {
 
   async #prefill(): Promise<Started> {
     const { weights, native, threads } = this.#internals;
-    const { captures, limit, sampler, signal } = this.#decoding;
+    const { captures, limit, sampler, misses, signal } = this.#decoding;
     const plan = sequencePlan(native, captures, this.#prompt.length + limit, threads);
     const needs = prefillNeeds(weights, plan, captures, this.#prompt.length, "last");
     const memory = await reservePrefill(
@@ -188,7 +220,8 @@ class TextGeneration<S extends string> implements Generation<S> {
       const result = await prefill(weights, program, captures, this.#prompt, "last", signal);
       collected.register(this, program, this);
       // Copied before the prompt's run is handed out, since the caller may change it.
-      return { program, result, row: lastRow(result, this.#prompt.length, weights.info.layers, sampler.next(this.#prompt)) };
+      const row = lastRow(result, this.#prompt.length, weights.info.layers, sampler.next(this.#prompt), misses);
+      return { program, result, row };
     } catch (error) {
       program.close();
       throw error;

@@ -15,6 +15,8 @@ export interface GenerateOptions<S extends string = HookPoint> extends SamplingO
   maxTokens?: number;
   /** Texts that end the generation; they are not part of the text. Default: none. */
   stop?: readonly string[];
+  /** Under strategy "predicted": count the recall of each step, which takes the whole gate and so what `predicted` saves of it. Default: false. */
+  recall?: boolean;
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
 }
@@ -32,6 +34,10 @@ export interface Step<S extends string = string> {
   top(k: number): readonly { readonly token: Token; readonly text: string; readonly logprob: number }[];
   /** (L) share of zeros in x₁. */
   readonly sparsity: Float32Array;
+  /** Under strategy "predicted": (L) share of neurons that the predictors skip. */
+  readonly predictedSparsity?: Float32Array;
+  /** With the option `recall`: (L) share of active neurons that were predicted, 1 where none is active. */
+  readonly recall?: Float32Array;
   readonly cache: Cache<S>;
 }
 /** A text that is generated while it is read: with `for await`, or `await generation.text()`. */

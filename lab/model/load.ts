@@ -3,10 +3,11 @@ import { throwIfAborted, untilAborted } from "../abort.js";
 import { notebook } from "../display.js";
 import type { Loose } from "../literals.js";
 import { callNative, callNativeSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
-import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
+import { checkPolicy, type LoosePolicy, type PerLayer, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
+import { cutoffText, resolveCutoff } from "./cutoff.js";
 import { scalesText } from "./description.js";
 import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
@@ -61,7 +62,8 @@ export async function loadQuietly(
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
-    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
+    const cutoff = resolveCutoff(table, weights.info.layers, options.cutoff as PerLayer | undefined);
+    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", cutoff, interventions: noInterventions };
     const model = new View(weights, new FileTokenizer(table), setting, {
       context: contextOf(options.context, weights.info.context),
       threads,
@@ -116,12 +118,13 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
 }
 
 /** One line: the name, the activation with its origin, the strategy, and what it cannot skip. The model's display has the rest. */
-function summaryOf(model: Model, { activation, policy }: Setting, weights: Weights): string {
-  const inFull = downInFull(weights);
+function summaryOf(model: Model, { activation, policy, cutoff }: Setting, weights: Weights): string {
   const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
-  const skips = model.strategy === "exact" && inFull ? `; ${inFull}` : "";
+  const by = model.strategy === "predicted" ? ` (approximate), ${cutoffText(cutoff)}` : "";
   const scaled = scalesText(weights.info);
-  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${scaled && `; ${scaled}`}${skips}`;
+  const inFull = model.strategy === "dense" ? "" : downInFull(weights);
+  const more = [scaled, inFull].filter(Boolean).map((text) => `; ${text}`);
+  return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${by}${more.join("")}`;
 }
 
 /** Which layers have a down whose silent neurons cannot be skipped; "" where there are none. */

@@ -8,6 +8,7 @@ import type { Tensor } from "../tensor.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { PlannedStrategy } from "../vocabulary.js";
 import type { Activation } from "./activation.js";
+import type { Cutoff } from "./cutoff.js";
 import type { GenerateOptions, Generation } from "./generation.js";
 import type { CheckedIntervention, Intervention, LooseIntervention } from "./interventions.js";
 import type { Strategy } from "./options.js";
@@ -30,6 +31,8 @@ export type Change<
   I extends LooseIntervention = Intervention,
 > = PolicyOption<P> & {
   strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
+  /** Of strategy "predicted", as for `load`. Default: this view's. */
+  cutoff?: Cutoff;
   /** They replace those of the view. Copied: changing a vector or the list afterwards has no effect. */
   interventions?: readonly CheckedIntervention<I>[];
 };
@@ -49,6 +52,8 @@ export interface Model extends Disposable, Displayable {
   readonly activation: { readonly name: Activation; readonly t: PerLayer; readonly from: "option" | "file" | "architecture" };
   readonly policy: Policy;
   readonly strategy: Exclude<Strategy, "auto">;
+  /** Under strategy "predicted": the score of a predictor below which a neuron is skipped; else null. */
+  readonly cutoff: PerLayer | null;
   /** A new copy at each reading. */
   readonly interventions: readonly Intervention[];
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];

@@ -7,12 +7,13 @@ import { checkCount, checkFunction, checkSignal } from "../check.js";
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { Checked, CheckedOrPlanned } from "../literals.js";
 import type { Scales } from "../native.js";
-import type { LoosePolicy, Policy, PolicyOption } from "../policy/policy.js";
+import type { LoosePolicy, PerLayer, Policy, PolicyOption } from "../policy/policy.js";
 import { received } from "../received.js";
 import { type ActivationKind, laterStrategies, type PlannedStrategy, type StrategyKind, strategies } from "../vocabulary.js";
 import { type Activation, isReluFamily } from "./activation.js";
+import { type Cutoff, checkCutoff } from "./cutoff.js";
 
-/** Which rows of the FFN are computed. `exact` skips rows that cannot matter and gives the bits of `dense`. `auto` is a rule, printed by `load`: exact for a ReLU-family activation, else dense. */
+/** Which rows of the FFN are computed. `exact` skips rows that cannot matter and gives the bits of `dense`. `predicted` computes what the file's predictors take as active: approximate, and every report says what they miss. `auto` is a rule, printed by `load`: exact for a ReLU-family activation, else dense. */
 export type Strategy = "auto" | StrategyKind;
 
 /** What an option takes now, and what is planned, with what to use instead. */
@@ -47,8 +48,10 @@ export type LoadOptions<
    * by `logits`. Default: the file's keys embedding_scale, residual_scale, logit_scale; without keys 12, 1.4 / sqrt(layers), hidden / 256.
    */
   scales?: Scales;
-  /** Default: "auto". */
+  /** Default: "auto", which never chooses the approximate "predicted". */
   strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
+  /** Of strategy "predicted": the raw score of a predictor below which a neuron is skipped, one or one for each layer, or the probability whose logit it is. Default: the file's key sparselab.predictor_cutoff, else powerinfer.sparse_threshold, else 0. */
+  cutoff?: Cutoff;
   /** Default: "auto". */
   device?: CheckedOrPlanned<D, Now<"device">, Planned<"device"> | `cuda:${string}`>;
   /** "mmap": the weights are pages of the file, quick to open. Default: "mmap". */
@@ -92,15 +95,21 @@ export function checkChoice(option: Choice, value: unknown): void {
 
 /** Refuses options that are planned and have no supported value yet. */
 export function refusePlanned(options: object): void {
-  const given = options as { readonly vram?: unknown; readonly cutoff?: unknown };
+  const given = options as { readonly vram?: unknown };
   if (given.vram !== undefined)
     throw new LabError("invalid-option", "option vram is not available yet; the CPU runs everything now");
-  if (given.cutoff !== undefined) {
+}
+
+/** A cutoff without the strategy that it belongs to would be ignored. */
+export function takeCutoff(cutoff: Cutoff | undefined, strategy: Strategy | undefined): PerLayer | undefined {
+  if (cutoff === undefined) return undefined;
+  if (strategy !== "predicted") {
     throw new LabError(
       "invalid-option",
-      'option cutoff belongs to strategy "predicted", which is not available yet; use "exact"',
+      `option cutoff belongs to strategy "predicted"; give { strategy: "predicted", cutoff } too, or omit cutoff (the strategy is "${strategy ?? "auto"}")`,
     );
   }
+  return checkCutoff(cutoff);
 }
 
 /** The options, checked and copied, since `load` uses them after it has waited for the file. */
@@ -110,6 +119,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
     "activation",
     "policy",
     "strategy",
+    "cutoff",
     "device",
     "layout",
     "arithmetic",
@@ -139,7 +149,12 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   }
   checkFunction("onProgress", options.onProgress);
   checkSignal(options.signal);
-  return options.scales === undefined ? { ...options } : { ...options, scales: { ...options.scales } };
+  const cutoff = takeCutoff(options.cutoff, options.strategy);
+  return {
+    ...options,
+    ...(options.scales !== undefined && { scales: { ...options.scales } }),
+    ...(cutoff !== undefined && { cutoff }),
+  };
 }
 
 export function threadsOf(option: number | undefined): number {

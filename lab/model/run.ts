@@ -23,6 +23,10 @@ export interface Run<S extends string = string> extends Displayable {
   readonly cache: Cache<S>;
   /** Share of zeros in x₁. */
   readonly sparsity: Tensor<["layer", "token"]>;
+  /** Under strategy "predicted": the share of neurons that the predictors skip, 0 in layers without one. */
+  readonly predictedSparsity?: Tensor<["layer", "token"]>;
+  /** Under strategy "predicted": the share of active neurons that were predicted, 1 where none is active. Counting it takes the whole gate. */
+  readonly recall?: Tensor<["layer", "token"]>;
 }
 
 export function runOf<S extends string>(
@@ -34,7 +38,8 @@ export function runOf<S extends string>(
   // Computed now, since the caller may change the arrays below.
   const perplexity =
     result.logprobs && Math.exp(-result.logprobs.subarray(1).reduce((sum, value) => sum + value, 0) / (tokens.length - 1));
-  const zeros = result.sparsity.reduce((sum, share) => sum + share, 0) / result.sparsity.length;
+  const zeros = average(result.sparsity);
+  const recall = result.predicted && average(result.predicted.recall);
   const absent = (what: string) =>
     new LabError("not-captured", `this run has no ${what}, since it was run with logits: "none"; use "all" or "last"`);
   const run: Run<S> = {
@@ -56,16 +61,28 @@ export function runOf<S extends string>(
     },
     cache: cacheOf<S>(result.captures, tokens.length, info),
     sparsity: tensor(result.sparsity, ["layer", "token"], [info.layers, tokens.length]),
+    ...(result.predicted && {
+      predictedSparsity: tensor(result.predicted.predictedSparsity, ["layer", "token"], [info.layers, tokens.length]),
+      recall: tensor(result.predicted.recall, ["layer", "token"], [info.layers, tokens.length]),
+    }),
     [displaySymbol](): MimeBundle {
-      return { "text/plain": runText(run, zeros, perplexity) };
+      return { "text/plain": runText(run, zeros, perplexity, recall) };
     },
   };
-  Object.defineProperty(run, Symbol.for("nodejs.util.inspect.custom"), { value: () => runText(run, zeros, perplexity) });
+  Object.defineProperty(run, Symbol.for("nodejs.util.inspect.custom"), { value: () => runText(run, zeros, perplexity, recall) });
   return run;
 }
 
-function runText<S extends string>(run: Run<S>, zeros: number, perplexity: number | undefined): string {
+const average = (shares: Float32Array) => shares.reduce((sum, share) => sum + share, 0) / shares.length;
+
+function runText<S extends string>(
+  run: Run<S>,
+  zeros: number,
+  perplexity: number | undefined,
+  recall: number | undefined,
+): string {
   const parts = [`${run.tokens.length} tokens`, `${(100 * zeros).toFixed(1)} % zeros in x₁`];
+  if (recall !== undefined) parts.push(`recall ${(100 * recall).toFixed(1)} %`);
   if (perplexity !== undefined && run.tokens.length > 1) parts.push(`perplexity ${valueText(perplexity)}`);
   if (run.cache.hookPoints.length > 0) parts.push(`captured ${run.cache.hookPoints.join(", ")}`);
   return `Run: ${parts.join(", ")}`;

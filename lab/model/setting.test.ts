@@ -15,6 +15,7 @@ const settingOf = (kind: ResolvedActivation["kind"], policy: Policy, t = 0) =>
       activation: { name: kind, kind, t, from: "option", source: "your option", notes: [] } as ResolvedActivation,
       policy,
       strategy: "exact",
+      cutoff: { value: 0, source: "the default" },
       interventions: { list: [], native: [] } as never,
     },
     info,

@@ -6,6 +6,7 @@ import { LabError } from "../errors.js";
 import type { NativeModelInfo, NativeSetting } from "../native.js";
 import { type Policy, perLayer } from "../policy/policy.js";
 import { isReluFamily, type ResolvedActivation } from "./activation.js";
+import type { ResolvedCutoff } from "./cutoff.js";
 import type { Interventions } from "./interventions.js";
 import { type Strategy, strategyOf } from "./options.js";
 
@@ -13,16 +14,26 @@ export interface Setting {
   readonly activation: ResolvedActivation;
   readonly policy: Policy;
   readonly strategy: Strategy;
+  /** In force under strategy `predicted`. */
+  readonly cutoff: ResolvedCutoff;
   readonly interventions: Interventions;
 }
 
 /** @throws invalid-option where the policy does not go with the activation. */
 export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSetting {
   const { activation, policy } = setting;
+  const strategy = strategyOf(setting.strategy, activation.kind);
+  if (strategy === "predicted" && info.predictors.length === 0) {
+    throw new LabError(
+      "invalid-option",
+      'strategy "predicted" needs predictors (tensors blk.N.fc1.weight and blk.N.fc2.weight), and this file has none; use "exact", which misses nothing',
+    );
+  }
   const native = {
     activation: activation.kind,
     t: perLayer(activation.t, info.layers),
-    strategy: strategyOf(setting.strategy, activation.kind),
+    strategy,
+    ...(strategy === "predicted" && { cutoff: perLayer(setting.cutoff.value, info.layers, "cutoff") }),
     interventions: setting.interventions.native,
   };
   if (policy.kind === "as-trained") return native;

@@ -24,7 +24,7 @@ import type { GenerateOptions, Generation } from "./generation.js";
 import { internalsOf, isLive, register, unregister } from "./internals.js";
 import { type LooseIntervention, takeInterventions } from "./interventions.js";
 import type { Change, Model, RunOptions } from "./model.js";
-import { checkChoice, refusePlanned, strategyOf } from "./options.js";
+import { checkChoice, refusePlanned, strategyOf, takeCutoff } from "./options.js";
 import { type Prompt, type PromptContext, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
 import { nativeSetting, type Setting } from "./setting.js";
@@ -105,6 +105,9 @@ export class View implements Model {
   get strategy() {
     return strategyOf(this.#setting.strategy, this.#setting.activation.kind);
   }
+  get cutoff() {
+    return this.strategy === "predicted" ? this.#setting.cutoff.value : null;
+  }
   get interventions() {
     return this.#setting.interventions.list();
   }
@@ -131,15 +134,20 @@ export class View implements Model {
     checkOptions("with", change ?? null, ["policy", "strategy", "interventions", "vram", "cutoff"]);
     refusePlanned(change);
     checkChoice("strategy", change.strategy);
-    if (change.strategy === "exact" && this.#weights.downLeftAsStored)
-      throw new LabError(
-        "invalid-option",
-        'with: strategy "exact" skips the silent neurons of ffn_down, and this model was loaded with it as stored, by output. Load the file with { strategy: "exact" }: that model also runs with { strategy: "dense" }',
-      );
+    if (change.strategy !== undefined && strategyOf(change.strategy, this.#setting.activation.kind) !== "dense") {
+      if (this.#weights.downLeftAsStored)
+        throw new LabError(
+          "invalid-option",
+          `with: strategy "${change.strategy}" skips the silent neurons of ffn_down, and this model was loaded with it as stored, by output. Load the file with { strategy: "${change.strategy}" }: that model also runs with { strategy: "dense" }`,
+        );
+    }
+    const strategy = change.strategy ?? this.#setting.strategy;
+    const cutoff = takeCutoff(change.cutoff, strategy);
     const setting: Setting = {
       activation: this.#setting.activation,
       policy: change.policy === undefined ? this.#setting.policy : checkPolicy(change.policy),
-      strategy: change.strategy ?? this.#setting.strategy,
+      strategy,
+      cutoff: cutoff === undefined ? this.#setting.cutoff : { value: cutoff, source: "your option" },
       interventions:
         change.interventions === undefined
           ? this.#setting.interventions

@@ -1,6 +1,6 @@
 /** The caption of a figure: the provenance that all its results share, and how many values there are where they differ. */
 import type { Provenance } from "../measures/report.js";
-import { policyText } from "../policy/policy.js";
+import { perLayerText, policyText } from "../policy/policy.js";
 import { thousandsText } from "./style.js";
 
 export interface WithProvenance {
@@ -21,7 +21,7 @@ export function caption(results: readonly WithProvenance[]): readonly string[] {
     shared((p) => p.weights, "weight types"),
     settings(results),
     ...(touched > 0 ? [`${touched} intervention${touched === 1 ? "" : "s"}`] : []),
-    shared((p) => `${p.strategy}, ${p.arithmetic}, kv ${p.kv}`, "ways of computing"),
+    shared((p) => `${p.strategy}${cutoff(p)}, ${p.arithmetic}, kv ${p.kv}`, "ways of computing"),
     shared((p) => `${p.device}, ${p.threads} thread${p.threads === 1 ? "" : "s"}`, "devices"),
   ];
   const tokens = [...new Set(results.map((result) => result.tokens))];
@@ -37,6 +37,10 @@ export function caption(results: readonly WithProvenance[]): readonly string[] {
   ];
   return [model.join(" · "), measured.join(" · ")];
 }
+
+/** Of predictors. Points of an older file have none. */
+const cutoff = ({ cutoff: value }: Provenance) =>
+  value === null || value === undefined ? "" : ` at cutoff ${perLayerText(value)}`;
 
 /** `fatrelu_1.5, t = 0`; `t = 0 to 3` over a sweep. */
 function settings(results: readonly WithProvenance[]): string {

@@ -12,6 +12,7 @@ const numbers: Readonly<Record<Measure, readonly string[]>> = {
   perplexity: ["value", "stderr", "bitsPerByte"],
   kl: ["mean", "stderr", "median", "p99", "max"],
   top1: ["agreement", "stderr"],
+  predictor: [], // tensors, which no figure draws yet
 };
 const provenance: Readonly<Record<string, "string" | "number" | "boolean">> = {
   model: "string",

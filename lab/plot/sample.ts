@@ -10,6 +10,7 @@ export function sampleProvenance(change: Partial<Provenance> = {}): Provenance {
     activation: "fatrelu_1.5",
     policy: { kind: "as-trained" },
     strategy: "exact",
+    cutoff: null,
     interventions: 0,
     reference: null,
     arithmetic: "float",

@@ -29,11 +29,36 @@ export function sequenceBatch(tokens: ArrayLike<number>, start: number): NativeB
   };
 }
 
-/** Zero and row counts for `rows` rows: what every forward writes. */
-export function countSinks(layers: number, rows: number): Pick<NativeSinks, "zerosInMid" | "zerosInGate" | "rowsRead"> {
+/** What is counted of predictors: nothing, what they predict, or also what they miss, which costs the whole gate. */
+export type Counted = "nothing" | "predicted" | "misses";
+type Counts = "zerosInMid" | "zerosInGate" | "rowsRead" | "predicted" | "active" | "missed";
+
+/** Zero and row counts for `rows` rows, which every forward writes, and those of predictors. */
+export function countSinks(layers: number, rows: number, counted: Counted = "nothing"): Pick<NativeSinks, Counts> {
   return {
+    ...(counted !== "nothing" && { predicted: new Uint32Array(layers * rows) }),
+    ...(counted === "misses" && { active: new Uint32Array(layers * rows), missed: new Uint32Array(layers * rows) }),
     zerosInMid: new Uint32Array(layers * rows),
     zerosInGate: new Uint32Array(layers * rows),
     rowsRead: new Uint32Array(layers * rows),
+  };
+}
+
+/** Whether the first setting of a plan predicts: then its counts are reported. */
+export const predicts = (plan: NativePlan): boolean => plan.settings[0]!.strategy === "predicted";
+
+/** Shares of some rows' counts, (L, rows) or (L). Recall is 1 where no neuron is active: nothing was missed. */
+export interface Predicted {
+  readonly predictedSparsity: Float32Array;
+  readonly recall?: Float32Array;
+}
+export function predictedShares(
+  { predicted, active, missed }: Pick<NativeSinks, Counts>,
+  neurons: number,
+): Predicted | undefined {
+  if (!predicted) return undefined;
+  return {
+    predictedSparsity: Float32Array.from(predicted, (count) => 1 - count / neurons),
+    ...(active && missed && { recall: Float32Array.from(active, (count, i) => (count === 0 ? 1 : 1 - missed[i]! / count)) }),
   };
 }

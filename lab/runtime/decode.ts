@@ -2,7 +2,7 @@
 import type { ParsedHook } from "../hooks.js";
 import { logProbabilities } from "../math.js";
 import { callNativeSync, type NativeSampler } from "../native.js";
-import { countSinks, sequenceBatch } from "./batch.js";
+import { countSinks, type Predicted, predictedShares, predicts, sequenceBatch } from "./batch.js";
 import { type CapturedPoint, lastRowOf, valuesPerRow } from "./captures.js";
 import type { PrefillResult } from "./prefill.js";
 import type { Program } from "./program.js";
@@ -20,6 +20,8 @@ export interface Row {
   readonly captures: readonly CapturedPoint[];
   /** (L) shares of zeros in x₁. */
   readonly sparsity: Float32Array;
+  /** (L) each, under strategy `predicted`; recall where misses are counted. */
+  readonly predicted?: Predicted;
 }
 
 /** Runs `token` at `position`, and draws the token after it. Every array of the result is fresh. */
@@ -31,12 +33,13 @@ export async function decode(
   position: number,
   sampler: NativeSampler,
   signal: AbortSignal | undefined,
+  misses = false,
 ): Promise<Row> {
   const { info } = weights;
   const kept = captures.map((hook) => new Float32Array(valuesPerRow(hook, info)));
   const logits = new Float32Array(info.vocab);
   const [sampled, logTotal] = [new Int32Array(1), new Float64Array(1)];
-  const counts = countSinks(info.layers, 1);
+  const counts = countSinks(info.layers, 1, predicts(program.plan) ? (misses ? "misses" : "predicted") : "nothing");
   await program.forward(
     { ...sequenceBatch([token], position), logits: Uint8Array.of(1), samplers: [sampler] },
     { ...counts, logits, sampled, logTotal, ...(captures.length > 0 && { captures: kept }) },
@@ -48,17 +51,26 @@ export async function decode(
     next: sampled[0]!,
     captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
     sparsity: Float32Array.from(counts.zerosInMid, (zeros) => zeros / info.neurons),
+    ...(counts.predicted && { predicted: predictedShares(counts, info.neurons)! }),
   };
 }
 
 /** The last row of a prefill of `tokens` tokens with logits: "last", copied, and the token after it. */
-export function lastRow(result: PrefillResult, tokens: number, layers: number, sampler: NativeSampler): Row {
+export function lastRow(result: PrefillResult, tokens: number, layers: number, sampler: NativeSampler, misses = false): Row {
   const logits = result.logits!.slice();
+  const { predicted } = result;
+  const last = (of: Float32Array) => Float32Array.from({ length: layers }, (_, layer) => of[layer * tokens + tokens - 1]!);
   return {
     logits,
     logprob: logProbabilities(logits),
     next: callNativeSync((addon) => addon.draw(logits, sampler)),
     captures: result.captures.map((captured) => lastRowOf(captured, tokens)),
-    sparsity: Float32Array.from({ length: layers }, (_, layer) => result.sparsity[layer * tokens + tokens - 1]!),
+    sparsity: last(result.sparsity),
+    ...(predicted && {
+      predicted: {
+        predictedSparsity: last(predicted.predictedSparsity),
+        ...(misses && { recall: last(predicted.recall) }),
+      },
+    }),
   };
 }

@@ -5,7 +5,7 @@
 import { notFinite } from "../errors.js";
 import type { ParsedHook } from "../hooks.js";
 import { callNativeSync, type NativePlan } from "../native.js";
-import { countSinks, sequenceBatch } from "./batch.js";
+import { countSinks, type Predicted, predictedShares, predicts, sequenceBatch } from "./batch.js";
 import { type CapturedPoint, captureBytes, placeChunk, valuesPerRow } from "./captures.js";
 import { floats, type Need, type Reservation, reserve } from "./memory.js";
 import type { Program } from "./program.js";
@@ -26,6 +26,8 @@ export interface PrefillResult {
   readonly logprobs?: Float32Array;
   /** (L, T) share of zeros in x₁. */
   readonly sparsity: Float32Array;
+  /** (L, T) each, under strategy `predicted`. */
+  readonly predicted?: Required<Predicted>;
 }
 
 /** Rows of a chunk for a prompt of T tokens. */
@@ -96,6 +98,9 @@ export async function prefill(
   const logits = wanted === "none" ? undefined : floats((wanted === "all" ? total : 1) * vocab);
   const logprobs = wanted === "none" ? undefined : new Float32Array(total).fill(Number.NaN);
   const sparsity = new Float32Array(layers * total);
+  const predicted = predicts(program.plan)
+    ? { predictedSparsity: new Float32Array(layers * total), recall: new Float32Array(layers * total) }
+    : undefined;
 
   for (let start = 0; start < total; start += step) {
     // 2. The arrays of this chunk: parts of the result where the executor can write straight into it, else buffers.
@@ -103,7 +108,7 @@ export async function prefill(
     const whole = rows === total;
     const last = start + rows === total;
     const chunks = whole ? kept : captures.map((hook) => floats(valuesPerRow(hook, info) * rows));
-    const counts = countSinks(layers, rows);
+    const counts = countSinks(layers, rows, predicted ? "misses" : "nothing");
     // With "last", earlier chunks give their likelihoods without returning logits.
     const sink =
       !logits || (wanted === "last" && !last)
@@ -139,6 +144,12 @@ export async function prefill(
       }
     }
     if (sink && logits && wanted === "last") logits.set(sink.subarray((rows - 1) * vocab));
+    const shares = predictedShares(counts, info.neurons);
+    for (let layer = 0; predicted && shares?.recall && layer < layers; layer++) {
+      const [at, from, to] = [layer * total + start, layer * rows, (layer + 1) * rows];
+      predicted.predictedSparsity.set(shares.predictedSparsity.subarray(from, to), at);
+      predicted.recall.set(shares.recall.subarray(from, to), at);
+    }
     for (let layer = 0; layer < layers; layer++) {
       for (let i = 0; i < rows; i++) sparsity[layer * total + start + i] = counts.zerosInMid[layer * rows + i]! / info.neurons;
     }
@@ -148,5 +159,6 @@ export async function prefill(
     ...(logits && { logits }),
     ...(logprobs && { logprobs }),
     sparsity,
+    ...(predicted && { predicted }),
   };
 }

@@ -42,7 +42,7 @@ class Tensors {
     if (have != shape)
       throw Error(Code::bad_file,
                   "tensor \"" + name + "\" has shape " + shape_text(t->shape) + "; expected " + shape_text(shape));
-    if (rule.presence != Presence::predictor) use(rule, layer, *t);
+    use(rule, layer, *t);
   }
   // A tensor that changes nothing.
   void pass_over(const std::string& name) { left_.erase(name); }

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SL_BACKEND_VERSION 5
+#define SL_BACKEND_VERSION 6
 
 /* `code` is one of the vocabulary's error codes: "bad-file", "aborted", "device-lost", ... */
 typedef struct {
@@ -91,8 +91,8 @@ typedef enum {
   SL_TENSOR_UP,               /* (F, D) */
   SL_TENSOR_DOWN,             /* (D, F) */
   SL_TENSOR_DOWN_T,           /* (F, D): down by neuron, in place of SL_TENSOR_DOWN */
-  SL_TENSOR_PREDICTOR_1,      /* (rank, D) */
-  SL_TENSOR_PREDICTOR_2,      /* (F, rank) */
+  SL_TENSOR_PREDICTOR_1,      /* (rank, D); each layer has its own rank, or no predictor */
+  SL_TENSOR_PREDICTOR_2,      /* (F, rank): scores = PREDICTOR_2 · relu(PREDICTOR_1 · the stream before the FFN's norm) */
   SL_TENSOR_OUTPUT_NORM_BIAS, /* (1, D), of a LayerNorm, as the next two */
   SL_TENSOR_ATTN_NORM_BIAS,   /* (1, D) */
   SL_TENSOR_FFN_NORM_BIAS,    /* (1, D) */
@@ -126,7 +126,8 @@ typedef struct {
 
 typedef enum { SL_LAYOUT_MMAP, SL_LAYOUT_PACKED } SlLayout;
 /* Of an ffn_down, which lies by channel in the file. BY_NEURON: regrouped, so that silent neurons are skipped; types that cannot
- * be regrouped without losing a bit stay as they are. AS_STORED: nothing is copied, and all of it is read. The bits are the same. */
+ * be regrouped without losing a bit stay as they are. AS_STORED: nothing is copied, and all of it is read. The bits are the same.
+ */
 typedef enum { SL_DOWN_BY_NEURON, SL_DOWN_AS_STORED } SlDown;
 
 /* Neurons that this backend holds, by layer: a program of it computes `ffn` of these alone. */
@@ -180,6 +181,7 @@ typedef struct {
   const SlIntervention* interventions;
   uint64_t intervention_count;
   SlPolicy policy;
+  const float* cutoff; /* predicted: (L) raw scores below which a neuron is skipped; -inf and inf may be among them. Else null */
 } SlSetting;
 
 typedef struct {
@@ -239,6 +241,9 @@ typedef struct {
   double* log_total;   /* (rows that want logits) of the logits minus the largest: logprob = (logit - largest) - this */
   int32_t* top_tokens; /* (rows that want logits, top) most likely first, the first of equal ones */
   float* top_logits;   /* (rows that want logits, top), or null */
+  /* (L, B) each, or null. Neurons that the row's predictor takes as active, all where it has none; neurons that are active; those
+   * of them that the predictor misses. The last two go together, and cost the whole gate, which `predicted` would not compute. */
+  uint32_t *predicted, *active, *missed;
 } SlSinks;
 
 typedef struct SlBackendModel SlBackendModel;
@@ -254,12 +259,14 @@ typedef struct {
   uint32_t rows;           /* B */
   const int32_t* settings; /* (B) */
   const float* x;          /* (B, D) the normed input */
+  const float* stream;     /* (B, D) the stream before that norm, which predictors read; null where no setting is `predicted` */
 } SlFfnBatch;
 typedef struct {
   float* y;                                     /* (B, D) what the neurons held here add up to */
   float *gate, *mid;                            /* (B, N), N neurons held; or null. gate is left alone where the FFN has none */
   uint32_t *zeros_mid, *zeros_gate, *rows_read; /* (B), of the neurons held; or null */
   uint64_t weight_bytes_read;
+  uint32_t *predicted, *active, *missed; /* (B), of the neurons held, as in SlSinks; or null */
 } SlFfnSinks;
 
 typedef struct {

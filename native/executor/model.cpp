@@ -59,6 +59,14 @@ class Tensors {
     }
   }
   bool has(SlTensorRole role, uint32_t layer = 0) const { return by_role_.contains({role, layer}); }
+  // Of the predictor of a layer; 0: it has none.
+  uint64_t rank(uint32_t layer) const {
+    const auto first = by_role_.find({SL_TENSOR_PREDICTOR_1, layer});
+    if (first != by_role_.end()) return first->second.rows;
+    if (has(SL_TENSOR_PREDICTOR_2, layer))
+      throw Error(Code::bad_file, text("%s of layer %u is missing", kRoles[SL_TENSOR_PREDICTOR_1], layer));
+    return 0;
+  }
   Matrix matrix(SlTensorRole role, uint32_t layer, uint64_t rows, uint64_t cols) const {
     auto it = by_role_.find({role, layer});
     if (it == by_role_.end()) throw Error(Code::bad_file, text("%s of layer %u is missing", kRoles[role], layer));
@@ -154,6 +162,10 @@ LayerWeights build_layer(const Shape& shape, const Tensors& tensors, uint32_t l,
   }
   if (shape.ffn.has_gate) weights.gate = tensors.matrix(SL_TENSOR_GATE, l, F, D);
   weights.up = tensors.matrix(SL_TENSOR_UP, l, F, D);
+  if (const uint64_t rank = tensors.rank(l)) {
+    weights.predictor_1 = tensors.matrix(SL_TENSOR_PREDICTOR_1, l, rank, D);
+    weights.predictor_2 = tensors.matrix(SL_TENSOR_PREDICTOR_2, l, F, rank);
+  }
   if (tensors.has(SL_TENSOR_DOWN_T, l))
     weights.down = as_stored(tensors.matrix(SL_TENSOR_DOWN_T, l, F, D));
   else if (down == SL_DOWN_AS_STORED)
@@ -191,6 +203,8 @@ CpuModel build_model(const SlModel& model, const SlTensor* given, uint64_t count
     if (const float f = m.shape.rope_freqs[i]; !(f > 0 && std::isfinite(f)))
       throw Error(Code::bad_file,
                   text("factor %zu of the rope frequencies is %g; expected a number above 0", i, static_cast<double>(f)));
+  for (uint32_t l = 0; l < shape.layers; l++) m.shape.ranks.push_back(tensors.rank(l));
+  if (shape.largest_rank() == 0) m.shape.ranks.clear();
   m.partial = options.placement != nullptr;
   for (uint32_t l = 0; l < shape.layers; l++) {
     check_stop(options.control);

@@ -23,6 +23,7 @@ struct LayerWeights {
   Matrix q, k, v, o;                                  // (H K, D), (G K, D), (G K, D), (D, H K)
   Matrix gate, up;                                    // (F, D); gate unused where the FFN has none
   DownMatrix down;                                    // (F, D)
+  Matrix predictor_1, predictor_2;                    // (rank, D), (F, rank); without rows where the layer has no predictor
   Neurons held{0};                                    // those of the layer that are computed here
 };
 

@@ -1,6 +1,7 @@
 #include "executor/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "error.h"
@@ -72,6 +73,26 @@ std::vector<float> thresholds(const float* t, uint32_t layers, const char* what)
   return out;
 }
 
+// The cutoffs of `predicted`, and what does not go with it: a neuron that the predictor leaves out has no value before its
+// activation that could be changed.
+void check_predicted(const Shape& shape, const SlSetting& s, Setting& out) {
+  if (shape.ranks.empty())
+    throw Error(Code::invalid_option,
+                "strategy \"predicted\" needs predictors (tensors blk.N.fc1.weight and blk.N.fc2.weight), and "
+                "this file has none; use \"exact\", which misses nothing");
+  out.cutoff.assign(shape.layers, 0.0f);
+  if (s.cutoff) out.cutoff.assign(s.cutoff, s.cutoff + shape.layers);
+  for (uint32_t l = 0; l < shape.layers; l++)
+    if (std::isnan(out.cutoff[l])) throw Error(Code::invalid_option, text("cutoff of layer %u is not a number", l));
+  const SlPoint before = shape.ffn.has_gate ? SL_FFN_GATE_PRE : SL_FFN_UP_PRE;
+  for (const Intervention& i : out.interventions)
+    if (i.point == before)
+      throw Error(Code::invalid_option,
+                  text("intervention at %s under strategy \"predicted\": the neurons that the predictor leaves out have no value "
+                       "there; intervene at %s, or use strategy \"exact\"",
+                       point_name(before), point_name(shape.ffn.has_gate ? SL_FFN_GATE : SL_FFN_MID)));
+}
+
 }  // namespace
 
 Setting copy_setting(const Shape& shape, const SlSetting& s) {
@@ -84,6 +105,7 @@ Setting copy_setting(const Shape& shape, const SlSetting& s) {
   if (s.policy.t) out.policy_t = thresholds(s.policy.t, shape.layers, "the policy's t");
   policy_of(out.policy).check(out);
   for (uint64_t i = 0; i < s.intervention_count; i++) out.interventions.push_back(copy_intervention(shape, s.interventions[i]));
+  if (out.strategy == SL_PREDICTED) check_predicted(shape, s, out);
   return out;
 }
 

@@ -29,6 +29,7 @@ struct Setting {
   std::vector<Intervention> interventions;
   SlPolicyKind policy = SL_POLICY_AS_TRAINED;
   std::vector<float> policy_t = {};  // (L) the policy's own thresholds; empty where it has none
+  std::vector<float> cutoff = {};    // (L) of predictors' scores; empty where the strategy is not `predicted`
 };
 
 struct Plan {

@@ -33,6 +33,10 @@ void scale_by(Floats& y, float scale) {
   if (scale == 1) return;
   for (float& v : y) v *= scale;
 }
+void check_misses(const SlSinks& sinks) {
+  if (!sinks.active != !sinks.missed) throw Error(Code::invalid_option, "the sinks `active` and `missed` go together");
+}
+
 void add(Floats& x, const Floats& y) {
   for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
 }
@@ -60,19 +64,20 @@ Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
 uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads) {
   const Shape& shape = m.shape;
   const uint64_t D = shape.hidden;
+  const uint64_t rank = shape.largest_rank();
   const bool by_neuron = m.down_by_channel < shape.layers;  // in some layer
-  // The products' rows: of the stream, of all heads and, where down lies by channel, of neurons.
+  // The products' rows: of the stream, of all heads, of predictors and, where down lies by channel, of neurons.
   auto most_of = [&](uint64_t (*bytes)(uint64_t n, uint64_t cols)) {
-    const uint64_t most = std::max(bytes(rows, D), bytes(rows, m.q_width()));
+    const uint64_t most = std::max({bytes(rows, D), bytes(rows, m.q_width()), rank ? bytes(rows, rank) : 0});
     return m.down_by_channel ? std::max(most, bytes(rows, shape.neurons)) : most;
   };
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
   const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
-                         FfnScratch::bytes(rows, shape.neurons, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
+                         FfnScratch::bytes(rows, shape.neurons, D, rank, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
                          most_of(Pass::multiply_bytes) +
                          (m.partial && m.down_by_channel ? rows * shape.neurons * sizeof(float) : 0);
-  const uint64_t thread = most_of(Pass::multiply_thread_bytes) +
-                          AttentionScratch::thread_bytes(m, length) + FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
+  const uint64_t thread = most_of(Pass::multiply_thread_bytes) + AttentionScratch::thread_bytes(m, length) +
+                          FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
   return batch + threads * thread;
 }
 
@@ -110,6 +115,7 @@ void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
   if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
   if (!sinks.zeros_mid || !sinks.zeros_gate || !sinks.rows_read)
     throw Error(Code::invalid_option, "the sinks of the counts are missing");
+  check_misses(sinks);
   check_range(batch, sinks);
   check_head(batch, sinks);
   auto wants = [&](uint32_t b) { return batch.logits && batch.logits[b]; };
@@ -174,8 +180,8 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   }
   rotation_.fill(pass, positions);
   reducers_.begin();
-  for (uint32_t* counts : {sinks.zeros_mid, sinks.zeros_gate, sinks.rows_read})
-    std::fill_n(counts, uint64_t{shape.layers} * B, 0);
+  for (uint32_t* counts : {sinks.zeros_mid, sinks.zeros_gate, sinks.rows_read, sinks.predicted, sinks.active, sinks.missed})
+    if (counts) std::fill_n(counts, uint64_t{shape.layers} * B, 0);
 
   // The stream: from the embedding or from x_in, through the layers, to the logits or to x_out.
   Floats x(B * D);
@@ -213,7 +219,7 @@ void Program::layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s) {
   pass.hook(SL_RESID_MID, l, x.data());
   pass.normalise(x.data(), weights.ffn_norm, weights.ffn_norm_bias, s.h.data());
   pass.hook(SL_FFN_IN, l, s.h.data());
-  feed_forward(pass, l, s.h.data(), weights.held, s.ffn, s.out.data());
+  feed_forward(pass, l, x.data(), s.h.data(), weights.held, s.ffn, s.out.data());
   add_bias(weights.down_bias, s.out.data(), pass.B());
   pass.hook(SL_FFN_OUT, l, s.out.data());
   if (post_norm) pass.normalise(s.out.data(), weights.ffn_post_norm, {}, s.out.data());
@@ -239,9 +245,13 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
   pass.sinks.zeros_mid = sinks.zeros_mid;
   pass.sinks.zeros_gate = sinks.zeros_gate;
   pass.sinks.rows_read = sinks.rows_read;
+  pass.sinks.predicted = sinks.predicted;
+  pass.sinks.active = sinks.active;
+  pass.sinks.missed = sinks.missed;
+  check_misses(pass.sinks);
   const Neurons& held = model_->layers[layer].held;
   FfnScratch scratch(batch.rows, held.count());
-  feed_forward(pass, layer, batch.x, held, scratch, sinks.y);
+  feed_forward(pass, layer, batch.stream, batch.x, held, scratch, sinks.y);
   const uint64_t bytes = batch.rows * held.count() * sizeof(float);
   if (sinks.gate && shape.ffn.has_gate) std::memcpy(sinks.gate, scratch.gate.data(), bytes);
   if (sinks.mid) std::memcpy(sinks.mid, scratch.mid.data(), bytes);

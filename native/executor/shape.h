@@ -1,5 +1,6 @@
 // The shape of a model as the executor computes it: SlModel copied, checked, with what all layers share pulled out.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "backend/points.h"
@@ -14,6 +15,9 @@ struct Shape {
   std::vector<SlLayer> layer = {};  // (L)
   uint32_t norm = SL_NORM_RMS;
   std::vector<float> rope_freqs = {};  // (rope_dims / 2), or empty
+  std::vector<uint64_t> ranks = {};    // (L) of the predictors, 0: none; empty: no layer has one
+
+  uint64_t largest_rank() const { return ranks.empty() ? 0 : *std::max_element(ranks.begin(), ranks.end()); }
 
   uint32_t q_width() const { return heads * head_size; }
   uint32_t kv_width() const { return kv_heads * head_size; }

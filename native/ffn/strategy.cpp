@@ -4,7 +4,7 @@
 
 namespace sparselab {
 
-extern const Strategy kDense, kExact;
+extern const Strategy kDense, kExact, kPredicted;
 
 const Strategy& strategy_of(SlStrategy strategy) {
   switch (strategy) {
@@ -12,6 +12,8 @@ const Strategy& strategy_of(SlStrategy strategy) {
       return kDense;
     case SL_EXACT:
       return kExact;
+    case SL_PREDICTED:
+      return kPredicted;
   }
   throw Error(Code::invalid_option, text("strategy number %u does not exist", strategy));
 }

@@ -15,6 +15,8 @@ struct RowSoFar {
   // Neurons whose mid may differ from 0, ascending; null: any may.
   const uint32_t* candidates;
   uint64_t candidate_count;
+  const float* scores = nullptr;  // the predictor's, where the strategy predicts; its neurons are those with a score >= cutoff
+  float cutoff = 0;
 };
 
 // Writes the numbers of the neurons that the row needs, ascending, into list (N) and returns how many.
@@ -24,7 +26,8 @@ using Select = uint32_t (*)(const RowSoFar& row, uint32_t* list);
 struct Strategy {
   Select gate;
   Select up;
-  Select down;  // leaves out only neurons whose mid is 0
+  Select down;            // leaves out only neurons whose mid is 0
+  bool predicts = false;  // `gate` chooses by a predictor's scores (predict.h); layers without a predictor need the whole gate
 };
 
 const Strategy& strategy_of(SlStrategy strategy);

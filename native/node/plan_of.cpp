@@ -84,6 +84,7 @@ SlSetting setting_of(const Napi::Object& o, const SlModel& shape) {
   s.activation = named(o, "activation", kActivations);
   s.strategy = named(o, "strategy", kStrategies);
   s.t = array<float>(o, "t", shape.layers);
+  s.cutoff = optional_array<float>(o, "cutoff", shape.layers);
   if (absent(o.Get("policy"))) return s;  // as-trained
   auto policy = object_of(o.Get("policy"), "policy");
   s.policy.kind = named(policy, "kind", kPolicies);

@@ -202,6 +202,9 @@ void read_sinks(const Napi::Object& o, ForwardCall& call) {
   s.zeros_mid = array<uint32_t>(o, "zerosInMid", state.layers * B);
   s.zeros_gate = array<uint32_t>(o, "zerosInGate", state.layers * B);
   s.rows_read = array<uint32_t>(o, "rowsRead", state.layers * B);
+  s.predicted = optional_array<uint32_t>(o, "predicted", state.layers * B);
+  s.active = optional_array<uint32_t>(o, "active", state.layers * B);
+  s.missed = optional_array<uint32_t>(o, "missed", state.layers * B);
   s.logits = optional_array<float>(o, "logits", wanted * state.vocab);
   s.x_out = optional_array<float>(o, "xOut", B * state.hidden);
   s.nll = optional_array<double>(o, "nll", B);
@@ -235,7 +238,7 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "logits", "xOut", "nll", "kl", "top1", "sampled", "logTotal",
+    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "predicted", "active", "missed", "logits", "xOut", "nll", "kl", "top1", "sampled", "logTotal",
                             "topTokens", "topLogits"})
       held.push_back(sinks.Get(key));
     if (!absent(sinks.Get("captures"))) {
@@ -282,7 +285,7 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     auto state = idle_of(info[0]);
     struct Given {  // copied: JavaScript runs on meanwhile
-      std::vector<float> x;
+      std::vector<float> x, stream;
       std::vector<int32_t> settings;
       SlFfnSinks sinks{};
     };
@@ -294,6 +297,7 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
     if (rows > UINT32_MAX) throw Error(Code::invalid_option, text("a batch of %llu rows is too large", (unsigned long long)rows));
     copied(batch, "settings", rows, given->settings);
     copied(batch, "x", rows * state->hidden, given->x);
+    copied_if_there(batch, "stream", rows * state->hidden, given->stream);
     given->sinks.y = array<float>(sinks, "y", rows * state->hidden);
     // Neurons held may differ from layer to layer.
     const uint64_t neurons = state->file->neurons_of(layer);
@@ -307,7 +311,8 @@ Napi::Value ffn(const Napi::CallbackInfo& info) {
     work.run = [=](SlControl& control) {
       LoadedFile& file = *state->file;
       file.check_unchanged(control);
-      const SlFfnBatch rows_of{static_cast<uint32_t>(rows), given->settings.data(), given->x.data()};
+      const SlFfnBatch rows_of{static_cast<uint32_t>(rows), given->settings.data(), given->x.data(),
+                               given->stream.empty() ? nullptr : given->stream.data()};
       SlError error{};
       check(file.backend.ffn(state->program, layer, &rows_of, &given->sinks, &control, &error), error);
       file.check_unchanged(control);

@@ -133,7 +133,9 @@ void RandomModel::add(std::mt19937_64& r, const std::string& name, uint64_t rows
                                                                     {"attn_k_norm", SL_TENSOR_K_NORM},
                                                                     {"post_attention_norm", SL_TENSOR_ATTN_POST_NORM},
                                                                     {"post_ffw_norm", SL_TENSOR_FFN_POST_NORM},
-                                                                    {"rope_freqs", SL_TENSOR_ROPE_FREQS}};
+                                                                    {"rope_freqs", SL_TENSOR_ROPE_FREQS},
+                                                                    {"fc1", SL_TENSOR_PREDICTOR_1},
+                                                                    {"fc2", SL_TENSOR_PREDICTOR_2}};
   const bool in_layer = name.starts_with("blk.");
   const std::string what = in_layer ? name.substr(name.find('.', 4) + 1) : name;
   SlTensor t{};
@@ -198,6 +200,7 @@ RandomModel::RandomModel(uint64_t seed, Shape of, std::vector<TensorType> types,
       add(r, b + "ffn_down.weight", D, F, any(), s);
   }
   add_features(r);
+  add_predictors(r, types);
   for (size_t i = 0; i < tensors.size(); i++) {
     tensors[i].name = names_[i].c_str();
     tensors[i].data = data_[i].data();
@@ -238,6 +241,24 @@ void RandomModel::add_features(std::mt19937_64& r) {
       norm(b + "post_attention_norm", D);
       norm(b + "post_ffw_norm", D);
     }
+  }
+}
+
+// Of the ranks that the shape has, in a type whose blocks fit.
+void RandomModel::add_predictors(std::mt19937_64& r, const std::vector<TensorType>& types) {
+  const uint64_t D = shape.hidden, F = shape.neurons;
+  for (uint32_t l = 0; l < shape.ranks.size(); l++) {
+    const uint64_t rank = shape.ranks[l];
+    if (rank == 0) continue;
+    auto fitting = [&](uint64_t cols) {
+      std::vector<TensorType> fit;
+      for (TensorType type : types)
+        if (cols % weight_type(type).traits.block == 0) fit.push_back(type);
+      return fit.empty() ? F32 : fit[r() % fit.size()];
+    };
+    const std::string b = "blk." + std::to_string(l) + ".";
+    add(r, b + "fc1.weight", rank, D, fitting(D), 1 / std::sqrt(static_cast<float>(D)));
+    add(r, b + "fc2.weight", F, rank, fitting(rank), 1 / std::sqrt(static_cast<float>(rank)));
   }
 }
 
@@ -289,7 +310,7 @@ void Rows::add(int32_t token, int32_t position, int32_t sequence, int32_t settin
 
 void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
          const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate, float* mid,
-         FfnCounts* counts_out) {
+         FfnCounts* counts_out, const float* stream) {
   static const uint32_t none = 0;
   const uint32_t* ids = !neurons || neurons->empty() ? &none : neurons->data();
   const std::vector<const uint32_t*> lists(shape.layers, ids);
@@ -304,7 +325,7 @@ void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t laye
   int failed = backend().compile(model, &plan, &program, &error);
   if (!failed) {
     const std::vector<int32_t> settings(rows, 0);
-    const SlFfnBatch batch{rows, settings.data(), x};
+    const SlFfnBatch batch{rows, settings.data(), x, stream};
     SlFfnSinks sinks{y, gate, mid};
     if (counts_out) {
       for (auto* one : {&counts_out->zeros_mid, &counts_out->zeros_gate, &counts_out->rows_read}) one->assign(rows, 0xffffffff);
@@ -326,7 +347,7 @@ SlProgram* compile(const RandomModel& m, const SlPlan& plan) {
   return program;
 }
 
-Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control) {
+Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control, bool misses) {
   const auto B = static_cast<uint32_t>(rows.tokens.size());
   Result out;
   uint64_t wanted = 0;
@@ -342,6 +363,8 @@ Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, con
   out.nll.assign(B, -1);
   out.kl.assign(B, -1);
   out.top1.assign(B, 7);
+  for (auto* counts : {&out.predicted, &out.active, &out.missed})
+    if (misses) counts->assign(m.shape.layers * B, 0xffffffff);
   SlBatch batch{B,
                 rows.tokens.data(),
                 rows.positions.data(),
@@ -353,6 +376,11 @@ Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, con
   SlSinks sinks{captures.data(),       out.logits.data(),    out.zeros_mid.data(),
                 out.zeros_gate.data(), out.rows_read.data(), out.nll.data(),
                 out.kl.data(),         out.top1.data(),      0};
+  if (misses) {
+    sinks.predicted = out.predicted.data();
+    sinks.active = out.active.data();
+    sinks.missed = out.missed.data();
+  }
   SlControl own{};
   SlError error{};
   check(m.backend.forward(program, &batch, &sinks, control ? control : &own, &error), error);

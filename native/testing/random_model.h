@@ -23,7 +23,7 @@ float value_of(const SlTensor& tensor, uint64_t row, uint64_t col);
 
 struct RandomModel {
   // With the tensors that the records of the shape's layers and its norm call for, and rope_freqs where the shape's are not
-  // empty. Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
+  // empty; predictors of the shape's ranks. Types are drawn anew for every tensor from `types`. down_t: by neuron in the "file".
   RandomModel(uint64_t seed, Shape shape, std::vector<TensorType> types, bool down_t);
   ~RandomModel();
   RandomModel(const RandomModel&) = delete;
@@ -39,6 +39,7 @@ struct RandomModel {
   void add(std::mt19937_64& r, const std::string& name, uint64_t rows, uint64_t cols, TensorType type, float scale,
            float mean = 0);
   void add_features(std::mt19937_64& r);
+  void add_predictors(std::mt19937_64& r, const std::vector<TensorType>& types);
   std::vector<std::vector<uint8_t>> data_;
   std::vector<std::string> names_;
 };
@@ -61,6 +62,7 @@ struct Result {
   std::vector<uint32_t> zeros_mid, zeros_gate, rows_read;
   std::vector<double> nll, kl;
   std::vector<uint8_t> top1;
+  std::vector<uint32_t> predicted, active, missed;  // (L, B), where they are asked for
   uint64_t bytes = 0;
 };
 struct Rows {
@@ -76,9 +78,10 @@ struct FfnCounts {
 // N) or null, counts or null. Throws the backend's Error.
 void ffn(const Shape& shape, const std::vector<SlTensor>& tensors, uint32_t layer, uint32_t rows, const float* x,
          const std::vector<uint32_t>* neurons, const SlSetting& setting, uint32_t threads, float* y, float* gate = nullptr,
-         float* mid = nullptr, FfnCounts* counts = nullptr);
+         float* mid = nullptr, FfnCounts* counts = nullptr, const float* stream = nullptr);
 // Throws the backend's Error.
 SlProgram* compile(const RandomModel& m, const SlPlan& plan);
-Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control = nullptr);
+Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, const Rows& rows, SlControl* control = nullptr,
+               bool misses = false);
 
 }  // namespace sparselab::testing

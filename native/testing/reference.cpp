@@ -113,7 +113,22 @@ Row attend(const SlLayer& layer, const Row& q, const std::vector<Row>& k, const 
   return out;
 }
 
-Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t) {
+// The neurons that the predictor of a layer leaves out, 1 each; x is the stream before the norm.
+std::vector<uint8_t> left_out(const RandomModel& m, uint32_t l, const Row& x, const std::vector<float>* cutoff, double& margin) {
+  std::vector<uint8_t> out(m.shape.neurons, 0);
+  if (!cutoff || !has(m, SL_TENSOR_PREDICTOR_1, l)) return out;
+  Row hidden = times(tensor_of(m, SL_TENSOR_PREDICTOR_1, l), x);
+  for (double& v : hidden) v = std::max(v, 0.0);
+  const Row scores = times(tensor_of(m, SL_TENSOR_PREDICTOR_2, l), hidden);
+  for (size_t i = 0; i < out.size(); i++) {
+    const double above = scores[i] - static_cast<double>((*cutoff)[l]);
+    out[i] = above < 0;
+    margin = std::min(margin, std::fabs(above));
+  }
+  return out;
+}
+
+Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t, const std::vector<uint8_t>& silent) {
   const SlFfn& ffn = m.shape.ffn;
   auto active = [t](double x) { return x > t ? x : 0.0; };
   Row mid = plus(m, times(tensor_of(m, SL_TENSOR_UP, l), h), SL_TENSOR_UP_BIAS, l);
@@ -124,6 +139,8 @@ Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t) {
   } else {
     for (double& x : mid) x = active(x);
   }
+  for (size_t i = 0; i < mid.size(); i++)
+    if (silent[i]) mid[i] = 0;
   if (has(m, SL_TENSOR_DOWN, l)) return plus(m, times(tensor_of(m, SL_TENSOR_DOWN, l), mid), SL_TENSOR_DOWN_BIAS, l);
   const SlTensor& down = tensor_of(m, SL_TENSOR_DOWN_T, l);
   Row out(down.cols, 0.0);
@@ -136,7 +153,7 @@ Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t) {
 
 }  // namespace
 
-Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, double t) {
+Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, double t, const std::vector<float>* cutoff) {
   const Shape shape = with_layers(m.shape);
   std::vector<std::vector<Row>> k(shape.layers), v(shape.layers);
   Reference out;
@@ -161,7 +178,8 @@ Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, do
       Row attended = plus(m, times(tensor_of(m, SL_TENSOR_O, l), attend(layer, q, k[l], v[l])), SL_TENSOR_O_BIAS, l);
       if (layer.post_norm) attended = norm(m, attended, SL_TENSOR_ATTN_POST_NORM, l);
       add(x, attended);
-      Row fed = feed_forward(m, l, norm(m, x, SL_TENSOR_FFN_NORM, l, SL_TENSOR_FFN_NORM_BIAS), t);
+      Row fed = feed_forward(m, l, norm(m, x, SL_TENSOR_FFN_NORM, l, SL_TENSOR_FFN_NORM_BIAS), t,
+                             left_out(m, l, x, cutoff, out.margin));
       if (layer.post_norm) fed = norm(m, fed, SL_TENSOR_FFN_POST_NORM, l);
       add(x, fed);
     }

@@ -32,7 +32,8 @@ typedef enum {
 } SlActivation;
 typedef enum {
   SL_DENSE,
-  SL_EXACT
+  SL_EXACT,
+  SL_PREDICTED
 } SlStrategy;
 /* Which neurons count as inactive. as-trained: the activation's own rule. */
 typedef enum {
@@ -83,7 +84,7 @@ inline constexpr PointTraits kPoints[SL_POINTS] = {
     {"logits", false, false, {Axis::token, Axis::vocab, Axis::none}},
 };
 inline constexpr const char* kActivations[] = {"silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"};
-inline constexpr const char* kStrategies[] = {"dense", "exact"};
+inline constexpr const char* kStrategies[] = {"dense", "exact", "predicted"};
 inline constexpr const char* kPolicies[] = {"as-trained", "fatrelu"};
 inline constexpr const char* kInterventions[] = {"zero", "scale", "replace", "add"};
 inline constexpr const char* kReducers[] = {"sparsity", "frequency"};

@@ -99,7 +99,7 @@ export async function cells(): Promise<void> {
   // @ts-expect-error  a policy that is not built yet
   model.with({ policy: { kind: "top-k", share: 0.5 } });
   // @ts-expect-error  a strategy that is not built yet
-  model.with({ strategy: "predicted" });
+  model.with({ strategy: "screened" });
   // @ts-expect-error  a measure that is not built yet
   measure(model, wiki, { measure: ["frequency"] });
   // @ts-expect-error  no such ending
