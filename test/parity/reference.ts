@@ -141,7 +141,7 @@ export interface Reference {
   readonly logits: Float32Array; // (T, V)
   /** The smallest |g - t| of each token: FATReLU and ReLU jump or bend there. */
   readonly margin: number[]; // (T)
-  /** With a cutoff: the smallest |score - cutoff| of each token, where a neuron begins to count. */
+  /** With a cutoff: the smallest |score - cutoff| of each token, in parts of the largest score above 1, where a neuron begins to count. */
   readonly scoreMargin: number[]; // (T)
 }
 
@@ -208,6 +208,7 @@ export function reference(model: ReferenceModel, tokens: readonly number[], cuto
               product(model.tensor(`${b("fc1")}.weight`), x).map((v) => Math.max(v, 0)),
             )
           : undefined;
+      const size = scores ? Math.max(1, ...scores.map(Math.abs)) : 1;
       const n = norm(x, b("ffn_norm"));
       const gated = model.has(`${b("ffn_gate")}.weight`);
       const up = linear(b("ffn_up"), n);
@@ -216,7 +217,7 @@ export function reference(model: ReferenceModel, tokens: readonly number[], cuto
       let out = new Float64Array(D);
       for (let i = 0; i < gate.length; i++) {
         nearest = Math.min(nearest, Math.abs(gate[i]! - model.t[l]!));
-        if (scores) nearestScore = Math.min(nearestScore, Math.abs(scores[i]! - cutoff!));
+        if (scores) nearestScore = Math.min(nearestScore, Math.abs(scores[i]! - cutoff!) / size);
         if (scores && scores[i]! < cutoff!) continue;
         const factor = model.reluUp ? Math.max(up[i]!, 0) : up[i]!;
         const mid = activated(model.activation, gate[i]!, model.t[l]!) * (gated ? factor : 1);
