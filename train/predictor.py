@@ -111,7 +111,7 @@ def perplexity(model, nets, cutoff, rows, batch=4):
 
 
 def table(model, nets, held):
-    """Per cutoff on held-out windows: cutoff, recall, predicted sparsity (means over layers), perplexity; the first row has every neuron."""
+    """Per cutoff on held-out windows: cutoff, recall, predicted sparsity (means over layers), perplexity; first with every neuron."""
     h, y = samples(model, held)
     rows = [dict(cutoff=None, recall=1.0, sparsity=0.0, perplexity=perplexity(model, nets, -math.inf, held))]
     for cutoff in CUTOFFS:

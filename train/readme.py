@@ -53,11 +53,11 @@ perplexity is at most 1 % above that of t = 0.
 PREDICTORS = """
 ## The predictors of the sparse model
 
-Each layer has a predictor in PowerInfer's form (`blk.N.fc1`, `blk.N.fc2`, Q8_0, rank {rank}): scores = fc2 · relu(fc1 · x), x the residual
-stream before the FFN's norm; a neuron is predicted unless its score is below the cutoff (`sparselab.predictor_cutoff`, {cutoff:g}). They were fitted to
-the neurons that are active at t = {t:g} on training text. Measured on held.txt at t = {t:g}; recall is the share of active neurons that are
-predicted, with the stream of the model itself, and perplexity is that of a model which computes no others.
-A reader of plain llama files refuses the file for these tensors.
+Each layer has a predictor in PowerInfer's form (`blk.N.fc1`, `blk.N.fc2`, Q8_0, rank {rank}): scores = fc2 · relu(fc1 · x), x the
+residual stream before the FFN's norm; a neuron is predicted unless its score is below the cutoff (`sparselab.predictor_cutoff`,
+{cutoff:g}). They were fitted to the neurons that are active at t = {t:g} on training text. Measured on held.txt at t = {t:g}; recall is
+the share of active neurons that are predicted, with the stream of the model itself, and perplexity is that of a model which
+computes no others. A reader of plain llama files refuses the file for these tensors.
 
 """
 

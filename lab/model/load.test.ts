@@ -24,7 +24,7 @@ describe("load", () => {
     expect(table).toMatch(/activation fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\)/);
     expect(table).toMatch(/strategy exact \(rule: exact for a ReLU-family activation\)/);
     expect(table).toMatch(/memory weights .* MiB mapped and .* MiB copied, KV cache of a full context .*\(f32\)/);
-    expect(table).toMatch(/file GGUF version 3, 5\.6 MiB, tiny-world\.q8_0\.gguf; architecture llama/);
+    expect(table).toMatch(/file GGUF version 3, 6\.0 MiB, tiny-world\.q8_0\.gguf; architecture llama/);
     expect(progress).toEqual([0, 1]);
     expect(model).toMatchObject({ strategy: "exact", policy: { kind: "as-trained" }, threads: 1 });
     expect(model.memory.weights).toBeGreaterThan(1e6);
@@ -43,7 +43,7 @@ describe("load", () => {
     const plain = await loadQuietly(path);
     expect(plain.summary).toMatch(/^small: activation relu \(from the rule of PowerInfer/);
     const table = String((plain.model[displaySymbol]() as Record<string, unknown>)["text/plain"]);
-    expect(table).toMatch(/PWRI version \d+.*2 layers.*predictors ranks by layer 0:8 1:9; checked, not used yet/);
+    expect(table).toMatch(/PWRI version \d+.*2 layers.*predictors ranks by layer 0:8 1:9; for strategy "predicted"/);
     expect(plain.model.predictors).toEqual([
       { layer: 0, rank: 8 },
       { layer: 1, rank: 9 },

@@ -185,8 +185,8 @@ describe("views", () => {
 
   it("refuse what they do not know or cannot do yet", () => {
     expect(() => model.with({ polcy: {} } as never)).toThrow(/Did you mean "policy"/);
-    expect(() => model.with({ strategy: "predicted" as never })).toThrow(/not available yet/);
-    expect(() => model.with({ cutoff: 0.5 } as never)).toThrow(/not available yet/);
+    expect(() => model.with({ strategy: "screened" as never })).toThrow(/not available yet/);
+    expect(() => model.with({ cutoff: 0.5 })).toThrow(/belongs to strategy "predicted"/);
     expect(() => model.with({ policy: { kind: "fatrelu", t: [1, 2] } })).toThrow(/2 values for a model of 6/);
   });
 

@@ -23,10 +23,8 @@ describe("options of load", () => {
       [{ layout: "packed" }, /use "mmap"/],
       [{ arithmetic: "int8" }, /use "float"/],
       [{ kv: "f16" }, /use "f32"/],
-      [{ strategy: "predicted" }, /use "exact"/],
       [{ strategy: "screened" }, /use "exact"/],
       [{ vram: "4GiB" }, /not available yet/],
-      [{ cutoff: 0 }, /"predicted", which is not available yet/],
     ] as const) {
       expect(check(options), JSON.stringify(options)).toThrow(instead);
     }
@@ -35,9 +33,9 @@ describe("options of load", () => {
     expect(check({ stratgy: "exact" })).toThrow(/Did you mean "strategy"/);
     expect(check({ strategy: "exakt" })).toThrow(/Did you mean "exact"/);
     expect(check({ device: "cpi" })).toThrow(/unknown device "cpi"\. Did you mean "cpu"/);
-    expect(check({ strategy: "predictd" })).toThrow(
-      /Did you mean "predicted" \(not available yet\)\? Known: auto, dense, exact$/,
-    );
+    expect(check({ strategy: "predictd" })).toThrow(/Did you mean "predicted"\? Known: auto, dense, exact, predicted$/);
+    expect(check({ strategy: "screend" })).toThrow(/Did you mean "screened" \(not available yet\)/);
+    expect(check({ cutoff: 0 })).toThrow(/belongs to strategy "predicted"; give \{ strategy: "predicted", cutoff \} too/);
     expect(check({ nothing: 1 })).toThrow(/Known: activation, /);
     expect(check({ activation: 3 })).toThrow(/must be a name/);
     expect(() => threadsOf(0)).toThrow(/>= 1/);

@@ -60,6 +60,10 @@ export function checkForm(what: string, result: object, wanted: readonly Measure
     const value = (from as Fields)[name];
     if (typeof value !== type) throw wrong(`provenance.${name}`, `a ${type}`, value);
   }
+  const { cutoff } = from as Fields; // absent in points of an older file
+  const score = (one: unknown) => typeof one === "number" || one === null; // an infinity is null in a file
+  if (cutoff !== undefined && !score(cutoff) && !(Array.isArray(cutoff) && cutoff.every(score)))
+    throw wrong("provenance.cutoff", "a number, one for each layer, or null", cutoff);
   policy("provenance.policy", (from as Fields).policy);
   if ("setting" in fields) policy("setting", fields.setting);
 

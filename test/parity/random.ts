@@ -53,16 +53,32 @@ export async function compareWithReference(llama: RandomLlama, path: string): Pr
           if (!Buffer.from(logits.buffer).equals(Buffer.from(first.buffer)))
             differing.push(`${strategy}, ${way}, ${threads} threads`);
         }
-    const { logits: want, margin } = reference(llama.model, shape.tokens);
-    // Only FATReLU jumps; a token at its t spoils those that attend to it.
-    const spoilt = shape.activation === "fatrelu" ? margin.findIndex((distance) => distance < MARGIN) : -1;
-    const errors = rowErrors(first!, want, shape.vocab).slice(0, spoilt < 0 ? undefined : spoilt);
+    const errors = errorsOf(first!);
+    let leftOut = shape.tokens.length - errors.length;
+    // Files with predictors under strategy `predicted` at cutoff 0, too.
+    if (llama.model.has("blk.0.fc1.weight")) {
+      const before = featuresOf(shape.architecture).gate ? "ffn.gate_pre" : "ffn.up_pre";
+      const { logits } = await forward(native, shape, "predicted", "prefill", 2, before);
+      const again = await forward(native, shape, "predicted", "decode", 3, before);
+      if (!Buffer.from(logits.buffer).equals(Buffer.from(again.logits.buffer))) differing.push("predicted, decode");
+      const predicted = errorsOf(logits, 0);
+      errors.push(...predicted);
+      leftOut += shape.tokens.length - predicted.length;
+    }
     return {
       error: errors.reduce((worst, error) => (Number.isNaN(error) || error > worst ? error : worst), 0),
-      leftOut: shape.tokens.length - errors.length,
+      leftOut,
       differing,
       logits: first!,
     };
+    // FATReLU and predictors jump; a token at the jump spoils those that attend to it.
+    function errorsOf(found: Float32Array, cutoff?: number): number[] {
+      const { logits, margin, scoreMargin } = reference(llama.model, shape.tokens, cutoff);
+      const spoilt = margin.findIndex(
+        (distance, i) => (shape.activation === "fatrelu" && distance < MARGIN) || scoreMargin[i]! < MARGIN,
+      );
+      return rowErrors(found, logits, shape.vocab).slice(0, spoilt < 0 ? undefined : spoilt);
+    }
   } finally {
     callNativeSync((addon) => addon.closeModel(native));
   }

@@ -141,9 +141,12 @@ export interface Reference {
   readonly logits: Float32Array; // (T, V)
   /** The smallest |g - t| of each token: FATReLU and ReLU jump or bend there. */
   readonly margin: number[]; // (T)
+  /** With a cutoff: the smallest |score - cutoff| of each token, in parts of the largest score above 1, where a neuron begins to count. */
+  readonly scoreMargin: number[]; // (T)
 }
 
-export function reference(model: ReferenceModel, tokens: readonly number[]): Reference {
+/** @param cutoff of strategy `predicted`: neurons with a lower score of their layer's predictor are left out */
+export function reference(model: ReferenceModel, tokens: readonly number[], cutoff?: number): Reference {
   const { heads: H, kvHeads: G, headSize: K, epsilon } = model;
   const norm = (x: Float64Array, name: string) =>
     model.layerNorm
@@ -165,9 +168,11 @@ export function reference(model: ReferenceModel, tokens: readonly number[]): Ref
   const values: Float64Array[][] = Array.from({ length: model.layers }, () => []);
   const rows: Float64Array[] = [];
   const margin: number[] = [];
+  const scoreMargin: number[] = [];
   tokens.forEach((token, position) => {
     let x = embed.data.slice(token * D, (token + 1) * D).map((value) => value * model.scales.embedding);
     let nearest = Number.POSITIVE_INFINITY;
+    let nearestScore = Number.POSITIVE_INFINITY;
     for (let l = 0; l < model.layers; l++) {
       const b = (name: string) => `blk.${l}.${name}`;
       const h = norm(x, b("attn_norm"));
@@ -195,6 +200,15 @@ export function reference(model: ReferenceModel, tokens: readonly number[]): Ref
       if (model.has(`${b("post_attention_norm")}.weight`)) attended = norm(attended, b("post_attention_norm"));
       x = x.map((value, d) => value + model.scales.residual * attended[d]!);
 
+      // The predictor reads the stream before the norm.
+      const scores =
+        cutoff !== undefined && model.has(`${b("fc1")}.weight`)
+          ? product(
+              model.tensor(`${b("fc2")}.weight`),
+              product(model.tensor(`${b("fc1")}.weight`), x).map((v) => Math.max(v, 0)),
+            )
+          : undefined;
+      const size = scores ? Math.max(1, ...scores.map(Math.abs)) : 1;
       const n = norm(x, b("ffn_norm"));
       const gated = model.has(`${b("ffn_gate")}.weight`);
       const up = linear(b("ffn_up"), n);
@@ -203,6 +217,8 @@ export function reference(model: ReferenceModel, tokens: readonly number[]): Ref
       let out = new Float64Array(D);
       for (let i = 0; i < gate.length; i++) {
         nearest = Math.min(nearest, Math.abs(gate[i]! - model.t[l]!));
+        if (scores) nearestScore = Math.min(nearestScore, Math.abs(scores[i]! - cutoff!) / size);
+        if (scores && scores[i]! < cutoff!) continue;
         const factor = model.reluUp ? Math.max(up[i]!, 0) : up[i]!;
         const mid = activated(model.activation, gate[i]!, model.t[l]!) * (gated ? factor : 1);
         for (let d = 0; d < D; d++) out[d]! += mid * down.data[i * D + d]!;
@@ -213,9 +229,10 @@ export function reference(model: ReferenceModel, tokens: readonly number[]): Ref
     }
     rows.push(product(model.tensor("output.weight"), norm(x, "output_norm")).map((value) => value * model.scales.logits));
     margin.push(nearest);
+    scoreMargin.push(nearestScore);
   });
   const V = rows[0]!.length;
   const logits = new Float32Array(rows.length * V);
   for (const [i, row] of rows.entries()) logits.set(row, i * V);
-  return { logits, margin };
+  return { logits, margin, scoreMargin };
 }
