@@ -38,7 +38,7 @@ export type ParsedArguments<O extends Options> = ReturnType<typeof parseArgs<{ o
 
 /**
  * Parses the arguments. The options --json, --debug and --help are added.
- * @param names of the positional arguments, all required
+ * @param names of the positional arguments; one that ends with ? may be omitted
  * @param more what to do instead of giving more of them
  */
 export function parse<const O extends Options>(
@@ -66,7 +66,8 @@ export function parseOnly<const O extends Options>(
     throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, " "));
   }
   const given = parsed.positionals;
-  if (given.length < names.length) throw new UsageError(`missing ${names.slice(given.length).join(", ")}`);
+  const missing = names.slice(given.length).filter((name) => !name.endsWith("?"));
+  if (missing.length > 0) throw new UsageError(`missing ${missing.join(", ")}`);
   if (given.length > names.length)
     throw new UsageError(
       `unexpected argument "${given[names.length]}"; expected ${names.join(" ") || "none"}${more === undefined ? "" : ` (${more})`}`,

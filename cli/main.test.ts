@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { packageInfo, tinyWorld } from "../lab/package.js";
 import { folder, writeSmallLlama } from "../test/support/small-llama.js";
 
@@ -47,6 +47,23 @@ const file = (name: string, text: string) => {
 };
 
 describe("sparselab", () => {
+  it("fetch lists what it can bring, names the nearest, and is named by what needs it", async () => {
+    vi.stubEnv("SPARSELAB_CACHE", join(dir.path, "cache"));
+    try {
+      expect(await ok("fetch")).toMatch(/^smollm2 .*Apache-2\.0; not fetched$/m);
+      expect(await sparselab(["fetch", "smolm"])).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/Did you mean "smollm2"\?/),
+      });
+      expect(await sparselab(["info", "smollm2"])).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/not on this machine yet\. Run "npx sparselab fetch smollm2"/),
+      });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it("info describes a file, also one with only a vocabulary or an undecided activation", async () => {
     const plain = await ok("info", tinyWorld);
     expect(plain).toMatch(/^architecture +llama$/m);
@@ -55,6 +72,8 @@ describe("sparselab", () => {
       shape: { layers: 6, neurons: 768 },
       weights: { Q8_0: expect.any(Number) },
       tokenizer: { bos: 1 },
+      licence: null,
+      cache: [{ context: 512, bytes: expect.any(Number) }],
     });
     const pwri = JSON.parse(await ok("info", writeSmallLlama(dir.path, { file: "p.gguf", magic: "PWRI" }), "--json"));
     expect(pwri).toMatchObject({

@@ -6,6 +6,7 @@
 import { nearest } from "../lab/errors.js";
 import { packageInfo } from "../lab/package.js";
 import { type Command, HelpRequested, UsageError } from "./arguments.js";
+import { fetch } from "./commands/fetch.js";
 import { generate } from "./commands/generate.js";
 import { info } from "./commands/info.js";
 import { install } from "./commands/install.js";
@@ -17,7 +18,18 @@ import { tokenize } from "./commands/tokenize.js";
 import { uninstall } from "./commands/uninstall.js";
 import { print } from "./model.js";
 
-const commands: Readonly<Record<string, Command>> = { info, generate, tokenize, logits, measure, sweep, lab, install, uninstall };
+const commands: Readonly<Record<string, Command>> = {
+  info,
+  generate,
+  tokenize,
+  logits,
+  measure,
+  sweep,
+  fetch,
+  lab,
+  install,
+  uninstall,
+};
 
 function helpText(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));

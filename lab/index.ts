@@ -1,5 +1,6 @@
 /** What a notebook imports: `import { load, sweep, plot } from "sparselab"`. */
 export { LabError, type LabErrorCode } from "./errors.js";
+export { smollm2 } from "./fetch/known.js";
 export type { BlockHook, FfnHook, HookDims, HookPoint, ResidHook } from "./hooks.js";
 export { type Corpus, corpus } from "./measures/corpus.js";
 export { type MeasureOptions, measure } from "./measures/measure.js";

