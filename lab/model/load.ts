@@ -6,8 +6,8 @@ import { callNative, callNativeSync, type FileTable, type NativeAddon, type Open
 import { checkPolicy, type LoosePolicy, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
-import { formOfDown } from "./down.js";
 import { type Activation, activationText, resolveActivation } from "./activation.js";
+import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
 import type { Model } from "./model.js";
@@ -60,7 +60,9 @@ export async function loadQuietly(
   try {
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
-    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", interventions: noInterventions };
+    const strategy = options.strategy ?? "auto";
+    const kv = options.kv === "f16" ? { kv: options.kv } : {};
+    const setting: Setting = { activation, policy, strategy, interventions: noInterventions, ...kv };
     const model = new View(weights, new FileTokenizer(table), setting, {
       context: contextOf(options.context, weights.info.context),
       threads,

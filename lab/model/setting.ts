@@ -3,7 +3,7 @@
  * for the executor; a sweep runs many settings over the same tokens.
  */
 import { LabError } from "../errors.js";
-import type { NativeModelInfo, NativeSetting } from "../native.js";
+import type { KvType, NativeModelInfo, NativeSetting } from "../native.js";
 import { type Policy, perLayer } from "../policy/policy.js";
 import { isReluFamily, type ResolvedActivation } from "./activation.js";
 import type { Interventions } from "./interventions.js";
@@ -14,6 +14,8 @@ export interface Setting {
   readonly policy: Policy;
   readonly strategy: Strategy;
   readonly interventions: Interventions;
+  /** Type of the KV cache. Default: "f32". */
+  readonly kv?: KvType;
 }
 
 /** @throws invalid-option where the policy does not go with the activation. */
@@ -24,6 +26,7 @@ export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSe
     t: perLayer(activation.t, info.layers),
     strategy: strategyOf(setting.strategy, activation.kind),
     interventions: setting.interventions.native,
+    ...(setting.kv && { kv: setting.kv }),
   };
   if (policy.kind === "as-trained") return native;
   if (!isReluFamily(activation.kind)) {
