@@ -45,7 +45,7 @@ describe("interventions", () => {
     expect(bad(ablate("blocks.0.ffn.mid", { neurons: [5] }))).toThrow(/whole numbers from 0 to 4, received 5/);
     expect(bad(ablate("blocks.0.resid_post", { neurons: [0] }))).toThrow(/has no neurons/);
     expect(bad(ablate("blocks.0.ffn.mid", { tokens: [-1] }))).toThrow(/whole numbers from 0 to 15, received -1/);
-    expect(bad({ at: "blocks.0.ffn.mid", do: "zero", where: { heads: [0] } })).toThrow(/"heads"/);
+    expect(bad({ at: "blocks.0.ffn.mid", do: "zero", where: { heads: [0] } })).toThrow(/has no heads/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(3)))).toThrow(/Float32Array of 5 values, received 3/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(5), Number.NaN))).toThrow(/finite/);
     const odd = Float32Array.of(0, Number.NaN, ...new Float32Array(3));

@@ -126,7 +126,8 @@ typedef struct {
 
 typedef enum { SL_LAYOUT_MMAP, SL_LAYOUT_PACKED } SlLayout;
 /* Of an ffn_down, which lies by channel in the file. BY_NEURON: regrouped, so that silent neurons are skipped; types that cannot
- * be regrouped without losing a bit stay as they are. AS_STORED: nothing is copied, and all of it is read. The bits are the same. */
+ * be regrouped without losing a bit stay as they are. AS_STORED: nothing is copied, and all of it is read. The bits are the same.
+ */
 typedef enum { SL_DOWN_BY_NEURON, SL_DOWN_AS_STORED } SlDown;
 
 /* Neurons that this backend holds, by layer: a program of it computes `ffn` of these alone. */
@@ -155,7 +156,8 @@ typedef struct {
 
 /* ── Settings and plans ─────────────────────────────────────────────────────────────────────── */
 
-/* Applied in order. attn.scores and attn.pattern take zero and scale. Points of the whole model (embed, final_norm, logits) have layers 0 to 1. */
+/* Applied in order. attn.scores and attn.pattern take zero and scale. Points of the whole model (embed, final_norm, logits) have
+ * layers 0 to 1. */
 typedef struct {
   uint32_t point, kind;      /* SlPoint, SlIntervene */
   uint32_t from, to;         /* layers from <= l < to */

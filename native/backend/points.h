@@ -11,8 +11,8 @@ struct Sizes {
   uint64_t hidden, neurons, vocab, heads, head_size, kv_heads;
 };
 inline Sizes sizes_of(const SlModel& model) {
-  return {model.hidden, model.layer[0].neurons, model.vocab, model.layer[0].heads, model.layer[0].head_size,
-          model.layer[0].kv_heads};
+  return {model.hidden,         model.layer[0].neurons,   model.vocab,
+          model.layer[0].heads, model.layer[0].head_size, model.layer[0].kv_heads};
 }
 
 // Captured as (head, query, key): the scores and the pattern of attention.

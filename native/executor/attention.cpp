@@ -77,9 +77,9 @@ uint16_t half_of(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   const uint32_t sign = bits >> 16 & 0x8000u, size = bits & 0x7fffffffu;
-  if (size > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);    // NaN
-  if (size >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);   // at least 65520
-  if (size < 0x38800000u) {                                                // below 2^-14: whole multiples of 2^-24
+  if (size > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);   // NaN
+  if (size >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // at least 65520
+  if (size < 0x38800000u) {                                               // below 2^-14: whole multiples of 2^-24
     const float steps = std::fabs(x) * 16777216.0f;
     return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(steps)));
   }
@@ -258,8 +258,7 @@ class ByKey {
     for (size_t c = 0; c < pass.plan->captures.size(); c++) {
       const SlCapture& capture = pass.plan->captures[c];
       if (capture.point != static_cast<uint32_t>(point) || layer < capture.from || layer >= capture.to) continue;
-      sinks_.push_back(pass.sinks.captures[c] +
-                       uint64_t{layer - capture.from} * pass.model.shape.heads * pass.B() * pass.keys);
+      sinks_.push_back(pass.sinks.captures[c] + uint64_t{layer - capture.from} * pass.model.shape.heads * pass.B() * pass.keys);
     }
   }
   // own (count): of positions from `first` on. Whether anything may have changed.
@@ -377,8 +376,8 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     cpu::kernels().weighted_sum(p.data(), count, share, values, value_stride, count, K, s.z.data() + b * qw + kv * share * K);
   });
   if (infinite < B)
-    throw Error(Code::not_finite, text("an intervention at attn.scores of layer %u drove scores of position %u beyond float32", layer,
-                                       pass.rows[infinite].position));
+    throw Error(Code::not_finite, text("an intervention at attn.scores of layer %u drove scores of position %u beyond float32",
+                                       layer, pass.rows[infinite].position));
   pass.hook(SL_ATTN_Z, layer, s.z.data());
   pass.multiply({{&weights.o, out}}, s.z.data(), B);
   add_bias(weights.o_bias, out, B);

@@ -9,9 +9,9 @@
 
 namespace sparselab {
 
-// Keys (after rotation) and values of all sequences, float32 or float16. Values lie by position, (L, sequences, length, G K); keys by
-// channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side. Both begin at a cache
-// line, and `length` is the one asked for, rounded up so that the rows of channels spread over the sets of the caches.
+// Keys (after rotation) and values of all sequences, float32 or float16. Values lie by position, (L, sequences, length, G K);
+// keys by channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side. Both begin at a
+// cache line, and `length` is the one asked for, rounded up so that the rows of channels spread over the sets of the caches.
 class KvCache {
  public:
   KvCache(const CpuModel& model, uint32_t sequences, uint32_t length, uint32_t kv);  // throws Error (out-of-memory)
@@ -29,14 +29,16 @@ class KvCache {
   const float* keys(uint32_t layer, uint32_t sequence) const { return k_.data() + at(layer, sequence); }
   const float* values(uint32_t layer, uint32_t sequence) const { return v_.data() + at(layer, sequence); }
   // Of float16: `count` positions from `first` on of one head's K channels, as float32: keys (K, length), values (count, K).
-  void read_keys(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count, float* out) const;
-  void read_values(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count, float* out) const;
+  void read_keys(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count,
+                 float* out) const;
+  void read_values(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count,
+                   float* out) const;
 
  private:
   uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
   uint64_t layers_, sequences_, length_, width_;
   bool half_;
-  Floats k_, v_;               // of float32
+  Floats k_, v_;                 // of float32
   Scratch<uint16_t> k16_, v16_;  // of float16
 };
 

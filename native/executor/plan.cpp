@@ -60,8 +60,8 @@ Intervention copy_intervention(const Shape& shape, const SlIntervention& i) {
     out.context = i.context;
   }
   if (is_by_key(out.point) && out.kind != SL_ZERO && out.kind != SL_SCALE)
-    throw Error(Code::invalid_option, text("intervention %s at %s; expected zero or scale", kInterventions[out.kind],
-                                           point_name(out.point)));
+    throw Error(Code::invalid_option,
+                text("intervention %s at %s; expected zero or scale", kInterventions[out.kind], point_name(out.point)));
   if (i.positions) out.positions = each_once(i.positions, i.position_count);
   if (i.channels) out.channels = each_once(i.channels, i.channel_count);
   for (uint32_t c : out.channels)

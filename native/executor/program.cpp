@@ -72,8 +72,8 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
                          FfnScratch::bytes(rows, shape.neurons, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
                          most_of(Pass::multiply_bytes) +
                          (m.partial && m.down_by_channel ? rows * shape.neurons * sizeof(float) : 0);
-  const uint64_t thread = most_of(Pass::multiply_thread_bytes) +
-                          AttentionScratch::thread_bytes(m, length, kv) + FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
+  const uint64_t thread = most_of(Pass::multiply_thread_bytes) + AttentionScratch::thread_bytes(m, length, kv) +
+                          FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
   return batch + threads * thread;
 }
 

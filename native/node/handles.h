@@ -58,7 +58,7 @@ class LoadedFile {
  private:
   bool is_copied(const SlTensor& tensor) const;
   uint64_t checksum(const SlControl& control) const;
-  std::vector<std::vector<uint32_t>> neurons_;     // held of each layer; empty: all
+  std::vector<std::vector<uint32_t>> neurons_;  // held of each layer; empty: all
   const SlDown down_;
   std::vector<std::atomic<uint64_t>> changed_ns_;  // of each part: the last time of change at which all contents were verified
   uint64_t checksum_ = 0;                          // of what was copied out of the file: later passes do not read it again

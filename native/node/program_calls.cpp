@@ -187,7 +187,8 @@ void read_batch(const Napi::Object& o, ForwardCall& call) {
   b.x_in = copied_if_there(o, "xIn", B * call.state->hidden, call.x_in);
   if (!absent(o.Get("keys"))) b.keys = unsigned_of(o, "keys");
   if (b.keys > call.state->length)
-    throw Error(Code::invalid_option, text("keys is %u; the plan has %llu positions", b.keys, (unsigned long long)call.state->length));
+    throw Error(Code::invalid_option,
+                text("keys is %u; the plan has %llu positions", b.keys, (unsigned long long)call.state->length));
   if (!absent(o.Get("top"))) b.top = unsigned_of(o, "top");
   if (absent(o.Get("samplers"))) return;
   if (!o.Get("samplers").IsArray()) throw Error(Code::invalid_option, "samplers must be an array");

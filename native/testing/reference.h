@@ -9,6 +9,9 @@ namespace sparselab::testing {
 struct Reference {
   std::vector<std::vector<double>> stream;  // (T) of (D): the residual stream after the last layer
   std::vector<std::vector<double>> logits;  // (T) of (V)
+  // Of attention, (L) of (T): q and k after rotation, v, z (heads, K) each; out (D); scores and pattern (H, positions up to it).
+  using Layers = std::vector<std::vector<std::vector<double>>>;
+  Layers q, k, v, scores, pattern, z, out;
 };
 
 // ReLU as the activation; `t` > 0: FATReLU.
