@@ -210,6 +210,15 @@ describe("a function as an intervention", () => {
     expect((error as LabError).message).toMatch(message);
   });
 
+  it("wakes silent neurons alike under dense and exact", async () => {
+    const interventions: Intervention[] = [{ at: "blocks.0.ffn.mid", do: "call", fn: (x) => void x.fill(0.25) }];
+    const [dense, exact] = await Promise.all(
+      (["dense", "exact"] as const).map((strategy) => model.with({ strategy, interventions }).run(prompt)),
+    );
+    expect(bits(exact!.logits.data)).toBe(bits(dense!.logits.data));
+    expect(bits(exact!.logits.data)).not.toBe(bits((await model.run(prompt)).logits.data));
+  });
+
   it("stops when asked from inside it", async () => {
     const stop = new AbortController();
     let calls = 0;
