@@ -39,7 +39,7 @@ describe("hook points", () => {
     expect(() => parseHook("model.layers.3.resid_post", eight)).toThrow(/Did you mean "blocks\.3\.resid_post"/);
     expect(() => parseHook("ffn.mid", eight)).toThrow(/Did you mean "blocks\.\*\.ffn\.mid"/);
     expect(() => parseHook("logit", eight)).toThrow(/Did you mean "logits"/);
-    expect(() => parseHook("blocks.2.attn.pattern", eight)).toThrow(/attention are not available yet.*ffn\.mid/);
+    expect(() => parseHook("blocks.2.attn.patern", eight)).toThrow(/Did you mean "blocks\.2\.attn\.pattern"/);
   });
 
   it("knows which points a model without a gate has", () => {

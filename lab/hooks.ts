@@ -7,7 +7,6 @@ import { received } from "./received.js";
 import {
   type Axis,
   type LayerPoint,
-  laterPoints,
   type ModelPoint,
   type PointAxes,
   type PointName,
@@ -23,7 +22,10 @@ export type ResidHook = Extract<LayerPoint, `resid_${string}`>;
  * norm or a scale, where the model has one: resid_mid + add = resid_post, bit for bit. (T, D)
  */
 export type FfnHook = Extract<LayerPoint, `ffn.${string}`>;
-/** add: what attention adds to the stream: resid_pre + add = resid_mid, bit for bit. (T, D) */
+/**
+ * q, k after their norms and rotation and v as stored, (T, H or G, K); scores before and pattern after softmax, (H, query, key): a key that a
+ * query does not see is -Infinity in scores and 0 in pattern; z = pattern·v, (T, H, K); out = z·W_O, (T, D). add: what attention adds to the stream: resid_pre + add = resid_mid, bit for bit. (T, D)
+ */
 export type AttnHook = Extract<LayerPoint, `attn.${string}`>;
 /** A point of one layer (which hook-point names call a block), of a range of layers (`blocks.0-3.…`) or of all (`blocks.*.…`). */
 export type BlockHook = ResidHook | AttnHook | FfnHook;
@@ -71,6 +73,8 @@ export interface ParsedHook {
   readonly ranged: boolean;
   /** The axis of its channels. */
   readonly width: Axis;
+  /** All axes of one layer. */
+  readonly axes: readonly Axis[];
 }
 
 /** A hook point's name, checked against a model. Throws `unknown-hook-point` with the nearest name. */
@@ -91,9 +95,17 @@ export function parseHook(name: string, model: ModelHooks): ParsedHook {
       `hook point "${name}": this model's FFN has no ${found.needs ?? "such part"}, so "${own}" does not exist in it. It has ${hookPoints(model).join(", ")}`,
     );
   }
-  if (where === undefined) return { name, point: found.name, from: 0, to: 1, ranged: false, width: found.axes.at(-1)! };
+  if (where === undefined)
+    return { name, point: found.name, from: 0, to: 1, ranged: false, width: found.axes.at(-1)!, axes: found.axes };
   const range = layersOf(name, where, model.layers);
-  return { name, point: found.name, ...range, ranged: where === "*" || where.includes("-"), width: found.axes.at(-1)! };
+  return {
+    name,
+    point: found.name,
+    ...range,
+    ranged: where === "*" || where.includes("-"),
+    width: found.axes.at(-1)!,
+    axes: found.axes,
+  };
 }
 
 /** "*", "3" or "0-7" as layers from <= l < to. */
@@ -114,13 +126,6 @@ function layersOf(name: string, where: string, layers: number): { readonly from:
 }
 
 function unknown(name: string, where: string | undefined, own: string, model: ModelHooks): LabError {
-  if (where !== undefined && laterPoints.includes(own)) {
-    const there = pointsOf(model).filter(({ scope }) => scope === "layer");
-    return new LabError(
-      "unknown-hook-point",
-      `hook point "${name}": points of attention are not available yet. Known in a layer: ${there.map((point) => point.name).join(", ")}`,
-    );
-  }
   // "block.3.ffn.mid", "layers.3.ffn.mid" and "blk.3.ffn.mid" mean layer 3; "ffn.mid" alone means that point of the layers.
   const layered = /^[a-z.]*(\*|\d+(?:-\d+)?)\.(.+)$/i.exec(name);
   const layer = where ?? layered?.[1] ?? "*";

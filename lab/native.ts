@@ -134,6 +134,8 @@ export interface NativeIntervention {
   readonly factor?: number;
   /** add: (width). replace: (layers of the range, positions, width), row p is for position p of the sequence; a position beyond it is left alone. */
   readonly values?: NativeValues;
+  /** call: changes x (width) of one row and returns "", or the code and the message of an error with a line break between. */
+  readonly call?: (x: Float32Array, layer: number, token: number) => string;
   /** Positions in the whole sequence; absent: all. Listed twice counts once, here as in channels. */
   readonly positions?: Int32Array;
   /** Channels (neurons, hidden channels, vocabulary entries) of the point; absent: all. */
@@ -152,6 +154,8 @@ export interface NativeSetting {
   readonly cutoff?: Float32Array;
   /** Default: as-trained. */
   readonly policy?: NativePolicy;
+  /** For the lab: the KV cache of plans with this setting. The executor reads that of the plan. */
+  readonly kv?: KvType;
   /** Settings of one plan that have the same list share the array: it is read once. */
   readonly interventions: readonly NativeIntervention[];
 }
@@ -161,6 +165,8 @@ export interface NativeCapture {
   readonly from: number;
   readonly to: number;
 }
+/** Type of the values of a KV cache. */
+export type KvType = "f32" | "f16";
 export interface NativePlan {
   readonly settings: readonly NativeSetting[];
   readonly captures: readonly NativeCapture[];
@@ -170,6 +176,8 @@ export interface NativePlan {
   readonly sequences: number;
   readonly length: number;
   readonly threads: number;
+  /** Type of the KV cache. Default: "f32". */
+  readonly kv?: KvType;
 }
 export interface NativeBatch {
   /** (B) Absent where xIn is given. */
@@ -190,6 +198,8 @@ export interface NativeBatch {
   readonly xIn?: Float32Array;
   /** One for each row that wants logits, in order: its next token is drawn. */
   readonly samplers?: readonly NativeSampler[];
+  /** Keys of a captured row of attn.scores and attn.pattern. Absent: the plan's length. */
+  readonly keys?: number;
   /** How many most likely tokens of each row that wants logits. Absent: none. */
   readonly top?: number;
 }
@@ -207,7 +217,7 @@ export interface NativeSampler {
   readonly recent?: Int32Array;
 }
 export interface NativeSinks {
-  /** One for each capture of the plan: (layers of the range, B, width), row-major. Absent: captures are not written this time. */
+  /** One for each capture of the plan: (layers of the range, B, width), row-major; attn.scores and attn.pattern (layers, H, B, keys). Absent: captures are not written this time. */
   readonly captures?: readonly Float32Array[];
   /** (rows that want logits, V) */
   readonly logits?: Float32Array;

@@ -6,13 +6,20 @@
  */
 
 /** Names of hook points without their layers. */
-export type PointName = "embed" | "resid_pre" | "attn.add" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "ffn.add" | "resid_post" | "final_norm" | "logits";
+export type PointName = "embed" | "resid_pre" | "attn.q" | "attn.k" | "attn.v" | "attn.scores" | "attn.pattern" | "attn.z" | "attn.out" | "attn.add" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "ffn.add" | "resid_post" | "final_norm" | "logits";
 /** An axis of a captured point, before the layers of a range. */
 export type Axis = "token" | "hidden" | "head" | "channel" | "query" | "key" | "neuron" | "vocab";
 /** The axes of each point. */
 export interface PointAxes {
   "embed": ["token", "hidden"];
   "resid_pre": ["token", "hidden"];
+  "attn.q": ["token", "head", "channel"];
+  "attn.k": ["token", "head", "channel"];
+  "attn.v": ["token", "head", "channel"];
+  "attn.scores": ["head", "query", "key"];
+  "attn.pattern": ["head", "query", "key"];
+  "attn.z": ["token", "head", "channel"];
+  "attn.out": ["token", "hidden"];
   "attn.add": ["token", "hidden"];
   "resid_mid": ["token", "hidden"];
   "ffn.in": ["token", "hidden"];
@@ -28,7 +35,7 @@ export interface PointAxes {
   "logits": ["token", "vocab"];
 }
 /** Points of every layer. */
-export type LayerPoint = "resid_pre" | "attn.add" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "ffn.add" | "resid_post";
+export type LayerPoint = "resid_pre" | "attn.q" | "attn.k" | "attn.v" | "attn.scores" | "attn.pattern" | "attn.z" | "attn.out" | "attn.add" | "resid_mid" | "ffn.in" | "ffn.gate_pre" | "ffn.gate" | "ffn.up_pre" | "ffn.up" | "ffn.mid" | "ffn.out" | "ffn.add" | "resid_post";
 /** Points that the model has once. */
 export type ModelPoint = "embed" | "final_norm" | "logits";
 export interface PointTraits {
@@ -43,6 +50,13 @@ export interface PointTraits {
 export const points: readonly PointTraits[] = [
   { name: "embed", scope: "model", axes: ["token", "hidden"] },
   { name: "resid_pre", scope: "layer", axes: ["token", "hidden"] },
+  { name: "attn.q", scope: "layer", axes: ["token", "head", "channel"] },
+  { name: "attn.k", scope: "layer", axes: ["token", "head", "channel"] },
+  { name: "attn.v", scope: "layer", axes: ["token", "head", "channel"] },
+  { name: "attn.scores", scope: "layer", axes: ["head", "query", "key"] },
+  { name: "attn.pattern", scope: "layer", axes: ["head", "query", "key"] },
+  { name: "attn.z", scope: "layer", axes: ["token", "head", "channel"] },
+  { name: "attn.out", scope: "layer", axes: ["token", "hidden"] },
   { name: "attn.add", scope: "layer", axes: ["token", "hidden"] },
   { name: "resid_mid", scope: "layer", axes: ["token", "hidden"] },
   { name: "ffn.in", scope: "layer", axes: ["token", "hidden"] },
@@ -57,7 +71,7 @@ export const points: readonly PointTraits[] = [
   { name: "final_norm", scope: "model", axes: ["token", "hidden"] },
   { name: "logits", scope: "model", axes: ["token", "vocab"] },
 ];
-export const laterPoints: readonly string[] = ["attn.q", "attn.k", "attn.v", "attn.scores", "attn.pattern", "attn.z", "attn.out"];
+export const laterPoints: readonly string[] = [];
 
 export type ActivationKind = "silu" | "gelu" | "gelu_tanh" | "relu" | "relu2" | "fatrelu";
 export const activations: readonly ActivationKind[] = ["silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"];
@@ -75,9 +89,9 @@ export const policyKinds: readonly PolicyKind[] = ["as-trained", "fatrelu"];
 export type PlannedPolicy = "magnitude" | "top-k" | "top-p" | "gaussian-top-k" | "weighted" | "cett" | "cats" | "teal";
 export const laterPolicies: Readonly<Record<string, string>> = {"magnitude": "", "top-k": "", "top-p": "", "gaussian-top-k": "", "weighted": "", "cett": "", "cats": "", "teal": ""};
 
-export type InterventionKind = "zero" | "scale" | "replace" | "add";
-export const interventionKinds: readonly InterventionKind[] = ["zero", "scale", "replace", "add"];
-export const laterInterventions: Readonly<Record<string, string>> = {"call": ""};
+export type InterventionKind = "zero" | "scale" | "replace" | "add" | "call";
+export const interventionKinds: readonly InterventionKind[] = ["zero", "scale", "replace", "add", "call"];
+export const laterInterventions: Readonly<Record<string, string>> = {};
 
 export type ReducerKind = "sparsity" | "frequency";
 

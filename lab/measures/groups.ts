@@ -18,7 +18,8 @@ export const needsLogits = (measure: readonly Measure[]): boolean =>
 const MOST_SETTINGS = 512;
 
 export function walkPlan(settings: readonly NativeSetting[], length: number, threads: number): NativePlan {
-  return { settings, captures: [], sequences: settings.length, length, threads };
+  const kv = settings[0]?.kv; // the same for all views of one load
+  return { settings, captures: [], sequences: settings.length, length, threads, ...(kv && { kv }) };
 }
 
 /** The memory of a walk over these settings, part by part. */

@@ -29,17 +29,19 @@ export function cacheOf<S extends string>(captures: readonly CapturedPoint[], ro
 
 function find(captures: readonly CapturedPoint[], point: string, rows: number, model: ModelHooks): Tensor {
   const asked = parseHook(point, model);
-  for (const { hook, data } of captures) {
+  for (const { hook, data, heads } of captures) {
     const span = data.length / (hook.to - hook.from);
-    const width = span / rows;
+    const last = span / rows / heads;
+    // The sizes of one layer's axes: rows, heads where there are any, and what is left.
+    const sizes = hook.axes.map((axis) => (axis === "token" || axis === "query" ? rows : axis === "head" ? heads : last));
     if (hook.name === point) {
       return hook.ranged
-        ? tensor(data, ["layer", "token", hook.width], [hook.to - hook.from, rows, width])
-        : tensor(data, ["token", hook.width], [rows, width]);
+        ? tensor(data, ["layer", ...hook.axes], [hook.to - hook.from, ...sizes])
+        : tensor(data, hook.axes, sizes);
     }
     if (!asked.ranged && hook.ranged && hook.point === asked.point && hook.from <= asked.from && asked.from < hook.to) {
       const start = (asked.from - hook.from) * span;
-      return tensor(data.subarray(start, start + span), ["token", hook.width], [rows, width]);
+      return tensor(data.subarray(start, start + span), hook.axes, sizes);
     }
   }
   const kept = captures.length > 0 ? captures.map(({ hook }) => hook.name).join(", ") : "nothing";

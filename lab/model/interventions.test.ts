@@ -45,14 +45,16 @@ describe("interventions", () => {
     expect(bad(ablate("blocks.0.ffn.mid", { neurons: [5] }))).toThrow(/whole numbers from 0 to 4, received 5/);
     expect(bad(ablate("blocks.0.resid_post", { neurons: [0] }))).toThrow(/has no neurons/);
     expect(bad(ablate("blocks.0.ffn.mid", { tokens: [-1] }))).toThrow(/whole numbers from 0 to 15, received -1/);
-    expect(bad({ at: "blocks.0.ffn.mid", do: "zero", where: { heads: [0] } })).toThrow(/"heads"/);
+    expect(bad({ at: "blocks.0.ffn.mid", do: "zero", where: { heads: [0] } })).toThrow(/has no heads/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(3)))).toThrow(/Float32Array of 5 values, received 3/);
     expect(bad(steer("blocks.0.ffn.mid", new Float32Array(5), Number.NaN))).toThrow(/finite/);
     const odd = Float32Array.of(0, Number.NaN, ...new Float32Array(3));
     expect(bad(steer("blocks.0.ffn.mid", odd))).toThrow(/must be finite, received NaN at index 1/);
     expect(bad({ at: "blocks.0.ffn.mid", do: "scale" })).toThrow(/finite number, received undefined/);
     expect(bad({ at: "blocks.0.ffn.mid", do: "zreo" })).toThrow(/Did you mean "zero"/);
-    expect(bad({ at: "blocks.0.ffn.mid", do: "call", fn: () => 0 })).toThrow(/not available yet/);
+    expect(bad({ at: "blocks.0.ffn.mid", do: "call", fn: 3 })).toThrow(
+      /fn of a call at blocks\.0\.ffn\.mid must be a function.*received 3/,
+    );
     const row = tensor(new Float32Array(10), ["token", "neuron"], [2, 5]);
     expect(bad(patch("blocks.0.resid_post", row))).toThrow(/token × hidden 3, received token 2 × neuron 5/);
     expect(bad(patch("blocks.0-1.ffn.mid", row))).toThrow(/layer 2 × token × neuron 5/);

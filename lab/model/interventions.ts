@@ -11,7 +11,7 @@ import type { Checked, IsPlain, Loose } from "../literals.js";
 import { callNativeSync, type NativeIntervention, type NativeModelInfo, type NativeValues } from "../native.js";
 import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
-import { widthOf } from "../runtime/captures.js";
+import { headsOf, isByKey, widthOf } from "../runtime/captures.js";
 import { checkMemory } from "../runtime/memory.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { interventionKinds, laterInterventions } from "../vocabulary.js";
@@ -22,6 +22,8 @@ export interface Where {
   readonly tokens?: readonly number[];
   /** Neurons, at points that have neurons. Default: all. */
   readonly neurons?: readonly number[];
+  /** Heads, at points of attention that have heads; of attn.k and attn.v, their own, which query heads share. Default: all. */
+  readonly heads?: readonly number[];
 }
 /** A change to the values at a hook point while the model runs, as data. `ablate`, `steer` and `patch` make such records. */
 export type Intervention<At extends string = HookPoint> =
@@ -35,7 +37,14 @@ export type Intervention<At extends string = HookPoint> =
       readonly vector: Float32Array;
       readonly scale?: number;
       readonly where?: Where;
-    };
+    }
+  /**
+   * Calls a function with the values of each token (width), which it changes in place. Slow: the executor waits for JavaScript at each row.
+   * Tokens of a pass come in order. The layer of a point of the whole model is 0. Not at attn.scores and attn.pattern.
+   */
+  | { readonly at: At; readonly do: "call"; readonly fn: InterventionFunction };
+/** Changes x in place. */
+export type InterventionFunction = (x: Float32Array, at: { readonly layer: number; readonly token: number }) => void;
 
 /** An intervention's record in which `at` and `do` may be plain strings. */
 export interface LooseIntervention {
@@ -46,6 +55,7 @@ export interface LooseIntervention {
   readonly vector?: Float32Array;
   readonly scale?: number;
   readonly where?: Where;
+  readonly fn?: InterventionFunction;
 }
 /** I where its literals make an intervention, else `Intervention`, so that the type error says what is wrong. */
 export type CheckedIntervention<I extends LooseIntervention> = I extends unknown
@@ -159,7 +169,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
     );
   }
   // Each property is read once, so that the checked value is the one that is used.
-  const { at, do: kind, by, scale, vector, with: from, where } = one as Record<string, unknown>;
+  const { at, do: kind, by, scale, vector, with: from, where, fn } = one as Record<string, unknown>;
   if (typeof kind === "string" && Object.hasOwn(laterInterventions, kind))
     throw new LabError("invalid-option", `intervention "${kind}" is not available yet; known: ${interventionKinds.join(", ")}`);
   if (typeof kind !== "string")
@@ -173,7 +183,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
   const hook = parseHook(at as string, info);
   const width = widthOf(hook, info);
   const place = placeOf(where, hook, info);
-  const touches = place.tokens?.length !== 0 && place.neurons?.length !== 0;
+  const touches = place.tokens?.length !== 0 && place.neurons?.length !== 0 && place.heads?.length !== 0;
   const given = { at: hook.name as HookPoint, ...(place.where && { where: place.where }) };
   const native = {
     point: hook.point,
@@ -181,10 +191,11 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
     to: hook.to,
     ...(place.tokens && { positions: Int32Array.from(place.tokens) }),
     ...(place.neurons && { channels: Int32Array.from(place.neurons) }),
+    ...(place.heads && { channels: channelsOf(place.heads, hook, info) }),
   };
   const made = (
     record: object,
-    what: Pick<NativeIntervention, "kind"> & Partial<Pick<NativeIntervention, "factor">>,
+    what: Pick<NativeIntervention, "kind"> & Partial<Pick<NativeIntervention, "factor" | "call">>,
     rest: Pick<CheckedOne, "source" | "axes"> = {},
   ): CheckedOne => ({
     given: Object.freeze({ ...given, ...record }) as CheckedOne["given"],
@@ -192,6 +203,12 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
     ...(touches && { native: { ...native, ...what } }),
   });
   // 3. The fields of its kind.
+  if (isByKey(hook) && kind !== "zero" && kind !== "scale") {
+    throw new LabError(
+      "invalid-option",
+      `intervention "${kind}" is not available at ${hook.name}; "zero" and "scale" are. Change attn.q, attn.k or attn.z instead`,
+    );
+  }
   switch (kind) {
     case "zero":
       checkOptions('intervention "zero"', one, ["at", "do", "where"]);
@@ -200,6 +217,16 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
       checkOptions('intervention "scale"', one, ["at", "do", "by", "where"]);
       const factor = finite(`"by" of a scale at ${hook.name}`, by);
       return made({ do: kind, by: factor }, { kind, factor });
+    }
+    case "call": {
+      checkOptions('intervention "call"', one, ["at", "do", "fn"]);
+      if (typeof fn !== "function") {
+        throw new LabError(
+          "invalid-option",
+          `fn of a call at ${hook.name} must be a function such as (x, { layer, token }) => { x[0] = 0 }, received ${received(fn)}`,
+        );
+      }
+      return made({ do: kind, fn }, { kind, call: guarded(fn as InterventionFunction, hook) });
     }
     case "add": {
       checkOptions('intervention "add"', one, ["at", "do", "vector", "scale", "where"]);
@@ -221,7 +248,7 @@ function check(one: unknown, i: number, info: NativeModelInfo): CheckedOne {
     }
     default: {
       checkOptions('intervention "replace"', one, ["at", "do", "with", "where"]);
-      return made({ do: kind }, { kind: "replace" }, replacement(from, hook, width, place.tokens));
+      return made({ do: kind }, { kind: "replace" }, replacement(from, hook, info, width, place.tokens));
     }
   }
 }
@@ -236,12 +263,13 @@ interface Place {
   readonly where?: Where;
   readonly tokens?: readonly number[];
   readonly neurons?: readonly number[];
+  readonly heads?: readonly number[];
 }
 
 function placeOf(given: unknown, hook: ParsedHook, info: NativeModelInfo): Place {
   if (given === undefined) return {};
-  checkOptions(`where of an intervention at ${hook.name}`, given, ["tokens", "neurons"]);
-  const { tokens: positions, neurons: channels } = given as Where;
+  checkOptions(`where of an intervention at ${hook.name}`, given, ["tokens", "neurons", "heads"]);
+  const { tokens: positions, neurons: channels, heads: which } = given as Where;
   const tokens = numbers(positions, info.context, `where.tokens at ${hook.name}`, "positions in the whole sequence");
   if (channels !== undefined && hook.width !== "neuron") {
     throw new LabError(
@@ -250,8 +278,47 @@ function placeOf(given: unknown, hook: ParsedHook, info: NativeModelInfo): Place
     );
   }
   const neurons = numbers(channels, info.neurons, `where.neurons at ${hook.name}`, "neurons of a layer");
-  const place = { ...(tokens && { tokens }), ...(neurons && { neurons }) };
+  if (which !== undefined && !hook.axes.includes("head")) {
+    throw new LabError(
+      "invalid-option",
+      `${hook.name} has no heads; where.heads goes with attn.q, attn.k, attn.v, attn.scores, attn.pattern and attn.z`,
+    );
+  }
+  const heads = numbers(which, headsOf(hook, info), `where.heads at ${hook.name}`, "heads of this point");
+  const place = { ...(tokens && { tokens }), ...(neurons && { neurons }), ...(heads && { heads }) };
   return { ...place, where: Object.freeze(place) };
+}
+
+/** The channels of heads; of scores and pattern, the heads themselves. */
+function channelsOf(heads: readonly number[], hook: ParsedHook, info: NativeModelInfo): Int32Array {
+  if (isByKey(hook)) return Int32Array.from(heads);
+  return Int32Array.from(heads.flatMap((head) => Array.from({ length: info.headSize }, (_, c) => head * info.headSize + c)));
+}
+
+/** The caller's function as the executor calls it: what goes wrong in it becomes the code and the message of an error. */
+function guarded(fn: InterventionFunction, hook: ParsedHook): NonNullable<NativeIntervention["call"]> {
+  return (x, layer, token) => {
+    const name = hook.name.startsWith("blocks.") ? `blocks.${layer}.${hook.point}` : hook.name;
+    const where = `the function called at ${name} for token ${token}`;
+    const width = x.length;
+    let result: unknown;
+    try {
+      result = fn(x, { layer, token });
+    } catch (error) {
+      return `invalid-option\n${where} threw: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
+      void Promise.resolve(result).catch(() => undefined);
+      return `invalid-option\n${where} returned a promise; the executor waits for it to return, so it must not be async`;
+    }
+    if (x.length !== width) return `invalid-option\n${where} gave its array of ${width} values away; change the values in place`;
+    if (result !== x && (Array.isArray(result) || ArrayBuffer.isView(result))) {
+      const { length } = result as ArrayLike<number>;
+      return `invalid-option\n${where} returned an array of ${length} values, which is not used; change the ${width} values of x in place`;
+    }
+    const odd = x.findIndex((value) => !Number.isFinite(value));
+    return odd < 0 ? "" : `not-finite\n${where} set value ${odd} to ${x[odd]}; expected finite numbers`;
+  };
 }
 
 /** A copy of a list of whole numbers from 0 to `count` - 1, each once. */
@@ -275,10 +342,14 @@ function numbers(list: unknown, count: number, where: string, what: string): rea
 function replacement(
   given: unknown,
   hook: ParsedHook,
+  info: NativeModelInfo,
   width: number,
   tokens: readonly number[] | undefined,
 ): Required<Pick<CheckedOne, "source" | "axes">> {
-  const dims = [...(hook.ranged ? ["layer"] : []), "token", hook.width];
+  const dims: string[] = [...(hook.ranged ? ["layer"] : []), ...hook.axes];
+  const heads = hook.axes.includes("head") ? headsOf(hook, info) : undefined;
+  const lastSize = width / (heads ?? 1);
+  const tokenAxis = hook.ranged ? 1 : 0;
   const { data, dims: its, size } = (given ?? {}) as Partial<Tensor>;
   const layers = hook.to - hook.from;
   const named = Array.isArray(its) && its.every((name) => typeof name === "string") && typeof size === "object" && size !== null;
@@ -288,14 +359,21 @@ function replacement(
   });
   const fits = named && its.length === dims.length && dims.every((name, i) => its[i] === name);
   const whole = data instanceof Float32Array && sizes.reduce((product, n) => product * n, 1) === data.length;
-  if (!fits || !whole || sizes.at(-1) !== width || (hook.ranged && sizes[0] !== layers) || !(sizes.at(-2)! >= 1)) {
-    const wanted = `${hook.ranged ? `layer ${layers} × ` : ""}token × ${hook.width} ${width}`;
+  if (
+    !fits ||
+    !whole ||
+    sizes.at(-1) !== lastSize ||
+    (heads !== undefined && sizes.at(-2) !== heads) ||
+    (hook.ranged && sizes[0] !== layers) ||
+    !(sizes[tokenAxis]! >= 1)
+  ) {
+    const wanted = `${hook.ranged ? `layer ${layers} × ` : ""}token × ${heads === undefined ? "" : `head ${heads} × `}${hook.width} ${lastSize}`;
     const found = named
       ? its.map((name) => `${name} ${received((size as Record<string, unknown>)[name])}`).join(" × ")
       : received(given);
     throw new LabError("invalid-option", `a tensor put in place of ${hook.name} must be ${wanted}, received ${found}`);
   }
-  const rows = sizes.at(-2)!;
+  const rows = sizes[tokenAxis]!;
   for (const position of tokens ?? []) {
     if (position >= rows)
       throw new LabError(

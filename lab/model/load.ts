@@ -63,7 +63,9 @@ export async function loadQuietly(
     throwIfAborted(signal);
     const activation = resolveActivation(table, weights.info.layers, options.activation);
     const cutoff = resolveCutoff(table, weights.info.layers, options.cutoff as PerLayer | undefined);
-    const setting: Setting = { activation, policy, strategy: options.strategy ?? "auto", cutoff, interventions: noInterventions };
+    const strategy = options.strategy ?? "auto";
+    const kv = options.kv === "f16" ? { kv: options.kv } : {};
+    const setting: Setting = { activation, policy, strategy, cutoff, interventions: noInterventions, ...kv };
     const model = new View(weights, new FileTokenizer(table), setting, {
       context: contextOf(options.context, weights.info.context),
       threads,

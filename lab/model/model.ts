@@ -24,6 +24,11 @@ export interface RunOptions<S extends string = HookPoint, L extends string = Log
   /** Stops within 100 ms; default: the running cell's stop button. */
   signal?: AbortSignal;
 }
+/** What `runBatch` takes. */
+export interface BatchOptions<S extends string = HookPoint, L extends string = LogitRows> extends RunOptions<S, L> {
+  /** Called with the share of the rows that is done, 0 to 1. Default: none. */
+  onProgress?: (fraction: number) => void;
+}
 /** What `with` takes. */
 export type Change<
   P extends LoosePolicy = Policy,
@@ -72,6 +77,17 @@ export interface Model extends Disposable, Displayable {
     prompt: Prompt<R>,
     options?: RunOptions<S, L>,
   ): Promise<Run<S>>;
+  /**
+   * Runs several prompts in one pass, which reads the weights once for all. Each result equals `run` of its prompt, bit for bit.
+   * @throws LabError as `run`; the message says which prompt (from 0), and nothing is run
+   * @example
+   * const [paris, rome] = await model.runBatch(["The capital of France is", "The capital of Italy is"], { logits: "last" });
+   */
+  runBatch<
+    const S extends Loose<HookPoint> = never,
+    const L extends Loose<LogitRows> = LogitRows,
+    const R extends Loose<Role> = Role,
+  >(prompts: readonly Prompt<R>[], options?: BatchOptions<S, L>): Promise<readonly Run<S>[]>;
   /** Generates text: temperature 0 unless given, until the end-of-sequence token. */
   generate<const S extends Loose<HookPoint> = never, const R extends Loose<Role> = Role>(
     prompt: Prompt<R>,

@@ -22,7 +22,6 @@ describe("options of load", () => {
       [{ device: "hybrid" }, /not available yet; the CPU/],
       [{ layout: "packed" }, /use "mmap"/],
       [{ arithmetic: "int8" }, /use "float"/],
-      [{ kv: "f16" }, /use "f32"/],
       [{ strategy: "screened" }, /use "exact"/],
       [{ vram: "4GiB" }, /not available yet/],
     ] as const) {

@@ -2,7 +2,7 @@
  * View: the class behind `Model`. A view is a setting (policy, strategy, interventions) over weights that are counted by reference, so two
  * settings can be compared in one line, and a change never affects another view.
  */
-import { checkSignal } from "../check.js";
+import { checkFunction, checkSignal } from "../check.js";
 import { displaySymbol, type MimeBundle, notebook } from "../display.js";
 import { checkOptions, LabError, nearest } from "../errors.js";
 import { hookPoints } from "../hooks.js";
@@ -14,6 +14,7 @@ import { sequencePlan } from "../runtime/batch.js";
 import { reserve } from "../runtime/memory.js";
 import { type LogitRows, prefill, prefillNeeds, reservePrefill } from "../runtime/prefill.js";
 import { Program } from "../runtime/program.js";
+import { sideBySide, sideBySideNeeds } from "../runtime/side-by-side.js";
 import type { Weights } from "../runtime/weights.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { parseCaptures } from "./cache.js";
@@ -23,7 +24,7 @@ import { checkWrites, generation } from "./generate.js";
 import type { GenerateOptions, Generation } from "./generation.js";
 import { internalsOf, isLive, register, unregister } from "./internals.js";
 import { type LooseIntervention, takeInterventions } from "./interventions.js";
-import type { Change, Model, RunOptions } from "./model.js";
+import type { BatchOptions, Change, Model, RunOptions } from "./model.js";
 import { checkChoice, refusePlanned, strategyOf, takeCutoff } from "./options.js";
 import { type Prompt, type PromptContext, promptTokens } from "./prompt.js";
 import { type Run, runOf } from "./run.js";
@@ -148,6 +149,7 @@ export class View implements Model {
       policy: change.policy === undefined ? this.#setting.policy : checkPolicy(change.policy),
       strategy,
       cutoff: cutoff === undefined ? this.#setting.cutoff : { value: cutoff, source: "your option" },
+      ...(this.#setting.kv && { kv: this.#setting.kv }),
       interventions:
         change.interventions === undefined
           ? this.#setting.interventions
@@ -176,6 +178,50 @@ export class View implements Model {
       try {
         const result = await prefill(weights, program, captures, tokens, wanted, signal);
         return runOf<S>(weights.info, this.#fileTokenizer, tokens, result);
+      } finally {
+        program.close();
+      }
+    } finally {
+      weights.release();
+    }
+  }
+
+  async runBatch<S extends string, L extends string, R extends string>(
+    prompts: readonly Prompt<R>[],
+    options: BatchOptions<S, L> = {},
+  ): Promise<readonly Run<S>[]> {
+    internalsOf(this);
+    checkOptions("runBatch", options, ["capture", "logits", "signal", "onProgress"]);
+    const wanted = logitRows(options.logits);
+    const captures = parseCaptures(options.capture, this.#weights.info);
+    const { onProgress } = options;
+    checkFunction("onProgress", onProgress);
+    if (!Array.isArray(prompts) || prompts.length === 0) {
+      throw new LabError("invalid-option", `runBatch takes an array of at least one prompt, received ${received(prompts)}`);
+    }
+    const context = this.#promptContext();
+    const tokens = prompts.map((prompt, i) => {
+      try {
+        return promptTokens(prompt, context);
+      } catch (error) {
+        if (!(error instanceof LabError)) throw error;
+        throw new LabError(error.code, `prompt ${i}: ${error.message}`, { cause: error });
+      }
+    });
+    const signal = checkSignal(options.signal) ?? notebook()?.signal();
+    const weights = this.#weights;
+    const plan = {
+      ...sequencePlan(this.#native, captures, Math.max(...tokens.map(({ length }) => length)), this.threads),
+      sequences: tokens.length,
+    };
+    weights.retain();
+    try {
+      const needs = sideBySideNeeds(weights, plan, captures, tokens, wanted);
+      const out = 'Give fewer prompts at a time, capture fewer layers ("blocks.0-7.…"), or ask for logits: "last" or "none"';
+      const program = new Program(weights, plan, await reservePrefill(needs, true, signal, out));
+      try {
+        const results = await sideBySide(weights, program, captures, tokens, wanted, signal, onProgress);
+        return results.map((result, i) => runOf<S>(weights.info, this.#fileTokenizer, tokens[i]!, result));
       } finally {
         program.close();
       }

@@ -15,6 +15,7 @@ export function sequencePlan(
     sequences: 1,
     length,
     threads,
+    ...(setting.kv && { kv: setting.kv }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ParsedHook } from "../hooks.js";
 import { logProbabilities } from "../math.js";
 import { callNativeSync, type NativeSampler } from "../native.js";
 import { countSinks, type Predicted, predictedShares, predicts, sequenceBatch } from "./batch.js";
-import { type CapturedPoint, lastRowOf, valuesPerRow } from "./captures.js";
+import { type CapturedPoint, capturedPoint, lastRowOf, valuesPerRow } from "./captures.js";
 import type { PrefillResult } from "./prefill.js";
 import type { Program } from "./program.js";
 import type { Weights } from "./weights.js";
@@ -36,12 +36,12 @@ export async function decode(
   misses = false,
 ): Promise<Row> {
   const { info } = weights;
-  const kept = captures.map((hook) => new Float32Array(valuesPerRow(hook, info)));
+  const kept = captures.map((hook) => new Float32Array(valuesPerRow(hook, info, position + 1)));
   const logits = new Float32Array(info.vocab);
   const [sampled, logTotal] = [new Int32Array(1), new Float64Array(1)];
   const counts = countSinks(info.layers, 1, predicts(program.plan) ? (misses ? "misses" : "predicted") : "nothing");
   await program.forward(
-    { ...sequenceBatch([token], position), logits: Uint8Array.of(1), samplers: [sampler] },
+    { ...sequenceBatch([token], position), keys: position + 1, logits: Uint8Array.of(1), samplers: [sampler] },
     { ...counts, logits, sampled, logTotal, ...(captures.length > 0 && { captures: kept }) },
     signal,
   );
@@ -49,7 +49,7 @@ export async function decode(
     logits,
     logprob: logProbabilities(logits, logTotal[0]!),
     next: sampled[0]!,
-    captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
+    captures: captures.map((hook, i) => capturedPoint(hook, kept[i]!, info)),
     sparsity: Float32Array.from(counts.zerosInMid, (zeros) => zeros / info.neurons),
     ...(counts.predicted && { predicted: predictedShares(counts, info.neurons)! }),
   };

@@ -6,7 +6,7 @@ import { notFinite } from "../errors.js";
 import type { ParsedHook } from "../hooks.js";
 import { callNativeSync, type NativePlan } from "../native.js";
 import { countSinks, type Predicted, predictedShares, predicts, sequenceBatch } from "./batch.js";
-import { type CapturedPoint, captureBytes, placeChunk, valuesPerRow } from "./captures.js";
+import { blocksOf, type CapturedPoint, captureBytes, capturedPoint, placeChunk, valuesPerRow } from "./captures.js";
 import { floats, type Need, type Reservation, reserve } from "./memory.js";
 import type { Program } from "./program.js";
 import type { Weights } from "./weights.js";
@@ -32,7 +32,7 @@ export interface PrefillResult {
 
 /** Rows of a chunk for a prompt of T tokens. */
 function chunkRows(weights: Weights, captures: readonly ParsedHook[], tokens: number, logits: LogitRows): number {
-  const kept = captureBytes(captures, weights.info).reduce((sum, bytes) => sum + bytes, 0);
+  const kept = captureBytes(captures, weights.info, tokens).reduce((sum, bytes) => sum + bytes, 0);
   const row = kept + (logits === "none" ? 0 : weights.info.vocab * 4);
   return Math.min(tokens, Math.max(16, Math.min(ROWS, Math.floor(CHUNK_BYTES / Math.max(1, row)))));
 }
@@ -49,7 +49,7 @@ export function prefillNeeds(
   const { cacheBytes, scratchBytes, rotationBytes } = callNativeSync((addon) =>
     addon.estimate(weights.native, plan, rows, logits === "none" ? 0 : rows),
   );
-  const perToken = captureBytes(captures, weights.info);
+  const perToken = captureBytes(captures, weights.info, tokens);
   const logitRows = logits === "all" ? tokens : logits === "last" ? 1 : 0;
   // Chunks have buffers of their own, and the last row's logits are taken from those of a whole chunk.
   const buffers =
@@ -94,7 +94,7 @@ export async function prefill(
   const { layers, vocab } = info;
   const total = tokens.length;
   const step = chunkRows(weights, captures, total, wanted);
-  const kept = captures.map((hook) => floats(valuesPerRow(hook, info) * total));
+  const kept = captures.map((hook) => floats(valuesPerRow(hook, info, total) * total));
   const logits = wanted === "none" ? undefined : floats((wanted === "all" ? total : 1) * vocab);
   const logprobs = wanted === "none" ? undefined : new Float32Array(total).fill(Number.NaN);
   const sparsity = new Float32Array(layers * total);
@@ -107,7 +107,7 @@ export async function prefill(
     const rows = Math.min(step, total - start);
     const whole = rows === total;
     const last = start + rows === total;
-    const chunks = whole ? kept : captures.map((hook) => floats(valuesPerRow(hook, info) * rows));
+    const chunks = whole ? kept : captures.map((hook) => floats(valuesPerRow(hook, info, total) * rows));
     const counts = countSinks(layers, rows, predicted ? "misses" : "nothing");
     // With "last", earlier chunks give their likelihoods without returning logits.
     const sink =
@@ -122,6 +122,7 @@ export async function prefill(
     await program.forward(
       {
         ...sequenceBatch(tokens.slice(start, start + rows), start),
+        keys: total,
         ...(logits && {
           logits: new Uint8Array(rows).fill(1),
           targets: Int32Array.from({ length: rows }, (_, i) => tokens[start + i + 1] ?? -1),
@@ -134,7 +135,7 @@ export async function prefill(
     // 4. From the chunk into the result.
     if (!whole) {
       captures.forEach((hook, i) => {
-        placeChunk(chunks[i]!, rows, kept[i]!, total, start, hook.to - hook.from);
+        placeChunk(chunks[i]!, rows, kept[i]!, total, start, blocksOf(hook, info));
       });
     }
     if (nll && logprobs) {
@@ -155,7 +156,7 @@ export async function prefill(
     }
   }
   return {
-    captures: captures.map((hook, i) => ({ hook, data: kept[i]! })),
+    captures: captures.map((hook, i) => capturedPoint(hook, kept[i]!, info)),
     ...(logits && { logits }),
     ...(logprobs && { logprobs }),
     sparsity,

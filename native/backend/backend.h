@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SL_BACKEND_VERSION 6
+#define SL_BACKEND_VERSION 7
 
 /* `code` is one of the vocabulary's error codes: "bad-file", "aborted", "device-lost", ... */
 typedef struct {
@@ -156,7 +156,8 @@ typedef struct {
 
 /* ── Settings and plans ─────────────────────────────────────────────────────────────────────── */
 
-/* Applied in order. Points of the whole model (embed, final_norm, logits) have layers 0 to 1. */
+/* Applied in order. attn.scores and attn.pattern take zero and scale. Points of the whole model (embed, final_norm, logits) have
+ * layers 0 to 1. */
 typedef struct {
   uint32_t point, kind;      /* SlPoint, SlIntervene */
   uint32_t from, to;         /* layers from <= l < to */
@@ -165,8 +166,12 @@ typedef struct {
   uint64_t value_rows;       /* replace: row p is for position p; positions beyond are left alone */
   const uint32_t* positions; /* null: all. An entry listed twice counts once, as in channels */
   uint64_t position_count;
-  const uint32_t* channels; /* null: all */
+  const uint32_t* channels; /* null: all. At attn.scores and attn.pattern: heads */
   uint64_t channel_count;
+  /* call: changes x (width) of one row. Rows go one after the other, in order, on the thread of the forward. A result other than
+   * 0 ends the forward with `error`. */
+  int (*call)(void* context, uint32_t point, uint32_t layer, uint32_t position, float* x, uint64_t width, SlError* error);
+  void* context; /* valid until close_program */
 } SlIntervention;
 
 /* Which neurons count as inactive. */
@@ -226,11 +231,14 @@ typedef struct {
   const float* x_in;                                        /* (B, D) the stream before from_layer, in place of tokens; or null */
   const SlSampler* samplers;                                /* one for each row that wants logits, in order; or null */
   uint32_t top;                                             /* how many most likely tokens of each such row; 0: none */
+  uint32_t keys; /* positions of a captured row of attn.scores and attn.pattern; 0: the plan's length */
 } SlBatch;
 
 /* Where results go, each written once. Null: not wanted. */
 typedef struct {
-  float* const* captures;                       /* one for each capture of the plan, (to - from, B, width); or null */
+  /* One for each capture of the plan, (to - from, B, width); attn.scores and attn.pattern: (to - from, H, B, keys), where a
+   * row's later positions, and those before its window, are -infinity in scores and 0 in pattern; or null. */
+  float* const* captures;
   float* logits;                                /* (rows that want logits, V) */
   uint32_t *zeros_mid, *zeros_gate, *rows_read; /* (L, B); layers outside of the batch's range are 0 */
   double *nll, *kl;                             /* (B) nats */

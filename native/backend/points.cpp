@@ -27,6 +27,8 @@ uint64_t size_of(const Sizes& sizes, Axis axis) {
 }  // namespace
 
 uint64_t point_width(const Sizes& sizes, SlPoint point) {
+  // Keys and values have heads of their own, which query heads share.
+  if (point == SL_ATTN_K || point == SL_ATTN_V) return sizes.kv_heads * sizes.head_size;
   uint64_t width = 1;
   for (Axis axis : kPoints[point].axes) width *= size_of(sizes, axis);
   return width;

@@ -65,10 +65,9 @@ const float* Sampling::penalise(const SlSampler& s, const float* logits, uint64_
   for (uint64_t i = 0; i < s.recent_count; i++) {
     const double x = static_cast<double>(logits[s.recent[i]]), y = x > 0 ? x / s.repeat_penalty : x * s.repeat_penalty;
     if (!(std::fabs(y) <= static_cast<double>(FLT_MAX)))
-      throw Error(Code::invalid_option,
-                  text("repeatPenalty %g takes the logit of token %d from %g to %g, which float32 does not "
-                       "hold; choose one nearer to 1",
-                       s.repeat_penalty, s.recent[i], x, y));
+      throw Error(Code::invalid_option, text("repeatPenalty %g takes the logit of token %d from %g to %g, which float32 does not "
+                                             "hold; choose one nearer to 1",
+                                             s.repeat_penalty, s.recent[i], x, y));
     penalised_[static_cast<size_t>(s.recent[i])] = static_cast<float>(y);
   }
   return penalised_.data();

@@ -4,13 +4,13 @@
 // Definitions that hold for every weight type, tile and table:
 //   dot         16 lanes along the row, lane[j % 16] = fma(w[j], x[j], lane), restarted every 256 elements; each segment's lanes
 //               are added in order to the row's 16 lanes, which begin at +0; at the end one tree over lanes 8, 4, 2, 1 apart.
-//   down_rows   the sum of the down projection over a row of one channel: the 16 lanes go on over the whole row, without a restart;
+//   down_rows   the sum of the down projection over a row of one channel: the 16 lanes go on over the whole row, without a
+//   restart;
 //               one tree, and + 0.0f, so that a sum of no terms and of zeros is the same +0.
 //   add_rows    y[c] = fma(a[k], w[ids[k]][c], y[c]) for k = 0, 1, ... in order.
 //   float64 sums of 16 lanes: lane[j % 16], then the tree; used by norms, softmax and log-sum-exp.
-// Weights count as the float32 value of the stored ones (quant/): exact, but for types with a minimum, whose sum with it is rounded
-// once.
-// Letters: n elements of a row, R weight rows, B activation rows.
+// Weights count as the float32 value of the stored ones (quant/): exact, but for types with a minimum, whose sum with it is
+// rounded once. Letters: n elements of a row, R weight rows, B activation rows.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +47,8 @@ struct TypeKernels {
   // is a multiple of 16 in a type with blocks, n <= kDownChannels.
   void (*load_rows)(Rows w, const uint32_t* ids, const uint32_t* places, size_t count, size_t from, size_t n, float* panel);
   // The two for a transposed matrix (TransposedForm, quant/types.h) whose neurons share rows: own (N, own_row(D) bytes), shared
-  // (N / block, D). from is a multiple of 16, n is free. Null for a type whose transposed rows are ordinary rows, or that has none.
+  // (N / block, D). from is a multiple of 16, n is free. Null for a type whose transposed rows are ordinary rows, or that has
+  // none.
   void (*add_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const float* a, size_t count,
                          size_t following, size_t from, size_t n, float* y);
   void (*load_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,

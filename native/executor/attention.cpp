@@ -1,6 +1,7 @@
 #include "executor/attention.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -43,27 +44,96 @@ void wide_softmax(const float* q, const float* keys, uint64_t stride, uint64_t c
 
 }  // namespace
 
-uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t length) {
-  return 2 * sizeof(float) * model.shape.layers * sequences * rounded(length) * model.kv_width();
+uint64_t KvCache::bytes(const CpuModel& model, uint64_t sequences, uint64_t length, uint32_t kv) {
+  const uint64_t each = kv == SL_KV_F16 ? sizeof(uint16_t) : sizeof(float);
+  return 2 * each * model.shape.layers * sequences * rounded(length) * model.kv_width();
 }
 
-KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length)
-    : layers_(model.shape.layers), sequences_(sequences), length_(rounded(length)), width_(model.kv_width()) {
-  uint64_t n = bytes(model, sequences, length) / 2 / sizeof(float);
+KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length, uint32_t kv)
+    : layers_(model.shape.layers),
+      sequences_(sequences),
+      length_(rounded(length)),
+      width_(model.kv_width()),
+      half_(kv == SL_KV_F16) {
+  const uint64_t n = layers_ * sequences_ * length_ * width_;
   try {
-    k_.resize(n);
-    v_.resize(n);
+    if (half_) {
+      k16_.resize(n);
+      v16_.resize(n);
+    } else {
+      k_.resize(n);
+      v_.resize(n);
+    }
   } catch (const std::exception&) {  // bad_alloc, or length_error
     throw Error(Code::out_of_memory, text("out of memory: the KV cache of %u sequences of %u positions needs %llu bytes",
-                                          sequences, length, (unsigned long long)(2 * n * sizeof(float))));
+                                          sequences, length, (unsigned long long)bytes(model, sequences, length, kv)));
   }
+}
+
+namespace {
+
+// The nearest float16, the even one of two; infinity beyond 65504.
+uint16_t half_of(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  const uint32_t sign = bits >> 16 & 0x8000u, size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);   // NaN
+  if (size >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // at least 65520
+  if (size < 0x38800000u) {                                               // below 2^-14: whole multiples of 2^-24
+    const float steps = std::fabs(x) * 16777216.0f;
+    return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(steps)));
+  }
+  const uint32_t rounded = size + 0xfffu + (size >> 13 & 1u);
+  return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
+}
+void floats_of(const uint16_t* halves, uint64_t n, float* out) {
+  cpu::kernels_of(F16).dequantise(reinterpret_cast<const uint8_t*>(halves), n, out);
+}
+
+}  // namespace
+
+void KvCache::round(float* x, uint64_t n) {
+  for (uint64_t i = 0; i < n; i++) {
+    const uint16_t half = half_of(x[i]);
+    floats_of(&half, 1, x + i);
+  }
+}
+
+void KvCache::store(uint32_t layer, uint32_t sequence, uint32_t position, const float* k, const float* v) {
+  const uint64_t from = at(layer, sequence);
+  if (half_) {
+    for (uint64_t c = 0; c < width_; c++) k16_[from + c * length_ + position] = half_of(k[c]);
+    for (uint64_t c = 0; c < width_; c++) v16_[from + position * width_ + c] = half_of(v[c]);
+    return;
+  }
+  for (uint64_t c = 0; c < width_; c++) k_[from + c * length_ + position] = k[c];
+  std::memcpy(v_.data() + from + position * width_, v, width_ * sizeof(float));
+}
+
+void KvCache::read_keys(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count,
+                        float* out) const {
+  for (uint64_t c = 0; c < K; c++)
+    floats_of(k16_.data() + at(layer, sequence) + (channel + c) * length_ + first, count, out + c * length_);
+}
+
+void KvCache::read_values(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count,
+                          float* out) const {
+  for (uint64_t p = 0; p < count; p++)
+    floats_of(v16_.data() + at(layer, sequence) + (first + p) * width_ + channel, K, out + p * K);
 }
 
 void KvCache::copy(uint32_t from, uint32_t to, uint32_t positions) {
   for (uint32_t l = 0; l < layers_; l++) {
-    std::memcpy(values(l, to), values(l, from), positions * width_ * sizeof(float));
-    for (uint64_t c = 0; c < width_; c++)
-      std::memcpy(keys(l, to) + c * length_, keys(l, from) + c * length_, positions * sizeof(float));
+    const uint64_t source = at(l, from), target = at(l, to);
+    auto each = [&](auto& k, auto& v) {
+      std::memcpy(v.data() + target, v.data() + source, positions * width_ * sizeof(v[0]));
+      for (uint64_t c = 0; c < width_; c++)
+        std::memcpy(k.data() + target + c * length_, k.data() + source + c * length_, positions * sizeof(k[0]));
+    };
+    if (half_)
+      each(k16_, v16_);
+    else
+      each(k_, v_);
   }
 }
 
@@ -173,9 +243,53 @@ AttentionScratch::AttentionScratch(const CpuModel& m, uint64_t B)
 
 uint64_t AttentionScratch::bytes(const CpuModel& m, uint64_t B) { return B * 2 * (m.q_width() + m.kv_width()) * sizeof(float); }
 
-uint64_t AttentionScratch::thread_bytes(const CpuModel& m, uint64_t length) {
-  return KvCache::rounded(length) * (m.shape.heads / m.shape.kv_heads * sizeof(float) + sizeof(double));  // and wide_softmax's
+uint64_t AttentionScratch::thread_bytes(const CpuModel& m, uint64_t length, uint32_t kv) {
+  const uint64_t widened = kv == SL_KV_F16 ? 2 * m.shape.head_size * sizeof(float) : 0;  // a head's keys and values
+  return KvCache::rounded(length) * (m.shape.heads / m.shape.kv_heads * sizeof(float) + sizeof(double) + widened);
 }
+
+namespace {
+
+// Scores or pattern of a layer, where they are asked for: who changes them, and where they are captured.
+class ByKey {
+ public:
+  ByKey(const Pass& pass, SlPoint point, uint32_t layer) : pass_(pass), point_(point), layer_(layer) {
+    if (!pass.plan || !pass.sinks.captures) return;
+    for (size_t c = 0; c < pass.plan->captures.size(); c++) {
+      const SlCapture& capture = pass.plan->captures[c];
+      if (capture.point != static_cast<uint32_t>(point) || layer < capture.from || layer >= capture.to) continue;
+      sinks_.push_back(pass.sinks.captures[c] + uint64_t{layer - capture.from} * pass.model.shape.heads * pass.B() * pass.keys);
+    }
+  }
+  // own (count): of positions from `first` on. Whether anything may have changed.
+  bool intervene(uint64_t b, uint32_t head, float* own, uint64_t count) const {
+    bool changed = false;
+    for (const Intervention& i : pass_.rows[b].setting->interventions) {
+      if (i.point != point_ || layer_ < i.from || layer_ >= i.to) continue;
+      if (!i.all_positions && !std::binary_search(i.positions.begin(), i.positions.end(), pass_.rows[b].position)) continue;
+      if (!i.all_channels && !std::binary_search(i.channels.begin(), i.channels.end(), head)) continue;
+      for (uint64_t j = 0; j < count; j++) own[j] = i.kind == SL_ZERO ? 0 : own[j] * i.factor;
+      changed = true;
+    }
+    return changed;
+  }
+  // `absent` where the row does not look.
+  void capture(uint64_t b, uint32_t head, const float* own, uint64_t first, uint64_t count, float absent) const {
+    for (float* sink : sinks_) {
+      float* row = sink + (head * pass_.B() + b) * pass_.keys;
+      std::fill_n(row, pass_.keys, absent);
+      std::memcpy(row + first, own, count * sizeof(float));
+    }
+  }
+
+ private:
+  const Pass& pass_;
+  SlPoint point_;
+  uint32_t layer_;
+  std::vector<float*> sinks_;  // (H, B, keys) of this layer
+};
+
+}  // namespace
 
 void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Rotation& rotation, AttentionScratch& s,
             float* out) {
@@ -201,11 +315,23 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     const float *cos = rotation.cos(layer, row.position), *sin = rotation.sin(layer, row.position);
     rotate(s.q.data() + b * qw, H, K, record, cos, sin);
     rotate(s.k.data() + b * kvw, shape.kv_heads, K, record, cos, sin);
-    float* keys = cache.keys(layer, row.sequence) + row.position;
-    for (uint64_t c = 0; c < kvw; c++) keys[c * cache.length()] = s.k[b * kvw + c];
-    std::memcpy(cache.values(layer, row.sequence) + row.position * kvw, s.v.data() + b * kvw, kvw * sizeof(float));
   });
+  pass.hook(SL_ATTN_Q, layer, s.q.data());
+  pass.intervene_at(SL_ATTN_K, layer, s.k.data());
+  pass.intervene_at(SL_ATTN_V, layer, s.v.data());
+  pass.parallel(B, 2 * kvw, [&](size_t b) {
+    const Row& row = pass.rows[b];
+    if (cache.half()) {  // captured as they are stored
+      KvCache::round(s.k.data() + b * kvw, kvw);
+      KvCache::round(s.v.data() + b * kvw, kvw);
+    }
+    cache.store(layer, row.sequence, row.position, s.k.data() + b * kvw, s.v.data() + b * kvw);
+  });
+  pass.capture_at(SL_ATTN_K, layer, s.k.data());
+  pass.capture_at(SL_ATTN_V, layer, s.v.data());
   const float scale = record.attention_scale;
+  const ByKey scores(pass, SL_ATTN_SCORES, layer), pattern(pass, SL_ATTN_PATTERN, layer);
+  std::atomic<uint64_t> infinite{B};  // the first row whose changed scores are not finite
   // The query heads of a kv head go together: its keys and values are read once for all of them.
   pass.parallel(B * shape.kv_heads, uint64_t{share} * K * 2 * (pass.rows.back().position + 1), [&](size_t chunk) {
     const uint64_t b = chunk / shape.kv_heads, kv = chunk % shape.kv_heads;
@@ -213,22 +339,49 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     // A window holds the last positions, the row's own among them.
     const uint64_t held = row.position + 1, count = record.window ? std::min<uint64_t>(record.window, held) : held;
     const float* q = s.q.data() + b * qw + kv * share * K;
-    const float* keys = cache.keys(layer, row.sequence) + kv * K * cache.length() + (held - count);
-    const float* values = cache.values(layer, row.sequence) + (held - count) * kvw + kv * K;
+    const uint64_t first = held - count, value_stride = cache.half() ? K : kvw;
+    thread_local Floats wide;  // a head's keys and values, where the cache is of float16
+    const float *keys, *values;
+    if (cache.half()) {
+      make_room(wide, 2 * K * cache.length());
+      keys = wide.data();
+      values = wide.data() + K * cache.length();
+      cache.read_keys(layer, row.sequence, kv * K, K, first, count, wide.data());
+      cache.read_values(layer, row.sequence, kv * K, K, first, count, wide.data() + K * cache.length());
+    } else {
+      keys = cache.keys(layer, row.sequence) + kv * K * cache.length() + first;
+      values = cache.values(layer, row.sequence) + first * kvw + kv * K;
+    }
     thread_local Floats p;  // (share, count), with room for all positions
     make_room(p, share * cache.length());
     cpu::kernels().scores(q, share, keys, cache.length(), count, K, scale, p.data(), count);
     for (uint64_t head = 0; head < share; head++) {
       float* own = p.data() + head * count;
-      if (all_finite(own, count))
+      const auto of = static_cast<uint32_t>(kv * share + head);
+      const bool changed = scores.intervene(b, of, own, count);
+      scores.capture(b, of, own, first, count, -INFINITY);
+      const bool finite = all_finite(own, count);
+      if (changed && !finite) {
+        uint64_t before = infinite;
+        while (b < before && !infinite.compare_exchange_weak(before, b)) {
+        }
+      }
+      if (finite)
         cpu::kernels().softmax(own, count);
       else
         wide_softmax(q + head * K, keys, cache.length(), count, K, scale, own);
+      pattern.intervene(b, of, own, count);
+      pattern.capture(b, of, own, first, count, 0);
     }
-    cpu::kernels().weighted_sum(p.data(), count, share, values, kvw, count, K, s.z.data() + b * qw + kv * share * K);
+    cpu::kernels().weighted_sum(p.data(), count, share, values, value_stride, count, K, s.z.data() + b * qw + kv * share * K);
   });
+  if (infinite < B)
+    throw Error(Code::not_finite, text("an intervention at attn.scores of layer %u drove scores of position %u beyond float32",
+                                       layer, pass.rows[infinite].position));
+  pass.hook(SL_ATTN_Z, layer, s.z.data());
   pass.multiply({{&weights.o, out}}, s.z.data(), B);
   add_bias(weights.o_bias, out, B);
+  pass.hook(SL_ATTN_OUT, layer, out);
 }
 
 }  // namespace sparselab

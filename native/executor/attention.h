@@ -9,24 +9,37 @@
 
 namespace sparselab {
 
-// Keys (after rotation) and values of all sequences, float32. Values lie by position, (L, sequences, length, G K); keys by
-// channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side. Both begin at a cache
-// line, and `length` is the one asked for, rounded up so that the rows of channels spread over the sets of the caches.
+// Keys (after rotation) and values of all sequences, float32 or float16. Values lie by position, (L, sequences, length, G K);
+// keys by channel, (L, sequences, G K, length), so that the scores of many positions are computed side by side. Both begin at a
+// cache line, and `length` is the one asked for, rounded up so that the rows of channels spread over the sets of the caches.
 class KvCache {
  public:
-  KvCache(const CpuModel& model, uint32_t sequences, uint32_t length);  // throws Error (out-of-memory)
-  static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length);
+  KvCache(const CpuModel& model, uint32_t sequences, uint32_t length, uint32_t kv);  // throws Error (out-of-memory)
+  static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length, uint32_t kv);
   static uint64_t rounded(uint64_t length) { return (length + 15) / 16 * 16 | 16; }  // an odd number of cache lines
   uint64_t length() const { return length_; }
   // `to` then holds what `from` holds in its first positions.
   void copy(uint32_t from, uint32_t to, uint32_t positions);
-  float* keys(uint32_t layer, uint32_t sequence) { return k_.data() + at(layer, sequence); }    // (G K, length)
-  float* values(uint32_t layer, uint32_t sequence) { return v_.data() + at(layer, sequence); }  // (length, G K)
+  bool half() const { return half_; }
+  // What a cache of float16 makes of x (n).
+  static void round(float* x, uint64_t n);
+  // Stores k and v (G K) of a position.
+  void store(uint32_t layer, uint32_t sequence, uint32_t position, const float* k, const float* v);
+  // Of float32: (G K, length) and (length, G K).
+  const float* keys(uint32_t layer, uint32_t sequence) const { return k_.data() + at(layer, sequence); }
+  const float* values(uint32_t layer, uint32_t sequence) const { return v_.data() + at(layer, sequence); }
+  // Of float16: `count` positions from `first` on of one head's K channels, as float32: keys (K, length), values (count, K).
+  void read_keys(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count,
+                 float* out) const;
+  void read_values(uint32_t layer, uint32_t sequence, uint64_t channel, uint64_t K, uint64_t first, uint64_t count,
+                   float* out) const;
 
  private:
   uint64_t at(uint32_t layer, uint32_t sequence) const { return (uint64_t{layer} * sequences_ + sequence) * length_ * width_; }
   uint64_t layers_, sequences_, length_, width_;
-  Floats k_, v_;
+  bool half_;
+  Floats k_, v_;                 // of float32
+  Scratch<uint16_t> k16_, v16_;  // of float16
 };
 
 // cos and sin of position · rate of pair i, times the magnitude, in float64 rounded once: (length, dims/2) each, one table for
@@ -63,7 +76,7 @@ struct AttentionScratch {
   AttentionScratch(const CpuModel& model, uint64_t B);
   static uint64_t bytes(const CpuModel& model, uint64_t B);
   // What attend allocates on each thread: the scores of a row over `length` positions.
-  static uint64_t thread_bytes(const CpuModel& model, uint64_t length);
+  static uint64_t thread_bytes(const CpuModel& model, uint64_t length, uint32_t kv);
   Floats q, k, v, z;  // (B, H K), (B, G K), (B, G K), (B, H K)
 };
 

@@ -54,8 +54,8 @@ int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t 
   return guarded(error, [&] {
     const CpuModel& m = *model->model;
     *out = {};
-    out->cache_bytes = KvCache::bytes(m, plan->sequences, plan->length);
-    out->scratch_bytes = Program::scratch_bytes(m, rows, logit_rows, plan->length, plan->threads) +
+    out->cache_bytes = KvCache::bytes(m, plan->sequences, plan->length, plan->kv);
+    out->scratch_bytes = Program::scratch_bytes(m, rows, logit_rows, plan->length, plan->threads, plan->kv) +
                          Reducers::bytes(m.shape, plan->setting_count, plan->reducers, plan->reducer_count);
     out->rotation_bytes = Rotation::bytes(m.shape, plan->length);
   });

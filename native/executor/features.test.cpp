@@ -1,6 +1,7 @@
 // What models have beyond a plain llama, in any combination, against the reference in float64: LayerNorm and its biases, biases
 // of q, k, v, output, up and down, norms of heads, norms of what is added, scaled rotary positions. And: what is added to the
 // stream is what attn.add and ffn.add show, bit for bit, and every strategy, thread count and way gives the same bits.
+#include <algorithm>
 #include <cmath>
 
 #include "testing/backends.h"
@@ -82,6 +83,48 @@ BACKEND_TEST("features: any combination against float64, with the same bits in e
         for (bool at_once : {true, false})
           CHECK_MSG(same_bits(run(m, strategy, tokens, threads, at_once).logits, first.logits),
                     text("round %d, seed %llu", round, (unsigned long long)seed));
+  }
+}
+
+BACKEND_TEST("features: the points of attention are those of float64, and capturing them changes no bit") {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 r(seed);
+  for (int round = 0; round < 16; round++) {
+    const RandomModel m(r(), random_features(r, round % 2), {F32, F16}, r() % 2);
+    const uint32_t L = m.shape.layers, H = m.shape.heads;
+    std::vector<int32_t> tokens(kTokens);
+    for (int32_t& token : tokens) token = static_cast<int32_t>(r() % m.shape.vocab);
+    const Reference want = reference(m, tokens);
+    std::vector<SlCapture> captures;
+    for (SlPoint point : {SL_ATTN_Q, SL_ATTN_K, SL_ATTN_V, SL_ATTN_Z, SL_ATTN_OUT, SL_ATTN_SCORES, SL_ATTN_PATTERN})
+      captures.push_back({static_cast<uint32_t>(point), 0, L});
+    const Result found = run(m, SL_EXACT, tokens, 2, true, captures);
+    const std::string where = text("round %d, seed %llu", round, (unsigned long long)seed);
+    CHECK_MSG(same_bits(found.logits, run(m, SL_EXACT, tokens, 2, true).logits), where);
+    const Reference::Layers* rows[] = {&want.q, &want.k, &want.v, &want.z, &want.out};
+    for (size_t c = 0; c < 5; c++)
+      for (uint32_t l = 0; l < L; l++) {
+        const size_t n = found.captures[c].size() / L;
+        const auto from = found.captures[c].begin() + static_cast<ptrdiff_t>(l * n);
+        const double error = relative_error(std::vector<float>(from, from + static_cast<ptrdiff_t>(n)), (*rows[c])[l]);
+        CHECK_MSG(error < 1e-5, text("point %zu of layer %u: %g, %s", c, l, error, where.c_str()));
+      }
+    double worst = 0;
+    for (uint32_t l = 0; l < L; l++)
+      for (uint32_t h = 0; h < H; h++)
+        for (uint32_t p = 0; p < kTokens; p++)
+          for (uint32_t j = 0; j < kTokens; j++) {
+            const size_t at = ((uint64_t{l} * H + h) * kTokens + p) * kTokens + j;
+            const double score = j > p ? -INFINITY : want.scores[l][p][h * (p + 1) + j];
+            const double share = j > p ? 0 : want.pattern[l][p][h * (p + 1) + j];
+            const auto its = static_cast<double>(found.captures[5][at]);
+            if (std::isinf(score) || std::isinf(its))
+              CHECK_MSG(its == score, text("score %g for %g, %s", its, score, where.c_str()));
+            else
+              worst = std::max(worst, std::fabs(its - score) / (1 + std::fabs(score)));
+            worst = std::max(worst, std::fabs(static_cast<double>(found.captures[6][at]) - share));
+          }
+    CHECK_MSG(worst < 1e-4, text("scores and pattern are apart by %g, %s", worst, where.c_str()));
   }
 }
 

@@ -170,6 +170,11 @@ void Pass::intervene(const Intervention& i, const Row& row, uint32_t layer, uint
   if (i.kind == SL_REPLACE && row.position >= i.value_rows) return;
   const float* values = i.values;
   if (i.kind == SL_REPLACE) values += ((layer - i.from) * i.value_rows + row.position) * width;
+  if (i.kind == SL_CALL) {
+    SlError error{};
+    if (i.call(i.context, i.point, layer, row.position, x, width, &error)) throw Error(code_of(error.code), error.message);
+    return;
+  }
   auto change = [&](uint64_t c) {
     switch (i.kind) {
       case SL_ZERO:
@@ -183,6 +188,8 @@ void Pass::intervene(const Intervention& i, const Row& row, uint32_t layer, uint
         break;
       case SL_ADD:
         x[c] = std::fma(i.factor, values[c], x[c]);
+        break;
+      case SL_CALL:
         break;
     }
   };
@@ -205,12 +212,24 @@ void Pass::intervene_rows(SlPoint point, uint32_t layer, float* x, uint64_t coun
   const uint64_t most = plan ? plan->interventions_at(point, layer) : 0;
   if (most == 0) return;
   const uint64_t width = point_width(model.shape, point);
+  // Functions of the caller are called row by row, in order.
+  if (plan->calls_at(point, layer)) {
+    for (size_t i = 0; i < count; i++) {
+      if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
+      intervene_all(point, layer, x + i * width, rows[which ? which[i] : i]);
+    }
+    return;
+  }
   parallel(count, most * width, [&](size_t i) { intervene_all(point, layer, x + i * width, rows[which ? which[i] : i]); });
 }
 
 void Pass::hook(SlPoint point, uint32_t layer, float* x) const {
+  intervene_at(point, layer, x);
+  capture_at(point, layer, x);
+}
+
+void Pass::capture_at(SlPoint point, uint32_t layer, const float* x) const {
   const uint64_t width = point_width(model.shape, point);
-  intervene_rows(point, layer, x, B(), nullptr);
   if (!plan || !sinks.captures) return;
   for (size_t c = 0; c < plan->captures.size(); c++) {
     const SlCapture& capture = plan->captures[c];

@@ -67,6 +67,7 @@ class Pass {
   cpu::Stop stop;
   std::vector<Row> rows;  // (B)
   SlSinks sinks{};
+  uint64_t keys = 0;  // of a captured row of scores or pattern
   std::atomic<uint64_t> bytes_read{0};
   Reducers* reducers = nullptr;  // of the program; null: none
 
@@ -90,6 +91,9 @@ class Pass {
   void normalise(const float* x, const std::vector<float>& weight, const std::vector<float>& bias, float* h) const;
   // Applies the interventions at a point to x (B, width), then writes its captures.
   void hook(SlPoint point, uint32_t layer, float* x) const;
+  // Its two halves.
+  void intervene_at(SlPoint point, uint32_t layer, float* x) const { intervene_rows(point, layer, x, B(), nullptr); }
+  void capture_at(SlPoint point, uint32_t layer, const float* x) const;
   // The same where x (rows, width) holds only some rows of the batch; a capture needs all of them.
   void hook_rows(SlPoint point, uint32_t layer, float* x, const std::vector<uint32_t>& which) const;
 

@@ -55,6 +55,14 @@ Intervention copy_intervention(const Shape& shape, const SlIntervention& i) {
     if (!i.values) throw Error(Code::invalid_option, text("intervention at %s has no values", point_name(out.point)));
     out.values = i.values;
   }
+  if (out.kind == SL_CALL) {
+    if (!i.call) throw Error(Code::invalid_option, text("intervention at %s has no function", point_name(out.point)));
+    out.call = i.call;
+    out.context = i.context;
+  }
+  if (is_by_key(out.point) && out.kind != SL_ZERO && out.kind != SL_SCALE)
+    throw Error(Code::invalid_option,
+                text("intervention %s at %s; expected zero or scale", kInterventions[out.kind], point_name(out.point)));
   if (i.positions) out.positions = each_once(i.positions, i.position_count);
   if (i.channels) out.channels = each_once(i.channels, i.channel_count);
   for (uint32_t c : out.channels)
@@ -118,8 +126,9 @@ Plan copy_plan(const Shape& shape, const SlPlan& p) {
   if (p.threads < 1 || p.threads > 1024) throw Error(Code::invalid_option, text("threads is %u; expected 1 to 1024", p.threads));
   if (p.arithmetic != SL_ARITHMETIC_FLOAT)
     throw Error(Code::invalid_option, "the CPU backend has no int8 arithmetic yet; use \"float\", the reference");
-  if (p.kv != SL_KV_F32) throw Error(Code::invalid_option, "the CPU backend has no f16 KV cache yet; use \"f32\"");
+  if (p.kv > SL_KV_F16) throw Error(Code::invalid_option, text("KV cache type %u; expected 0 (f32) or 1 (f16)", p.kv));
   Plan out{{}, {}, {}, p.sequences, p.length, p.threads};
+  out.kv = p.kv;
   for (uint32_t i = 0; i < p.setting_count; i++) out.settings.push_back(copy_setting(shape, p.settings[i]));
   for (uint32_t i = 0; i < p.capture_count; i++) {
     check_range(shape, p.captures[i].point, p.captures[i].from, p.captures[i].to, "capture");
@@ -140,6 +149,14 @@ uint64_t Plan::interventions_at(SlPoint point, uint32_t layer) const {
     most = std::max<uint64_t>(most, static_cast<uint64_t>(std::count_if(s.interventions.begin(), s.interventions.end(), here)));
   }
   return most;
+}
+
+bool Plan::calls_at(SlPoint point, uint32_t layer) const {
+  return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) {
+    return std::any_of(s.interventions.begin(), s.interventions.end(), [&](const Intervention& i) {
+      return i.kind == SL_CALL && i.point == point && i.from <= layer && layer < i.to;
+    });
+  });
 }
 
 bool Plan::captures_at(SlPoint point, uint32_t layer) const {

@@ -18,6 +18,8 @@ struct Intervention {
   uint64_t value_rows;
   bool all_positions, all_channels;
   std::vector<uint32_t> positions, channels;  // ascending, each once
+  decltype(SlIntervention::call) call = nullptr;
+  void* context = nullptr;
 };
 
 // What the rows of a setting compute. Their policy says which neurons are inactive (ffn/policy.h): as-trained leaves that to the
@@ -37,8 +39,10 @@ struct Plan {
   std::vector<SlCapture> captures;
   std::vector<uint32_t> reducers;  // SlReducer
   uint32_t sequences, length, threads;
+  uint32_t kv = SL_KV_F32;  // SlKvType
 
   bool captures_at(SlPoint point, uint32_t layer) const;
+  bool calls_at(SlPoint point, uint32_t layer) const;
   // How many interventions at a point a row may get: the most of any setting.
   uint64_t interventions_at(SlPoint point, uint32_t layer) const;
 };

@@ -56,12 +56,13 @@ Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
     : model_(std::move(model)),
       plan_(std::move(plan)),
       pool_(cpu::Pool::of(plan_.threads)),
-      cache_(*model_, model_->partial ? 0 : plan_.sequences, plan_.length),
+      cache_(*model_, model_->partial ? 0 : plan_.sequences, plan_.length, plan_.kv),
       rotation_(model_->shape, model_->partial ? 0 : plan_.length),
       reducers_(model_->shape, plan_),
       held_(uint64_t{plan_.sequences} * model_->shape.layers, 0) {}
 
-uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads) {
+uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads,
+                                uint32_t kv) {
   const Shape& shape = m.shape;
   const uint64_t D = shape.hidden;
   const uint64_t rank = shape.largest_rank();
@@ -76,7 +77,7 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
                          FfnScratch::bytes(rows, shape.neurons, D, rank, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
                          most_of(Pass::multiply_bytes) +
                          (m.partial && m.down_by_channel ? rows * shape.neurons * sizeof(float) : 0);
-  const uint64_t thread = most_of(Pass::multiply_thread_bytes) + AttentionScratch::thread_bytes(m, length) +
+  const uint64_t thread = most_of(Pass::multiply_thread_bytes) + AttentionScratch::thread_bytes(m, length, kv) +
                           FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
   return batch + threads * thread;
 }
@@ -178,6 +179,9 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
                          &plan_.settings[setting], batch.x_in ? -1 : batch.tokens[b], setting});
     positions = std::max(positions, pass.rows.back().position + 1);
   }
+  pass.keys = batch.keys ? batch.keys : plan_.length;
+  if (pass.keys < positions)
+    throw Error(Code::invalid_option, text("keys is %u; this batch has rows up to position %u", batch.keys, positions - 1));
   rotation_.fill(pass, positions);
   reducers_.begin();
   for (uint32_t* counts : {sinks.zeros_mid, sinks.zeros_gate, sinks.rows_read, sinks.predicted, sinks.active, sinks.missed})

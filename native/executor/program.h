@@ -28,7 +28,8 @@ class Program {
 
   // The most that forward allocates at one time for `rows` rows, of which `logit_rows` have logits, on `threads` threads, with up
   // to `length` positions held. What threads allocate stays theirs for the next forward.
-  static uint64_t scratch_bytes(const CpuModel& model, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads);
+  static uint64_t scratch_bytes(const CpuModel& model, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads,
+                                uint32_t kv);
 
  private:
   void check(const SlBatch& batch, const SlSinks& sinks) const;

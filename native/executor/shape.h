@@ -28,7 +28,7 @@ Shape shape_of(const SlModel& model);
 
 // Channels of a hook point.
 inline uint64_t point_width(const Shape& s, SlPoint point) {
-  return point_width(Sizes{s.hidden, s.neurons, s.vocab, s.heads, s.head_size}, point);
+  return point_width(Sizes{s.hidden, s.neurons, s.vocab, s.heads, s.head_size, s.kv_heads}, point);
 }
 
 }  // namespace sparselab

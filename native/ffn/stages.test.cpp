@@ -111,7 +111,9 @@ TEST("stages: down gives the bits of its definition whatever way a row takes, an
             const DownMatrix down = form == Form::by_neuron   ? as_stored(w.matrix)
                                     : form == Form::regrouped ? regroup(w.matrix)
                                                               : by_channel(w.matrix);
-            auto weight = [&](uint64_t i, uint64_t d) { return form == Form::by_neuron ? w.values[i * D + d] : w.values[d * F + i]; };
+            auto weight = [&](uint64_t i, uint64_t d) {
+              return form == Form::by_neuron ? w.values[i * D + d] : w.values[d * F + i];
+            };
             std::vector<uint32_t> ids;
             for (uint32_t i = 0; i < F; i++)
               if (!part || r() % 4) ids.push_back(i);
@@ -142,8 +144,8 @@ TEST("stages: down gives the bits of its definition whatever way a row takes, an
             std::vector<float> out(B * D, NAN);
             DownScratch scratch;
             project_down(batch.pass, 0, down, mid.data(), held, candidates, scratch, out.data());
-            const std::string what = text("type %d, form %d, %llu rows, share %g, part %d, seed %llu", type, static_cast<int>(form),
-                                          (unsigned long long)B, share, part, (unsigned long long)seed);
+            const std::string what = text("type %d, form %d, %llu rows, share %g, part %d, seed %llu", type,
+                                          static_cast<int>(form), (unsigned long long)B, share, part, (unsigned long long)seed);
             for (uint64_t b = 0; b < B; b++)
               for (uint64_t d = 0; d < D; d++) {
                 float lane[16] = {};

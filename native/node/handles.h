@@ -13,6 +13,7 @@
 #include "backend/backend.h"
 #include "error.h"
 #include "gguf/reader.h"
+#include "node/callback.h"
 #include "node/threads.h"
 #include "node/values.h"
 #include "weights/open_file.h"
@@ -58,7 +59,7 @@ class LoadedFile {
  private:
   bool is_copied(const SlTensor& tensor) const;
   uint64_t checksum(const SlControl& control) const;
-  std::vector<std::vector<uint32_t>> neurons_;     // held of each layer; empty: all
+  std::vector<std::vector<uint32_t>> neurons_;  // held of each layer; empty: all
   const SlDown down_;
   std::vector<std::atomic<uint64_t>> changed_ns_;  // of each part: the last time of change at which all contents were verified
   uint64_t checksum_ = 0;                          // of what was copied out of the file: later passes do not read it again
@@ -93,8 +94,16 @@ struct ProgramState {
   std::atomic<bool> running{false};
   uint32_t vocab = 0, layers = 0, hidden = 0, neurons = 0;
   std::vector<uint64_t> capture_width;  // floats of one row, over the layers of its range
+  std::vector<bool> capture_by_key;     // that many for each key
+  uint64_t length = 0;
   // Values of interventions, which the program points into: those of the plan, and of each setting that was set since.
   std::map<uint32_t, std::vector<Values>> values;
+  std::map<uint32_t, std::vector<std::shared_ptr<Callback>>> callbacks;  // the same
+  void keep(uint32_t of, std::vector<Values> own, std::vector<std::shared_ptr<Callback>> functions) {
+    for (auto& one : functions) one->control = &control;
+    values[of] = std::move(own);
+    callbacks[of] = std::move(functions);
+  }
 };
 struct ProgramHandle {
   std::shared_ptr<ProgramState> state;  // null once closed

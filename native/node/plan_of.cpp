@@ -44,7 +44,8 @@ Napi::Object item_of(const Napi::Array& list, uint32_t i, const char* what) {
   return v.As<Napi::Object>();
 }
 
-SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std::vector<Values>& kept) {
+SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, PlanStorage& storage) {
+  std::vector<Values>& kept = storage.values;
   SlIntervention i{};
   i.point = point_of(o);
   i.kind = named(o, "kind", kInterventions);
@@ -69,6 +70,13 @@ SlIntervention intervention_of(const Napi::Object& o, const SlModel& shape, std:
                        point_name(static_cast<SlPoint>(i.point)), (unsigned long long)n, (unsigned long long)row));
     i.value_rows = n / row;
   }
+  if (i.kind == SL_CALL) {
+    if (!o.Get("call").IsFunction())
+      throw Error(Code::invalid_option, text("call at %s: expected a function", point_name(static_cast<SlPoint>(i.point))));
+    storage.callbacks.push_back(std::make_shared<Callback>(o.Env(), o.Get("call").As<Napi::Function>()));
+    i.call = Callback::call;
+    i.context = storage.callbacks.back().get();
+  }
   i.positions = reinterpret_cast<const uint32_t*>(optional_array<int32_t>(o, "positions", kAnyLength, &i.position_count));
   i.channels = reinterpret_cast<const uint32_t*>(optional_array<int32_t>(o, "channels", kAnyLength, &i.channel_count));
   // An empty list touches nothing, where a null pointer would mean all.
@@ -92,9 +100,9 @@ SlSetting setting_of(const Napi::Object& o, const SlModel& shape) {
   return s;
 }
 
-std::vector<SlIntervention> interventions_of(const Napi::Array& list, const SlModel& shape, std::vector<Values>& kept) {
+std::vector<SlIntervention> interventions_of(const Napi::Array& list, const SlModel& shape, PlanStorage& storage) {
   std::vector<SlIntervention> out;
-  for (uint32_t k = 0; k < list.Length(); k++) out.push_back(intervention_of(item_of(list, k, "interventions"), shape, kept));
+  for (uint32_t k = 0; k < list.Length(); k++) out.push_back(intervention_of(item_of(list, k, "interventions"), shape, storage));
   return out;
 }
 
@@ -103,6 +111,12 @@ std::vector<SlIntervention> interventions_of(const Napi::Array& list, const SlMo
 uint32_t reducer_of(const Napi::Value& name) {
   if (!name.IsString()) throw Error(Code::invalid_option, "reducer: expected a string");
   return number_of(name.As<Napi::String>().Utf8Value(), "reducer", kReducers);
+}
+
+static constexpr const char* kKvTypes[] = {"f32", "f16"};  // by SlKvType
+uint32_t kv_of(const Napi::Object& o) {
+  if (absent(o.Get("kv"))) return SL_KV_F32;
+  return number_of(string_of(o, "kv"), "kv", kKvTypes);
 }
 
 std::vector<uint32_t> reducers_of(const Napi::Object& o) {
@@ -114,7 +128,7 @@ std::vector<uint32_t> reducers_of(const Napi::Object& o) {
 }
 
 void whole_setting_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
-  out.interventions.push_back(interventions_of(list_of(o, "interventions"), shape, out.values));
+  out.interventions.push_back(interventions_of(list_of(o, "interventions"), shape, out));
   out.settings.push_back(setting_of(o, shape));
   out.settings.back().interventions = out.interventions.back().data();
   out.settings.back().intervention_count = out.interventions.back().size();
@@ -127,7 +141,7 @@ void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
     Napi::Object setting = item_of(settings, i, "settings");
     Napi::Array list = list_of(setting, "interventions");
     if (last.IsEmpty() || !last.StrictEquals(list)) {
-      out.interventions.push_back(interventions_of(list, shape, out.values));
+      out.interventions.push_back(interventions_of(list, shape, out));
       last = list;
     }
     out.settings.push_back(setting_of(setting, shape));
@@ -144,6 +158,7 @@ void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
               out.captures.data(),         static_cast<uint32_t>(out.captures.size()),
               unsigned_of(o, "sequences"), unsigned_of(o, "length"),
               unsigned_of(o, "threads")};
+  out.plan.kv = kv_of(o);
   out.plan.reducers = out.reducers.data();
   out.plan.reducer_count = static_cast<uint32_t>(out.reducers.size());
 }

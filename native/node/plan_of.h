@@ -5,9 +5,11 @@
 #include <napi.h>
 
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "backend/backend.h"
+#include "node/callback.h"
 #include "node/values.h"
 
 namespace sparselab::node {
@@ -17,6 +19,7 @@ struct PlanStorage {
   SlPlan plan{};
   std::deque<std::vector<SlIntervention>> interventions;  // one list for all settings that share its JavaScript array
   std::vector<Values> values;
+  std::vector<std::shared_ptr<Callback>> callbacks;  // functions of interventions, to be kept as long as values
   std::vector<SlSetting> settings;
   std::vector<SlCapture> captures;
   std::vector<uint32_t> reducers;
@@ -26,6 +29,8 @@ struct PlanStorage {
 void whole_setting_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
 // The reducers of a plan's object, and one by its name.
 std::vector<uint32_t> reducers_of(const Napi::Object& o);
+// SlKvType; absent: f32
+uint32_t kv_of(const Napi::Object& o);
 uint32_t reducer_of(const Napi::Value& name);
 void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
 

@@ -43,6 +43,7 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
     plan.sequences = unsigned_of(o1, "sequences");
     plan.length = unsigned_of(o1, "length");
     plan.threads = unsigned_of(o1, "threads");
+    plan.kv = kv_of(o1);
     plan.setting_count = 1;
     if (o1.Get("settings").IsArray()) plan.setting_count = o1.Get("settings").As<Napi::Array>().Length();
     const std::vector<uint32_t> reducers = reducers_of(o1);
@@ -71,11 +72,14 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     state->layers = shape.layers;
     state->hidden = shape.hidden;
     state->neurons = shape.layer[0].neurons;
-    state->values[kOfPlan] = std::move(storage.values);
+    state->length = storage.plan.length;
+    state->keep(kOfPlan, std::move(storage.values), std::move(storage.callbacks));
     SlError error{};
     check(file->backend.compile(file->model, &storage.plan, &state->program, &error), error);
-    for (const SlCapture& c : storage.captures)
+    for (const SlCapture& c : storage.captures) {
+      state->capture_by_key.push_back(is_by_key(static_cast<SlPoint>(c.point)));
       state->capture_width.push_back((c.to - c.from) * point_width(sizes_of(shape), static_cast<SlPoint>(c.point)));
+    }
     return wrap(info.Env(), new ProgramHandle{state, Environment::of(info.Env()).shared_from_this()}, kProgramTag);
   });
 }
@@ -94,7 +98,7 @@ void set_setting(const Napi::CallbackInfo& info) {
     whole_setting_of(object_of(info[2], "setting"), state->file->spec.model, storage);
     SlError error{};
     check(state->file->backend.set(state->program, index, &storage.settings[0], &error), error);
-    state->values[index] = std::move(storage.values);
+    state->keep(index, std::move(storage.values), std::move(storage.callbacks));
   });
 }
 
@@ -181,6 +185,10 @@ void read_batch(const Napi::Object& o, ForwardCall& call) {
   if (!absent(o.Get("fromLayer"))) b.from_layer = unsigned_of(o, "fromLayer");
   if (!absent(o.Get("toLayer"))) b.to_layer = unsigned_of(o, "toLayer");
   b.x_in = copied_if_there(o, "xIn", B * call.state->hidden, call.x_in);
+  if (!absent(o.Get("keys"))) b.keys = unsigned_of(o, "keys");
+  if (b.keys > call.state->length)
+    throw Error(Code::invalid_option,
+                text("keys is %u; the plan has %llu positions", b.keys, (unsigned long long)call.state->length));
   if (!absent(o.Get("top"))) b.top = unsigned_of(o, "top");
   if (absent(o.Get("samplers"))) return;
   if (!o.Get("samplers").IsArray()) throw Error(Code::invalid_option, "samplers must be an array");
@@ -214,13 +222,15 @@ void read_sinks(const Napi::Object& o, ForwardCall& call) {
   s.log_total = optional_array<double>(o, "logTotal", wanted);
   s.top_tokens = optional_array<int32_t>(o, "topTokens", wanted * top);
   s.top_logits = optional_array<float>(o, "topLogits", wanted * top);
+  const uint64_t keys = call.batch.keys ? call.batch.keys : state.length;
   Napi::Value captures = o.Get("captures");
   if (absent(captures)) return;
   if (!captures.IsArray() || captures.As<Napi::Array>().Length() != state.capture_width.size())
     throw Error(Code::invalid_option,
                 text("captures: expected %zu arrays, one for each capture of the plan", state.capture_width.size()));
   for (uint32_t c = 0; c < state.capture_width.size(); c++)
-    call.captures.push_back(array_data<float>(captures.As<Napi::Array>().Get(c), "captures", state.capture_width[c] * B));
+    call.captures.push_back(array_data<float>(captures.As<Napi::Array>().Get(c), "captures",
+                                              state.capture_width[c] * B * (state.capture_by_key[c] ? keys : 1)));
   s.captures = call.captures.data();
 }
 
@@ -238,8 +248,8 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
     call->state->control = {};
     // The arrays themselves are held, not only the objects that name them: those could be changed meanwhile.
     std::vector<Napi::Value> held;
-    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "predicted", "active", "missed", "logits", "xOut", "nll", "kl", "top1", "sampled", "logTotal",
-                            "topTokens", "topLogits"})
+    for (const char* key : {"zerosInMid", "zerosInGate", "rowsRead", "predicted", "active", "missed", "logits", "xOut", "nll",
+                            "kl", "top1", "sampled", "logTotal", "topTokens", "topLogits"})
       held.push_back(sinks.Get(key));
     if (!absent(sinks.Get("captures"))) {
       auto captures = sinks.Get("captures").As<Napi::Array>();

@@ -12,7 +12,7 @@ namespace sparselab::node {
 SlSampler sampler_of(const Napi::Object& o, std::vector<int32_t>& recent);
 
 Napi::Value draw(const Napi::CallbackInfo& info);           // (logits, sampler) -> token
-Napi::Value log_total(const Napi::CallbackInfo& info);    // (logits) -> number
+Napi::Value log_total(const Napi::CallbackInfo& info);      // (logits) -> number
 Napi::Value largest_of(const Napi::CallbackInfo& info);     // (values, k) -> Uint32Array
 Napi::Value divergence_of(const Napi::CallbackInfo& info);  // (p, q) -> number
 Napi::Value same_top_of(const Napi::CallbackInfo& info);    // (p, q) -> boolean

@@ -1,6 +1,6 @@
-// The scales of Q4_K and Q5_K: for each 32 of a block's 256 values a scale and a minimum of 6 bits, in 12 bytes. Bytes 0 to 3 have
-// the scales of groups 0 to 3 in their low 6 bits, bytes 4 to 7 the minima. Of groups 4 to 7 bytes 8 to 11 have the low 4 bits
-// (scale low, minimum high), and the two bits left over in the bytes before have the high ones.
+// The scales of Q4_K and Q5_K: for each 32 of a block's 256 values a scale and a minimum of 6 bits, in 12 bytes. Bytes 0 to 3
+// have the scales of groups 0 to 3 in their low 6 bits, bytes 4 to 7 the minima. Of groups 4 to 7 bytes 8 to 11 have the low 4
+// bits (scale low, minimum high), and the two bits left over in the bytes before have the high ones.
 #pragma once
 #include <cstdint>
 

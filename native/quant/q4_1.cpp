@@ -13,7 +13,9 @@ struct Block {
 static_assert(sizeof(Block) == traits_of(Q4_1).block_bytes && traits_of(Q4_1).block == 32);
 
 void to_float(const uint8_t* row, uint64_t n, float* out) {
-  each_value<Block>(row, n, out, [](const Block& block, uint64_t j) { return half_to_float(block.scale) * static_cast<float>(quant_of(block, j)) + half_to_float(block.minimum); });
+  each_value<Block>(row, n, out, [](const Block& block, uint64_t j) {
+    return half_to_float(block.scale) * static_cast<float>(quant_of(block, j)) + half_to_float(block.minimum);
+  });
 }
 
 }  // namespace

@@ -13,7 +13,9 @@ struct [[gnu::packed]] Block {
 static_assert(sizeof(Block) == traits_of(Q5_0).block_bytes && traits_of(Q5_0).block == 32);
 
 void to_float(const uint8_t* row, uint64_t n, float* out) {
-  each_value<Block>(row, n, out, [](const Block& block, uint64_t j) { return half_to_float(block.scale) * (static_cast<float>(quant_of(block, j)) - 16); });
+  each_value<Block>(row, n, out, [](const Block& block, uint64_t j) {
+    return half_to_float(block.scale) * (static_cast<float>(quant_of(block, j)) - 16);
+  });
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 // The tensor types of GGUF, and the weight types among them that the executor computes with.
 //
 // A weight type is a line of the vocabulary with "computed", a record in a file of its own in this folder (quant/q8_0.cpp), and a
-// specialisation of Stored in cpu/isa/weights_*.inl that reads 16 of its values. The compiler and the tests report what is missing.
+// specialisation of Stored in cpu/isa/weights_*.inl that reads 16 of its values. The compiler and the tests report what is
+// missing.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Plain encoders of the small quantised types, for tests: they need not be the best encoding of the values, only a usable one. And
-// blocks of random bytes, which hold combinations of bits that no encoder writes.
+// Plain encoders of the small quantised types, for tests: they need not be the best encoding of the values, only a usable one.
+// And blocks of random bytes, which hold combinations of bits that no encoder writes.
 #pragma once
 #include <cstdint>
 #include <random>

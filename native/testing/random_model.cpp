@@ -355,9 +355,10 @@ Result forward(const RandomModel& m, SlProgram* program, const SlPlan& plan, con
   out.logits.assign(wanted * m.shape.vocab, NAN);
   std::vector<float*> captures;
   for (uint32_t c = 0; c < plan.capture_count; c++)
-    out.captures.emplace_back(
-        (plan.captures[c].to - plan.captures[c].from) * B * point_width(m.shape, static_cast<SlPoint>(plan.captures[c].point)),
-        NAN);
+    out.captures.emplace_back((plan.captures[c].to - plan.captures[c].from) * B *
+                                  point_width(m.shape, static_cast<SlPoint>(plan.captures[c].point)) *
+                                  (is_by_key(static_cast<SlPoint>(plan.captures[c].point)) ? plan.length : 1),
+                              NAN);
   for (auto& c : out.captures) captures.push_back(c.data());
   for (auto* counts : {&out.zeros_mid, &out.zeros_gate, &out.rows_read}) counts->assign(m.shape.layers * B, 0xffffffff);
   out.nll.assign(B, -1);

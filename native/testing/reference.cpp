@@ -96,7 +96,7 @@ void rotate(const RandomModel& m, const SlLayer& layer, Row& heads, uint64_t pos
     }
 }
 
-Row attend(const SlLayer& layer, const Row& q, const std::vector<Row>& k, const std::vector<Row>& v) {
+Row attend(const SlLayer& layer, const Row& q, const std::vector<Row>& k, const std::vector<Row>& v, Row& scores, Row& pattern) {
   Row out(q.size(), 0.0);
   const size_t T = k.size(), first = layer.window && T > layer.window ? T - layer.window : 0;
   for (uint32_t h = 0; h < layer.heads; h++) {
@@ -105,8 +105,11 @@ Row attend(const SlLayer& layer, const Row& q, const std::vector<Row>& k, const 
     double sum = 0;
     for (size_t p = first; p < T; p++) {
       for (uint32_t c = 0; c < layer.head_size; c++) share[p] += q[at + c] * k[p][kv + c];
-      sum += share[p] = std::exp(share[p] * static_cast<double>(layer.attention_scale));
+      share[p] *= static_cast<double>(layer.attention_scale);
     }
+    for (size_t p = 0; p < T; p++) scores.push_back(p < first ? -INFINITY : share[p]);
+    for (size_t p = first; p < T; p++) sum += share[p] = std::exp(share[p]);
+    for (size_t p = 0; p < T; p++) pattern.push_back(share[p] / sum);
     for (size_t p = first; p < T; p++)
       for (uint32_t c = 0; c < layer.head_size; c++) out[at + c] += share[p] / sum * v[p][kv + c];
   }
@@ -155,8 +158,9 @@ Row feed_forward(const RandomModel& m, uint32_t l, const Row& h, double t, const
 
 Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, double t, const std::vector<float>* cutoff) {
   const Shape shape = with_layers(m.shape);
-  std::vector<std::vector<Row>> k(shape.layers), v(shape.layers);
   Reference out;
+  for (auto* of : {&out.q, &out.k, &out.v, &out.scores, &out.pattern, &out.z, &out.out}) of->resize(shape.layers);
+  auto &k = out.k, &v = out.v;
   auto add = [&](Row& x, const Row& y) {
     for (size_t i = 0; i < x.size(); i++) x[i] += static_cast<double>(shape.residual_scale) * y[i];
   };
@@ -175,7 +179,14 @@ Reference reference(const RandomModel& m, const std::vector<int32_t>& tokens, do
       }
       rotate(m, layer, q, p);
       rotate(m, layer, k[l].back(), p);
-      Row attended = plus(m, times(tensor_of(m, SL_TENSOR_O, l), attend(layer, q, k[l], v[l])), SL_TENSOR_O_BIAS, l);
+      Row scores, pattern;
+      const Row z = attend(layer, q, k[l], v[l], scores, pattern);
+      Row attended = plus(m, times(tensor_of(m, SL_TENSOR_O, l), z), SL_TENSOR_O_BIAS, l);
+      out.q[l].push_back(q);
+      out.z[l].push_back(z);
+      out.scores[l].push_back(scores);
+      out.pattern[l].push_back(pattern);
+      out.out[l].push_back(attended);
       if (layer.post_norm) attended = norm(m, attended, SL_TENSOR_ATTN_POST_NORM, l);
       add(x, attended);
       Row fed = feed_forward(m, l, norm(m, x, SL_TENSOR_FFN_NORM, l, SL_TENSOR_FFN_NORM_BIAS), t,

@@ -13,6 +13,9 @@ struct Reference {
   // Where predictors say which neurons count, how near a score came to its cutoff: nearer than the error of float32, another
   // neuron may count there.
   double margin = INFINITY;
+  // Of attention, (L) of (T): q and k after rotation, v, z (heads, K) each; out (D); scores and pattern (H, positions up to it).
+  using Layers = std::vector<std::vector<std::vector<double>>>;
+  Layers q, k, v, scores, pattern, z, out;
 };
 
 // ReLU as the activation; `t` > 0: FATReLU. `cutoff` (L): under `predicted`, in the layers that have a predictor.

@@ -7,6 +7,13 @@
 typedef enum {
   SL_EMBED,
   SL_RESID_PRE,
+  SL_ATTN_Q,
+  SL_ATTN_K,
+  SL_ATTN_V,
+  SL_ATTN_SCORES,
+  SL_ATTN_PATTERN,
+  SL_ATTN_Z,
+  SL_ATTN_OUT,
   SL_ATTN_ADD,
   SL_RESID_MID,
   SL_FFN_IN,
@@ -44,7 +51,8 @@ typedef enum {
   SL_ZERO,
   SL_SCALE,
   SL_REPLACE,
-  SL_ADD
+  SL_ADD,
+  SL_CALL
 } SlIntervene;
 /* Sums over the tokens of a setting, kept by the program. */
 typedef enum {
@@ -69,6 +77,13 @@ struct PointTraits {
 inline constexpr PointTraits kPoints[SL_POINTS] = {
     {"embed", false, false, {Axis::token, Axis::hidden, Axis::none}},
     {"resid_pre", true, false, {Axis::token, Axis::hidden, Axis::none}},
+    {"attn.q", true, false, {Axis::token, Axis::head, Axis::channel}},
+    {"attn.k", true, false, {Axis::token, Axis::head, Axis::channel}},
+    {"attn.v", true, false, {Axis::token, Axis::head, Axis::channel}},
+    {"attn.scores", true, false, {Axis::head, Axis::query, Axis::key}},
+    {"attn.pattern", true, false, {Axis::head, Axis::query, Axis::key}},
+    {"attn.z", true, false, {Axis::token, Axis::head, Axis::channel}},
+    {"attn.out", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"attn.add", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"resid_mid", true, false, {Axis::token, Axis::hidden, Axis::none}},
     {"ffn.in", true, false, {Axis::token, Axis::hidden, Axis::none}},
@@ -86,7 +101,7 @@ inline constexpr PointTraits kPoints[SL_POINTS] = {
 inline constexpr const char* kActivations[] = {"silu", "gelu", "gelu_tanh", "relu", "relu2", "fatrelu"};
 inline constexpr const char* kStrategies[] = {"dense", "exact", "predicted"};
 inline constexpr const char* kPolicies[] = {"as-trained", "fatrelu"};
-inline constexpr const char* kInterventions[] = {"zero", "scale", "replace", "add"};
+inline constexpr const char* kInterventions[] = {"zero", "scale", "replace", "add", "call"};
 inline constexpr const char* kReducers[] = {"sparsity", "frequency"};
 
 // The weight types that the executor computes with: EACH(ggml's name, ggml's number).

@@ -72,9 +72,7 @@ DownMatrix by_channel(const Matrix& down) {
   return m;
 }
 
-uint64_t regrouped_bytes(const Matrix& down) {
-  return transposed_bytes(weight_type(down.type), down.rows, down.cols);
-}
+uint64_t regrouped_bytes(const Matrix& down) { return transposed_bytes(weight_type(down.type), down.rows, down.cols); }
 
 DownMatrix regroup(const Matrix& down) {
   const WeightType& type = weight_type(down.type);

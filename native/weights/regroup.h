@@ -1,6 +1,6 @@
-// An ordinary GGUF stores ffn_down by channel: row d has channel d of all neurons. To skip silent neurons it is transposed at load
-// without losing a bit, each type in its own form (TransposedForm, quant/types.h): F32, F16 and BF16 values move; the quants of
-// blocks of 32 move and their scales stay what they were. A K-quant, whose blocks have 256 neurons, stays as it is.
+// An ordinary GGUF stores ffn_down by channel: row d has channel d of all neurons. To skip silent neurons it is transposed at
+// load without losing a bit, each type in its own form (TransposedForm, quant/types.h): F32, F16 and BF16 values move; the quants
+// of blocks of 32 move and their scales stay what they were. A K-quant, whose blocks have 256 neurons, stays as it is.
 #pragma once
 #include "weights/matrix.h"
 

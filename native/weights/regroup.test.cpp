@@ -23,8 +23,7 @@ TEST("regroup: ffn_down by neuron or as it lies, without losing a bit, in every 
     const DownMatrix regrouped = regroup(m), lying = by_channel(m);
     CHECK(lying.lies_by_channel() && lying.by_channel.data == bytes.data() && regrouped.lies_by_channel() == k_quant);
     CHECK((regrouped.owned ? regrouped.owned->size() : 0) == regrouped_bytes(m));
-    if (!k_quant)
-      CHECK(regrouped.neuron_bytes() * F + regrouped.group_bytes() * (F / regrouped.group) == regrouped_bytes(m));
+    if (!k_quant) CHECK(regrouped.neuron_bytes() * F + regrouped.group_bytes() * (F / regrouped.group) == regrouped_bytes(m));
     std::vector<float> values(D * F);
     for (uint64_t d = 0; d < D; d++) record.to_float(m.row(d), F, values.data() + d * F);
     for (const DownMatrix* down : {&regrouped, &lying})
