@@ -15,7 +15,7 @@ let model: Model;
 beforeAll(async () => {
   dir = await folder();
   path = writeSmallLlama(dir.path);
-  ({ model } = await loadQuietly(path, { threads: 2 }));
+  ({ model } = await loadQuietly(path, { threads: 2, strategy: "exact" }));
 });
 afterAll(async () => {
   model.dispose();

@@ -35,10 +35,11 @@ const arrays: Readonly<Record<string, (value: Arrays, write: Write) => Promise<v
  * @param path ends in .json, .csv, .npz or .safetensors; a missing folder is made, an existing file is replaced
  * @param value is copied; of more than 64 MiB of arrays, nothing may change before `save` has finished
  * @param options.signal stops the writing; nothing is left of the file then. Default: the running cell's stop button
+ * @defaultValue `signal`: the running cell's stop button
  * @throws LabError invalid-option for another ending, and for values that the format cannot hold; aborted
  * @example
  * await save("results/points.csv", points);
- * await save("results/prompt.npz", await model.run(prompt, { capture: "blocks.*.ffn.mid" }));
+ * await save("results/prompt.npz", await model.run("One day", { capture: "blocks.*.ffn.mid" }));
  */
 export async function save<const S extends Loose<SavePath>>(
   path: Checked<S, SavePath>,
