@@ -17,6 +17,7 @@ export const EXPORTS: Readonly<Record<string, readonly string[]>> = {
     "plot",
     "save",
     "show",
+    "smollm2",
     "steer",
     "sweep",
     "tensor",

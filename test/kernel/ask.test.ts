@@ -64,7 +64,7 @@ describe("completion", () => {
       const { matches, cursor_start, cursor_end } = await complete(code.replace("|", ""), [...code].indexOf("|"));
       return { matches, replaced: [...code.replace("|", "")].slice(cursor_start, cursor_end).join("") };
     };
-    const ffn = ["gate", "gate_pre", "in", "mid", "out", "up", "up_pre"];
+    const ffn = ["add", "gate", "gate_pre", "in", "mid", "out", "up", "up_pre"];
     expect(await at('model.run("🙂", { capture: "blocks.3.ffn.|" })')).toEqual({
       matches: ffn.map((point) => `blocks.3.ffn.${point}`),
       replaced: "blocks.3.ffn.",
