@@ -1,4 +1,4 @@
-"""Prints what numpy finds in an .npz or .safetensors file, as JSON: type, shape and hex bytes of each array; texts as they are."""
+"""Prints what numpy finds in an .npz or .safetensors file, as JSON: type, shape, hex bytes of each array; texts as they are."""
 
 import json
 import sys
