@@ -345,8 +345,12 @@ export interface NativeAddon {
   set(program: NativeProgram, index: number, setting: NativeSetting): void;
   /** Positions that a sequence holds. Not while a forward runs. */
   held(program: NativeProgram, sequence: number): number;
-  /** Sequence `sequence` then holds the first `positions` positions of sequence `from`. `from` absent: its own; 0 positions empty it. */
-  keep(program: NativeProgram, sequence: number, positions: number, from?: number): Promise<void>;
+  /**
+   * Sequence `sequence` then holds the first `positions` positions of sequence `from` of `source`, a program of the same model with the same
+   * type of KV cache. `from` absent: `sequence`; `source` absent: the same program; 0 positions empty it. `abort` stops it, and empties the
+   * sequence. Neither program may be running.
+   */
+  keep(program: NativeProgram, sequence: number, positions: number, from?: number, source?: NativeProgram): Promise<void>;
   /** The sums of a reducer over all rows of a setting so far: sparsity (L) zeros in mid; frequency (L, F) rows in which mid is not zero. */
   sums(program: NativeProgram, reducer: ReducerKind, setting: number): { readonly rows: number; readonly counts: Float64Array };
   /** Copies the values of an intervention; the handle goes into plans. */
@@ -374,7 +378,7 @@ export interface NativeAddon {
   sameTop(p: Float32Array, q: Float32Array): boolean;
 }
 
-const ABI = 6;
+const ABI = 7;
 let addon: NativeAddon | undefined;
 
 /** The loaded addon: that of build/release, or of the build that the environment variable SPARSELAB_BUILD names ("dev"). */

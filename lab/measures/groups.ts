@@ -1,6 +1,6 @@
 /** How many settings run side by side: each has its own KV cache and scratch, which are counted before they are allocated. */
 import { callNativeSync, type NativePlan, type NativeSetting } from "../native.js";
-import { availableBytes, checkMemory, type Need } from "../runtime/memory.js";
+import { availableBytes, checkMemory, makeRoom, type Need } from "../runtime/memory.js";
 import { type Job, needsReference } from "./job.js";
 import type { Measure } from "./report.js";
 
@@ -68,10 +68,12 @@ export function groupSize(
   settings: readonly NativeSetting[],
   extra: readonly NativeSetting[],
   measure: readonly Measure[],
-  free = availableBytes(),
+  given?: number,
 ): { readonly size: number; readonly bytes: number } {
   const need = (size: number) => walkNeeds(job, [...settings.slice(0, size), ...extra], measure);
   const sum = (size: number) => need(size).reduce((total, { bytes }) => total + bytes, 0);
+  if (given === undefined) makeRoom(sum(1));
+  const free = given ?? availableBytes();
   // The largest size that fits; a larger one needs more.
   let [size, tooMany] = [1, Math.min(settings.length, MOST_SETTINGS) + 1];
   while (tooMany - size > 1) {

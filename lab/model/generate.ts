@@ -11,13 +11,14 @@ import { received } from "../received.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { decode, lastRow, type Row } from "../runtime/decode.js";
 import { type PrefillResult, prefill, prefillNeeds, reservePrefill } from "../runtime/prefill.js";
+import { prefixOf, type SequenceRow, sharedRows } from "../runtime/prefix.js";
 import { Program } from "../runtime/program.js";
 import { countText } from "../text.js";
 import { createTextStream, type Token } from "../tokenizer/index.js";
 import { cacheOf, parseCaptures } from "./cache.js";
 import type { FileTokenizer } from "./file-tokenizer.js";
 import type { GenerateOptions, Generation, Step } from "./generation.js";
-import type { Internals } from "./internals.js";
+import { type Internals, isLive } from "./internals.js";
 import { type Run, runOf } from "./run.js";
 import { Sampler } from "./sampler.js";
 import { StopText } from "./stop-text.js";
@@ -94,12 +95,25 @@ interface Decoding {
 }
 interface Started {
   readonly program: Program;
+  /** What the program holds; the steps add theirs. */
+  readonly rows: SequenceRow[];
   readonly result: PrefillResult;
   /** The last row of the prompt. */
   readonly row: Row;
 }
 // A generation of which only the prompt was read still holds its cache, until it is garbage collected.
 const collected = new FinalizationRegistry<Program>((program) => program.close());
+
+const isAbort = (error: unknown) => error instanceof LabError && error.code === "aborted";
+
+/** Copies of what the report of a prompt says about each token. */
+function rowsOf(tokens: readonly Token[], { logprobs, sparsity }: PrefillResult, layers: number): SequenceRow[] {
+  return tokens.map((token, i) => ({
+    token,
+    logprob: logprobs![i]!,
+    sparsity: Float32Array.from({ length: layers }, (_, layer) => sparsity[layer * tokens.length + i]!),
+  }));
+}
 
 class TextGeneration<S extends string> implements Generation<S> {
   readonly #internals: Internals;
@@ -136,19 +150,38 @@ class TextGeneration<S extends string> implements Generation<S> {
     this.#state = "running";
     try {
       const started = await this.#start();
-      const { program } = started;
+      let failed = false;
       try {
         yield* this.#steps(started);
+      } catch (error) {
+        failed = !isAbort(error);
+        throw error;
       } finally {
         collected.unregister(this);
-        program.close();
+        this.#end(started, failed);
       }
     } finally {
       this.#state = "ended";
     }
   }
 
-  async *#steps({ program, row: first }: Started): AsyncGenerator<Step<S>, void, void> {
+  /** The next generation may go on from what was computed. */
+  #end({ program, rows }: Started, failed: boolean): void {
+    const { view, weights, native } = this.#internals;
+    if (!failed && this.#reuses && isLive(view)) prefixOf(weights).leave(native, { program, rows });
+    else program.close();
+  }
+
+  /**
+   * Whether prompts may go on from the cache of another generation. What is captured of a prompt, and what predictors miss of it, takes all
+   * of its rows; and what a function of the caller does may change.
+   */
+  get #reuses(): boolean {
+    const { strategy, interventions } = this.#internals.native;
+    return this.#decoding.captures.length === 0 && strategy !== "predicted" && interventions.every(({ kind }) => kind !== "call");
+  }
+
+  async *#steps({ program, rows, row: first }: Started): AsyncGenerator<Step<S>, void, void> {
     const { captures, limit, sampler, stop, misses, signal } = this.#decoding;
     const { tokenizer } = this.#internals.fileTokenizer;
     const stream = createTextStream(tokenizer, this.#prompt);
@@ -164,6 +197,7 @@ class TextGeneration<S extends string> implements Generation<S> {
       yield this.#step(token, text, row);
       if (last) return;
       tokens.push(token);
+      const logprob = Math.fround(row.logprob(token));
       row = await decode(
         this.#internals.weights,
         program,
@@ -174,6 +208,7 @@ class TextGeneration<S extends string> implements Generation<S> {
         signal,
         misses,
       );
+      rows.push({ token, logprob, sparsity: row.sparsity.slice() });
     }
   }
 
@@ -217,14 +252,30 @@ class TextGeneration<S extends string> implements Generation<S> {
     );
     const program = new Program(weights, plan, memory);
     try {
-      const result = await prefill(weights, program, captures, this.#prompt, "last", signal);
+      const shared = await this.#takeOver(program);
+      const result = await prefill(weights, program, captures, this.#prompt, "last", signal, shared);
       collected.register(this, program, this);
       // Copied before the prompt's run is handed out, since the caller may change it.
       const row = lastRow(result, this.#prompt.length, weights.info.layers, sampler.next(this.#prompt), misses);
-      return { program, result, row };
+      return { program, rows: rowsOf(this.#prompt, result, weights.info.layers), result, row };
     } catch (error) {
       program.close();
       throw error;
+    }
+  }
+
+  /** Goes on from the last generation, as far as the prompt begins like it; the rows that both share. */
+  async #takeOver(program: Program): Promise<readonly SequenceRow[]> {
+    const { weights, native } = this.#internals;
+    const last = this.#reuses ? prefixOf(weights).take(native) : undefined;
+    if (!last) return [];
+    try {
+      const shared = sharedRows(last.rows, this.#prompt);
+      if (shared.length < 2) return [];
+      await program.takeOver(last.program, shared.length - 1, this.#decoding.signal);
+      return shared;
+    } finally {
+      last.program.close();
     }
   }
 

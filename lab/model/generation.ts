@@ -40,7 +40,10 @@ export interface Step<S extends string = string> {
   readonly recall?: Float32Array;
   readonly cache: Cache<S>;
 }
-/** A text that is generated while it is read: with `for await`, or `await generation.text()`. */
+/**
+ * A text that is generated while it is read: with `for await`, or `await generation.text()`. A prompt that begins like the view's last
+ * generation goes on from its KV cache, unless it has captures, interventions that call a function, or strategy "predicted".
+ */
 export interface Generation<S extends string = string> extends AsyncIterable<Step<S>>, Displayable {
   /** The run of the prompt, with its captures and the logits of its last row. Starts the generation. */
   readonly prompt: Promise<Run<S>>;

@@ -4,6 +4,7 @@
 import { LabError } from "../errors.js";
 import type { NativeSetting } from "../native.js";
 import { refusePromise } from "../promised.js";
+import { prefixOf } from "../runtime/prefix.js";
 import type { Weights } from "../runtime/weights.js";
 import type { FileTokenizer } from "./file-tokenizer.js";
 import type { Model } from "./model.js";
@@ -24,23 +25,31 @@ export interface Internals {
 const internals = new WeakMap<Model, Internals>();
 /** Views that were not disposed of. */
 const live = new WeakSet<Model>();
+interface Released {
+  readonly weights: Weights;
+  readonly native: NativeSetting;
+}
+function release({ weights, native }: Released): void {
+  prefixOf(weights).drop(native);
+  weights.release();
+}
 // A notebook that runs its load cell again drops the first model: its weights are released when it is collected.
-const collected = new FinalizationRegistry<Weights>((weights) => weights.release());
+const collected = new FinalizationRegistry<Released>(release);
 
 /** Registers a new view, which holds a reference on its weights until it is disposed of or collected. */
 export function register(own: Internals): void {
-  const { view, weights } = own;
+  const { view, weights, native } = own;
   internals.set(view, own);
   live.add(view);
   weights.retain();
-  collected.register(view, weights, view);
+  collected.register(view, { weights, native }, view);
 }
 
 /** Releases the view's weights; the second time it does nothing. */
 export function unregister(view: Model): void {
   if (!live.delete(view)) return;
   collected.unregister(view);
-  internals.get(view)!.weights.release();
+  release(internals.get(view)!);
 }
 
 export const isLive = (view: Model): boolean => live.has(view);

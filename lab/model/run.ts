@@ -23,6 +23,11 @@ export interface Run<S extends string = string> extends Displayable {
   readonly cache: Cache<S>;
   /** Share of zeros in x₁. */
   readonly sparsity: Tensor<["layer", "token"]>;
+  /**
+   * How many of the first tokens were not computed again, since the last generation began with them too. Their numbers are those that were
+   * computed then, and every bit is the same. 0 for `run`.
+   */
+  readonly reusedTokens: number;
   /** Under strategy "predicted": the share of neurons that the predictors skip, 0 in layers without one. */
   readonly predictedSparsity?: Tensor<["layer", "token"]>;
   /** Under strategy "predicted": the share of active neurons that were predicted, 1 where none is active. Counting it takes the whole gate. */
@@ -61,6 +66,7 @@ export function runOf<S extends string>(
     },
     cache: cacheOf<S>(result.captures, tokens.length, info),
     sparsity: tensor(result.sparsity, ["layer", "token"], [info.layers, tokens.length]),
+    reusedTokens: result.reusedTokens,
     ...(result.predicted && {
       predictedSparsity: tensor(result.predicted.predictedSparsity, ["layer", "token"], [info.layers, tokens.length]),
       recall: tensor(result.predicted.recall, ["layer", "token"], [info.layers, tokens.length]),

@@ -57,6 +57,28 @@ const held = new Set<Held>();
 let waiting: (() => void)[] = [];
 const pendingBytes = () => [...held].reduce((sum, { pending }) => sum + pending, 0);
 
+/**
+ * Caches that wait for a generation that may go on from them, oldest first: memory that nobody needs, so it is given up when other memory
+ * runs short.
+ */
+const idle = new Set<() => void>();
+/** Adds a cache that `drop` frees, at once. */
+export function addIdle(drop: () => void): void {
+  idle.add(drop);
+}
+/** The cache is in use again, or was freed. */
+export function removeIdle(drop: () => void): void {
+  idle.delete(drop);
+}
+/** Frees idle caches, oldest first, until this many bytes are free or none is left. */
+export function makeRoom(bytes: number): void {
+  for (const drop of idle) {
+    if (bytes <= availableBytes()) return;
+    idle.delete(drop);
+    drop();
+  }
+}
+
 /** Free bytes that no running call has reserved. */
 export function availableBytes(): number {
   return Math.max(0, freeBytes() - pendingBytes());
@@ -87,6 +109,7 @@ export async function reserve(
   const sum = sumOf(needs);
   for (;;) {
     throwIfAborted(signal);
+    makeRoom(sum);
     if (sum <= availableBytes()) break;
     const ending = [...held].filter((one) => one.endsByItself);
     const later = availableBytes() + ending.reduce((total, { bytes }) => total + bytes, 0);
@@ -102,8 +125,9 @@ const sumOf = (needs: readonly Need[]) => needs.reduce((total, { bytes }) => tot
 /**
  * Throws `out-of-memory` where an array is longer than JavaScript allows, or the sum is more than the free memory.
  * @param out what the caller can do about it
+ * @param given free bytes. Default: those that are, without idle caches if it takes that
  */
-export function checkMemory(needs: readonly Need[], out: string, free = availableBytes(), longest = LONGEST_ARRAY): void {
+export function checkMemory(needs: readonly Need[], out: string, given?: number, longest = LONGEST_ARRAY): void {
   const parts = needs.filter(({ bytes }) => bytes > 0).map(({ what, bytes }) => `${what} ${bytesText(bytes)} (${bytes} bytes)`);
   for (const { what, bytes, array } of needs) {
     if (array && bytes > longest) {
@@ -114,6 +138,8 @@ export function checkMemory(needs: readonly Need[], out: string, free = availabl
     }
   }
   const sum = sumOf(needs);
+  if (given === undefined) makeRoom(sum);
+  const free = given ?? availableBytes();
   if (sum > free) {
     const others = held.size > 0 ? `, beside ${bytesText(pendingBytes())} reserved by ${callsText()}` : "";
     throw new LabError(

@@ -8,6 +8,7 @@ import { callNativeSync, type NativePlan } from "../native.js";
 import { countSinks, type Predicted, predictedShares, predicts, sequenceBatch } from "./batch.js";
 import { blocksOf, type CapturedPoint, captureBytes, capturedPoint, placeChunk, valuesPerRow } from "./captures.js";
 import { floats, type Need, type Reservation, reserve } from "./memory.js";
+import type { SequenceRow } from "./prefix.js";
 import type { Program } from "./program.js";
 import type { Weights } from "./weights.js";
 
@@ -28,6 +29,8 @@ export interface PrefillResult {
   readonly sparsity: Float32Array;
   /** (L, T) each, under strategy `predicted`. */
   readonly predicted?: Required<Predicted>;
+  /** Tokens whose keys and values were taken over, and not computed. */
+  readonly reusedTokens: number;
 }
 
 /** Rows of a chunk for a prompt of T tokens. */
@@ -81,6 +84,7 @@ export function reservePrefill(
   return reserve(needs, out, { endsByItself, signal });
 }
 
+/** @param shared rows that the program holds, all but the last of them; nothing is captured then */
 export async function prefill(
   weights: Weights,
   program: Program,
@@ -88,6 +92,7 @@ export async function prefill(
   tokens: readonly number[],
   wanted: LogitRows,
   signal: AbortSignal | undefined,
+  shared: readonly SequenceRow[] = [],
 ): Promise<PrefillResult> {
   // 1. The arrays of the result.
   const { info } = weights;
@@ -102,7 +107,13 @@ export async function prefill(
     ? { predictedSparsity: new Float32Array(layers * total), recall: new Float32Array(layers * total) }
     : undefined;
 
-  for (let start = 0; start < total; start += step) {
+  const reusedTokens = Math.max(0, shared.length - 1);
+  shared.forEach((row, i) => {
+    if (logprobs) logprobs[i] = row.logprob;
+    for (let layer = 0; layer < layers; layer++) sparsity[layer * total + i] = row.sparsity[layer]!;
+  });
+
+  for (let start = reusedTokens; start < total; start += step) {
     // 2. The arrays of this chunk: parts of the result where the executor can write straight into it, else buffers.
     const rows = Math.min(step, total - start);
     const whole = rows === total;
@@ -160,6 +171,7 @@ export async function prefill(
     ...(logits && { logits }),
     ...(logprobs && { logprobs }),
     sparsity,
+    reusedTokens,
     ...(predicted && { predicted }),
   };
 }

@@ -6,6 +6,7 @@ import { abortError, onAbort, throwIfAborted } from "../abort.js";
 import {
   callNative,
   callNativeSync,
+  type NativeAddon,
   type NativeBatch,
   type NativeForward,
   type NativePlan,
@@ -24,6 +25,8 @@ export class Program {
   /** Whether a sequence holds rows. */
   #used = false;
   #rows = 0;
+  /** Calls that run or wait for their turn. */
+  #busy = 0;
   #closed = false;
 
   /** @param memory what was reserved for it; the program releases it when it closes, and when it cannot be made. */
@@ -42,14 +45,25 @@ export class Program {
 
   /** After an error the program is as it was before the call. */
   forward(batch: NativeBatch, sinks: NativeSinks, signal: AbortSignal | undefined): Promise<NativeForward> {
+    return this.#turn(signal, batch.positions.length, (addon) => addon.forward(this.#native, batch, sinks));
+  }
+
+  /** Takes over the first `positions` positions of another program of the same model and setting: they hold what would be computed. */
+  takeOver(other: Program, positions: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.#turn(signal, positions, (addon) => addon.keep(this.#native, 0, positions, 0, other.#native));
+  }
+
+  /** One call in the model's queue, which writes `rows` rows of the cache. */
+  #turn<T>(signal: AbortSignal | undefined, rows: number, call: (addon: NativeAddon) => Promise<T>): Promise<T> {
     this.#used = true;
+    this.#busy++;
     const done = this.#weights.queue.turn(signal, async () => {
       throwIfAborted(signal);
       const stop = () => callNativeSync((addon) => addon.abort(this.#native));
       const takeBack = onAbort(signal, stop);
       try {
-        const done = await callNative((addon) => addon.forward(this.#native, batch, sinks));
-        this.#rows += batch.positions.length;
+        const done = await callNative(call);
+        this.#rows += rows;
         this.#memory?.settle(this.#rows / (this.plan.sequences * this.plan.length));
         return done;
       } catch (error) {
@@ -59,7 +73,10 @@ export class Program {
         takeBack();
       }
     });
-    this.#running = done.catch(() => undefined);
+    this.#running = done.then(
+      () => this.#busy--,
+      () => this.#busy--,
+    );
     return done;
   }
 
@@ -72,13 +89,16 @@ export class Program {
     this.#used = false;
   }
 
+  /** Its memory is free when this returns, or once its calls have ended. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    void this.#running.then(() => {
+    const free = () => {
       callNativeSync((addon) => addon.closeProgram(this.#native));
       this.#weights.release();
       this.#memory?.release();
-    });
+    };
+    if (this.#busy === 0) free();
+    else void this.#running.then(free);
   }
 }

@@ -132,5 +132,6 @@ export async function sideBySide(
     ...(logits && { logits }),
     ...(logprobs && { logprobs }),
     sparsity,
+    reusedTokens: 0,
   }));
 }

@@ -13,7 +13,7 @@ import {
   type OpenedFile,
   type Scales,
 } from "../native.js";
-import { availableBytes, reserveUnchecked } from "./memory.js";
+import { availableBytes, makeRoom, reserveUnchecked } from "./memory.js";
 import { Queue } from "./queue.js";
 
 export class Weights {
@@ -39,6 +39,7 @@ export class Weights {
   /** Loads the weights of an open file; the caller closes the file. */
   static async open({ file, table }: OpenedFile, down: DownForm, scales: Scales = {}): Promise<Weights> {
     // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
+    if (down === "by-neuron") makeRoom(table.copiedBytes);
     const budget = Math.max(1, availableBytes());
     const memory = reserveUnchecked(down === "by-neuron" ? table.copiedBytes : 0);
     try {

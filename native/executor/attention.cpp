@@ -122,18 +122,20 @@ void KvCache::read_values(uint32_t layer, uint32_t sequence, uint64_t channel, u
     floats_of(v16_.data() + at(layer, sequence) + (first + p) * width_ + channel, K, out + p * K);
 }
 
-void KvCache::copy(uint32_t from, uint32_t to, uint32_t positions) {
+void KvCache::copy(const KvCache& source, uint32_t from, uint32_t to, uint32_t positions, const SlControl& control) {
+  const cpu::Stop stop(control.stop);
   for (uint32_t l = 0; l < layers_; l++) {
-    const uint64_t source = at(l, from), target = at(l, to);
-    auto each = [&](auto& k, auto& v) {
-      std::memcpy(v.data() + target, v.data() + source, positions * width_ * sizeof(v[0]));
+    if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
+    const uint64_t first = source.at(l, from), target = at(l, to);
+    auto each = [&](const auto& k, const auto& v, auto& to_k, auto& to_v) {
+      std::memcpy(to_v.data() + target, v.data() + first, positions * width_ * sizeof(v[0]));
       for (uint64_t c = 0; c < width_; c++)
-        std::memcpy(k.data() + target + c * length_, k.data() + source + c * length_, positions * sizeof(k[0]));
+        std::memcpy(to_k.data() + target + c * length_, k.data() + first + c * source.length_, positions * sizeof(k[0]));
     };
     if (half_)
-      each(k16_, v16_);
+      each(source.k16_, source.v16_, k16_, v16_);
     else
-      each(k_, v_);
+      each(source.k_, source.v_, k_, v_);
   }
 }
 

@@ -18,8 +18,9 @@ class KvCache {
   static uint64_t bytes(const CpuModel& model, uint64_t sequences, uint64_t length, uint32_t kv);
   static uint64_t rounded(uint64_t length) { return (length + 15) / 16 * 16 | 16; }  // an odd number of cache lines
   uint64_t length() const { return length_; }
-  // `to` then holds what `from` holds in its first positions.
-  void copy(uint32_t from, uint32_t to, uint32_t positions);
+  // Sequence `to` then holds what `from` of another cache of the model, or of this one, holds in its first positions.
+  // Throws Error (aborted), with a part copied.
+  void copy(const KvCache& source, uint32_t from, uint32_t to, uint32_t positions, const SlControl& control);
   bool half() const { return half_; }
   // What a cache of float16 makes of x (n).
   static void round(float* x, uint64_t n);

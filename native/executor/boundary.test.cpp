@@ -44,7 +44,7 @@ struct Program {
     return n;
   }
   void keep(uint32_t sequence, uint32_t positions, uint32_t from) {
-    call([&](SlError* e) { return m.backend.keep(program, sequence, positions, from, e); });
+    call([&](SlError* e) { return m.backend.keep(program, sequence, positions, nullptr, from, nullptr, e); });
   }
   void set(uint32_t i, const SlSetting& setting) {
     call([&](SlError* e) { return m.backend.set(program, i, &setting, e); });

@@ -80,8 +80,13 @@ int ffn(SlProgram* program, uint32_t layer, const SlFfnBatch* batch, SlFfnSinks*
   });
 }
 
-int keep(SlProgram* program, uint32_t sequence, uint32_t positions, uint32_t from, SlError* error) {
-  return guarded(error, [&] { program->program.keep(sequence, positions, from); });
+int keep(SlProgram* program, uint32_t sequence, uint32_t positions, const SlProgram* source, uint32_t from, SlControl* control,
+         SlError* error) {
+  return guarded(error, [&] {
+    const SlControl never{};
+    const Program& other = source ? source->program : program->program;
+    program->program.keep(sequence, positions, other, from, control ? *control : never);
+  });
 }
 
 int held(SlProgram* program, uint32_t sequence, uint32_t* positions, SlError* error) {

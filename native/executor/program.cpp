@@ -276,12 +276,22 @@ uint32_t Program::held(uint32_t sequence) const {
   return *std::min_element(first, first + L);
 }
 
-void Program::keep(uint32_t sequence, uint32_t positions, uint32_t from) {
+void Program::keep(uint32_t sequence, uint32_t positions, const Program& source, uint32_t from, const SlControl& control) {
+  const uint32_t L = model_->shape.layers;
   held(sequence);
-  if (positions > held(from))
-    throw Error(Code::invalid_option, text("sequence %u holds %u positions; %u are asked for", from, held(from), positions));
-  if (sequence != from) cache_.copy(from, sequence, positions);
-  std::fill_n(held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * model_->shape.layers), model_->shape.layers, positions);
+  if (source.model_ != model_) throw Error(Code::invalid_option, "the positions to keep are those of another model");
+  if (source.plan_.kv != plan_.kv) throw Error(Code::invalid_option, "the positions to keep are in a KV cache of another type");
+  if (positions > source.held(from))
+    throw Error(Code::invalid_option,
+                text("sequence %u holds %u positions; %u are asked for", from, source.held(from), positions));
+  if (positions > plan_.length)
+    throw Error(Code::context_full, text("%u positions to keep; this run was made for %u", positions, plan_.length));
+  const auto layers = held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * L);
+  if (&source != this || sequence != from) {
+    std::fill_n(layers, L, 0);  // a stop leaves a part
+    cache_.copy(source.cache_, from, sequence, positions, control);
+  }
+  std::fill_n(layers, L, positions);
 }
 
 }  // namespace sparselab

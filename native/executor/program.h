@@ -22,7 +22,7 @@ class Program {
   void ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, const SlControl& control);
   // These throw Error, and change nothing then.
   void set(uint32_t i, const SlSetting& setting);
-  void keep(uint32_t sequence, uint32_t positions, uint32_t from);
+  void keep(uint32_t sequence, uint32_t positions, const Program& source, uint32_t from, const SlControl& control);
   uint32_t held(uint32_t sequence) const;
   const Reducers& reducers() const { return reducers_; }
 

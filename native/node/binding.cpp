@@ -14,7 +14,7 @@
 namespace sparselab::node {
 namespace {
 
-constexpr uint32_t kAbi = 6;
+constexpr uint32_t kAbi = 7;
 
 // () -> the names of the backends there are
 Napi::Value backends(const Napi::CallbackInfo& info) {

@@ -108,14 +108,19 @@ Napi::Value keep(const Napi::CallbackInfo& info) {
     auto state = idle_of(info[0]);
     const uint32_t sequence = small_of(info[1], "sequence"), positions = small_of(info[2], "positions"),
                    from = absent(info[3]) ? sequence : small_of(info[3], "from");
-    state->running = true;
+    const auto source = absent(info[4]) ? state : idle_of(info[4]);
+    if (&source->file->backend != &state->file->backend)
+      throw Error(Code::invalid_option, "the positions to keep are those of a program of another backend");
+    source->running = state->running = true;
+    state->control = {};
     Work work;
-    work.run = [=](SlControl&) {
+    work.run = [=](SlControl& control) {
       SlError error{};
-      check(state->file->backend.keep(state->program, sequence, positions, from, &error), error);
+      check(state->file->backend.keep(state->program, sequence, positions, source->program, from, &control, &error), error);
     };
     work.result = [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
-    work.finally = [state] { state->running = false; };
+    work.finally = [state, source] { source->running = state->running = false; };
+    work.control = {state, &state->control};
     return start(info.Env(), state->thread->thread(), std::move(work));
   });
 }

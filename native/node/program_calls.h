@@ -8,7 +8,7 @@ Napi::Value estimate(const Napi::CallbackInfo& info);  // (model, plan, rows, lo
 Napi::Value compile(const Napi::CallbackInfo& info);   // (model, plan) -> program
 void close_program(const Napi::CallbackInfo& info);    // (program)
 void set_setting(const Napi::CallbackInfo& info);      // (program, index, setting)
-Napi::Value keep(const Napi::CallbackInfo& info);      // (program, sequence, positions, from) -> Promise
+Napi::Value keep(const Napi::CallbackInfo& info);      // (program, sequence, positions, from, source) -> Promise
 Napi::Value held(const Napi::CallbackInfo& info);      // (program, sequence) -> positions
 Napi::Value sums(const Napi::CallbackInfo& info);      // (program, reducer, setting) -> { rows, counts }
 Napi::Value forward(const Napi::CallbackInfo& info);   // (program, batch, sinks) -> Promise<{ weightBytesRead }>
