@@ -253,8 +253,11 @@ describe("files that are not regular", () => {
     const link = join(dir.path, "to-pipe.gguf");
     symlinkSync(pipes[0]!, link);
     const loads = [...pipes, link].map((pipe) => load(pipe));
-    for (const one of loads)
-      await expect(one).rejects.toMatchObject({ code: "bad-file", message: expect.stringContaining("it is a named pipe") });
+    await Promise.all(
+      loads.map((one) =>
+        expect(one).rejects.toMatchObject({ code: "bad-file", message: expect.stringContaining("it is a named pipe") }),
+      ),
+    );
     (await load(path)).dispose();
     await expect(load(dir.path)).rejects.toMatchObject({ code: "bad-file", message: expect.stringContaining("it is a folder") });
     await expect(load("/dev/zero")).rejects.toMatchObject({
