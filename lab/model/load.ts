@@ -66,7 +66,9 @@ export async function loadQuietly(
     const strategy = options.strategy ?? "auto";
     const kv = options.kv === "f16" ? { kv: options.kv } : {};
     const setting: Setting = { activation, policy, strategy, cutoff, interventions: noInterventions, ...kv };
-    const model = new View(weights, new FileTokenizer(table), setting, {
+    const fileTokenizer = new FileTokenizer(table);
+    await fileTokenizer.prepare(signal);
+    const model = new View(weights, fileTokenizer, setting, {
       context: contextOf(options.context, weights.info.context),
       threads,
     });

@@ -16,13 +16,19 @@ import { applyTemplate, type Message } from "./template.js";
 import { type TextStream, VocabularyTextStream } from "./text-stream.js";
 import { byteString, readVocabulary, type Token } from "./vocabulary.js";
 
+export type TokenizerKind = "SentencePiece" | "byte-level BPE";
+
 /** Text to tokens and back, with the vocabulary of the model's file: `model.tokenizer.encode("a text")`. */
 export interface Tokenizer {
+  /** "SentencePiece", or "byte-level BPE". */
+  readonly kind: TokenizerKind;
+  /** How byte-level BPE cuts a text into words: the file's tokenizer.ggml.pre, such as "llama-bpe". Null for SentencePiece. */
+  readonly preTokenizer: string | null;
   readonly bos: Token | null;
   readonly eos: Token | null;
   /** Tokens after which nothing follows: eos and, where the vocabulary has them, the ends of a turn (`<|im_end|>` and the like). */
   readonly ends: ReadonlySet<Token>;
-  /** Whether BOS is added in front of a text: with SentencePiece it is, unless the file says otherwise. */
+  /** Whether BOS is added in front of a text: with SentencePiece it is, with byte-level BPE it depends on the pre-tokenizer, unless the file says otherwise. */
   readonly addsBos: boolean;
   /** Whether EOS is added after a text: only where the file says so. */
   readonly addsEos: boolean;
@@ -48,6 +54,12 @@ class VocabularyTokenizer implements Tokenizer {
     readonly vocabulary: SpecialVocabulary,
     private readonly encoder: PartEncoder,
   ) {}
+  get kind(): TokenizerKind {
+    return this.vocabulary.bytePairs ? "byte-level BPE" : "SentencePiece";
+  }
+  get preTokenizer(): string | null {
+    return this.vocabulary.bytePairs?.pre.name ?? null;
+  }
   get bos(): Token | null {
     return this.vocabulary.bos;
   }
