@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { needChromium } from "./lib/chromium.mjs";
 import { findClang, findEmulator } from "./lib/compilers.mjs";
+import { needModel } from "./lib/model.mjs";
 import { asksForHelp, parseOptions, unknown } from "./lib/options.mjs";
 import { inClone, jupyterEnvironment, venv } from "./lib/paths.mjs";
 import { filesUnder } from "./lib/stamp.mjs";
@@ -55,8 +56,21 @@ const suites = {
     },
   ],
   unit: ["unit tests beside their files", () => vitest("unit", ["--exclude", "test/**"])],
-  whole: ["what crosses folders", () => vitest("whole", ["test/", "--exclude", "test/{notebooks,browser}/**"], jupyter)],
-  notebooks: ["the notebooks, without a browser", () => vitest("notebooks", ["test/notebooks/"], jupyter)],
+  whole: ["what crosses folders", () => vitest("whole", ["test/", "--exclude", "test/{notebooks,browser,real}/**"], jupyter)],
+  real: [
+    "a real pretrained model",
+    async () => {
+      await needModel("smollm2");
+      return vitest("real", ["test/real/"]);
+    },
+  ],
+  notebooks: [
+    "the notebooks, without a browser",
+    async () => {
+      await needModel("smollm2"); // for the fifth
+      return vitest("notebooks", ["test/notebooks/"], jupyter);
+    },
+  ],
   browser: [
     "JupyterLab in a real browser",
     async () => {
