@@ -229,6 +229,20 @@ describe("a function as an intervention", () => {
     await expect(view.run(prompt, { signal: stop.signal })).rejects.toMatchObject({ code: "aborted" });
     expect(calls).toBeLessThan(prompt.length);
   });
+
+  it("lets timers run between calls, so that one can stop the run", async () => {
+    const controller = new AbortController();
+    let calls = 0;
+    const view = called("blocks.*.ffn.mid", () => {
+      calls++;
+      for (const end = performance.now() + 2; performance.now() < end; );
+    });
+    setTimeout(() => controller.abort(), 30);
+    const long = Array.from({ length: 40 }, (_, i) => prompt[i % prompt.length]!);
+    await expect(view.run(long, { signal: controller.signal })).rejects.toMatchObject({ code: "aborted" });
+    expect(calls).toBeLessThan(view.layers * long.length);
+    view.dispose();
+  });
 });
 
 describe("runBatch", () => {
