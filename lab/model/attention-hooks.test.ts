@@ -230,6 +230,18 @@ describe("a function as an intervention", () => {
     expect(calls).toBeLessThan(prompt.length);
   });
 
+  it("gives what it threw as the cause, and the stack has the lines of both", async () => {
+    const own = new TypeError("mine\n of two lines");
+    const mine = () => {
+      throw own;
+    };
+    const waitingHere = async () => await called("blocks.1.ffn.out", mine).run(prompt);
+    const error = await waitingHere().catch((reason: unknown) => reason as Error);
+    expect(error).toMatchObject({ code: "invalid-option", cause: own });
+    expect((error as Error).stack).toMatch(/waitingHere/);
+    expect(own.stack).toMatch(/mine/);
+  });
+
   it("lets timers run between calls, so that one can stop the run", async () => {
     const controller = new AbortController();
     let calls = 0;
