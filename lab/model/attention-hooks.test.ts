@@ -317,3 +317,18 @@ describe("a float16 KV cache", () => {
     }
   });
 });
+
+it("kv f16: keys and values beyond float16 are an error that says so, never a score of infinity", async () => {
+  const half = (await loadQuietly(path, { threads: 2, kv: "f16", strategy: "exact" })).model;
+  for (const at of ["blocks.1.attn.k", "blocks.1.attn.v"] as const) {
+    const change = { interventions: [{ at, do: "call", fn: (x: Float32Array) => void x.fill(-7e4, 3, 4) }] } as const;
+    await expect(half.with(change).run(prompt)).rejects.toMatchObject({
+      code: "not-finite",
+      message: expect.stringMatching(/layer 1 at position 0 are beyond 65504.*kv "f32"/),
+    });
+    const just = half.with({ interventions: [{ at, do: "call", fn: (x: Float32Array) => void x.fill(-65519, 3, 4) }] });
+    expect((await just.run(prompt, { capture: at })).cache.get(at).data[3]).toBe(-65504);
+    expect((await model.with(change).run(prompt, { capture: at })).cache.get(at).data[3]).toBe(-70000);
+  }
+  half.dispose();
+});
