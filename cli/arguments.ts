@@ -23,6 +23,7 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 export const modelOptions = {
   activation: { type: "string" },
   strategy: { type: "string" },
+  arithmetic: { type: "string" },
   cutoff: { type: "string" },
   t: { type: "string" },
   threads: { type: "string" },

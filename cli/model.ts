@@ -9,6 +9,7 @@ import { countOf, numberOf, UsageError, usage } from "./arguments.js";
 export interface ModelFlags {
   readonly activation?: string | undefined;
   readonly strategy?: string | undefined;
+  readonly arithmetic?: string | undefined;
   readonly cutoff?: string | undefined;
   readonly t?: string | undefined;
   readonly threads?: string | undefined;
@@ -16,9 +17,10 @@ export interface ModelFlags {
 
 /** Options of `load`. `--t` is the policy (`sweep` has a list of them and leaves it out). */
 export function loadOptions(flags: ModelFlags): LoadOptions {
-  const { activation, strategy, t } = flags;
+  const { activation, strategy, arithmetic, t } = flags;
   if (activation !== undefined) usage("--activation", () => parseActivation(activation));
   if (strategy !== undefined) usage("--strategy", () => checkChoice("strategy", strategy));
+  if (arithmetic !== undefined) usage("--arithmetic", () => checkChoice("arithmetic", arithmetic));
   const cutoff =
     flags.cutoff === undefined
       ? undefined
@@ -27,6 +29,7 @@ export function loadOptions(flags: ModelFlags): LoadOptions {
   return {
     ...(activation === undefined ? {} : { activation: activation as Activation }),
     ...(strategy === undefined ? {} : { strategy: strategy as Strategy }),
+    ...(arithmetic === undefined ? {} : { arithmetic: arithmetic as "float" | "int8" }),
     ...(cutoff === undefined ? {} : { cutoff }),
     ...(t === undefined ? {} : { policy: usage("--t", () => checkPolicy({ kind: "fatrelu", t: numberOf("--t", t) })) }),
     ...(threads === undefined ? {} : { threads }),

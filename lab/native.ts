@@ -171,8 +171,9 @@ export interface NativeSetting {
   readonly cutoff?: Float32Array;
   /** Default: as-trained. */
   readonly policy?: NativePolicy;
-  /** For the lab: the KV cache of plans with this setting. The executor reads that of the plan. */
+  /** For the lab: the KV cache and arithmetic of plans with this setting. The executor reads those of the plan. */
   readonly kv?: KvType;
+  readonly arithmetic?: Arithmetic;
   /** Settings of one plan that have the same list share the array: it is read once. */
   readonly interventions: readonly NativeIntervention[];
 }
@@ -184,6 +185,8 @@ export interface NativeCapture {
 }
 /** Type of the values of a KV cache. */
 export type KvType = "f32" | "f16";
+/** "int8": products with quantised weights take int8 activations (native/cpu/int8.h); ffn_down must lie as stored. */
+export type Arithmetic = "float" | "int8";
 export interface NativePlan {
   readonly settings: readonly NativeSetting[];
   readonly captures: readonly NativeCapture[];
@@ -195,6 +198,8 @@ export interface NativePlan {
   readonly threads: number;
   /** Type of the KV cache. Default: "f32". */
   readonly kv?: KvType;
+  /** Default: "float". */
+  readonly arithmetic?: Arithmetic;
 }
 export interface NativeBatch {
   /** (B) Absent where xIn is given. */
@@ -336,7 +341,7 @@ export interface NativeAddon {
   read(model: NativeModel, into: Uint8Array, position: number): Promise<number>;
   /**
    * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
-   * want logits. Of the plan only sequences, length, threads, reducers and the number of settings count.
+   * want logits. Of the plan only sequences, length, threads, kv, arithmetic, reducers and the number of settings count.
    */
   estimate(
     model: NativeModel,

@@ -20,6 +20,7 @@ const help = `usage: sparselab generate FILE -p TEXT [-n N] [--temp T] [--seed N
                       (the order, as in llama.cpp: penalty, top-k, top-p, min-p, temperature)
   --activation NAME   silu, gelu, gelu_tanh, relu, relu2, fatrelu_0.01
   --strategy NAME     auto, dense, exact, predicted (by the file's predictors: approximate)
+  --arithmetic NAME   float, or int8 (activations as integers, as in llama.cpp; for quantised weights)
   --cutoff SCORE      with predicted: the score below which a neuron is skipped; default: the file's, else 0
   --recall            with predicted: count what the predictors miss, which takes the whole gate
   --t T               FATReLU threshold instead of the activation's own

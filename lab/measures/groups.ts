@@ -18,8 +18,16 @@ export const needsLogits = (measure: readonly Measure[]): boolean =>
 const MOST_SETTINGS = 512;
 
 export function walkPlan(settings: readonly NativeSetting[], length: number, threads: number): NativePlan {
-  const kv = settings[0]?.kv; // the same for all views of one load
-  return { settings, captures: [], sequences: settings.length, length, threads, ...(kv && { kv }) };
+  const { kv, arithmetic } = settings[0] ?? {}; // the same for all views of one load
+  return {
+    settings,
+    captures: [],
+    sequences: settings.length,
+    length,
+    threads,
+    ...(kv && { kv }),
+    ...(arithmetic && { arithmetic }),
+  };
 }
 
 /** The memory of a walk over these settings, part by part. */

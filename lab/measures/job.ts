@@ -85,7 +85,7 @@ export async function prepare(
       cutoff: model.cutoff,
       interventions: internals.setting.interventions.count,
       reference: reference ? referenceText(options.reference!, reference.same ? undefined : reference.digest) : null,
-      arithmetic: "float",
+      arithmetic: internals.setting.arithmetic ?? "float",
       kv: internals.setting.kv ?? "f32",
       corpus: on.name,
       corpusSha256: windows.sha256,
@@ -105,11 +105,11 @@ export const strategyText = ({ strategy, cutoff }: Pick<Provenance, "strategy" |
 
 /** A model of other weights is named with the beginning of its file's hash. */
 const referenceText = (model: Model, digest: string | undefined) => {
-  const { kv, interventions } = internalsOf(model).setting;
+  const { kv, arithmetic, interventions } = internalsOf(model).setting;
   const { count } = interventions;
   const changed = count > 0 ? `, ${count} interventions` : "";
   const file = digest === undefined ? "" : ` (sha256 ${digest.slice(0, 16)}…)`;
-  return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${strategyText(model)}${kv ? `, KV cache ${kv}` : ""}${changed}`;
+  return `${model.name}${file}, activation ${model.activation.name}, policy ${policyText(model.policy)}, strategy ${strategyText(model)}${arithmetic ? `, arithmetic ${arithmetic}` : ""}${kv ? `, KV cache ${kv}` : ""}${changed}`;
 };
 
 async function referenceOf(
@@ -121,9 +121,9 @@ async function referenceOf(
   if (reference === undefined)
     throw new LabError("invalid-option", "kl and top1 compare with a reference: give { reference: model }");
   const other = internalsOf(reference);
-  // A KV cache of another type is a program of its own.
-  const sameCache = (other.setting.kv ?? "f32") === (internals.setting.kv ?? "f32");
-  if (other.weights === internals.weights && sameCache) return { internals: other, same: true, digest };
+  // A KV cache of another type, or another arithmetic, is a program of its own.
+  const sameProgram = other.setting.kv === internals.setting.kv && other.setting.arithmetic === internals.setting.arithmetic;
+  if (other.weights === internals.weights && sameProgram) return { internals: other, same: true, digest };
   const its = await sha256Of(other.weights, signal);
   if (its !== digest && !sameVocabulary(other, internals)) {
     throw new LabError(
@@ -131,7 +131,7 @@ async function referenceOf(
       `the reference ${reference.name} has another vocabulary than ${modelName(internals.weights.table)}: their distributions cannot be compared`,
     );
   }
-  return { internals: other, same: its === digest && sameCache, digest: its };
+  return { internals: other, same: its === digest && sameProgram, digest: its };
 }
 
 function sameVocabulary(a: Internals, b: Internals): boolean {

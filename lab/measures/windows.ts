@@ -10,11 +10,11 @@
 import { createHash, type Hash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { setImmediate as breathe } from "node:timers/promises";
 import { throwIfAborted } from "../abort.js";
 import { checkCount } from "../check.js";
 import { LabError } from "../errors.js";
 import { encodeSlices, type Slices, type Token, type Tokenizer } from "../tokenizer/index.js";
+import { Turns } from "../turns.js";
 import type { Corpus } from "./corpus.js";
 
 export interface Windows {
@@ -34,8 +34,6 @@ export interface Windows {
 const SLICE = 2 ** 15;
 /** Bytes read at once of the rest of a file, which is only hashed. */
 const REST = 2 ** 20;
-/** Milliseconds of work before other callers get the JavaScript thread. */
-const TURN = 5;
 
 export const firstScored = (size: number): number => Math.floor(size / 2);
 
@@ -55,7 +53,7 @@ export async function windowsOf(
   tokenizer: Tokenizer,
   size: number,
   signal: AbortSignal | undefined,
-  turn = TURN,
+  turn?: number,
 ): Promise<Windows> {
   const cutter = new Cutter(on, tokenizer, size, signal, turn);
   const sha256 = on.text === undefined ? await fromFile(on, cutter, signal) : await fromText(on.text, cutter, signal);
@@ -83,21 +81,18 @@ function tokenBytes(tokenizer: Tokenizer, token: Token): number {
 class Cutter {
   readonly #on: Corpus;
   readonly #size: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #turn: number;
+  readonly #turns: Turns;
   readonly #bos: Token | undefined;
   readonly #slices: Slices;
   readonly #list: Int32Array[] = [];
   #window: Int32Array;
   #count = 0;
   /** When other callers last got the JavaScript thread. */
-  #since = performance.now();
 
-  constructor(on: Corpus, tokenizer: Tokenizer, size: number, signal: AbortSignal | undefined, turn: number) {
-    this.#turn = turn;
+  constructor(on: Corpus, tokenizer: Tokenizer, size: number, signal: AbortSignal | undefined, turn?: number) {
+    this.#turns = new Turns(signal, turn);
     this.#on = on;
     this.#size = size;
-    this.#signal = signal;
     this.#bos = tokenizer.addsBos && tokenizer.bos !== null ? tokenizer.bos : undefined;
     this.#slices = encodeSlices(tokenizer, { special: false });
     this.#window = new Int32Array(size);
@@ -121,12 +116,8 @@ class Cutter {
     await this.turn();
   }
 
-  async turn(): Promise<void> {
-    throwIfAborted(this.#signal);
-    if (performance.now() - this.#since < this.#turn) return;
-    await breathe();
-    this.#since = performance.now();
-    throwIfAborted(this.#signal);
+  turn(): Promise<void> {
+    return this.#turns.next();
   }
 
   #collect(): void {

@@ -225,20 +225,20 @@ function tokenizerFact(fileTokenizer: FileTokenizer): Fact {
   const { model } = fileTokenizer;
   if (model === undefined) return fact("tokenizer", null, "none: the model takes token ids only");
   const kind = model.type === "string" ? model.value : describeValue(model);
-  if (kind !== "llama")
-    return fact("tokenizer", { kind, supported: false }, `"${kind}", which is not supported; the model takes token ids only`);
   const { fault } = fileTokenizer;
+  if (fault?.code === "unsupported-model")
+    return fact("tokenizer", { kind, supported: false }, `not supported, so the model takes token ids only: ${fault.message}`);
   if (fault)
     return fact(
       "tokenizer",
       { kind, supported: true, fault: fault.message },
-      `SentencePiece, broken, so the model takes token ids only: ${fault.message}`,
+      `broken, so the model takes token ids only: ${fault.message}`,
     );
-  const { size, bos, eos, addsBos, addsEos } = fileTokenizer.tokenizer;
+  const { kind: name, preTokenizer, size, bos, eos, addsBos, addsEos } = fileTokenizer.tokenizer;
   const { chatTemplate } = fileTokenizer;
   return fact(
     "tokenizer",
-    { kind, supported: true, size, bos, eos, addsBos, addsEos, chatTemplate },
-    `SentencePiece, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}${addsEos ? " (added)" : ""}, chat template ${chatTemplate ? "yes" : "no"}`,
+    { kind, supported: true, preTokenizer, size, bos, eos, addsBos, addsEos, chatTemplate },
+    `${name}${preTokenizer ? `, pre-tokenizer ${preTokenizer}` : ""}, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}${addsEos ? " (added)" : ""}, chat template ${chatTemplate ? "yes" : "no"}`,
   );
 }

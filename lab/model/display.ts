@@ -42,7 +42,11 @@ function facts(model: Model): readonly Fact[] {
     ...(names.length > 0 ? [fact("interventions", names, names.join(", "))] : []),
     ...(info.predictors.length > 0 ? [predictorsFact(info)] : []),
     memoryFact(info, estimate),
-    fact("runs on", "cpu", `CPU (${callNativeSync((addon) => addon.cpu)}), ${countText(threads, "thread")}, layout mmap`),
+    fact(
+      "runs on",
+      "cpu",
+      `CPU (${callNativeSync((addon) => addon.cpu)}), ${countText(threads, "thread")}, layout mmap${setting.arithmetic ? `, arithmetic ${setting.arithmetic}` : ""}`,
+    ),
   ];
 }
 

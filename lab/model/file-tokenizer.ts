@@ -1,10 +1,10 @@
 /**
- * The tokenizer of a model's file, shared by its views. It is made when it is first needed, so that a model without a vocabulary, or with
- * a broken one, still runs on token ids.
+ * The tokenizer of a model's file, shared by its views. A model without a vocabulary, or with one that cannot be used, still runs on token ids.
  */
 import { LabError } from "../errors.js";
 import type { FileTable, MetaValue } from "../native.js";
-import { createTokenizer, type Tokenizer } from "../tokenizer/index.js";
+import { createTokenizer, type Tokenizer, tokenizerSteps } from "../tokenizer/index.js";
+import { inTurns } from "../turns.js";
 
 export class FileTokenizer {
   readonly #table: FileTable;
@@ -30,6 +30,17 @@ export class FileTokenizer {
     // A new error each time, with the caller's stack.
     if (fault) throw new LabError(fault.code, fault.message);
     return this.#tokenizer!;
+  }
+
+  /** Makes the tokenizer in steps that leave others the JavaScript thread. A fault is kept for the first call that needs a text. */
+  async prepare(signal: AbortSignal | undefined): Promise<void> {
+    if (this.model === undefined || this.#tokenizer || this.#fault) return;
+    try {
+      this.#tokenizer = await inTurns(tokenizerSteps(this.#table), signal);
+    } catch (error) {
+      if (!(error instanceof LabError) || error.code === "aborted") throw error;
+      this.#fault = error;
+    }
   }
 
   /** Why the vocabulary cannot be used for text; undefined where it can. */

@@ -1,8 +1,17 @@
 /** `load`: opens a model file, and prints which activation and strategy are used and why. */
 import { throwIfAborted, untilAborted } from "../abort.js";
 import { notebook } from "../display.js";
+import { LabError } from "../errors.js";
 import type { Loose } from "../literals.js";
-import { callNative, callNativeSync, type FileTable, type NativeAddon, type OpenedFile } from "../native.js";
+import {
+  type Arithmetic,
+  callNative,
+  callNativeSync,
+  type FileTable,
+  type NativeAddon,
+  type NativeModelInfo,
+  type OpenedFile,
+} from "../native.js";
 import { checkPolicy, type LoosePolicy, type PerLayer, type Policy, policyText } from "../policy/policy.js";
 import { refusePromise } from "../promised.js";
 import { Weights } from "../runtime/weights.js";
@@ -65,8 +74,11 @@ export async function loadQuietly(
     const cutoff = resolveCutoff(table, weights.info.layers, options.cutoff as PerLayer | undefined);
     const strategy = options.strategy ?? "auto";
     const kv = options.kv === "f16" ? { kv: options.kv } : {};
-    const setting: Setting = { activation, policy, strategy, cutoff, interventions: noInterventions, ...kv };
-    const model = new View(weights, new FileTokenizer(table), setting, {
+    const arithmetic = options.arithmetic === "int8" ? int8For(weights.info) : {};
+    const setting: Setting = { activation, policy, strategy, cutoff, interventions: noInterventions, ...kv, ...arithmetic };
+    const fileTokenizer = new FileTokenizer(table);
+    await fileTokenizer.prepare(signal);
+    const model = new View(weights, fileTokenizer, setting, {
       context: contextOf(options.context, weights.info.context),
       threads,
     });
@@ -98,8 +110,8 @@ async function opening<T>(path: string, open: (addon: NativeAddon) => Promise<T>
 async function openWeights(path: string, options: LoadOptions, signal: AbortSignal | undefined): Promise<Weights> {
   const file = await orClosed(openFile(path), closeFile, signal);
   try {
-    const down = formOfDown(file.table, options.activation, options.strategy);
-    const weights = Weights.open(file, down, options.scales).then((made) => {
+    const down = formOfDown(file.table, options.activation, options.strategy, options.arithmetic as Arithmetic | undefined);
+    const weights = Weights.open(file, down, options.scales, options.arithmetic === "int8").then((made) => {
       made.retain();
       return made;
     });
@@ -119,13 +131,27 @@ async function orClosed<T>(promise: Promise<T>, close: (late: T) => void, signal
   }
 }
 
+/** Weight types whose products stay float under arithmetic "int8". */
+const FLOATS = ["F32", "F16", "BF16"];
+
+/** @throws invalid-option where int8 would change nothing */
+function int8For({ weightTypes }: NativeModelInfo): { readonly arithmetic: "int8" } {
+  const types = Object.keys(weightTypes);
+  if (types.some((type) => !FLOATS.includes(type))) return { arithmetic: "int8" };
+  throw new LabError(
+    "invalid-option",
+    `arithmetic "int8" is for quantised weights, and all of this file's are ${types.join(" and ")}, which stay float: leave the option out`,
+  );
+}
+
 /** One line: the name, the activation with its origin, the strategy, and what it cannot skip. The model's display has the rest. */
-function summaryOf(model: Model, { activation, policy, cutoff }: Setting, weights: Weights): string {
+function summaryOf(model: Model, { activation, policy, cutoff, arithmetic }: Setting, weights: Weights): string {
   const changed = policy.kind === "as-trained" ? "" : `, policy ${policyText(policy)}`;
   const by = model.strategy === "predicted" ? ` (approximate), ${cutoffText(cutoff)}` : "";
   const scaled = scalesText(weights.info);
-  const inFull = model.strategy === "dense" ? "" : downInFull(weights);
-  const more = [scaled, inFull].filter(Boolean).map((text) => `; ${text}`);
+  const inFull = model.strategy === "dense" || arithmetic ? "" : downInFull(weights);
+  const int8 = arithmetic ? `arithmetic ${arithmetic}, with ffn_down computed in full` : "";
+  const more = [scaled, inFull, int8].filter(Boolean).map((text) => `; ${text}`);
   return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${by}${more.join("")}`;
 }
 

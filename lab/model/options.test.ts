@@ -6,6 +6,7 @@ const check = (options: object) => () => checkLoadOptions(options as LoadOptions
 describe("options of load", () => {
   it("are taken where they work", () => {
     expect(check({ device: "cpu", layout: "mmap", arithmetic: "float", kv: "f32", strategy: "exact", threads: 1 })).not.toThrow();
+    expect(check({ arithmetic: "int8" })).not.toThrow();
     expect(threadsOf(undefined)).toBeGreaterThan(0);
     expect([
       strategyOf("auto", "relu"),
@@ -21,7 +22,6 @@ describe("options of load", () => {
       [{ device: "gpu" }, /not available yet; the CPU/],
       [{ device: "hybrid" }, /not available yet; the CPU/],
       [{ layout: "packed" }, /use "mmap"/],
-      [{ arithmetic: "int8" }, /use "float"/],
       [{ strategy: "screened" }, /use "exact"/],
       [{ vram: "4GiB" }, /not available yet/],
     ] as const) {

@@ -23,7 +23,7 @@ const choices = {
     later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now", gpu: "the CPU runs everything now" },
   },
   layout: { now: ["mmap"], later: { packed: 'use "mmap"' } },
-  arithmetic: { now: ["float"], later: { int8: 'use "float", the reference' } },
+  arithmetic: { now: ["float", "int8"], later: {} },
   kv: { now: ["f32", "f16"], later: {} },
   strategy: { now: ["auto", ...strategies], later: laterStrategies },
 } as const;
@@ -56,7 +56,10 @@ export type LoadOptions<
   device?: CheckedOrPlanned<D, Now<"device">, Planned<"device"> | `cuda:${string}`>;
   /** "mmap": the weights are pages of the file, quick to open. Default: "mmap". */
   layout?: CheckedOrPlanned<L, Now<"layout">, Planned<"layout">>;
-  /** Default: "float". */
+  /**
+   * "int8": activations become integers in blocks before they meet quantised weights, as in llama.cpp on x86, so that its numbers can be compared;
+   * `ffn_down` is computed in full. F32, F16 and BF16 weights stay float. "float": the reference. Default: "float".
+   */
   arithmetic?: CheckedOrPlanned<R, Now<"arithmetic">, Planned<"arithmetic">>;
   /** Type of the KV cache: "f16" takes half the memory, and costs about 5e-4 of the logits. Default: "f32". */
   kv?: CheckedOrPlanned<K, Now<"kv">, Planned<"kv">>;

@@ -3,7 +3,7 @@
  * for the executor; a sweep runs many settings over the same tokens.
  */
 import { LabError } from "../errors.js";
-import type { KvType, NativeModelInfo, NativeSetting } from "../native.js";
+import type { Arithmetic, KvType, NativeModelInfo, NativeSetting } from "../native.js";
 import { type Policy, perLayer } from "../policy/policy.js";
 import { isReluFamily, type ResolvedActivation } from "./activation.js";
 import type { ResolvedCutoff } from "./cutoff.js";
@@ -19,6 +19,8 @@ export interface Setting {
   readonly interventions: Interventions;
   /** Type of the KV cache. Default: "f32". */
   readonly kv?: KvType;
+  /** Default: "float". */
+  readonly arithmetic?: Arithmetic;
 }
 
 /** @throws invalid-option where the policy does not go with the activation. */
@@ -38,6 +40,7 @@ export function nativeSetting(setting: Setting, info: NativeModelInfo): NativeSe
     ...(strategy === "predicted" && { cutoff: perLayer(setting.cutoff.value, info.layers, "cutoff") }),
     interventions: setting.interventions.native,
     ...(setting.kv && { kv: setting.kv }),
+    ...(setting.arithmetic && { arithmetic: setting.arithmetic }),
   };
   if (policy.kind === "as-trained") return native;
   if (!isReluFamily(activation.kind)) {

@@ -150,6 +150,7 @@ export class View implements Model {
       strategy,
       cutoff: cutoff === undefined ? this.#setting.cutoff : { value: cutoff, source: "your option" },
       ...(this.#setting.kv && { kv: this.#setting.kv }),
+      ...(this.#setting.arithmetic && { arithmetic: this.#setting.arithmetic }),
       interventions:
         change.interventions === undefined
           ? this.#setting.interventions

@@ -16,6 +16,7 @@ export function sequencePlan(
     length,
     threads,
     ...(setting.kv && { kv: setting.kv }),
+    ...(setting.arithmetic && { arithmetic: setting.arithmetic }),
   };
 }
 

@@ -20,7 +20,7 @@ export class Weights {
   readonly queue = new Queue();
   readonly info: NativeModelInfo;
   readonly table: FileTable;
-  /** Whether ffn_down could have been regrouped by neuron, but is used as stored. */
+  /** Whether ffn_down could have been regrouped by neuron, but is used as stored. Under int8 it always is. */
   readonly downLeftAsStored: boolean;
   readonly #native: NativeModel;
   #references = 0;
@@ -29,21 +29,21 @@ export class Weights {
   /** SHA-256 of the file, set when it is first computed; it cannot change while this is open (lab/measures/hash.ts). */
   sha256: string | undefined;
 
-  private constructor(native: NativeModel, table: FileTable, down: DownForm) {
+  private constructor(native: NativeModel, table: FileTable, down: DownForm, int8: boolean) {
     this.#native = native;
     this.table = table;
-    this.downLeftAsStored = down === "as-stored" && table.copiedBytes > 0;
+    this.downLeftAsStored = !int8 && down === "as-stored" && table.copiedBytes > 0;
     this.info = callNativeSync((addon) => addon.modelInfo(native));
   }
 
-  /** Loads the weights of an open file; the caller closes the file. */
-  static async open({ file, table }: OpenedFile, down: DownForm, scales: Scales = {}): Promise<Weights> {
+  /** Loads the weights of an open file; the caller closes the file. `int8`: for programs of that arithmetic. */
+  static async open({ file, table }: OpenedFile, down: DownForm, scales: Scales = {}, int8 = false): Promise<Weights> {
     // The executor checks the budget: weights that are loaded already are shared, and then nothing is copied.
     if (down === "by-neuron") makeRoom(table.copiedBytes);
     const budget = Math.max(1, availableBytes());
     const memory = reserveUnchecked(down === "by-neuron" ? table.copiedBytes : 0);
     try {
-      return new Weights(await callNative((addon) => addon.open(file, { budget, down, scales })), table, down);
+      return new Weights(await callNative((addon) => addon.open(file, { budget, down, scales })), table, down, int8);
     } finally {
       memory.release();
     }

@@ -2,7 +2,14 @@
  * The merges of one run of characters, and their arrays. A long run can be done in steps, so that the JavaScript thread is not blocked and a
  * stop is noticed: `begin`, then `setUp`, `merge` and `emit`, each with a limit, and each repeated until it returns true.
  */
-import type { Token, Vocabulary } from "./vocabulary.js";
+
+/** Which neighbours may merge. */
+export interface Pairs {
+  /** Bytes of the longest symbol that a merge gives. */
+  readonly longest: number;
+  /** How good the merge of two neighbours is, the bytes from `from` to `middle` and to `to`; undefined where they do not merge. */
+  score(text: string, from: number, middle: number, to: number): number | undefined;
+}
 
 /** Bytes of a character, by the high half of its first byte. */
 const UNIT = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4];
@@ -31,10 +38,7 @@ export class MergeRun {
   private waiting = 0;
   private made = 0;
 
-  constructor(
-    private readonly vocabulary: Vocabulary,
-    private readonly longest: number,
-  ) {}
+  constructor(private readonly pairs: Pairs) {}
 
   /** A run of `count` characters, the bytes from `from` to `end` of the text. */
   begin(text: string, from: number, end: number, count: number): void {
@@ -104,15 +108,15 @@ export class MergeRun {
   private offer(left: number, right: number): void {
     if (left < 0 || right < 0) return;
     const bytes = this.length[left]! + this.length[right]!;
-    if (bytes > this.longest) return;
+    if (bytes > this.pairs.longest) return;
     const from = this.start[left]!;
-    const token: Token | undefined = this.vocabulary.ids.get(this.#text.slice(from, from + bytes));
-    if (token === undefined) return;
+    const score = this.pairs.score(this.#text, from, from + this.length[left]!, from + bytes);
+    if (score === undefined) return;
     const pair = this.made++;
     this.left[pair] = left;
     this.right[pair] = right;
     this.bytes[pair] = bytes;
-    this.score[pair] = this.vocabulary.scores[token]!;
+    this.score[pair] = score;
     let at = this.waiting++;
     while (at > 0) {
       const parent = (at - 1) >> 1;

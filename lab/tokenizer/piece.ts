@@ -1,7 +1,8 @@
 /**
- * A piece of the vocabulary as bytes, and as a text to display. A piece is a byte (`<0xE4>`), a special text, or ordinary text in which
- * U+2581 is a space.
+ * A piece of the vocabulary as bytes, and as a text to display. A piece is a byte (`<0xE4>`), a special text, or ordinary text, in which U+2581 is a
+ * space, or each character a byte (byte-level.ts).
  */
+import { readBytes } from "./byte-level.js";
 import type { SpecialVocabulary } from "./specials.js";
 import { kind, type Token } from "./vocabulary.js";
 
@@ -10,6 +11,7 @@ const SPACE = "\xe2\x96\x81"; // U+2581 as a byte string
 export function pieceKind(vocabulary: SpecialVocabulary, token: Token): "byte" | "special" | "text" {
   if (vocabulary.byteOf[token]! >= 0) return "byte";
   if (!vocabulary.specialTokens.has(token)) return "text";
+  if (vocabulary.bytePairs) return "special";
   // A user-defined piece with U+2581 in it comes from merging: texts are matched before their spaces are replaced.
   return vocabulary.kinds[token] === kind.userDefined && vocabulary.texts[token]!.includes(SPACE) ? "text" : "special";
 }
@@ -19,6 +21,7 @@ export function pieceBytes(vocabulary: SpecialVocabulary, token: Token): Uint8Ar
   const is = pieceKind(vocabulary, token);
   if (is === "byte") return Uint8Array.of(vocabulary.byteOf[token]!);
   const text = vocabulary.texts[token]!;
+  if (vocabulary.bytePairs && is === "text") return readBytes(text);
   return Buffer.from(is === "special" ? text : text.replaceAll(SPACE, " "), "latin1");
 }
 

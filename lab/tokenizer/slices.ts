@@ -1,19 +1,15 @@
 /**
  * A long text to tokens, slice by slice, with the ids of the whole text. The text is cut only where no token can span the cut:
  *   - no special text that is matched spans the cut, and no whitespace that a special text eats;
- *   - the characters on both sides are neighbours in no piece (`Merger.cutsBetween`; a space counts as U+2581), or a special text
- *     that is matched ends there.
+ *   - the encoder cuts there (`PartEncoder.cutsAt`), or a special text that is matched ends there.
  * BOS and the space prefix belong to the first slice: the next ones go on where it ended. A text without such a place is encoded as one,
  * but still in small steps, so that the JavaScript thread is not blocked and a stop is noticed.
  */
 import { LabError } from "../errors.js";
-import type { Merger } from "./merge.js";
-import { unitCode } from "./merge.js";
-import { unitLength } from "./merge-run.js";
-import { cutAt, isSpace, type Special } from "./specials.js";
+import type { PartEncoder } from "./part-encoder.js";
+import { isSpace, type Part, type Partition, type Special } from "./partition.js";
 import { byteString, type Token } from "./vocabulary.js";
 
-const SPACE_UNIT = 0xe29681; // U+2581 in UTF-8, as one number
 /** Bytes that are looked at between two yields. */
 const LOOK = 2 ** 14;
 /** A text without a cut is one string while it is encoded, of which V8 holds 512 MiB, and a space takes 3 bytes. */
@@ -35,22 +31,20 @@ export interface Slices {
 }
 
 export interface SliceSettings {
-  readonly merger: Merger;
-  /** The special texts that are matched, in the order in which they are matched. */
-  readonly specials: readonly Special[];
+  readonly encoder: PartEncoder;
+  /** The special texts that are matched. */
+  readonly partition: Partition;
   readonly spacePrefix: boolean;
   /** Tokens in front of every text (BOS), and behind it. */
   readonly before: readonly Token[];
   readonly after: readonly Token[];
 }
 
-type Part = string | Token;
-
 export class EncodeSlices implements Slices {
   readonly out: Token[];
   readonly #after: readonly Token[];
-  readonly #merger: Merger;
-  readonly #specials: readonly Special[];
+  readonly #encoder: PartEncoder;
+  readonly #partition: Partition;
   readonly #spacePrefix: boolean;
   readonly #eats: boolean;
   /** Bytes behind a place that decide whether it is a cut. */
@@ -67,11 +61,12 @@ export class EncodeSlices implements Slices {
   /** Whether the next part begins a text or follows a special token: such a part gets the space prefix. */
   #afterSpecial = true;
 
-  constructor({ merger, specials, spacePrefix, before, after }: SliceSettings) {
+  constructor({ encoder, partition, spacePrefix, before, after }: SliceSettings) {
     this.out = [...before];
     this.#after = after;
-    this.#merger = merger;
-    this.#specials = specials;
+    this.#encoder = encoder;
+    this.#partition = partition;
+    const { specials } = partition;
     this.#spacePrefix = spacePrefix;
     this.#eats = specials.some(({ eatsSpace }) => eatsSpace);
     this.#margin = specials.reduce((most, { text }) => Math.max(most, text.length), 4);
@@ -94,7 +89,7 @@ export class EncodeSlices implements Slices {
   *steps(last: boolean): Generator<void, void, void> {
     if (last) {
       const text = this.#take(this.#window.length);
-      yield* this.#encode(yield* this.#parts(text));
+      yield* this.#encode(yield* this.#partition.of(text));
       this.out.push(...this.#after);
       return;
     }
@@ -102,13 +97,13 @@ export class EncodeSlices implements Slices {
     const { cut, special } = yield* this.#find(limit);
     if (cut > 0) {
       const rest = limit - cut;
-      yield* this.#encode(yield* this.#parts(this.#take(cut)));
+      yield* this.#encode(yield* this.#partition.of(this.#take(cut)));
       this.#looked = Math.max(0, rest);
       return;
     }
     if (special > 0 && this.#heldBytes < SPECIAL_CUTS) {
       const text = this.#held.join("") + this.#window.slice(0, special);
-      const parts = yield* this.#parts(text);
+      const parts = yield* this.#partition.of(text);
       if (typeof parts.at(-1) === "number") {
         this.#take(special);
         this.#looked = Math.max(0, limit - special);
@@ -163,18 +158,11 @@ export class EncodeSlices implements Slices {
       const next = this.#window.charCodeAt(at);
       if ((next & 0xc0) === 0x80) continue;
       if (at === 0 || (this.#eats && isSpace(next))) continue;
-      if (this.#cutsMerges(at)) {
+      if (this.#encoder.cutsAt(this.#window, at)) {
         if (!this.#spanned(at)) return { cut: at, special };
       } else if (special === 0 && this.#endsSpecial(at) && !this.#spanned(at)) special = at;
     }
     return { cut: 0, special };
-  }
-
-  #cutsMerges(at: number): boolean {
-    const text = this.#window;
-    let from = at - 1;
-    while (from > 0 && (text.charCodeAt(from) & 0xc0) === 0x80) from--;
-    return this.#merger.cutsBetween(unit(text, from, at), unit(text, at, at + unitLength(text.charCodeAt(at))));
   }
 
   #endsSpecial(at: number): boolean {
@@ -194,42 +182,11 @@ export class EncodeSlices implements Slices {
     );
   }
 
-  /** As `partition` does, with yields between the special texts. */
-  *#parts(text: string): Generator<void, readonly Part[], void> {
-    let parts: Part[] = text === "" ? [] : [text];
-    let seen = 0;
-    for (const special of this.#specials) {
-      seen += text.length;
-      if (seen > 2 ** 20) {
-        seen = 0;
-        yield;
-      }
-      if (text.includes(special.text))
-        parts = parts.flatMap((part) => (typeof part === "string" ? cutAt(part, special) : [part]));
-    }
-    return parts;
-  }
-
   *#encode(parts: readonly Part[]): Generator<void, void, void> {
     for (const part of parts) {
       if (typeof part === "number") this.out.push(part);
-      else yield* this.#merger.steps(yield* escaped(this.#afterSpecial && this.#spacePrefix, part), this.out);
+      else yield* this.#encoder.steps(part, this.#afterSpecial && this.#spacePrefix, this.out);
       this.#afterSpecial = typeof part === "number";
     }
   }
-}
-
-/** A character of the text as the merger sees it. */
-function unit(text: string, from: number, to: number): number {
-  return to - from === 1 && text.charCodeAt(from) === 32 ? SPACE_UNIT : unitCode(text, from, to);
-}
-
-/** The text with U+2581 for its spaces. */
-function* escaped(prefix: boolean, text: string): Generator<void, string, void> {
-  const parts: string[] = prefix ? ["\xe2\x96\x81"] : [];
-  for (let at = 0; at < text.length; at += LOOK) {
-    if (at > 0) yield;
-    parts.push(text.slice(at, at + LOOK).replaceAll(" ", "\xe2\x96\x81"));
-  }
-  return parts.join("");
 }

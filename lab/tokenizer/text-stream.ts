@@ -30,7 +30,7 @@ export class VocabularyTextStream implements TextStream {
     after: readonly Token[] = [],
   ) {
     // Without a piece for it a space is written as the bytes of U+2581.
-    this.spaceIsBytes = !vocabulary.ids.has("\xe2\x96\x81");
+    this.spaceIsBytes = !vocabulary.bytePairs && !vocabulary.ids.has("\xe2\x96\x81");
     this.strip = vocabulary.addSpacePrefix;
     this.first = after.length === 0;
     // A character has at most four bytes: its beginning is in at most three tokens; the one before them decides about the leading space.

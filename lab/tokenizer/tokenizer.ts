@@ -1,26 +1,34 @@
 /**
- * Text to tokens and back, with the vocabulary of the model's own file and llama.cpp's ids. Models whose tokenizer is SentencePiece
- * ("llama" in the file) are what this lab runs; another kind is an error that says so.
+ * Text to tokens and back, with the vocabulary of the model's own file and llama.cpp's ids: SentencePiece ("llama" in the file) and byte-level BPE
+ * ("gpt2"). Another kind is an error that says so.
  */
 import { checkOptions, LabError } from "../errors.js";
 import type { Loose } from "../literals.js";
 import type { FileTable } from "../native.js";
 import { received } from "../received.js";
-import { Merger } from "./merge.js";
+import { BytePairs } from "./byte-pairs.js";
+import { finish, type PartEncoder } from "./part-encoder.js";
 import { showPiece } from "./piece.js";
+import { SentencePieces } from "./sentence-pieces.js";
 import { EncodeSlices, type Slices } from "./slices.js";
-import { partition, type SpecialVocabulary, withSpecials } from "./specials.js";
+import { type SpecialVocabulary, withSpecials } from "./specials.js";
 import { applyTemplate, type Message } from "./template.js";
 import { type TextStream, VocabularyTextStream } from "./text-stream.js";
 import { byteString, readVocabulary, type Token } from "./vocabulary.js";
 
+export type TokenizerKind = "SentencePiece" | "byte-level BPE";
+
 /** Text to tokens and back, with the vocabulary of the model's file: `model.tokenizer.encode("a text")`. */
 export interface Tokenizer {
+  /** "SentencePiece", or "byte-level BPE". */
+  readonly kind: TokenizerKind;
+  /** How byte-level BPE cuts a text into words: the file's tokenizer.ggml.pre, such as "llama-bpe". Null for SentencePiece. */
+  readonly preTokenizer: string | null;
   readonly bos: Token | null;
   readonly eos: Token | null;
   /** Tokens after which nothing follows: eos and, where the vocabulary has them, the ends of a turn (`<|im_end|>` and the like). */
   readonly ends: ReadonlySet<Token>;
-  /** Whether BOS is added in front of a text: with SentencePiece it is, unless the file says otherwise. */
+  /** Whether BOS is added in front of a text: with SentencePiece it is, with byte-level BPE it depends on the pre-tokenizer, unless the file says otherwise. */
   readonly addsBos: boolean;
   /** Whether EOS is added after a text: only where the file says so. */
   readonly addsEos: boolean;
@@ -41,10 +49,16 @@ export interface Tokenizer {
   template<const R extends Loose<Message["role"]>>(messages: readonly Message<R>[]): string;
 }
 
-class SpmTokenizer implements Tokenizer {
-  private readonly merger: Merger;
-  constructor(readonly vocabulary: SpecialVocabulary) {
-    this.merger = new Merger(vocabulary);
+class VocabularyTokenizer implements Tokenizer {
+  constructor(
+    readonly vocabulary: SpecialVocabulary,
+    private readonly encoder: PartEncoder,
+  ) {}
+  get kind(): TokenizerKind {
+    return this.vocabulary.bytePairs ? "byte-level BPE" : "SentencePiece";
+  }
+  get preTokenizer(): string | null {
+    return this.vocabulary.bytePairs?.pre.name ?? null;
   }
   get bos(): Token | null {
     return this.vocabulary.bos;
@@ -77,9 +91,9 @@ class SpmTokenizer implements Tokenizer {
       out.push(vocabulary.bos);
     }
     let afterSpecial = true;
-    for (const part of partition(byteString(text), special ? vocabulary.specials : vocabulary.specials.filter((s) => s.always))) {
+    for (const part of finish((special ? vocabulary.all : vocabulary.always).of(byteString(text)))) {
       if (typeof part === "number") out.push(part);
-      else this.merger.append(escapeSpaces(afterSpecial && vocabulary.addSpacePrefix ? ` ${part}` : part), out);
+      else finish(this.encoder.steps(part, afterSpecial && vocabulary.addSpacePrefix, out));
       afterSpecial = typeof part === "number";
     }
     if (eos) {
@@ -92,12 +106,12 @@ class SpmTokenizer implements Tokenizer {
 
   /** `encode` for a text that comes in pieces. */
   slices(special: boolean): Slices {
-    const { specials, addBos, addSpacePrefix } = this.vocabulary;
+    const { all, always, addBos, addSpacePrefix } = this.vocabulary;
     // The tokens around every text: BOS, and what `encode` appends.
     const frame = this.encode("", { special });
     return new EncodeSlices({
-      merger: this.merger,
-      specials: special ? specials : specials.filter((one) => one.always),
+      encoder: this.encoder,
+      partition: special ? all : always,
       spacePrefix: addSpacePrefix,
       before: addBos ? frame.slice(0, 1) : [],
       after: addBos ? frame.slice(1) : frame,
@@ -123,9 +137,9 @@ class SpmTokenizer implements Tokenizer {
   /** The tokens of a text without BOS, EOS and space prefix. */
   private bare(text: string): Token[] {
     const out: Token[] = [];
-    for (const part of partition(byteString(text), this.vocabulary.specials)) {
+    for (const part of finish(this.vocabulary.all.of(byteString(text)))) {
       if (typeof part === "number") out.push(part);
-      else this.merger.append(escapeSpaces(part), out);
+      else finish(this.encoder.steps(part, false, out));
     }
     return out;
   }
@@ -141,7 +155,7 @@ class SpmTokenizer implements Tokenizer {
             .map((piece) => JSON.stringify(piece))
             .join(" ")}`;
     const spaced = JSON.stringify(` ${text}`);
-    const withSpace = text !== "" && this.vocabulary.ids.has(escapeSpaces(byteString(` ${text}`)));
+    const withSpace = text !== "" && this.vocabulary.ids.has(this.encoder.written(byteString(` ${text}`)));
     const hint = withSpace && this.bare(` ${text}`).length === 1 ? ` With its space, ${spaced}, it is one` : "";
     throw new LabError("invalid-option", `single: expected ${JSON.stringify(text)} to be one token, found ${found}.${hint}`);
   }
@@ -164,19 +178,25 @@ class SpmTokenizer implements Tokenizer {
   }
 }
 
-const escapeSpaces = (text: string): string => text.replaceAll(" ", "\xe2\x96\x81");
-
 /**
  * The tokenizer of a model file, or of a file that holds only a vocabulary.
  * @throws LabError bad-file where the vocabulary is broken (the key is named), unsupported-model where it is of another kind.
  */
 export function createTokenizer(file: FileTable): Tokenizer {
-  return new SpmTokenizer(withSpecials(readVocabulary(file)));
+  return finish(tokenizerSteps(file));
+}
+
+/** The same in steps of some milliseconds. */
+export function* tokenizerSteps(file: FileTable): Generator<void, Tokenizer, void> {
+  const vocabulary = yield* withSpecials(yield* readVocabulary(file));
+  const { bytePairs } = vocabulary;
+  const encoder = bytePairs ? new BytePairs(vocabulary, bytePairs.pre, bytePairs.ranks) : yield* SentencePieces.of(vocabulary);
+  return new VocabularyTokenizer(vocabulary, encoder);
 }
 
 /** A stream of whole characters that continues after the tokens `after` (the prompt), or starts a text. */
 export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] = []): TextStream {
-  if (!(tokenizer instanceof SpmTokenizer))
+  if (!(tokenizer instanceof VocabularyTokenizer))
     throw new LabError("invalid-option", "createTextStream: expected a tokenizer that createTokenizer made");
   tokenizer.check("createTextStream", after);
   return new VocabularyTextStream(tokenizer.vocabulary, after);
@@ -184,7 +204,7 @@ export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] =
 
 /** Encodes a long text slice by slice, with the ids and the defaults of `encode(text, { special })`. */
 export function encodeSlices(tokenizer: Tokenizer, options: { readonly special: boolean }): Slices {
-  if (!(tokenizer instanceof SpmTokenizer))
+  if (!(tokenizer instanceof VocabularyTokenizer))
     throw new LabError("invalid-option", "encodeSlices: expected a tokenizer that createTokenizer made");
   return tokenizer.slices(options.special);
 }

@@ -28,9 +28,9 @@ describe("readVocabulary", () => {
     [
       "another tokenizer",
       k("model"),
-      { type: "string", value: "gpt2" },
+      { type: "string", value: "bert" },
       "unsupported-model",
-      /"gpt2" is not supported. Supported: "llama"/,
+      /"bert" is not supported. Supported: "llama" .* and "gpt2"/,
     ],
     [
       "a model that is not a string",

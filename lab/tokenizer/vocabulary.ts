@@ -5,8 +5,10 @@
  * the file gives them.
  */
 import { LabError } from "../errors.js";
-import { describeValue } from "../metadata.js";
-import type { FileTable, NumberArray, StringTable } from "../native.js";
+import type { FileTable, StringTable } from "../native.js";
+import { bad, INTEGERS, Keys, PREFIX } from "./keys.js";
+import { ALWAYS_SHOWN, ENDS, INFILL } from "./known-texts.js";
+import { type PreTokenizer, preTokenizer } from "./pre-tokenizers.js";
 
 /** The number of a piece of the vocabulary. */
 export type Token = number;
@@ -16,54 +18,12 @@ export const kind = { normal: 1, unknown: 2, control: 4, userDefined: 8, unused:
 /** tokenizer.ggml.token_type -> kind; any other number is treated as plain text. */
 const KIND_OF_TYPE: readonly number[] = [0, kind.normal, kind.unknown, kind.control, kind.userDefined, kind.unused, kind.byte];
 
-/** Ends of a turn or of the text: control pieces for llama.cpp whatever their type, and generation stops there. */
-const ENDS = [
-  "<|eot_id|>",
-  "<|im_end|>",
-  "<|end|>",
-  "<|return|>",
-  "<|call|>",
-  "<|flush|>",
-  "<|calls|>",
-  "<end_of_turn>",
-  "<|endoftext|>",
-  "</s>",
-  "<|eom_id|>",
-  "<EOT>",
-  "_<EOT>",
-  "[EOT]",
-  "[EOS]",
-  "<|end_of_text|>",
-  "<end_of_utterance>",
-  "<eos>",
-  "<turn|>",
-  "<|tool_response>",
-  "<｜end▁of▁sentence｜>",
-  "[e~[",
-];
-/** Fill-in-the-middle pieces, likewise control, where the file does not name the piece by one of the keys. */
-const INFILL: readonly (readonly [keys: readonly string[], ends: boolean, texts: readonly string[]])[] = [
-  [
-    ["fim_pre_token_id", "prefix_token_id"],
-    false,
-    ["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>"],
-  ],
-  [
-    ["fim_suf_token_id", "suffix_token_id"],
-    false,
-    ["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>"],
-  ],
-  [
-    ["fim_mid_token_id", "middle_token_id"],
-    false,
-    ["<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"],
-  ],
-  [["fim_pad_token_id"], true, ["<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"]],
-  [["fim_rep_token_id"], true, ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"]],
-  [["fim_sep_token_id"], true, ["<|file_sep|>"]],
-];
-/** Pieces that llama.cpp always makes user-defined. */
-const ALWAYS_SHOWN = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
+/** How words are cut, and which neighbours merge. */
+export interface BytePairList {
+  readonly pre: PreTokenizer;
+  /** The place of "left right" in the list, as byte strings; what comes first merges first. */
+  readonly ranks: ReadonlyMap<string, number>;
+}
 
 export interface Vocabulary {
   readonly size: number;
@@ -85,12 +45,16 @@ export interface Vocabulary {
   readonly addEos: boolean;
   /** A text fragment gets one space in front. */
   readonly addSpacePrefix: boolean;
+  /** Of byte-level BPE; null where the pieces are SentencePiece's. */
+  readonly bytePairs: BytePairList | null;
   readonly name: string;
   readonly chatTemplate: string | null;
 }
 
-const PREFIX = "tokenizer.ggml.";
-const INTEGERS: readonly string[] = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"];
+/** Without a key BOS and EOS of a byte-level vocabulary are this piece, as in llama.cpp. */
+const BYTE_LEVEL_END = 11;
+/** Pieces between two yields. */
+const STEP = 4096;
 /** -1 as a token id: how llama.cpp writes that there is none. */
 const NO_TOKEN: readonly number[] = [2 ** 32 - 1, -1];
 
@@ -100,90 +64,34 @@ export const byteString = (text: string): string => Buffer.from(text, "utf8").to
 export const textOf = (bytes: string): string =>
   new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.from(bytes, "latin1"));
 
-const bad = (key: string, expected: string, received: string): LabError =>
-  new LabError("bad-file", `${key}: expected ${expected}, found ${received}`);
-
-/** Reads of optional keys that refuse a wrong type instead of passing over it. */
-class Keys {
-  constructor(private readonly file: FileTable) {}
-  text(key: string): string | undefined {
-    const value = this.file.metadata.get(key);
-    if (value && value.type !== "string") throw bad(key, "a string", describeValue(value));
-    return value?.value;
-  }
-  flag(key: string): boolean | undefined {
-    const value = this.file.metadata.get(key);
-    if (!value || value.type === "bool") return value?.value;
-    // Some converters write 0 and 1, in an integer of some width.
-    const number = this.whole(key);
-    if (number !== 0 && number !== 1) {
-      throw bad(key, "true or false", number === undefined ? describeValue(value) : `${number}`);
-    }
-    return number === 1;
-  }
-  /** An integer of any width; undefined where the key is absent. */
-  integer(key: string): number | undefined {
-    const number = this.whole(key);
-    if (number === undefined && this.file.metadata.has(key)) {
-      throw bad(key, "a whole number", describeValue(this.file.metadata.get(key)));
-    }
-    return number;
-  }
-  private whole(key: string): number | undefined {
-    const value = this.file.metadata.get(key);
-    return value && INTEGERS.includes(value.type) ? Number((value as { readonly value: number | bigint }).value) : undefined;
-  }
-  strings(key: string): StringTable {
-    const value = this.file.metadata.get(key);
-    if (value?.type !== "strings") throw bad(key, "an array of strings", describeValue(value));
-    return value.value;
-  }
-  /** An array of exactly `count` numbers, or undefined where the key is absent. */
-  numbers(key: string, what: string, elements: readonly string[], count: number): NumberArray | undefined {
-    const value = this.file.metadata.get(key);
-    if (!value) return undefined;
-    if (value.type !== "numbers" || !elements.includes(value.element)) {
-      throw bad(key, `an array of ${what}`, describeValue(value));
-    }
-    if (value.value.length !== count) {
-      throw bad(key, `${count} values, one for each of ${PREFIX}tokens`, `${value.value.length}`);
-    }
-    return value.value;
-  }
-}
-
 /**
- * The vocabulary in a file's metadata. Reads only the metadata, so a file that holds nothing but a vocabulary will do.
+ * The vocabulary in a file's metadata, in steps. Reads only the metadata, so a file that holds nothing but a vocabulary will do.
  * @throws LabError bad-file (naming the key, what was expected and what was found), unsupported-model for another kind of tokenizer.
  */
-export function readVocabulary(file: FileTable): Vocabulary {
+export function* readVocabulary(file: FileTable): Generator<void, Vocabulary, void> {
   // 1. The kind of tokenizer.
   const keys = new Keys(file);
-  const model = keys.text(`${PREFIX}model`);
-  if (model === undefined) throw bad(`${PREFIX}model`, `"llama"`, `no such key: ${file.path} carries no tokenizer`);
-  if (model !== "llama") {
-    throw new LabError(
-      "unsupported-model",
-      `${PREFIX}model: tokenizer ${JSON.stringify(model)} is not supported. Supported: "llama" (SentencePiece, as in Llama 2, ProSparse, ReluLLaMA and MiniCPM)`,
-    );
-  }
+  const byteLevel = kindOfModel(file, keys);
+  const pre = byteLevel ? preTokenizer(keys.text(`${PREFIX}pre`)) : null;
 
   // 2. Pieces.
   const table = keys.strings(`${PREFIX}tokens`);
   const size = table.offsets.length - 1;
   if (size < 1) throw bad(`${PREFIX}tokens`, "at least one piece", "an empty array");
   checkRows(file, size);
-  const bytes = Buffer.from(table.bytes.buffer, table.bytes.byteOffset, table.bytes.byteLength);
   const texts: string[] = new Array(size);
   const ids = new Map<string, Token>();
+  const textAt = reader(table);
   for (let i = 0; i < size; i++) {
-    const text = bytes.toString("latin1", table.offsets[i]!, table.offsets[i + 1]!) || `[EMPTY_${i}]`;
+    if (i % STEP === STEP - 1) yield;
+    const text = textAt(i) || `[EMPTY_${i}]`;
     const twin = ids.get(text);
     if (twin !== undefined)
       throw bad(`${PREFIX}tokens`, "every piece once", `${JSON.stringify(textOf(text))} as pieces ${twin} and ${i}`);
     texts[i] = text;
     ids.set(text, i);
   }
+  const bytePairs = pre && { pre, ranks: yield* readMerges(keys) };
 
   // 3. Scores and kinds.
   const scored = keys.numbers(`${PREFIX}scores`, "numbers", [...INTEGERS, "f32", "f64"], size);
@@ -203,8 +111,8 @@ export function readVocabulary(file: FileTable): Vocabulary {
   };
   const usual = (token: Token): Token | null => (token < size ? token : null);
   const namedEos = id("eos");
-  const bos = id("bos") ?? usual(1);
-  const eos = namedEos ?? usual(2);
+  const bos = id("bos") ?? usual(byteLevel ? BYTE_LEVEL_END : 1);
+  const eos = namedEos ?? usual(byteLevel ? BYTE_LEVEL_END : 2);
   // <unk> is not used here, but a wrong id for it means a broken vocabulary.
   id("unknown");
   const ends = new Set<Token>();
@@ -233,20 +141,20 @@ export function readVocabulary(file: FileTable): Vocabulary {
     if (token !== undefined) kinds[token] = kind.userDefined;
   }
 
-  // Without a key EOS is piece 2, also where that is an ordinary piece: then it ends nothing.
+  // Without a key EOS is piece 2 (11 of byte-level vocabularies), also where that is an ordinary piece: then it ends nothing.
   if (namedEos === undefined && eos !== null && (kinds[eos]! & kind.control) !== 0) ends.add(eos);
 
   // 5. Pieces of single bytes.
   const byteTokens = new Int32Array(256).fill(-1);
   const byteOf = new Int16Array(size).fill(-1);
-  for (let b = 0; b < 256; b++) {
+  for (let b = 0; b < 256 && !byteLevel; b++) {
     const hex = ids.get(`<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`);
     byteTokens[b] = hex ?? ids.get(String.fromCharCode(b)) ?? -1;
     if (hex !== undefined) byteOf[hex] = b;
   }
 
   // 6. What is added around a text.
-  const addBos = keys.flag(`${PREFIX}add_bos_token`) ?? true;
+  const addBos = keys.flag(`${PREFIX}add_bos_token`) ?? (pre ? pre.addBos : true);
   if (addBos && bos === null) {
     throw bad(`${PREFIX}bos_token_id`, `a piece, since ${PREFIX}add_bos_token is true`, `no such key, and ${size} pieces`);
   }
@@ -267,10 +175,43 @@ export function readVocabulary(file: FileTable): Vocabulary {
     ends,
     addBos,
     addEos,
-    addSpacePrefix: keys.flag(`${PREFIX}add_space_prefix`) ?? true,
+    addSpacePrefix: !byteLevel && (keys.flag(`${PREFIX}add_space_prefix`) ?? true),
+    bytePairs,
     name: keys.text("general.name") ?? "",
     chatTemplate: keys.text("tokenizer.chat_template") ?? null,
   };
+}
+
+/** Whether the vocabulary is byte-level BPE; else it is SentencePiece. */
+function kindOfModel(file: FileTable, keys: Keys): boolean {
+  const model = keys.text(`${PREFIX}model`);
+  if (model === undefined) throw bad(`${PREFIX}model`, `"llama" or "gpt2"`, `no such key: ${file.path} carries no tokenizer`);
+  if (model === "llama" || model === "gpt2") return model === "gpt2";
+  throw new LabError(
+    "unsupported-model",
+    `${PREFIX}model: tokenizer ${JSON.stringify(model)} is not supported. Supported: "llama" (SentencePiece, as in Llama 2, ProSparse, ReluLLaMA, MiniCPM and Gemma) and "gpt2" (byte-level BPE, as in Llama 3, Qwen and SmolLM)`,
+  );
+}
+
+/** The list of merges. Of a pair that is listed twice the first place counts. */
+function* readMerges(keys: Keys): Generator<void, ReadonlyMap<string, number>, void> {
+  const table = keys.strings(`${PREFIX}merges`);
+  const ranks = new Map<string, number>();
+  const textAt = reader(table);
+  for (let i = 0; i + 1 < table.offsets.length; i++) {
+    if (i % STEP === STEP - 1) yield;
+    const pair = textAt(i);
+    if (pair.indexOf(" ", 1) < 0)
+      throw bad(`${PREFIX}merges`, "two texts with a space between", `${JSON.stringify(textOf(pair))} as merge ${i}`);
+    if (!ranks.has(pair)) ranks.set(pair, i);
+  }
+  return ranks;
+}
+
+/** The strings of a table, as byte strings. */
+function reader({ bytes, offsets }: StringTable): (i: number) => string {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return (i) => all.toString("latin1", offsets[i]!, offsets[i + 1]!);
 }
 
 /** A row of the embedding for each piece: a token without a row, or a row without a piece, cannot be written as text. */

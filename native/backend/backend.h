@@ -294,9 +294,9 @@ typedef struct {
   int (*forward)(SlProgram* program, const SlBatch* batch, SlSinks* sinks, SlControl* control, SlError* error);
   /* The partial FFN output of layer `layer`, of the neurons held here. No hooks, no interventions. */
   int (*ffn)(SlProgram* program, uint32_t layer, const SlFfnBatch* batch, SlFfnSinks* sinks, SlControl* control, SlError* error);
-  /* Sequence `sequence` then holds the first `positions` positions of sequence `from` of `source`, which may be the same: 0 empties
-   * it. `source` is a program of the same model with the same type of KV cache; null: `program` itself. A stop empties the
-   * sequence. `control` null: cannot be stopped. */
+  /* Sequence `sequence` then holds the first `positions` positions of sequence `from` of `source`, which may be the same: 0
+   * empties it. `source` is a program of the same model with the same type of KV cache; null: `program` itself. A stop empties
+   * the sequence. `control` null: cannot be stopped. */
   int (*keep)(SlProgram* program, uint32_t sequence, uint32_t positions, const SlProgram* source, uint32_t from,
               SlControl* control, SlError* error);
   /* Positions that a sequence holds. */

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/int8.h"
 #include "quant/types.h"
 
 namespace sparselab::cpu {
@@ -53,6 +54,10 @@ struct TypeKernels {
                          size_t following, size_t from, size_t n, float* y);
   void (*load_transposed)(const uint8_t* own, const uint8_t* shared, size_t D, const uint32_t* ids, const uint32_t* places,
                           size_t count, size_t from, size_t n, float* panel);
+  // y[b * y_row + k] = row ids[k] of w times row b0 + b of x, for k < count and b < B, as cpu/int8.h defines it; ids null: rows
+  // 0, 1,
+  // ... Null for a type whose products stay float.
+  void (*int8_rows)(Rows w, const uint32_t* ids, size_t count, const Int8Rows& x, size_t b0, size_t B, float* y, size_t y_row);
 };
 
 struct Kernels {

@@ -8,6 +8,7 @@
 
 #include "cpu/isa.h"
 #include "error.h"
+#include "quant/half.h"
 
 namespace sparselab {
 namespace {
@@ -72,20 +73,6 @@ KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length, uin
 
 namespace {
 
-// The nearest float16, the even one of two; infinity beyond 65504.
-uint16_t half_of(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  const uint32_t sign = bits >> 16 & 0x8000u, size = bits & 0x7fffffffu;
-  if (size > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);   // NaN
-  if (size >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // at least 65520
-  if (size < 0x38800000u) {                                               // below 2^-14: whole multiples of 2^-24
-    const float steps = std::fabs(x) * 16777216.0f;
-    return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(steps)));
-  }
-  const uint32_t rounded = size + 0xfffu + (size >> 13 & 1u);
-  return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
-}
 // To the smaller of both, whatever other threads do.
 void lower(std::atomic<uint64_t>& least, uint64_t value) {
   uint64_t before = least;
@@ -101,7 +88,7 @@ void floats_of(const uint16_t* halves, uint64_t n, float* out) {
 bool KvCache::round(float* x, uint64_t n) {
   bool fits = true;
   for (uint64_t i = 0; i < n; i++) {
-    const uint16_t half = half_of(x[i]);
+    const uint16_t half = float_to_half(x[i]);
     fits = fits && ((half & 0x7fffu) != 0x7c00u || std::isinf(x[i]));
     floats_of(&half, 1, x + i);
   }
@@ -111,8 +98,8 @@ bool KvCache::round(float* x, uint64_t n) {
 void KvCache::store(uint32_t layer, uint32_t sequence, uint32_t position, const float* k, const float* v) {
   const uint64_t from = at(layer, sequence);
   if (half_) {
-    for (uint64_t c = 0; c < width_; c++) k16_[from + c * length_ + position] = half_of(k[c]);
-    for (uint64_t c = 0; c < width_; c++) v16_[from + position * width_ + c] = half_of(v[c]);
+    for (uint64_t c = 0; c < width_; c++) k16_[from + c * length_ + position] = float_to_half(k[c]);
+    for (uint64_t c = 0; c < width_; c++) v16_[from + position * width_ + c] = float_to_half(v[c]);
     return;
   }
   for (uint64_t c = 0; c < width_; c++) k_[from + c * length_ + position] = k[c];

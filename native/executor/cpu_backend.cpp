@@ -55,7 +55,7 @@ int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t rows, uint64_t 
     const CpuModel& m = *model->model;
     *out = {};
     out->cache_bytes = KvCache::bytes(m, plan->sequences, plan->length, plan->kv);
-    out->scratch_bytes = Program::scratch_bytes(m, rows, logit_rows, plan->length, plan->threads, plan->kv) +
+    out->scratch_bytes = Program::scratch_bytes(m, rows, logit_rows, plan->length, plan->threads, plan->kv, plan->arithmetic) +
                          Reducers::bytes(m.shape, plan->setting_count, plan->reducers, plan->reducer_count);
     out->rotation_bytes = Rotation::bytes(m.shape, plan->length);
   });

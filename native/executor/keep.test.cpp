@@ -34,7 +34,8 @@ struct Sequence {
   }
   void keep(const Sequence& source, uint32_t positions, SlControl* control = nullptr) {
     SlError error{};
-    if (m.backend.keep(program, 0, positions, source.program, 0, control, &error)) throw Error(code_of(error.code), error.message);
+    if (m.backend.keep(program, 0, positions, source.program, 0, control, &error))
+      throw Error(code_of(error.code), error.message);
   }
   uint32_t held() const {
     uint32_t n = 0xffffffff;

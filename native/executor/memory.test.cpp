@@ -33,7 +33,7 @@ constexpr Case kCases[] = {
 
 // The most that forwards allocate beside what its program holds. On a fresh thread with threads of a pool of its own, whose
 // buffers are new and count from the first token on.
-int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int64_t& estimated) {
+int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, SlArithmetic arithmetic, int64_t& estimated) {
   int64_t found = 0;
   std::string failed;
   std::thread([&] {
@@ -41,6 +41,7 @@ int64_t allocated(const RandomModel& m, const Case& c, SlStrategy strategy, int6
       std::vector<float> t(m.shape.layers, 1.5f);
       SlSetting setting{SL_FATRELU, static_cast<uint32_t>(strategy), t.data(), nullptr, 0};
       SlPlan plan{&setting, 1, nullptr, 0, 1, c.held + c.rows, c.threads};
+      plan.arithmetic = arithmetic;
       SlProgram* program = compile(m, plan);
       int32_t at = 0;
       // Logits are made into all that is made of them. Samplers keep more and more tokens: scratch that grows would show.
@@ -113,15 +114,18 @@ TEST("memory: a forward allocates no more than estimate says") {
         options.down = SL_DOWN_AS_STORED;
         m.model = open_model(m.shape, m.tensors, options);
       }
-      for (SlStrategy strategy : {SL_DENSE, SL_EXACT, SL_PREDICTED}) {
-        int64_t estimated = 0;
-        const int64_t found = allocated(m, c, strategy, estimated);
-        const std::string said = text("%s, %s, down by %s: allocated %lld, estimated %lld", c.what, kStrategies[strategy],
-                                      by_channel ? "channel" : "neuron", (long long)found, (long long)estimated);
-        CHECK_MSG(found <= estimated, said);
-        // Threads that find no work allocate nothing; with many rows all of them do, and the rows' own arrays outweigh.
-        if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= (strategy == SL_PREDICTED ? 2 : 3) * found, said);
-      }
+      for (SlStrategy strategy : {SL_DENSE, SL_EXACT, SL_PREDICTED})
+        for (SlArithmetic arithmetic : {SL_ARITHMETIC_FLOAT, SL_ARITHMETIC_INT8}) {
+          if (arithmetic == SL_ARITHMETIC_INT8 && !by_channel) continue;
+          int64_t estimated = 0;
+          const int64_t found = allocated(m, c, strategy, arithmetic, estimated);
+          const std::string said = text("%s, %s, %s, down by %s: allocated %lld, estimated %lld", c.what, kStrategies[strategy],
+                                        arithmetic == SL_ARITHMETIC_INT8 ? "int8" : "float", by_channel ? "channel" : "neuron",
+                                        (long long)found, (long long)estimated);
+          CHECK_MSG(found <= estimated, said);
+          // Threads that find no work allocate nothing; with many rows all of them do, and the rows' own arrays outweigh.
+          if (c.rows >= 20 && c.threads <= 3) CHECK_MSG(estimated <= (strategy == SL_PREDICTED ? 2 : 3) * found, said);
+        }
     }
   }
 }

@@ -62,6 +62,11 @@ void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(siz
 void Pass::multiply(std::initializer_list<Product> products, const float* x, uint64_t n, const RowSums& sums) {
   const uint64_t cols = products.begin()->w->cols;
   const bool fused = n <= kFusedRows;
+  bool floats = false;
+  for (const Product& p : products) {
+    floats |= !takes_int8(*p.w);
+    if (takes_int8(*p.w)) quantise(*p.w, x, n);
+  }
   auto rows_of = [](const Product& p) { return p.ids ? p.N : p.w->rows; };
   uint64_t all = 0;
   for (const Product& p : products) all += rows_of(p);
@@ -69,12 +74,13 @@ void Pass::multiply(std::initializer_list<Product> products, const float* x, uin
   auto chunks_of = [&](const Product& p) { return (rows_of(p) + step - 1) / step; };
   uint64_t chunks = 0;
   for (const Product& p : products) chunks += chunks_of(p);
-  if (!fused) make_panels(x, n, cols);
+  if (!fused && floats) make_panels(x, n, cols);
   parallel(chunks, step * cols * n, [&](size_t chunk) {
     const Product* p = products.begin();
     for (; chunk >= chunks_of(*p); p++) chunk -= chunks_of(*p);
     const uint64_t N = rows_of(*p), r0 = chunk * step, count = std::min(step, N - r0);
     const Matrix& w = *p->w;
+    if (takes_int8(w)) return multiply_int8(w, p->ids, r0, count, 0, n, p->y + r0, N, sums.mend);
     const cpu::TypeKernels& kernels = cpu::kernels_of(w.type);
     if (fused) {
       const cpu::Rows stored = p->ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride};
@@ -120,12 +126,34 @@ void Pass::multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, ui
   }
 }
 
-uint64_t Pass::multiply_bytes(uint64_t n, uint64_t cols) {
-  return n <= kFusedRows ? 0 : cpu::panel_floats(n, cols) * sizeof(float);
+void Pass::quantise(const Matrix& w, const float* x, uint64_t n) {
+  const cpu::Int8Form form = cpu::int8_form(w.type);
+  cpu::Int8Rows& into = quantised_[static_cast<int>(form)];
+  into.reset(form, n, w.cols);
+  parallel(n, 4 * w.cols, [&](size_t b) { into.make(form, b, x + b * w.cols); });
+}
+
+void Pass::multiply_int8(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, uint64_t b0, uint64_t B, float* y,
+                         uint64_t y_row, decltype(RowSums::mend) mend) const {
+  const cpu::Int8Form form = cpu::int8_form(w.type);
+  const cpu::Int8Rows& x = quantised_[static_cast<int>(form)];
+  const cpu::Rows stored = ids ? cpu::Rows{w.data, w.stride} : cpu::Rows{w.row(r0), w.stride};
+  cpu::kernels_of(w.type).int8_rows(stored, ids ? ids + r0 : nullptr, count, x, b0, B, y, y_row);
+  for (uint64_t b = 0; b < B; b++) {
+    if (all_finite(y + b * y_row, count)) continue;
+    std::vector<float> values(w.cols);
+    x.to_float(form, b0 + b, values.data());
+    mend(w, ids, r0, count, values.data(), y + b * y_row);
+  }
+}
+
+uint64_t Pass::multiply_bytes(uint64_t n, uint64_t cols, bool int8) {
+  return (n <= kFusedRows ? 0 : cpu::panel_floats(n, cols) * sizeof(float)) +
+         (int8 ? (cpu::kInt8Forms - 1) * cpu::Int8Rows::bytes(n, cols) : 0);
 }
 
 uint64_t Pass::multiply_thread_bytes(uint64_t n, uint64_t cols) {
-  const uint64_t mended = cols * sizeof(float);
+  const uint64_t mended = 2 * cols * sizeof(float);
   if (n <= kFusedRows) return mended;
   return mended + (cpu::panel_floats(panel_rows(cols), cols) + cpu::product_scratch(kPanelRows, kBatchRows)) * sizeof(float);
 }

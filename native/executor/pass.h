@@ -70,6 +70,7 @@ class Pass {
   uint64_t keys = 0;  // of a captured row of scores or pattern
   std::atomic<uint64_t> bytes_read{0};
   Reducers* reducers = nullptr;  // of the program; null: none
+  bool int8 = false;             // products with quantised weights take int8 activations (cpu/int8.h)
 
   uint64_t B() const { return rows.size(); }
   // Runs chunks on all threads, or on this one where the whole is too little to share (`cost`: multiplications of a chunk,
@@ -84,8 +85,17 @@ class Pass {
   void multiply_panels(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, const float* x, uint64_t n, float* y,
                        uint64_t N, const RowSums& sums = kDotProducts) const;
   // What it allocates for n rows of `cols`, which the pass keeps, and on each thread.
-  static uint64_t multiply_bytes(uint64_t n, uint64_t cols);
+  static uint64_t multiply_bytes(uint64_t n, uint64_t cols, bool int8);
   static uint64_t multiply_thread_bytes(uint64_t n, uint64_t cols);
+
+  // Under int8: whether the products of w take int8 activations.
+  bool takes_int8(const Matrix& w) const { return int8 && cpu::int8_form(w.type) != cpu::Int8Form::none; }
+  // x (n, cols) as int8 for the products of w, which the pass keeps until the next ones.
+  void quantise(const Matrix& w, const float* x, uint64_t n);
+  // y[b * y_row + k] = row ids[r0 + k] of w (null: r0 + k) times row b0 + b of what was quantised for it, for k < count and b <
+  // B. Sums that overflow are taken again as `mend` does, from what the integers stand for.
+  void multiply_int8(const Matrix& w, const uint32_t* ids, uint64_t r0, uint64_t count, uint64_t b0, uint64_t B, float* y,
+                     uint64_t y_row, decltype(RowSums::mend) mend) const;
   // h (B, D) = the model's norm of x, times weight, plus bias (empty: none). h may be x. Sums and the scale are float64: they
   // cannot overflow.
   void normalise(const float* x, const std::vector<float>& weight, const std::vector<float>& bias, float* h) const;
@@ -98,7 +108,8 @@ class Pass {
   void hook_rows(SlPoint point, uint32_t layer, float* x, const std::vector<uint32_t>& which) const;
 
  private:
-  Floats panels_;  // x of `multiply`, in panels of kBatchRows
+  Floats panels_;                             // x of `multiply`, in panels of kBatchRows
+  cpu::Int8Rows quantised_[cpu::kInt8Forms];  // x as int8, by form
   void intervene_rows(SlPoint point, uint32_t layer, float* x, uint64_t count, const uint32_t* which) const;
   void intervene_all(SlPoint point, uint32_t layer, float* x, const Row& row) const;
   void intervene(const Intervention& i, const Row& row, uint32_t layer, uint64_t width, float* x) const;

@@ -124,11 +124,12 @@ Plan copy_plan(const Shape& shape, const SlPlan& p) {
     throw Error(Code::context_full,
                 text("%u positions are asked for, but the model's context has %u: shorten the text", p.length, shape.context));
   if (p.threads < 1 || p.threads > 1024) throw Error(Code::invalid_option, text("threads is %u; expected 1 to 1024", p.threads));
-  if (p.arithmetic != SL_ARITHMETIC_FLOAT)
-    throw Error(Code::invalid_option, "the CPU backend has no int8 arithmetic yet; use \"float\", the reference");
+  if (p.arithmetic > SL_ARITHMETIC_INT8)
+    throw Error(Code::invalid_option, text("arithmetic %u; expected 0 (float) or 1 (int8)", p.arithmetic));
   if (p.kv > SL_KV_F16) throw Error(Code::invalid_option, text("KV cache type %u; expected 0 (f32) or 1 (f16)", p.kv));
   Plan out{{}, {}, {}, p.sequences, p.length, p.threads};
   out.kv = p.kv;
+  out.arithmetic = p.arithmetic;
   for (uint32_t i = 0; i < p.setting_count; i++) out.settings.push_back(copy_setting(shape, p.settings[i]));
   for (uint32_t i = 0; i < p.capture_count; i++) {
     check_range(shape, p.captures[i].point, p.captures[i].from, p.captures[i].to, "capture");

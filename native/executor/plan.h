@@ -39,7 +39,8 @@ struct Plan {
   std::vector<SlCapture> captures;
   std::vector<uint32_t> reducers;  // SlReducer
   uint32_t sequences, length, threads;
-  uint32_t kv = SL_KV_F32;  // SlKvType
+  uint32_t kv = SL_KV_F32;                    // SlKvType
+  uint32_t arithmetic = SL_ARITHMETIC_FLOAT;  // SlArithmetic
 
   bool captures_at(SlPoint point, uint32_t layer) const;
   bool calls_at(SlPoint point, uint32_t layer) const;

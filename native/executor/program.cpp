@@ -15,6 +15,18 @@
 namespace sparselab {
 namespace {
 
+// Under int8 a block of activations spans neurons, so down must lie as in the file, and no neurons may be missing.
+void check_int8(const CpuModel& model) {
+  if (model.partial)
+    throw Error(Code::invalid_option, "arithmetic \"int8\" needs all neurons of a layer; use \"float\" where only some are held");
+  for (const LayerWeights& layer : model.layers)
+    if (layer.down.owned && cpu::int8_form(layer.down.by_neuron.type) != cpu::Int8Form::none)
+      throw Error(
+          Code::invalid_option,
+          "arithmetic \"int8\" needs ffn_down as it lies in the file, and this model was opened with rows by neuron; open "
+          "it with down \"as-stored\"");
+}
+
 void embed(Pass& pass, float* x) {
   const Matrix& w = pass.model.embed;
   const float scale = pass.model.shape.embedding_scale;
@@ -59,25 +71,29 @@ Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
       cache_(*model_, model_->partial ? 0 : plan_.sequences, plan_.length, plan_.kv),
       rotation_(model_->shape, model_->partial ? 0 : plan_.length),
       reducers_(model_->shape, plan_),
-      held_(uint64_t{plan_.sequences} * model_->shape.layers, 0) {}
+      held_(uint64_t{plan_.sequences} * model_->shape.layers, 0) {
+  if (plan_.arithmetic == SL_ARITHMETIC_INT8) check_int8(*model_);
+}
 
 uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads,
-                                uint32_t kv) {
+                                uint32_t kv, uint32_t arithmetic) {
   const Shape& shape = m.shape;
   const uint64_t D = shape.hidden;
   const uint64_t rank = shape.largest_rank();
   const bool by_neuron = m.down_by_channel < shape.layers;  // in some layer
   // The products' rows: of the stream, of all heads, of predictors and, where down lies by channel, of neurons.
-  auto most_of = [&](uint64_t (*bytes)(uint64_t n, uint64_t cols)) {
-    const uint64_t most = std::max({bytes(rows, D), bytes(rows, m.q_width()), rank ? bytes(rows, rank) : 0});
-    return m.down_by_channel ? std::max(most, bytes(rows, shape.neurons)) : most;
+  auto most_of = [&](auto bytes) {
+    const uint64_t most = std::max({bytes(D), bytes(m.q_width()), rank ? bytes(rank) : 0});
+    return m.down_by_channel ? std::max(most, bytes(shape.neurons)) : most;
   };
   // Of a row beside its numbers: Row, and its token in a set, a node of at most 64 bytes.
-  const uint64_t batch = rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
-                         FfnScratch::bytes(rows, shape.neurons, D, rank, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
-                         most_of(Pass::multiply_bytes) +
-                         (m.partial && m.down_by_channel ? rows * shape.neurons * sizeof(float) : 0);
-  const uint64_t thread = most_of(Pass::multiply_thread_bytes) + AttentionScratch::thread_bytes(m, length, kv) +
+  const uint64_t batch =
+      rows * (sizeof(Row) + 64 + 3 * D * sizeof(float)) + AttentionScratch::bytes(m, rows) +
+      FfnScratch::bytes(rows, shape.neurons, D, rank, by_neuron) + unembed_bytes(shape, rows, logit_rows) +
+      most_of([&](uint64_t cols) { return Pass::multiply_bytes(rows, cols, arithmetic == SL_ARITHMETIC_INT8); }) +
+      (m.partial && m.down_by_channel ? rows * shape.neurons * sizeof(float) : 0);
+  const uint64_t thread = most_of([&](uint64_t cols) { return Pass::multiply_thread_bytes(rows, cols); }) +
+                          AttentionScratch::thread_bytes(m, length, kv) +
                           FfnScratch::thread_bytes(rows, shape.neurons, D, by_neuron);
   return batch + threads * thread;
 }
@@ -169,6 +185,7 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   const uint64_t B = batch.rows, D = shape.hidden;
   const uint32_t from = batch.from_layer, to = last_layer(batch);
   Pass pass(*model_, &plan_, *pool_, control);
+  pass.int8 = plan_.arithmetic == SL_ARITHMETIC_INT8;
   pass.sinks = sinks;
   pass.reducers = &reducers_;
   pass.rows.reserve(B);
@@ -238,6 +255,7 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
   if (layer >= shape.layers) throw Error(Code::invalid_option, text("layer %u; expected 0 to %u", layer, shape.layers - 1));
   if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
   Pass pass(*model_, nullptr, *pool_, control);
+  pass.int8 = plan_.arithmetic == SL_ARITHMETIC_INT8;
   for (uint32_t b = 0; b < batch.rows; b++) {
     const int32_t i = batch.settings[b];
     if (i < 0 || static_cast<size_t>(i) >= plan_.settings.size())

@@ -29,7 +29,7 @@ class Program {
   // The most that forward allocates at one time for `rows` rows, of which `logit_rows` have logits, on `threads` threads, with up
   // to `length` positions held. What threads allocate stays theirs for the next forward.
   static uint64_t scratch_bytes(const CpuModel& model, uint64_t rows, uint64_t logit_rows, uint64_t length, uint64_t threads,
-                                uint32_t kv);
+                                uint32_t kv, uint32_t arithmetic);
 
  private:
   void check(const SlBatch& batch, const SlSinks& sinks) const;

@@ -10,16 +10,21 @@ namespace {
 constexpr uint64_t kFewRows = 4;        // up to this many rows of the batch take the stored weights
 constexpr double kShareForTiles = 0.3;  // of pairs of a row and a neuron that are needed: from there on all are computed
 
-// The dot products of a row h (D) with `count` listed neurons, from the stored weights.
-void stored_dots(const Matrix& w, const float* h, const Neurons& held, const uint32_t* list, uint64_t count, float* y) {
+// The dot products of row b of h (B, D) with `count` listed neurons, from the stored weights; y (N) is the row's own.
+void stored_dots(const Pass& pass, const Matrix& w, const float* h, uint64_t b, const Neurons& held, const uint32_t* list,
+                 uint64_t count, float* y) {
   constexpr uint64_t kTogether = 32;
   for (uint64_t from = 0; from < count; from += kTogether) {
     const uint64_t now = std::min(kTogether, count - from);
     uint32_t ids[kTogether] = {};
     float products[kTogether];
     for (uint64_t i = 0; i < now; i++) ids[i] = held.id(list[from + i]);
-    cpu::kernels_of(w.type).dot_rows({w.data, w.stride}, ids, now, h, w.cols, products, 1);
-    mend_dots(w, ids, 0, now, h, products);
+    if (pass.takes_int8(w)) {
+      pass.multiply_int8(w, ids, 0, now, b, 1, products, now, mend_dots);
+    } else {
+      cpu::kernels_of(w.type).dot_rows({w.data, w.stride}, ids, now, h + b * w.cols, w.cols, products, 1);
+      mend_dots(w, ids, 0, now, h + b * w.cols, products);
+    }
     for (uint64_t i = 0; i < now; i++) y[list[from + i]] = products[i];
   }
 }
@@ -30,7 +35,7 @@ void one_row(Pass& pass, const Matrix& w, const float* h, const Neurons& held, c
   const uint64_t all = need.count(0);
   pass.parallel((all + kRows - 1) / kRows, kRows * w.cols, [&](size_t chunk) {
     const uint64_t from = chunk * kRows, count = std::min(kRows, all - from);
-    stored_dots(w, h, held, need.row(0) + from, count, y);
+    stored_dots(pass, w, h, 0, held, need.row(0) + from, count, y);
     pass.bytes_read += count * w.stride;
   });
 }
@@ -52,7 +57,7 @@ void few_rows(Pass& pass, const Matrix& w, const float* h, const Neurons& held, 
         list = need.row(b) + from;
         count = need.group(b, std::min((chunk + 1) * kGroups, need.groups())) - from;
       }
-      stored_dots(w, h + b * w.cols, held, list, count, y + b * N);
+      stored_dots(pass, w, h, b, held, list, count, y + b * N);
       for (uint64_t i = 0; i < count; i++) used[list[i] - first] = 1;
     }
     pass.bytes_read += static_cast<uint64_t>(std::count(used, used + neurons, 1)) * w.stride;
@@ -158,11 +163,11 @@ uint64_t project_thread_bytes(uint64_t B, uint64_t cols) {
 }
 
 void project(Pass& pass, const Matrix& w, const float* h, const Neurons& held, const Selection& need, float* y) {
-  if (need.everything())
-    pass.multiply({{&w, y, held.ids(), held.count()}}, h, pass.B());
-  else if (pass.B() == 1)
+  if (need.everything()) return pass.multiply({{&w, y, held.ids(), held.count()}}, h, pass.B());
+  if (pass.takes_int8(w)) pass.quantise(w, h, pass.B());
+  if (pass.B() == 1)
     one_row(pass, w, h, held, need, y);
-  else if (pass.B() <= kFewRows)
+  else if (pass.B() <= kFewRows || pass.takes_int8(w))
     few_rows(pass, w, h, held, need, y);
   else
     many_rows(pass, w, h, held, need, y);

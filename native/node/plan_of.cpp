@@ -119,6 +119,12 @@ uint32_t kv_of(const Napi::Object& o) {
   return number_of(string_of(o, "kv"), "kv", kKvTypes);
 }
 
+static constexpr const char* kArithmetics[] = {"float", "int8"};  // by SlArithmetic
+uint32_t arithmetic_of(const Napi::Object& o) {
+  if (absent(o.Get("arithmetic"))) return SL_ARITHMETIC_FLOAT;
+  return number_of(string_of(o, "arithmetic"), "arithmetic", kArithmetics);
+}
+
 std::vector<uint32_t> reducers_of(const Napi::Object& o) {
   std::vector<uint32_t> out;
   if (absent(o.Get("reducers"))) return out;
@@ -159,6 +165,7 @@ void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out) {
               unsigned_of(o, "sequences"), unsigned_of(o, "length"),
               unsigned_of(o, "threads")};
   out.plan.kv = kv_of(o);
+  out.plan.arithmetic = arithmetic_of(o);
   out.plan.reducers = out.reducers.data();
   out.plan.reducer_count = static_cast<uint32_t>(out.reducers.size());
 }

@@ -31,6 +31,7 @@ void whole_setting_of(const Napi::Object& o, const SlModel& shape, PlanStorage& 
 std::vector<uint32_t> reducers_of(const Napi::Object& o);
 // SlKvType; absent: f32
 uint32_t kv_of(const Napi::Object& o);
+uint32_t arithmetic_of(const Napi::Object& o);
 uint32_t reducer_of(const Napi::Value& name);
 void plan_of(const Napi::Object& o, const SlModel& shape, PlanStorage& out);
 

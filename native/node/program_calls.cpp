@@ -44,6 +44,7 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
     plan.length = unsigned_of(o1, "length");
     plan.threads = unsigned_of(o1, "threads");
     plan.kv = kv_of(o1);
+    plan.arithmetic = arithmetic_of(o1);
     plan.setting_count = 1;
     if (o1.Get("settings").IsArray()) plan.setting_count = o1.Get("settings").As<Napi::Array>().Length();
     const std::vector<uint32_t> reducers = reducers_of(o1);

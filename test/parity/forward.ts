@@ -2,7 +2,7 @@
  * One golden model through the executor, straight over the native boundary: prefill (all rows in one forward) or decode (a row at a
  * time against the KV cache), with one strategy. Letters: T tokens, V vocabulary, L layers, F neurons.
  */
-import { callNative, callNativeSync, type NativeModel } from "../../lab/native.js";
+import { type Arithmetic, callNative, callNativeSync, type DownForm, type NativeModel } from "../../lab/native.js";
 import type { ActivationKind, StrategyKind } from "../../lab/vocabulary.js";
 import type { GoldenModel } from "../support/golden.js";
 
@@ -12,10 +12,10 @@ export interface Outcome {
   readonly gatePre: Float32Array; // (L, T, F)
 }
 
-export async function openModel(path: string): Promise<NativeModel> {
+export async function openModel(path: string, down: DownForm = "by-neuron"): Promise<NativeModel> {
   const { file } = await callNative((addon) => addon.openFile(path));
   try {
-    return await callNative((addon) => addon.open(file));
+    return await callNative((addon) => addon.open(file, { down }));
   } finally {
     callNativeSync((addon) => addon.closeFile(file));
   }
@@ -33,6 +33,7 @@ export async function forward(
   way: Way,
   threads = 2,
   before: "ffn.gate_pre" | "ffn.up_pre" = "ffn.gate_pre", // what the activation takes
+  arithmetic: Arithmetic = "float",
 ): Promise<Outcome> {
   const { tokens, layers, neurons, vocab } = model;
   const T = tokens.length;
@@ -46,6 +47,7 @@ export async function forward(
       sequences: 1,
       length: T,
       threads,
+      arithmetic,
     }),
   );
   try {

@@ -26,6 +26,8 @@ interface Library {
 
 export interface LlamaCpp {
   readonly version: string;
+  /** Of each row of a file's forward pass, the probability of each token, (T, V). */
+  probabilities(path: string, tokens: readonly number[], vocab: number): Promise<Float64Array>;
   /** The worst row's relative error of the probabilities. The file at `path` is overwritten. */
   worstRow(model: RandomLlama, path: string): Promise<number>;
   close(): Promise<void>;
@@ -54,44 +56,53 @@ export async function llamaCpp(): Promise<LlamaCpp | undefined> {
   };
   const library = (await import(pathToFileURL(join(home, "dist", "index.js")).href)) as Library;
   const llama = await library.getLlama({ gpu: false, build: "never", progressLogs: false, logLevel: "error" });
+  const probabilities = async (path: string, tokens: readonly number[], vocab: number) => {
+    const opened = await llama.loadModel({ modelPath: path });
+    try {
+      const context = await opened.createContext({
+        contextSize: 64,
+        experimentalKvCacheKeyType: "F32",
+        experimentalKvCacheValueType: "F32",
+        flashAttention: false,
+      });
+      const steps = await context
+        .getSequence()
+        .controlledEvaluate(tokens.map((token) => [token, { generateNext: { probabilities: true } }]));
+      if (steps.length !== tokens.length) throw new Error(`llama.cpp gave ${steps.length} rows for ${tokens.length} tokens`);
+      const all = new Float64Array(tokens.length * vocab);
+      steps.forEach(({ next }, row) => {
+        if (next.probabilities?.size !== vocab)
+          throw new Error(`llama.cpp gave ${next.probabilities?.size} probabilities of ${vocab}`);
+        for (const [token, p] of next.probabilities) all[row * vocab + token] = p;
+      });
+      return all;
+    } finally {
+      await opened.dispose();
+    }
+  };
   return {
     version: about.version,
+    probabilities,
     async worstRow(model, path) {
       writeFileSync(path, model.float32);
       const { tokens, vocab } = model.shape;
-      const opened = await llama.loadModel({ modelPath: path });
-      try {
-        const context = await opened.createContext({
-          contextSize: 64,
-          experimentalKvCacheKeyType: "F32",
-          experimentalKvCacheValueType: "F32",
-          flashAttention: false,
-        });
-        const steps = await context
-          .getSequence()
-          .controlledEvaluate(tokens.map((token) => [token, { generateNext: { probabilities: true } }]));
-        if (steps.length !== tokens.length) throw new Error(`llama.cpp gave ${steps.length} rows for ${tokens.length} tokens`);
-        const ours = reference(model.model, tokens).logits;
-        let worst = 0;
-        steps.forEach(({ next }, row) => {
-          const logits = ours.subarray(row * vocab, (row + 1) * vocab);
-          const most = Math.max(...logits);
-          const total = logits.reduce((sum, value) => sum + Math.exp(value - most), 0);
-          if (next.probabilities?.size !== vocab)
-            throw new Error(`llama.cpp gave ${next.probabilities?.size} probabilities of ${vocab}`);
-          let difference = 0;
-          let norm = 0;
-          for (const [token, theirs] of next.probabilities) {
-            const p = Math.exp(logits[token]! - most) / total;
-            difference += (p - theirs) ** 2;
-            norm += p ** 2;
-          }
-          worst = Math.max(worst, Math.sqrt(difference / norm));
-        });
-        return worst;
-      } finally {
-        await opened.dispose();
+      const theirs = await probabilities(path, tokens, vocab);
+      const ours = reference(model.model, tokens).logits;
+      let worst = 0;
+      for (let row = 0; row < tokens.length; row++) {
+        const logits = ours.subarray(row * vocab, (row + 1) * vocab);
+        const most = Math.max(...logits);
+        const total = logits.reduce((sum, value) => sum + Math.exp(value - most), 0);
+        let difference = 0;
+        let norm = 0;
+        for (let token = 0; token < vocab; token++) {
+          const p = Math.exp(logits[token]! - most) / total;
+          difference += (p - theirs[row * vocab + token]!) ** 2;
+          norm += p ** 2;
+        }
+        worst = Math.max(worst, Math.sqrt(difference / norm));
       }
+      return worst;
     },
     close: () => llama.dispose(),
   };

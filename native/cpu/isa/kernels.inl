@@ -5,6 +5,7 @@
 #include "cpu/isa/dots.inl"
 #include "cpu/isa/down.inl"
 #include "cpu/isa/functions.inl"
+#include "cpu/isa/int8.inl"
 #include "cpu/isa/product.inl"
 #include "cpu/isa/sums.inl"
 
@@ -15,9 +16,15 @@ template <TensorType type>
 constexpr TypeKernels of_type() {
   using T = Stored<type>;
   using Turned = typename Transposed<type>::Rows;
-  TypeKernels kernels = {
-      dequantise<T>, to_panel<T>, sums_of_rows<T, Lanes::restart>, sums_of_rows<T, Lanes::carry>, add_rows<T>, load_rows<T>,
-      nullptr,       nullptr};
+  TypeKernels kernels = {dequantise<T>,
+                         to_panel<T>,
+                         sums_of_rows<T, Lanes::restart>,
+                         sums_of_rows<T, Lanes::carry>,
+                         add_rows<T>,
+                         load_rows<T>,
+                         nullptr,
+                         nullptr,
+                         int8_rows_of<type>()};
   if constexpr (!__is_same(Turned, void)) {
     kernels.add_transposed = add_transposed<Turned>;
     kernels.load_transposed = load_transposed<Turned>;

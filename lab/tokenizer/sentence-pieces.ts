@@ -7,7 +7,8 @@
  */
 import { LabError } from "../errors.js";
 import { checkMemory } from "../runtime/memory.js";
-import { BYTES_PER_UNIT, MergeRun, unitLength } from "./merge-run.js";
+import { BYTES_PER_UNIT, MergeRun, type Pairs, unitLength } from "./merge-run.js";
+import type { PartEncoder } from "./part-encoder.js";
 import { type Token, textOf, type Vocabulary } from "./vocabulary.js";
 
 /** The start of each character of a byte string, and the end of the string. */
@@ -30,48 +31,92 @@ const PAIR = 2 ** 21; // more characters than Unicode has
 /** Characters, merges or tokens between two yields: at most a millisecond or two, even where memory is slow. */
 const STEP = 1024;
 
-export class Merger {
-  private readonly longest: number;
+/** Pieces that are listed between two yields. */
+const PIECES = 1024;
+/** Bytes of a text whose spaces are replaced between two yields. */
+const SPACES = 2 ** 14;
+const SPACE = "\xe2\x96\x81"; // U+2581 as a byte string
+const SPACE_UNIT = 0xe29681; // and as one number
+
+export class SentencePieces implements PartEncoder {
   /** Characters of the vocabulary, numbered, and the pairs of them that are neighbours in some piece. */
   private readonly units = new Map<number, number>();
   private readonly pairs = new Set<number>();
+  private readonly merges: Pairs;
   /** For short runs. A long one has its own arrays, since other texts are encoded between its steps. */
   private readonly short: MergeRun;
 
-  constructor(private readonly vocabulary: Vocabulary) {
-    let longest = 0;
-    for (const text of vocabulary.texts) {
-      longest = Math.max(longest, text.length);
-      const starts = unitStarts(text);
-      let before = -1;
-      for (let i = 0; i + 1 < starts.length; i++) {
-        const code = unitCode(text, starts[i]!, starts[i + 1]!);
-        let unit = this.units.get(code);
-        if (unit === undefined) {
-          unit = this.units.size;
-          this.units.set(code, unit);
-        }
-        if (before >= 0) this.pairs.add(before * PAIR + unit);
-        before = unit;
-      }
+  private constructor(
+    private readonly vocabulary: Vocabulary,
+    longest: number,
+  ) {
+    const { ids, scores } = vocabulary;
+    this.merges = {
+      longest,
+      score: (text, from, _, to) => {
+        const token = ids.get(text.slice(from, to));
+        return token === undefined ? undefined : scores[token];
+      },
+    };
+    this.short = new MergeRun(this.merges);
+  }
+
+  /** Made in steps: a large vocabulary takes a while. */
+  static *of(vocabulary: Vocabulary): Generator<void, SentencePieces, void> {
+    const { texts } = vocabulary;
+    const made = new SentencePieces(
+      vocabulary,
+      texts.reduce((most, { length }) => Math.max(most, length), 0),
+    );
+    for (let i = 0; i < texts.length; i++) {
+      made.list(texts[i]!);
+      if (i % PIECES === 0) yield;
     }
-    this.longest = longest;
-    this.short = new MergeRun(vocabulary, longest);
+    return made;
+  }
+
+  private list(text: string): void {
+    const starts = unitStarts(text);
+    let before = -1;
+    for (let i = 0; i + 1 < starts.length; i++) {
+      const code = unitCode(text, starts[i]!, starts[i + 1]!);
+      let unit = this.units.get(code);
+      if (unit === undefined) {
+        unit = this.units.size;
+        this.units.set(code, unit);
+      }
+      if (before >= 0) this.pairs.add(before * PAIR + unit);
+      before = unit;
+    }
+  }
+
+  written(text: string): string {
+    return text.replaceAll(" ", SPACE);
+  }
+
+  cutsAt(text: string, at: number): boolean {
+    let from = at - 1;
+    while (from > 0 && (text.charCodeAt(from) & 0xc0) === 0x80) from--;
+    return this.cutsBetween(seenUnit(text, from, at), seenUnit(text, at, at + unitLength(text.charCodeAt(at))));
   }
 
   /** Whether two characters (their bytes as one number) never end up in one token, because they are neighbours in no piece. */
-  cutsBetween(before: number, after: number): boolean {
+  private cutsBetween(before: number, after: number): boolean {
     const [a, b] = [this.units.get(before), this.units.get(after)];
     return a === undefined || b === undefined || !this.pairs.has(a * PAIR + b);
   }
 
-  /** Appends the ids of a byte string in which spaces are already written as U+2581. */
-  append(text: string, out: Token[]): void {
-    for (const _ of this.steps(text, out));
+  *steps(text: string, prefix: boolean, out: Token[]): Generator<void, void, void> {
+    const parts: string[] = prefix ? [SPACE] : [];
+    for (let at = 0; at < text.length; at += SPACES) {
+      if (at > 0) yield;
+      parts.push(text.slice(at, at + SPACES).replaceAll(" ", SPACE));
+    }
+    yield* this.runs(parts.join(""), out);
   }
 
-  /** The same in steps: yields after about STEP characters, merges or tokens of work. */
-  *steps(text: string, out: Token[]): Generator<void, void, void> {
+  /** Of a text with U+2581 for its spaces. Yields after about STEP characters, merges or tokens of work. */
+  private *runs(text: string, out: Token[]): Generator<void, void, void> {
     let [from, count, before, worked] = [0, 0, -1, 0];
     for (let at = 0; at < text.length; ) {
       const to = Math.min(at + unitLength(text.charCodeAt(at)), text.length);
@@ -113,7 +158,7 @@ export class Merger {
         [{ what: `tokenising ${count} characters without a place to cut`, bytes }],
         "Put spaces or line ends into the text, or use a shorter one",
       );
-    const run = new MergeRun(this.vocabulary, this.longest);
+    const run = new MergeRun(this.merges);
     run.begin(text, from, end, count);
     while (!run.setUp(STEP)) yield;
     while (!run.merge(STEP / 2)) yield;
@@ -140,4 +185,9 @@ export class Merger {
       out.push(id);
     }
   }
+}
+
+/** A character of a text as it is merged. */
+function seenUnit(text: string, from: number, to: number): number {
+  return to - from === 1 && text.charCodeAt(from) === 32 ? SPACE_UNIT : unitCode(text, from, to);
 }
