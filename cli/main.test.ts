@@ -244,6 +244,7 @@ describe("sparselab", () => {
       [2, /missing COMMAND/, []],
       [2, /Did you mean "info"/, ["inof"]],
       [2, /missing FILE/, ["info"]],
+      [2, /would be no \.npz file; name it FILE\.f32/, ["logits", tinyWorld, "--tokens", "1", "--out", "x.npz"]],
       [2, /unexpected argument "b"; expected FILE/, ["info", "a", "b"]],
       [2, /unknown option --verison\. Did you mean --version/, ["--verison"]],
       [2, /unknown option -v\. Known: --activation/, ["info", tinyWorld, "-v"]],

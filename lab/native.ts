@@ -78,6 +78,22 @@ export interface OpenedFile {
 }
 
 // ── A model on the executor ───────────────────────────────────────────────────────
+/** Rotary positions of some layers. */
+export interface Rope {
+  readonly layers: number;
+  readonly base: number;
+  /** How many of a head's channels rotate. */
+  readonly channels: number;
+  /** Whether neighbours rotate together, or channels of the two halves. */
+  readonly pairs: "adjacent" | "halves";
+  /** Positions are divided by it; under yarn, those of slow pairs. */
+  readonly factor: number;
+  readonly yarn: boolean;
+  /** The file's rope_freqs divide the frequencies. */
+  readonly frequencyFactors: boolean;
+  /** How many of the last positions a token attends to; 0: all. */
+  readonly window: number;
+}
 export interface NativeModelInfo {
   readonly architecture: string;
   readonly layers: number; // L
@@ -88,7 +104,8 @@ export interface NativeModelInfo {
   readonly headSize: number; // K
   readonly vocab: number; // V
   readonly context: number;
-  readonly ropeBase: number;
+  /** How layers see positions: an entry for each kind of layer, in the order in which they come. */
+  readonly rope: readonly Rope[];
   readonly normEpsilon: number;
   /** The FFN has a gate. */
   readonly gate: boolean;

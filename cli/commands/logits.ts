@@ -33,6 +33,12 @@ export const logits: Command = {
     if (given.trim() === "") throw new UsageError("--tokens must be token ids such as 1,17,300, received none");
     const tokens = given.split(",").map((text) => countOf("--tokens", text, 0)!);
     const file = required(values.out, "--out FILE.f32");
+    // Rows without a header, whatever the name: a reader of such a file would find no such format in it.
+    const other = /\.(npz|npy|safetensors|json|csv|gguf)$/i.exec(file)?.[0];
+    if (other)
+      throw new UsageError(
+        `--out writes raw float32 rows without a header, so "${file}" would be no ${other} file; name it FILE.f32 (numpy reads it with fromfile(FILE, "<f4"), and save() of the lab writes .npz and .safetensors)`,
+      );
     const greedy = countOf("--greedy", values.greedy, 0) ?? 0;
     const options = loadOptions(values);
     const path = await prepareOut(file);

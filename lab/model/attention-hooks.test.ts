@@ -229,6 +229,32 @@ describe("a function as an intervention", () => {
     await expect(view.run(prompt, { signal: stop.signal })).rejects.toMatchObject({ code: "aborted" });
     expect(calls).toBeLessThan(prompt.length);
   });
+
+  it("gives what it threw as the cause, and the stack has the lines of both", async () => {
+    const own = new TypeError("mine\n of two lines");
+    const mine = () => {
+      throw own;
+    };
+    const waitingHere = async () => await called("blocks.1.ffn.out", mine).run(prompt);
+    const error = await waitingHere().catch((reason: unknown) => reason as Error);
+    expect(error).toMatchObject({ code: "invalid-option", cause: own });
+    expect((error as Error).stack).toMatch(/waitingHere/);
+    expect(own.stack).toMatch(/mine/);
+  });
+
+  it("lets timers run between calls, so that one can stop the run", async () => {
+    const controller = new AbortController();
+    let calls = 0;
+    const view = called("blocks.*.ffn.mid", () => {
+      calls++;
+      for (const end = performance.now() + 2; performance.now() < end; );
+    });
+    setTimeout(() => controller.abort(), 30);
+    const long = Array.from({ length: 40 }, (_, i) => prompt[i % prompt.length]!);
+    await expect(view.run(long, { signal: controller.signal })).rejects.toMatchObject({ code: "aborted" });
+    expect(calls).toBeLessThan(view.layers * long.length);
+    view.dispose();
+  });
 });
 
 describe("runBatch", () => {
@@ -290,4 +316,19 @@ describe("a float16 KV cache", () => {
       half.dispose();
     }
   });
+});
+
+it("kv f16: keys and values beyond float16 are an error that says so, never a score of infinity", async () => {
+  const half = (await loadQuietly(path, { threads: 2, kv: "f16", strategy: "exact" })).model;
+  for (const at of ["blocks.1.attn.k", "blocks.1.attn.v"] as const) {
+    const change = { interventions: [{ at, do: "call", fn: (x: Float32Array) => void x.fill(-7e4, 3, 4) }] } as const;
+    await expect(half.with(change).run(prompt)).rejects.toMatchObject({
+      code: "not-finite",
+      message: expect.stringMatching(/layer 1 at position 0 are beyond 65504.*kv "f32"/),
+    });
+    const just = half.with({ interventions: [{ at, do: "call", fn: (x: Float32Array) => void x.fill(-65519, 3, 4) }] });
+    expect((await just.run(prompt, { capture: at })).cache.get(at).data[3]).toBe(-65504);
+    expect((await model.with(change).run(prompt, { capture: at })).cache.get(at).data[3]).toBe(-70000);
+  }
+  half.dispose();
 });

@@ -44,7 +44,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
       ...head,
       shapeFact(info),
       ...scalesFact(info),
-      fact("rope", { base: info.ropeBase }, `base ${info.ropeBase}`),
+      ropeFact(info),
       fact("output", info.tied ? "tied" : "own", info.tied ? "tied to the embedding" : "its own matrix"),
       weightsFact(info),
       downFact(info),
@@ -110,6 +110,21 @@ export function shapeFact(info: NativeModelInfo): Fact {
     { layers, hidden, neurons, heads, kvHeads, headSize, vocab, context },
     `${layers} layers, hidden ${hidden}, neurons ${neurons}, heads ${heads}${kv} of ${headSize}, vocabulary ${vocab}, context ${context}`,
   );
+}
+
+/** Rotary positions, and the windows of attention; a part for each kind of layer, where they differ. */
+function ropeFact({ rope, layers, headSize }: NativeModelInfo): Fact {
+  const text = rope.map(({ layers: count, base, channels, factor, yarn, frequencyFactors, window }) =>
+    [
+      `base ${base}`,
+      ...(channels < headSize ? [`the first ${channels} channels of a head`] : []),
+      ...(factor === 1 ? [] : [`positions scaled by 1/${shortNumber(factor)} (${yarn ? "yarn" : "linear"})`]),
+      ...(frequencyFactors ? ["frequencies divided by rope_freqs"] : []),
+      ...(window > 0 ? [`a window of the last ${window} positions`] : []),
+      ...(rope.length > 1 ? [`in ${count} of ${layers} layers`] : []),
+    ].join(", "),
+  );
+  return fact("rope", rope, text.join("; "));
 }
 
 /** What scales embeddings, residual stream and logits; "" where nothing does. */

@@ -13,6 +13,7 @@ import { refusePromise } from "../promised.js";
 import { received } from "../received.js";
 import { headsOf, isByKey, widthOf } from "../runtime/captures.js";
 import { checkMemory } from "../runtime/memory.js";
+import { keepThrown } from "../runtime/thrown.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { interventionKinds, laterInterventions } from "../vocabulary.js";
 
@@ -305,7 +306,10 @@ function guarded(fn: InterventionFunction, hook: ParsedHook): NonNullable<Native
     try {
       result = fn(x, { layer, token });
     } catch (error) {
-      return `invalid-option\n${where} threw: ${error instanceof Error ? error.message : String(error)}`;
+      // The executor's message holds a few hundred bytes.
+      const message = `${where} threw: ${(error instanceof Error ? error.message : received(error)).slice(0, 160)}`;
+      keepThrown(message, error);
+      return `invalid-option\n${message}`;
     }
     if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
       void Promise.resolve(result).catch(() => undefined);

@@ -76,6 +76,17 @@ describe("strategy predicted", () => {
     expect([plain.recall, plain.predictedSparsity]).toEqual([undefined, undefined]);
   });
 
+  it("runBatch reports what run does", async () => {
+    const prompts = [text, "Milo", `${text} ${text}`];
+    const runs = await model.runBatch(prompts, { logits: "last" });
+    for (const [i, prompt] of prompts.entries()) {
+      const alone = await model.run(prompt, { logits: "last" });
+      expect(runs[i]!.predictedSparsity!.data).toEqual(alone.predictedSparsity!.data);
+      expect(runs[i]!.recall!.data).toEqual(alone.recall!.data);
+      expect(runs[i]!.logits.data).toEqual(alone.logits.data);
+    }
+  });
+
   it("measure has them whatever is measured, and as the measure predictor", async () => {
     const report = await measure(model, on, { measure: ["perplexity"], window, quiet: true });
     expect(report.provenance).toMatchObject({ strategy: "predicted", cutoff: 0 });

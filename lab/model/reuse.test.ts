@@ -57,6 +57,19 @@ describe("reuse of the last generation's KV cache", () => {
     half.dispose();
   });
 
+  it("gives the same bits where a token is certain: its logarithm is 0, not -0", async () => {
+    const view = model.with({ interventions: [{ at: "logits", do: "scale", by: 1e6 }] });
+    const { sequence } = await told(view, tokens(6), { temperature: 0 });
+    const prompt = [...sequence, ...tokens(1)];
+    const { logprobs } = await view.run(prompt);
+    expect([...logprobs].filter((one) => Object.is(one, 0)).length).toBeGreaterThan(3);
+    expect([...(await view.runBatch([prompt]))[0]!.logprobs]).toEqual([...logprobs]);
+    const { numbers, reusedTokens } = await told(view, prompt);
+    expect(reusedTokens).toBe(10);
+    expect(numbers).toEqual(await alone(view, prompt));
+    view.dispose();
+  });
+
   it("computes only the rows that the prompts do not share", async () => {
     const view = model.with({});
     const { sequence } = await told(view, tokens(30));

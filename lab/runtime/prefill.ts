@@ -152,7 +152,7 @@ export async function prefill(
     if (nll && logprobs) {
       for (let i = 0; i < rows && start + i + 1 < total; i++) {
         if (!Number.isFinite(nll[i])) throw notFinite(start + i);
-        logprobs[start + i + 1] = -nll[i]!;
+        logprobs[start + i + 1] = 0 - nll[i]!; // a probability of 1 gives 0, never -0
       }
     }
     if (sink && logits && wanted === "last") logits.set(sink.subarray((rows - 1) * vocab));

@@ -14,6 +14,7 @@ import {
   type NativeSinks,
 } from "../native.js";
 import type { Reservation } from "./memory.js";
+import { withThrown } from "./thrown.js";
 import type { Weights } from "./weights.js";
 
 export class Program {
@@ -21,7 +22,6 @@ export class Program {
   readonly #weights: Weights;
   readonly #memory: Reservation | undefined;
   readonly #native: NativeProgram;
-  #running: Promise<unknown> = Promise.resolve();
   /** Whether a sequence holds rows. */
   #used = false;
   #rows = 0;
@@ -53,31 +53,34 @@ export class Program {
     return this.#turn(signal, positions, (addon) => addon.keep(this.#native, 0, positions, 0, other.#native));
   }
 
-  /** One call in the model's queue, which writes `rows` rows of the cache. */
-  #turn<T>(signal: AbortSignal | undefined, rows: number, call: (addon: NativeAddon) => Promise<T>): Promise<T> {
+  /**
+   * One call in the model's queue, which writes `rows` rows of the cache. Its promise is awaited once and by its caller alone: so V8 can tell
+   * in an error's stack which line of the user's waits for it.
+   */
+  async #turn<T>(signal: AbortSignal | undefined, rows: number, call: (addon: NativeAddon) => Promise<T>): Promise<T> {
     this.#used = true;
     this.#busy++;
-    const done = this.#weights.queue.turn(signal, async () => {
-      throwIfAborted(signal);
-      const stop = () => callNativeSync((addon) => addon.abort(this.#native));
-      const takeBack = onAbort(signal, stop);
-      try {
-        const done = await callNative(call);
-        this.#rows += rows;
-        this.#memory?.settle(this.#rows / (this.plan.sequences * this.plan.length));
-        return done;
-      } catch (error) {
-        if (signal?.aborted) throw abortError(signal);
-        throw error;
-      } finally {
-        takeBack();
-      }
-    });
-    this.#running = done.then(
-      () => this.#busy--,
-      () => this.#busy--,
-    );
-    return done;
+    try {
+      return await this.#weights.queue.turn(signal, async () => {
+        throwIfAborted(signal);
+        const stop = () => callNativeSync((addon) => addon.abort(this.#native));
+        const takeBack = onAbort(signal, stop);
+        try {
+          const done = await callNative(call);
+          this.#rows += rows;
+          this.#memory?.settle(this.#rows / (this.plan.sequences * this.plan.length));
+          return done;
+        } catch (error) {
+          if (signal?.aborted) throw abortError(signal);
+          throw withThrown(error);
+        } finally {
+          takeBack();
+        }
+      });
+    } finally {
+      this.#busy--;
+      if (this.#closed && this.#busy === 0) this.#free();
+    }
   }
 
   /** Empties every sequence: the next batch begins at position 0. No forward may be running. */
@@ -93,12 +96,12 @@ export class Program {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const free = () => {
-      callNativeSync((addon) => addon.closeProgram(this.#native));
-      this.#weights.release();
-      this.#memory?.release();
-    };
-    if (this.#busy === 0) free();
-    else void this.#running.then(free);
+    if (this.#busy === 0) this.#free();
+  }
+
+  #free(): void {
+    callNativeSync((addon) => addon.closeProgram(this.#native));
+    this.#weights.release();
+    this.#memory?.release();
   }
 }

@@ -5,7 +5,7 @@
 import { notFinite } from "../errors.js";
 import type { ParsedHook } from "../hooks.js";
 import { callNativeSync, type NativePlan } from "../native.js";
-import { countSinks } from "./batch.js";
+import { countSinks, predictedShares, predicts } from "./batch.js";
 import { blocksOf, captureBytes, capturedPoint, isByKey, valuesPerRow } from "./captures.js";
 import { floats, type Need } from "./memory.js";
 import type { LogitRows, PrefillResult } from "./prefill.js";
@@ -72,6 +72,9 @@ export async function sideBySide(
     logits: wanted === "none" ? undefined : floats((wanted === "all" ? length : 1) * vocab),
     logprobs: wanted === "none" ? undefined : new Float32Array(length).fill(Number.NaN),
     sparsity: new Float32Array(layers * length),
+    predicted: predicts(program.plan)
+      ? { predictedSparsity: new Float32Array(layers * length), recall: new Float32Array(layers * length) }
+      : undefined,
   }));
   const all = prompts.flatMap((tokens, sequence) => tokens.map((token, position) => ({ token, position, sequence })));
   const keys = longest(prompts);
@@ -83,7 +86,7 @@ export async function sideBySide(
     const rows = chunk.length;
     const isLast = ({ position, sequence }: (typeof all)[number]) => position + 1 === prompts[sequence]!.length;
     const sinks = captures.map((hook) => floats(valuesPerRow(hook, info, keys) * rows));
-    const counts = countSinks(layers, rows);
+    const counts = countSinks(layers, rows, predicts(program.plan) ? "misses" : "nothing");
     const sink = wanted === "all" || (wanted === "last" && chunk.some(isLast)) ? floats(rows * vocab) : undefined;
     const nll = wanted === "none" ? undefined : new Float64Array(rows);
     await program.forward(
@@ -103,6 +106,7 @@ export async function sideBySide(
     );
 
     // 3. Each row to its prompt.
+    const shares = predictedShares(counts, info.neurons);
     chunk.forEach((row, i) => {
       const { position, sequence } = row;
       const into = results[sequence]!;
@@ -118,20 +122,26 @@ export async function sideBySide(
       });
       if (nll && into.logprobs && position + 1 < total) {
         if (!Number.isFinite(nll[i])) throw notFinite(position);
-        into.logprobs[position + 1] = -nll[i]!;
+        into.logprobs[position + 1] = 0 - nll[i]!; // a probability of 1 gives 0, never -0
       }
       if (sink && into.logits && (wanted === "all" || isLast(row)))
         into.logits.set(sink.subarray(i * vocab, (i + 1) * vocab), wanted === "all" ? position * vocab : 0);
-      for (let layer = 0; layer < layers; layer++)
-        into.sparsity[layer * total + position] = counts.zerosInMid[layer * rows + i]! / info.neurons;
+      for (let layer = 0; layer < layers; layer++) {
+        const [at, from] = [layer * total + position, layer * rows + i];
+        into.sparsity[at] = counts.zerosInMid[from]! / info.neurons;
+        if (!into.predicted || !shares?.recall) continue;
+        into.predicted.predictedSparsity[at] = shares.predictedSparsity[from]!;
+        into.predicted.recall[at] = shares.recall[from]!;
+      }
     });
     onProgress?.(Math.min(1, (start + rows) / all.length));
   }
-  return results.map(({ captures: kept, logits, logprobs, sparsity }) => ({
+  return results.map(({ captures: kept, logits, logprobs, sparsity, predicted }) => ({
     captures: captures.map((hook, c) => capturedPoint(hook, kept[c]!, info)),
     ...(logits && { logits }),
     ...(logprobs && { logprobs }),
     sparsity,
+    ...(predicted && { predicted }),
     reusedTokens: 0,
   }));
 }

@@ -4,7 +4,7 @@
  */
 import { Zip, ZipPassThrough } from "fflate";
 import { LabError } from "../errors.js";
-import type { Arrays, ElementType, NamedArray, NamedText } from "./arrays.js";
+import { type Arrays, axesOf, type ElementType, type NamedArray, type NamedText } from "./arrays.js";
 
 const DESCR: Readonly<Record<ElementType, string>> = {
   f32: "<f4",
@@ -21,6 +21,7 @@ const DESCR: Readonly<Record<ElementType, string>> = {
 };
 /** Sizes in a zip without its extension for large files are 32 bits. */
 const MOST = 2 ** 32 - 1;
+const LONGEST_NAME = 2 ** 16 - 1;
 const PIECE = 1 << 20;
 
 /** The header of an npy file, version 1.0: padded so that the data starts at a multiple of 64. */
@@ -44,14 +45,29 @@ function npyText({ text }: NamedText): [Uint8Array, Uint8Array] {
   return [npyHeader(`<U${width}`, typeof text === "string" ? [] : [list.length]), new Uint8Array(data.buffer)];
 }
 
+/** At least as many bytes as its array has. */
+function textBytes({ text }: NamedText): number {
+  const list = typeof text === "string" ? [text] : text;
+  return 4 * list.length * list.reduce((most, { length }) => Math.max(most, length), 1);
+}
+
 /** Writes the file through `write`, in pieces of at most 1 MiB, so that other work can go on between them. */
 export async function writeNpz({ arrays, texts }: Arrays, write: (piece: Uint8Array) => Promise<void>): Promise<void> {
-  const dims = arrays.flatMap(({ name, dims: axes }) => (axes ? [{ name: `${name}.dims`, text: axes }] : []));
-  const total = arrays.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const words = [...texts, ...axesOf(arrays)];
+  for (const { name } of [...arrays, ...words]) {
+    const { length } = new TextEncoder().encode(`${name}.npy`);
+    if (length > LONGEST_NAME)
+      throw new LabError(
+        "invalid-option",
+        `the name "${name.slice(0, 60)}…" has ${length - 4} bytes; an .npz holds names up to ${LONGEST_NAME - 4}`,
+      );
+  }
+  const total = arrays.reduce((sum, { bytes }) => sum + bytes.length, 0) + words.reduce((sum, one) => sum + textBytes(one), 0);
   if (total > MOST - 2 ** 20) {
     throw new LabError(
       "invalid-option",
-      `an .npz holds up to 4 GiB, and these arrays have ${total} bytes; save them as .safetensors`,
+      `an .npz holds up to 4 GiB, and these arrays have ${total} bytes (each text of a list takes the room of the longest); ` +
+        "save them as .safetensors",
     );
   }
   const waiting: Uint8Array[] = [];
@@ -75,7 +91,7 @@ export async function writeNpz({ arrays, texts }: Arrays, write: (piece: Uint8Ar
   };
   for (const { name, type, shape, bytes } of arrays as readonly NamedArray[])
     await entry(name, npyHeader(DESCR[type], shape), bytes);
-  for (const text of [...texts, ...dims]) await entry(text.name, ...npyText(text));
+  for (const text of words) await entry(text.name, ...npyText(text));
   zip.end();
   await flush();
 }

@@ -5,20 +5,22 @@
 import { stringify } from "csv-stringify/sync";
 import type { Values } from "../tensor.js";
 import { floatText } from "../text.js";
-import { isTensor, notPlain, recordOf } from "./records.js";
+import { isTensor, notPlain, recordOf, refuseNesting } from "./records.js";
 
 /** The value as JSON can hold it; throws where something would be lost. */
-export function plain(value: unknown, where: string): unknown {
+export function plain(value: unknown, where: string, inside: readonly object[] = []): unknown {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (value instanceof Float32Array) return Array.from(value, (one) => (Number.isFinite(one) ? Number(floatText(one)) : null));
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
     return Array.from(value as Float64Array, (one, i) => plain(one, `${where}[${i}]`));
-  if (Array.isArray(value)) return value.map((one, i) => plain(one, `${where}[${i}]`));
+  refuseNesting(value, where, inside);
+  const around = [...inside, value as object];
+  if (Array.isArray(value)) return value.map((one, i) => plain(one, `${where}[${i}]`, around));
   if (isTensor(value)) return { dims: value.dims, size: value.size, data: plain(value.data, where) };
   const record = recordOf(value);
   if (!record) throw notPlain(value, where);
-  return Object.fromEntries(record.map(([key, one]) => [key, plain(one, `${where}.${key}`)]));
+  return Object.fromEntries(record.map(([key, one]) => [key, plain(one, `${where}.${key}`, around)]));
 }
 
 export const jsonText = (value: object): string => `${JSON.stringify(plain(value, "value"), null, 1)}\n`;

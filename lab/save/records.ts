@@ -41,9 +41,20 @@ function kept(record: Record<string, unknown>, key: string): unknown {
   }
 }
 
+/** Deeper ones are no data, and would end the stack. */
+const DEEPEST = 200;
+/** Throws where a value stands inside itself, or too deep. @param inside the values around it, outermost first */
+export function refuseNesting(value: unknown, where: string, inside: readonly object[]): void {
+  if (inside.includes(value as object)) throw new LabError("invalid-option", `${shortened(where)} contains itself`);
+  if (inside.length > DEEPEST)
+    throw new LabError("invalid-option", `${shortened(where)} lies deeper than ${DEEPEST} levels; save a flatter value`);
+}
+const shortened = (name: string) => (name.length > 60 ? `${name.slice(0, 59)}…` : name);
+
 /** The error for a value that no format can hold. */
 export function notPlain(value: unknown, where: string): LabError {
-  const found = typeof value === "object" ? `a ${value?.constructor?.name ?? "object"}` : `a ${typeof value}`;
+  const named = typeof value === "object" ? `a ${value?.constructor?.name ?? "object"}` : `a ${typeof value}`;
+  const found = value === undefined ? "undefined" : named;
   return new LabError(
     "invalid-option",
     `save takes plain data (reports, points, runs, tensors, numbers, texts); ${where} is ${found}`,

@@ -3,7 +3,7 @@
  * `__metadata__`, a list of them as JSON; the axes of a tensor "x" are the text "x.dims".
  */
 import { LabError } from "../errors.js";
-import type { Arrays, ElementType } from "./arrays.js";
+import { type Arrays, axesOf, type ElementType } from "./arrays.js";
 
 const DTYPE: Readonly<Record<ElementType, string>> = {
   f32: "F32",
@@ -23,7 +23,7 @@ const PIECE = 1 << 24;
 export async function writeSafetensors({ arrays, texts }: Arrays, write: (piece: Uint8Array) => Promise<void>): Promise<void> {
   const metadata = Object.fromEntries([
     ...texts.map(({ name, text }) => [name, typeof text === "string" ? text : JSON.stringify(text)]),
-    ...arrays.flatMap(({ name, dims }) => (dims ? [[`${name}.dims`, JSON.stringify(dims)]] : [])),
+    ...axesOf(arrays).map(({ name, text }) => [name, JSON.stringify(text)]),
   ]);
   if (arrays.some(({ name }) => name === "__metadata__"))
     throw new LabError("invalid-option", 'a safetensors file keeps "__metadata__" for itself; give the array another name');
@@ -31,12 +31,13 @@ export async function writeSafetensors({ arrays, texts }: Arrays, write: (piece:
   const width = (type: ElementType) => (type === "bool" ? 1 : Number(type.slice(1)) / 8);
   const ordered = [...arrays].sort((a, b) => width(b.type) - width(a.type));
   let at = 0;
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  // Any name becomes a key of its own there, also "__proto__".
+  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
   for (const { name, type, shape, bytes } of ordered) {
-    header[name] = { dtype: DTYPE[type], shape, data_offsets: [at, at + bytes.length] };
+    entries.push([name, { dtype: DTYPE[type], shape, data_offsets: [at, at + bytes.length] }]);
     at += bytes.length;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const padded = new Uint8Array(8 + 8 * Math.ceil(text.length / 8)).fill(0x20);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(text, 8);

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder } from "../../test/support/small-llama.js";
@@ -43,5 +43,26 @@ describe("save", () => {
     await expect(save("x.csv", {}, { sgnal: 1 } as never)).rejects.toThrow(/Did you mean "signal"/);
     await expect(written("x.json", { when: new Date() })).rejects.toThrow(/value\.when is a Date/);
     await expect(written("x.json", [{ fn: () => 0 }])).rejects.toThrow(/value\[0\]\.fn is a function/);
+  });
+  it("leaves the file as it was when it is stopped before it ends", async () => {
+    for (const name of ["old.json", "old.csv"] as const) {
+      await written(name, { a: 1 });
+      const before = await readFile(join(dir.path, name), "utf8");
+      await expect(save(join(dir.path, name) as "x.csv", { a: 2 }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+        code: "aborted",
+      });
+      expect(await readFile(join(dir.path, name), "utf8")).toBe(before);
+    }
+  });
+  it("says why it cannot write, and refuses what contains itself", async () => {
+    await mkdir(join(dir.path, "taken.json"));
+    await expect(written("taken.json", {})).rejects.toMatchObject({
+      code: "invalid-option",
+      message: expect.stringMatching(/save cannot write ".*taken\.json": it is a folder$/),
+    });
+    const loop: Record<string, unknown> = { list: [] };
+    (loop.list as unknown[]).push(loop);
+    await expect(written("loop.json", loop)).rejects.toThrow(/value\.list\[0\] contains itself/);
+    await expect(written("loop.csv", loop)).rejects.toThrow(/contains itself/);
   });
 });

@@ -1,5 +1,6 @@
 /** `save`: writes results to a file, in the format of its ending. */
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { throwIfAborted } from "../abort.js";
 import { checkSignal } from "../check.js";
@@ -58,16 +59,20 @@ export async function save<const S extends Loose<SavePath>>(
   // The whole value is looked at before the file is made.
   const text = texts[kind]?.(value);
   const named = arrays[kind] && namedArrays(value);
-  await mkdir(dirname(full), { recursive: true });
-  if (text !== undefined) return writeFile(full, text);
-  await writeWhole(full, (write) => arrays[kind]!(named!, write), signal);
+  throwIfAborted(signal);
+  const fill = (write: Write) => (text === undefined ? arrays[kind]!(named!, write) : write(new TextEncoder().encode(text)));
+  await writeWhole(full, fill, signal);
 }
 
-/** Under another name first, so that a file which could not be finished is not taken for a result. */
+/**
+ * Under another name first, so that a file which could not be finished is not taken for a result. The name is this call's own: two calls may
+ * write the same file, and the last one to finish gives it.
+ */
 async function writeWhole(path: string, fill: (write: Write) => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  const unfinished = `${path}.unfinished`;
+  const unfinished = `${path}.${randomUUID().slice(0, 8)}.unfinished`;
   try {
-    const file = await open(unfinished, "w");
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(unfinished, "wx");
     try {
       await fill(async (piece) => {
         throwIfAborted(signal);
@@ -76,9 +81,17 @@ async function writeWhole(path: string, fill: (write: Write) => Promise<void>, s
     } finally {
       await file.close();
     }
+    throwIfAborted(signal);
     await rename(unfinished, path);
   } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    throw error instanceof LabError ? error : cannotWrite(path, error);
   }
+}
+
+function cannotWrite(path: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string") return error;
+  const why = code === "EISDIR" ? "it is a folder" : (error as Error).message;
+  return new LabError("invalid-option", `save cannot write "${path}": ${why}`, { cause: error });
 }

@@ -73,17 +73,26 @@ KvCache::KvCache(const CpuModel& model, uint32_t sequences, uint32_t length, uin
 
 namespace {
 
+// To the smaller of both, whatever other threads do.
+void lower(std::atomic<uint64_t>& least, uint64_t value) {
+  uint64_t before = least;
+  while (value < before && !least.compare_exchange_weak(before, value)) continue;
+}
+
 void floats_of(const uint16_t* halves, uint64_t n, float* out) {
   cpu::kernels_of(F16).dequantise(reinterpret_cast<const uint8_t*>(halves), n, out);
 }
 
 }  // namespace
 
-void KvCache::round(float* x, uint64_t n) {
+bool KvCache::round(float* x, uint64_t n) {
+  bool fits = true;
   for (uint64_t i = 0; i < n; i++) {
     const uint16_t half = float_to_half(x[i]);
+    fits = fits && ((half & 0x7fffu) != 0x7c00u || std::isinf(x[i]));
     floats_of(&half, 1, x + i);
   }
+  return fits;
 }
 
 void KvCache::store(uint32_t layer, uint32_t sequence, uint32_t position, const float* k, const float* v) {
@@ -308,14 +317,19 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
   pass.hook(SL_ATTN_Q, layer, s.q.data());
   pass.intervene_at(SL_ATTN_K, layer, s.k.data());
   pass.intervene_at(SL_ATTN_V, layer, s.v.data());
+  std::atomic<uint64_t> too_large{B};  // the first row with keys or values beyond float16
   pass.parallel(B, 2 * kvw, [&](size_t b) {
     const Row& row = pass.rows[b];
     if (cache.half()) {  // captured as they are stored
-      KvCache::round(s.k.data() + b * kvw, kvw);
-      KvCache::round(s.v.data() + b * kvw, kvw);
+      const bool fits = KvCache::round(s.k.data() + b * kvw, kvw);
+      if (!KvCache::round(s.v.data() + b * kvw, kvw) || !fits) lower(too_large, b);
     }
     cache.store(layer, row.sequence, row.position, s.k.data() + b * kvw, s.v.data() + b * kvw);
   });
+  if (too_large < B)
+    throw Error(Code::not_finite,
+                text("keys or values of layer %u at position %u are beyond 65504, float16's most; use kv \"f32\"", layer,
+                     pass.rows[too_large].position));
   pass.capture_at(SL_ATTN_K, layer, s.k.data());
   pass.capture_at(SL_ATTN_V, layer, s.v.data());
   const float scale = record.attention_scale;
@@ -350,11 +364,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
       const bool changed = scores.intervene(b, of, own, count);
       scores.capture(b, of, own, first, count, -INFINITY);
       const bool finite = all_finite(own, count);
-      if (changed && !finite) {
-        uint64_t before = infinite;
-        while (b < before && !infinite.compare_exchange_weak(before, b)) {
-        }
-      }
+      if (changed && !finite) lower(infinite, b);
       if (finite)
         cpu::kernels().softmax(own, count);
       else

@@ -22,8 +22,8 @@ class KvCache {
   // Throws Error (aborted), with a part copied.
   void copy(const KvCache& source, uint32_t from, uint32_t to, uint32_t positions, const SlControl& control);
   bool half() const { return half_; }
-  // What a cache of float16 makes of x (n).
-  static void round(float* x, uint64_t n);
+  // What a cache of float16 makes of x (n); false where a number of it becomes infinite.
+  static bool round(float* x, uint64_t n);
   // Stores k and v (G K) of a position.
   void store(uint32_t layer, uint32_t sequence, uint32_t position, const float* k, const float* v);
   // Of float32: (G K, length) and (length, G K).

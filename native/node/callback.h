@@ -3,6 +3,7 @@
 #pragma once
 #include <napi.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -28,6 +29,10 @@ class Callback {
     std::mutex mutex;
     bool alive = true;
   };
+  // Lets the JavaScript thread do other work before the next call, where calls have kept it for long.
+  void let_others_run();
+
+  std::chrono::steady_clock::duration kept_busy_{};  // by calls, since others ran; under alive_->mutex
   std::shared_ptr<Alive> alive_ = std::make_shared<Alive>();
   napi_threadsafe_function function_ = nullptr;
 };

@@ -9,6 +9,40 @@
 
 namespace sparselab::node {
 
+namespace {
+
+bool same_positions(const SlLayer& a, const SlLayer& b) {
+  return a.rope_base == b.rope_base && a.rope_factor == b.rope_factor && a.yarn == b.yarn && a.window == b.window;
+}
+
+// How layers see positions: one entry for each kind of layer, in the order in which they come.
+Napi::Array ropes(Napi::Env env, const ModelSpec& spec) {
+  const SlModel& m = spec.model;
+  bool factors = false;
+  for (const ModelTensor& one : spec.tensors) factors = factors || one.tensor.role == SL_TENSOR_ROPE_FREQS;
+  auto out = Napi::Array::New(env);
+  for (uint32_t l = 0; l < m.layers; l++) {
+    const SlLayer& one = m.layer[l];
+    uint32_t first = 0, count = 0;
+    while (!same_positions(m.layer[first], one)) first++;
+    if (first < l) continue;
+    for (uint32_t i = l; i < m.layers; i++) count += same_positions(m.layer[i], one);
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("layers", count);
+    entry.Set("base", one.rope_base);
+    entry.Set("channels", one.rope_dims);
+    entry.Set("pairs", one.rope == SL_ROPE_HALVES ? "halves" : "adjacent");
+    entry.Set("factor", one.rope_factor > 0 ? one.rope_factor : 1.0f);
+    entry.Set("yarn", one.yarn != 0);
+    entry.Set("frequencyFactors", factors);
+    entry.Set("window", one.window);
+    out.Set(out.Length(), entry);
+  }
+  return out;
+}
+
+}  // namespace
+
 Napi::Value model_info(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     auto file = file_of(info[0]);
@@ -25,7 +59,7 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
     o.Set("headSize", layer.head_size);
     o.Set("vocab", m.vocab);
     o.Set("context", m.context);
-    o.Set("ropeBase", layer.rope_base);
+    o.Set("rope", ropes(env, file->spec));
     o.Set("normEpsilon", m.norm_epsilon);
     o.Set("gate", layer.ffn.has_gate != 0);
     o.Set("backend", file->backend.name);

@@ -1,8 +1,10 @@
 /** Random models against the forward pass in float64: a few new ones in each run, and a plain fault must show. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeFile } from "../../lab/model/description.js";
+import { openFile } from "../../lab/model/load.js";
 import { seed } from "../support/seed.js";
 import { ARCHITECTURES, type ArchitectureName } from "./architectures.js";
 import { faultOf } from "./models.js";
@@ -135,4 +137,25 @@ test("the comparison sees another t, another base of the rotation and another ep
     const { error } = await compareWithReference({ ...llama, model: { ...llama.model, ...wrong } }, path);
     expect(error, JSON.stringify(wrong)).toBeGreaterThan(LIMIT);
   }
+});
+
+test("info tells how each kind of layer sees positions", async () => {
+  const info = async (architecture: ArchitectureName, more: Partial<Shape>) => {
+    const path = join(folder, `info-${architecture}.gguf`);
+    writeFileSync(path, telling(architecture, more).bytes);
+    const facts = await describeFile(await openFile(path), undefined);
+    return facts.find(({ key }) => key === "rope")!;
+  };
+  const gemma = await info("gemma3", { window: 3, ropeBase: 1e6, scaling: "linear" });
+  expect(gemma.text).toMatch(
+    /^base 10000, a window of the last 3 positions, in 6 of 7 layers; base 1000000, positions scaled by 1\/[\d.]+ \(linear\), in 1 of 7 layers$/,
+  );
+  expect(gemma.value).toMatchObject([
+    { layers: 6, base: 10000, factor: 1, window: 3, pairs: "halves" },
+    { layers: 1, base: 1e6, window: 0, yarn: false },
+  ]);
+  expect((await info("nemotron", { ropeBase: 500000 })).text).toBe("base 500000, the first 16 channels of a head");
+  expect((await info("llama", { ropeBase: 10000, scaling: "yarn", freqs: true })).text).toMatch(
+    /^base 10000, positions scaled by 1\/[\d.]+ \(yarn\), frequencies divided by rope_freqs$/,
+  );
 });

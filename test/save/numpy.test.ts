@@ -103,4 +103,40 @@ describe.each([".npz", ".safetensors"] as const)("save to %s", (ending) => {
     );
     await expect(stat(join(dir.path, `n${ending}`))).rejects.toThrow(/ENOENT/);
   });
+
+  it("keeps odd names, and refuses values of which part would be lost", async () => {
+    await save(join(dir.path, `names${ending}`) as "x.npz", JSON.parse('{ "__proto__": [1, 2], "../é 😀": [3] }') as object);
+    expect(await readBack(`names${ending}`)).toMatchObject({
+      ["__proto__"]: { shape: [2], data: hex(Float64Array.of(1, 2)) },
+      "../é 😀": { data: hex(Float64Array.of(3)) },
+    });
+    const refused = (value: object) => save(join(dir.path, `refused${ending}`) as "x.npz", value);
+    const x = tensor(Float32Array.of(1), ["token"], [1]);
+    await expect(refused({ x, "x.dims": "mine" })).rejects.toThrow(/two values are called "x\.dims".*the axes of a tensor/);
+    await expect(refused({ half: "\ud83d" })).rejects.toThrow(/the text "half" holds half of a character/);
+    await expect(refused({ "\ud83d": 1 })).rejects.toThrow(/a name holds half of a character/);
+    const gone = Float32Array.of(1);
+    structuredClone(gone.buffer, { transfer: [gone.buffer] });
+    await expect(refused({ gone })).rejects.toThrow(/gone was transferred elsewhere/);
+    const loop: Record<string, unknown> = {};
+    loop.again = { loop };
+    await expect(refused(loop)).rejects.toMatchObject({ code: "invalid-option", message: "again.loop contains itself" });
+    expect((await readdir(dir.path)).filter((name) => name.startsWith("refused"))).toEqual([]);
+  });
+
+  it("gives one whole file where two calls write it", async () => {
+    const path = join(dir.path, `twice${ending}`) as "x.npz";
+    await Promise.all([1, 2].map((value) => save(path, new Float32Array(4 << 20).fill(value))));
+    const bytes = await readFile(path);
+    expect([1, 2].filter((value) => bytes.includes(hexBytes(value)))).toHaveLength(1);
+    expect((await readdir(dir.path)).filter((name) => name.includes("unfinished"))).toEqual([]);
+  });
+});
+
+it("save to .npz refuses what a zip cannot hold", async () => {
+  const path = join(dir.path, "most.npz") as "x.npz";
+  await expect(save(path, { ["n".repeat(65536)]: 1 })).rejects.toThrow(/has 65536 bytes; an \.npz holds names up to 65531/);
+  await expect(save(path, { words: ["x".repeat(2e6), ...Array<string>(1000).fill("y")] })).rejects.toThrow(
+    /holds up to 4 GiB.*save them as \.safetensors/,
+  );
 });
