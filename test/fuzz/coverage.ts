@@ -13,6 +13,7 @@ import { root } from "../support/golden.js";
 const TARGETS = ["header", "dequantise"] as const;
 const OPTIONS = ["seconds", "target"] as const;
 const SECONDS = 60;
+const PARSED = { seconds: { type: "string" }, target: { type: "string" } } as const;
 
 export interface CoverageOptions {
   readonly targets: readonly string[];
@@ -26,12 +27,12 @@ function refuse(what: string, name: string, known: readonly string[]): never {
 
 /** What the arguments after `coverage` ask for. Throws an Error that names the nearest valid choice. */
 export function coverageOptions(args: readonly string[]): CoverageOptions {
-  const { tokens } = parseArgs({ args: [...args], strict: false, tokens: true, allowPositionals: true });
+  const { tokens } = parseArgs({ args: [...args], options: PARSED, strict: false, tokens: true, allowPositionals: true });
   for (const token of tokens) {
     if (token.kind === "positional") throw new Error(`"${token.value}" is not expected; a target is named with --target`);
     if (token.kind === "option" && !OPTIONS.some((name) => name === token.name)) refuse("option", token.name, OPTIONS);
   }
-  const { values } = parseArgs({ args: [...args], options: { seconds: { type: "string" }, target: { type: "string" } } });
+  const { values } = parseArgs({ args: [...args], options: PARSED });
   const seconds = Number(values.seconds ?? SECONDS);
   if (!Number.isSafeInteger(seconds) || seconds < 1)
     throw new Error(`--seconds ${values.seconds}: expected a whole number from 1`);
