@@ -1,4 +1,4 @@
-// The kept seeds of the coverage-guided fuzzers through their targets: with the compiler at hand, in every run of the unit tests.
+// The kept seeds of the coverage-guided fuzzers through their targets: with any compiler, in every run of the unit tests.
 #include <filesystem>
 #include <fstream>
 #include <iterator>

@@ -26,7 +26,8 @@ void fuzz_dequantise(const uint8_t* data, size_t size) {
   }
   const TransposedForm& form = type.transposed;
   if (!form.transpose) return;
-  const std::unique_ptr<uint8_t[]> own(new uint8_t[n * form.own_row(D)]), shared(new uint8_t[blocks * D * form.shared_bytes]);
+  const std::unique_ptr<uint8_t[]> own(new uint8_t[n * form.own_row(D)]);
+  const std::unique_ptr<uint8_t[]> shared(new uint8_t[blocks * D * form.shared_bytes]);
   form.transpose(rows.get(), stride, D, n, own.get(), shared.get());
 }
 

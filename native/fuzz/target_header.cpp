@@ -30,7 +30,8 @@ void fuzz_header(const uint8_t* data, size_t size) {
     for (const auto& [key, value] : table.metadata) {
       int64_t integer = 0;
       if (!value.is_array && value.type == MetaType::string) (void)value.string();
-      if (value.count > 0 && value.type != MetaType::string && value.type != MetaType::array && value.bytes <= kMostOfValue)
+      const bool numeric = value.type != MetaType::string && value.type != MetaType::array;
+      if (numeric && value.count > 0 && value.bytes <= kMostOfValue)
         (void)value.integer(integer, value.count - 1);
     }
     for (const TensorInfo& tensor : table.tensors) {
