@@ -31,8 +31,7 @@ void fuzz_header(const uint8_t* data, size_t size) {
       int64_t integer = 0;
       if (!value.is_array && value.type == MetaType::string) (void)value.string();
       const bool numeric = value.type != MetaType::string && value.type != MetaType::array;
-      if (numeric && value.count > 0 && value.bytes <= kMostOfValue)
-        (void)value.integer(integer, value.count - 1);
+      if (numeric && value.count > 0 && value.bytes <= kMostOfValue) (void)value.integer(integer, value.count - 1);
     }
     for (const TensorInfo& tensor : table.tensors) {
       // Every tensor with bytes lies within the file.
