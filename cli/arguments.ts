@@ -24,6 +24,7 @@ export const modelOptions = {
   activation: { type: "string" },
   strategy: { type: "string" },
   arithmetic: { type: "string" },
+  kv: { type: "string" },
   cutoff: { type: "string" },
   t: { type: "string" },
   threads: { type: "string" },

@@ -88,6 +88,19 @@ describe("sparselab", () => {
     expect(await ok("info", writeSmallLlama(dir.path, { file: "relu-llama.gguf" }))).toMatch(/activation +undecided\. .*Choose/);
   });
 
+  it("--kv f16 reaches the model: near the logits of f32, and not the same", async () => {
+    const rows = async (kv: string) => {
+      const path = join(dir.path, `${kv}.f32`);
+      await ok("logits", tinyWorld, "--tokens", "1,17,300,41", "--kv", kv, "--out", path);
+      return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+    };
+    const [full, half] = [await rows("f32"), await rows("f16")];
+    const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+    const error = norm(full.map((value, i) => value - half[i]!)) / norm(full);
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(5e-3);
+  });
+
   it("tokenize: the whole text on one line, or a line for each line, plain or special", async () => {
     const vocabulary = writeSmallLlama(dir.path, { file: "v.gguf", change: () => [] });
     // Pieces: 3 "▁", 4 "a", 5 "b", 6 "c", 34 "▁a", 35 "▁b"; anything else is <unk>.
@@ -244,6 +257,7 @@ describe("sparselab", () => {
       [2, /missing COMMAND/, []],
       [2, /Did you mean "info"/, ["inof"]],
       [2, /missing FILE/, ["info"]],
+      [2, /--kv: unknown kv "f8".*Known: f32, f16/, ["logits", tinyWorld, "--tokens", "1", "--out", "x.f32", "--kv", "f8"]],
       [2, /would be no \.npz file; name it FILE\.f32/, ["logits", tinyWorld, "--tokens", "1", "--out", "x.npz"]],
       [2, /unexpected argument "b"; expected FILE/, ["info", "a", "b"]],
       [2, /unknown option --verison\. Did you mean --version/, ["--verison"]],

@@ -10,6 +10,7 @@ export interface ModelFlags {
   readonly activation?: string | undefined;
   readonly strategy?: string | undefined;
   readonly arithmetic?: string | undefined;
+  readonly kv?: string | undefined;
   readonly cutoff?: string | undefined;
   readonly t?: string | undefined;
   readonly threads?: string | undefined;
@@ -17,10 +18,11 @@ export interface ModelFlags {
 
 /** Options of `load`. `--t` is the policy (`sweep` has a list of them and leaves it out). */
 export function loadOptions(flags: ModelFlags): LoadOptions {
-  const { activation, strategy, arithmetic, t } = flags;
+  const { activation, strategy, arithmetic, kv, t } = flags;
   if (activation !== undefined) usage("--activation", () => parseActivation(activation));
   if (strategy !== undefined) usage("--strategy", () => checkChoice("strategy", strategy));
   if (arithmetic !== undefined) usage("--arithmetic", () => checkChoice("arithmetic", arithmetic));
+  if (kv !== undefined) usage("--kv", () => checkChoice("kv", kv));
   const cutoff =
     flags.cutoff === undefined
       ? undefined
@@ -30,6 +32,7 @@ export function loadOptions(flags: ModelFlags): LoadOptions {
     ...(activation === undefined ? {} : { activation: activation as Activation }),
     ...(strategy === undefined ? {} : { strategy: strategy as Strategy }),
     ...(arithmetic === undefined ? {} : { arithmetic: arithmetic as "float" | "int8" }),
+    ...(kv === undefined ? {} : { kv: kv as "f32" | "f16" }),
     ...(cutoff === undefined ? {} : { cutoff }),
     ...(t === undefined ? {} : { policy: usage("--t", () => checkPolicy({ kind: "fatrelu", t: numberOf("--t", t) })) }),
     ...(threads === undefined ? {} : { threads }),
