@@ -9,7 +9,8 @@
 
 namespace sparselab::cpu {
 
-#if defined(__x86_64__)
+#if defined(SPARSELAB_ONLY_PLAIN)  // where kernels take a compiler many minutes with all checks
+#elif defined(__x86_64__)
 extern const Kernels kAvx512Kernels, kAvx2Kernels;
 #elif defined(__aarch64__)
 extern const Kernels kNeonKernels;
@@ -18,7 +19,7 @@ extern const Kernels kPlainKernels;
 
 namespace {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SPARSELAB_ONLY_PLAIN)
 // Half floats to float32 in hardware. Not every compiler has this feature's name for __builtin_cpu_supports.
 bool has_f16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -28,7 +29,8 @@ bool has_f16c() {
 
 std::vector<const Kernels*> find_runnable() {
   std::vector<const Kernels*> found;
-#if defined(__x86_64__)
+#if defined(SPARSELAB_ONLY_PLAIN)
+#elif defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

@@ -26,6 +26,7 @@ size_t replay(const std::string& name, void (*target)(const uint8_t*, size_t)) {
 }  // namespace
 
 TEST("fuzz seeds: headers are read or refused") { CHECK(replay("header", fuzz::fuzz_header) >= 10); }
+TEST("fuzz seeds: small models run or are refused") { CHECK(replay("forward", fuzz::fuzz_forward) >= 8); }
 TEST("fuzz seeds: blocks of every type are dequantised and transposed") {
   CHECK(replay("dequantise", fuzz::fuzz_dequantise) >= 10);
 }

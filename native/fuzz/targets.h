@@ -12,4 +12,8 @@ void fuzz_header(const uint8_t* data, size_t size);
 // Byte 0 chooses a weight type, bytes 1 and 2 the shape; the rest are its blocks, in buffers of exactly their size.
 void fuzz_dequantise(const uint8_t* data, size_t size);
 
+// A small model's file, and a last byte that chooses strategy, KV cache, arithmetic and form of down: opened, and run for four
+// tokens.
+void fuzz_forward(const uint8_t* data, size_t size);
+
 }  // namespace sparselab::fuzz

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { nearest } from "../../lab/errors.js";
 import { root } from "../support/golden.js";
 
-const TARGETS = ["header", "dequantise"] as const;
+const TARGETS = ["header", "dequantise", "forward"] as const;
 const OPTIONS = ["seconds", "target"] as const;
 const SECONDS = 60;
 const PARSED = { seconds: { type: "string" }, target: { type: "string" } } as const;

@@ -98,6 +98,7 @@ export const rooms: readonly Room[] = [
       "native/cpu/isa.h",
     ],
   },
+  { name: "native/fuzz", mayImport: [...native, "native/backend", "native/architectures", "native/gguf", "native/quant"] },
   { name: "native/testing", mayImport: "anything", deep: true },
   { name: "native/hybrid", mayImport: [] },
   { name: "cuda", mayImport: [] },
