@@ -36,6 +36,8 @@ export const knownModels: readonly KnownModel[] = [
   },
 ];
 
+export const knownNames: readonly string[] = knownModels.map(({ name }) => name);
+
 /** Where fetched models lie: the folder that SPARSELAB_CACHE names when the program starts, or `~/.cache/sparselab`. */
 export const cacheFolder: string = process.env.SPARSELAB_CACHE
   ? resolve(process.env.SPARSELAB_CACHE)

@@ -9,6 +9,7 @@ import { perLayer } from "../policy/policy.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { Weights } from "../runtime/weights.js";
 import { bytesText } from "../text.js";
+import { templateWords } from "../tokenizer/index.js";
 import { type Activation, activationText, type ResolvedActivation, resolveActivation } from "./activation.js";
 import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
@@ -236,9 +237,12 @@ function tokenizerFact(fileTokenizer: FileTokenizer): Fact {
     );
   const { kind: name, preTokenizer, size, bos, eos, addsBos, addsEos } = fileTokenizer.tokenizer;
   const { chatTemplate } = fileTokenizer;
+  const words = templateWords(fileTokenizer.tokenizer);
+  const written =
+    words.length > 0 ? `, which writes ${words.map(({ text, token }) => `${text.trim()} (${token})`).join(" ")}` : "";
   return fact(
     "tokenizer",
-    { kind, supported: true, preTokenizer, size, bos, eos, addsBos, addsEos, chatTemplate },
-    `${name}${preTokenizer ? `, pre-tokenizer ${preTokenizer}` : ""}, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}${addsEos ? " (added)" : ""}, chat template ${chatTemplate ? "yes" : "no"}`,
+    { kind, supported: true, preTokenizer, size, bos, eos, addsBos, addsEos, chatTemplate, templateWords: words },
+    `${name}${preTokenizer ? `, pre-tokenizer ${preTokenizer}` : ""}, ${size} pieces, BOS ${bos ?? "none"} (${addsBos ? "added" : "not added"}), EOS ${eos ?? "none"}${addsEos ? " (added)" : ""}, chat template ${chatTemplate ? "yes" : "no"}${written}`,
   );
 }

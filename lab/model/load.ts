@@ -23,7 +23,7 @@ import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
 import type { Model } from "./model.js";
 import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
-import { missingFile, modelPath } from "./path.js";
+import { missingFile, modelPath, withFetch } from "./path.js";
 import type { Setting } from "./setting.js";
 import { View } from "./view.js";
 
@@ -99,7 +99,7 @@ async function opening<T>(path: string, open: (addon: NativeAddon) => Promise<T>
   try {
     return await callNative(open);
   } catch (error) {
-    throw (await missingFile(path)) ?? error;
+    throw (await missingFile(path)) ?? withFetch(path, error);
   }
 }
 

@@ -8,7 +8,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LabError, nearest } from "../errors.js";
-import { fetchCommand, modelOfPath, pathOfName } from "../fetch/known.js";
+import { fetchCommand, knownNames, modelOfPath, pathOfName } from "../fetch/known.js";
 import { received } from "../received.js";
 import { bytesText } from "../text.js";
 
@@ -85,11 +85,21 @@ export async function missingFile(path: string): Promise<LabError | undefined> {
       path,
       `No such file: there is no folder ${JSON.stringify(folder)}. Paths are relative to ${JSON.stringify(process.cwd())}`,
     );
+  // A word without an ending may be the name of a model that fetch brings.
+  const called = basename(path).includes(".") ? undefined : nearest(basename(path), knownNames);
+  if (called !== undefined) return bad(path, `No such file. Did you mean ${JSON.stringify(called)}, a model that fetch brings?`);
   const models = names.filter(isModel);
   const near = nearest(basename(path), models) ?? nearest(basename(path), names);
   if (near !== undefined) return bad(path, `No such file. Did you mean ${JSON.stringify(shortPath(join(folder, near)))}?`);
   const others = models.length === 0 ? "" : `. Models there: ${listText(models)}`;
   return bad(path, `No such file in ${JSON.stringify(folder)}${others}`);
+}
+
+/** The error of a fetched file that is damaged, with the way out; others as they are. */
+export function withFetch(path: string, error: unknown): unknown {
+  const known = modelOfPath(path);
+  if (!known || !(error instanceof LabError) || error.code !== "bad-file") return error;
+  return new LabError(error.code, `${error.message}. Bring it again: "${fetchCommand(known)}"`, { cause: error });
 }
 
 const isModel = (name: string): boolean => /\.gguf$/i.test(name);

@@ -14,7 +14,7 @@ import { EncodeSlices, type Slices } from "./slices.js";
 import { type SpecialVocabulary, withSpecials } from "./specials.js";
 import { applyTemplate, type Message } from "./template.js";
 import { type TextStream, VocabularyTextStream } from "./text-stream.js";
-import { byteString, readVocabulary, type Token } from "./vocabulary.js";
+import { byteString, readVocabulary, type Token, textOf } from "./vocabulary.js";
 
 export type TokenizerKind = "SentencePiece" | "byte-level BPE";
 
@@ -164,6 +164,19 @@ class VocabularyTokenizer implements Tokenizer {
     return applyTemplate(this.vocabulary, messages);
   }
 
+  /** The special pieces that the chat template writes around a conversation, each once. */
+  templateWords(): readonly TemplateWord[] {
+    const said = (role: Message["role"]) => ({ role, content: "x" });
+    let text: string;
+    try {
+      text = this.template([said("user"), said("assistant"), said("user")]);
+    } catch {
+      return []; // no template, or one that refuses: the error comes where it is used
+    }
+    const found = new Set(finish(this.vocabulary.all.of(byteString(text))).filter((part) => typeof part === "number"));
+    return Array.from(found, (token) => ({ text: textOf(this.vocabulary.texts[token]!), token }));
+  }
+
   check(where: string, tokens: readonly Token[]): void {
     const { size } = this.vocabulary;
     if (!Array.isArray(tokens))
@@ -200,6 +213,17 @@ export function createTextStream(tokenizer: Tokenizer, after: readonly Token[] =
     throw new LabError("invalid-option", "createTextStream: expected a tokenizer that createTokenizer made");
   tokenizer.check("createTextStream", after);
   return new VocabularyTextStream(tokenizer.vocabulary, after);
+}
+
+/** A special piece that a chat template writes. */
+export interface TemplateWord {
+  readonly text: string;
+  readonly token: Token;
+}
+export function templateWords(tokenizer: Tokenizer): readonly TemplateWord[] {
+  if (!(tokenizer instanceof VocabularyTokenizer))
+    throw new LabError("invalid-option", "templateWords: expected a tokenizer that createTokenizer made");
+  return tokenizer.templateWords();
 }
 
 /** Encodes a long text slice by slice, with the ids and the defaults of `encode(text, { special })`. */

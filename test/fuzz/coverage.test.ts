@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { coverageOptions } from "./coverage.js";
 
 test("options of the coverage-guided fuzzers", () => {
-  expect(coverageOptions([])).toEqual({ targets: ["header", "dequantise"], seconds: 60 });
+  expect(coverageOptions([])).toEqual({ targets: ["header", "dequantise", "forward"], seconds: 60 });
   expect(coverageOptions(["--seconds", "5", "--target", "header"])).toEqual({ targets: ["header"], seconds: 5 });
   expect(() => coverageOptions(["--target", "headr"])).toThrow('target "headr" does not exist; did you mean "header"?');
   expect(() => coverageOptions(["--secnds", "5"])).toThrow('option "secnds" does not exist; did you mean "seconds"?');
