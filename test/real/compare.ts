@@ -26,9 +26,8 @@ for (const arithmetic of ["float", "int8"] as const) {
   );
   if (arithmetic === "float") {
     const question = "What is the capital of France?";
-    const answer = await model
-      .generate([{ role: "user", content: question }], { maxTokens: 40 })
-      .text()
+    const answer = await Promise.resolve()
+      .then(() => model.generate([{ role: "user", content: question }], { maxTokens: 40 }).text())
       .catch((error: Error) => `none: ${error.message}`);
     console.log(`${question} ${answer.trim()}`);
     console.log(`The capital of France is${await model.generate("The capital of France is", { maxTokens: 12 }).text()}`);
