@@ -45,7 +45,7 @@ function specifiers(file: string, text: string): string[] {
 /** The file that a specifier means, or the name of a package. Undefined for Node's own modules. */
 function resolve(specifier: string, file: string, files: Files): string | undefined {
   if (isCpp(file)) {
-    const candidates = [join(dirname(file), specifier), join("native", specifier), specifier];
+    const candidates = [join(dirname(file), specifier), join("native", specifier), join("cuda", specifier), specifier];
     return candidates.find((path) => files.has(path)) ?? specifier;
   }
   if (specifier.startsWith(".")) {
@@ -91,7 +91,7 @@ export function forbidden(files: Files, rooms: readonly Room[]): string[] {
 
 function forTests(file: string, target: string, there: Room | undefined): boolean {
   if (there === undefined) return !target.includes("/") || target.startsWith("@");
-  return tree(target) === tree(file) || target.startsWith("test/support/") || target.startsWith("lab/");
+  return tree(target) === tree(file) || ["test/support/", "lab/", "native/testing/"].some((room) => target.startsWith(room));
 }
 
 /** Circles of imports, each as `a -> b -> a`. */

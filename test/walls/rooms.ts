@@ -102,6 +102,9 @@ export const rooms: readonly Room[] = [
   { name: "native/testing", mayImport: "anything", deep: true },
   { name: "native/hybrid", mayImport: [] },
   { name: "cuda", mayImport: [] },
+  { name: "cuda/emulator", mayImport: [] },
+  { name: "cuda/compat", mayImport: ["cuda/emulator"] },
+  { name: "cuda/kernels", mayImport: ["cuda/compat"] },
 
   // Around them.
   { name: "notebooks", mayImport: [], deep: true },
