@@ -7,8 +7,8 @@ import type { Room } from "./rooms.js";
 export type Files = ReadonlyMap<string, string>;
 
 const isTypeScript = (file: string): boolean => /\.[cm]?[jt]s$/.test(file);
-const isCpp = (file: string): boolean => /\.(?:cpp|h|inl)$/.test(file);
-export const isCode = (file: string): boolean => isTypeScript(file) || isCpp(file) || /\.(?:py|cu)$/.test(file);
+const isCpp = (file: string): boolean => /\.(?:cpp|h|inl|cu|cuh)$/.test(file);
+export const isCode = (file: string): boolean => isTypeScript(file) || isCpp(file) || /\.(?:py)$/.test(file);
 const isTest = (file: string): boolean => /\.test\.(?:ts|cpp)$|\/sample[^/]*\.ts$/.test(file);
 const tree = (file: string): string => file.split("/")[0]!;
 

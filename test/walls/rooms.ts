@@ -104,7 +104,7 @@ export const rooms: readonly Room[] = [
   { name: "cuda", mayImport: [] },
   { name: "cuda/emulator", mayImport: [] },
   { name: "cuda/compat", mayImport: ["cuda/emulator"] },
-  { name: "cuda/kernels", mayImport: ["cuda/compat"] },
+  { name: "cuda/kernels", mayImport: ["cuda/compat", "native/quant"] },
 
   // Around them.
   { name: "notebooks", mayImport: [], deep: true },
