@@ -20,10 +20,15 @@ SL_INLINE float half_at(const uint8_t* p) {
 
 template <int n>
 SL_INLINE int32_t dot_int8(const int8_t* a, const int8_t* b) {
+  // Products fit 16 bits: at most 128 · 127.
   int32_t sum = 0;
-  for (int i = 0; i < n; i++) sum += static_cast<int32_t>(a[i]) * static_cast<int32_t>(b[i]);
+  for (int i = 0; i < n; i++) sum += static_cast<int16_t>(static_cast<int16_t>(a[i]) * static_cast<int16_t>(b[i]));
   return sum;
 }
+
+constexpr uint64_t kEach = 0x0101010101010101u;
+// Bit i of a byte as byte i of a word, 0 or 1.
+SL_INLINE uint64_t spread(uint8_t bits) { return (((bits * kEach) & 0x8040201008040201u) + kEach * 127) >> 7 & kEach; }
 
 // 32 values: a half scale, perhaps a half minimum, perhaps 32 fifth bits, and quants of 4 bits (byte j has values j and j + 16)
 // or of 8.
@@ -32,18 +37,23 @@ struct SmallBlock {
   static constexpr bool kMinimum = has_minimum;
   static constexpr int kHead = has_minimum ? 4 : 2, kBytes = kHead + (bits == 8 ? 32 : bits == 5 ? 20 : 16);
   SL_INLINE void unpack(const uint8_t* p, int8_t* q) {
-    constexpr int kZero = has_minimum ? 0 : bits == 5 ? 16 : 8;
+    constexpr uint64_t kZero = has_minimum ? 0 : bits == 5 ? 16 : 8;
     if constexpr (bits == 8) {
       std::memcpy(q, p + kHead, 32);
-      return;
-    }
-    uint32_t high = 0;
-    if constexpr (bits == 5) std::memcpy(&high, p + kHead, sizeof high);
-    const uint8_t* low = p + kHead + (bits == 5 ? 4 : 0);
-    for (int j = 0; j < 16; j++) {
-      q[j] = static_cast<int8_t>(static_cast<int>((low[j] & 15u) | (high >> j & 1u) << 4) - kZero);
-      q[j + 16] =
-          static_cast<int8_t>(static_cast<int>(static_cast<uint32_t>(low[j] >> 4) | (high >> (j + 16) & 1u) << 4) - kZero);
+    } else {
+      // Eight quants at a time, each in a byte of a word.
+      const uint8_t* low = p + kHead + (bits == 5 ? 4 : 0);
+      for (int eight = 0; eight < 2; eight++) {
+        uint64_t halves;
+        std::memcpy(&halves, low + 8 * eight, sizeof halves);
+        for (int half = 0; half < 2; half++) {
+          uint64_t quants = halves >> (4 * half) & kEach * 15;
+          if constexpr (bits == 5) quants |= spread(p[kHead + 2 * half + eight]) << 4;
+          // Without a borrow between bytes: their top bit is set meanwhile.
+          quants = ((quants | kEach * 128) - kEach * kZero) ^ kEach * 128;
+          std::memcpy(q + 16 * half + 8 * eight, &quants, sizeof quants);
+        }
+      }
     }
   }
 };
