@@ -45,9 +45,6 @@ void scale_by(Floats& y, float scale) {
   if (scale == 1) return;
   for (float& v : y) v *= scale;
 }
-void check_misses(const SlSinks& sinks) {
-  if (!sinks.active != !sinks.missed) throw Error(Code::invalid_option, "the sinks `active` and `missed` go together");
-}
 
 void add(Floats& x, const Floats& y) {
   for (size_t i = 0; i < x.size(); i++) x[i] += y[i];
@@ -71,7 +68,7 @@ Program::Program(std::shared_ptr<const CpuModel> model, Plan plan)
       cache_(*model_, model_->partial ? 0 : plan_.sequences, plan_.length, plan_.kv),
       rotation_(model_->shape, model_->partial ? 0 : plan_.length),
       reducers_(model_->shape, plan_),
-      held_(uint64_t{plan_.sequences} * model_->shape.layers, 0) {
+      held_(model_->shape.layers, plan_.sequences, plan_.length) {
   if (plan_.arithmetic == SL_ARITHMETIC_INT8) check_int8(*model_);
 }
 
@@ -98,92 +95,14 @@ uint64_t Program::scratch_bytes(const CpuModel& m, uint64_t rows, uint64_t logit
   return batch + threads * thread;
 }
 
-uint32_t Program::last_layer(const SlBatch& batch) const { return batch.to_layer ? batch.to_layer : model_->shape.layers; }
-
-// Which layers, and whether what goes in and comes out is there.
-void Program::check_range(const SlBatch& batch, const SlSinks& sinks) const {
-  const uint32_t L = model_->shape.layers, to = last_layer(batch);
-  if (model_->partial)
-    throw Error(Code::invalid_option, "this model holds only some neurons of each layer: it computes ffn, and no whole layers");
-  if (batch.from_layer >= to || to > L)
-    throw Error(Code::invalid_option, text("layers %u to %u; expected within 0 to %u", batch.from_layer, to, L));
-  if (batch.from_layer && !batch.x_in)
-    throw Error(Code::invalid_option, text("a batch that begins at layer %u needs x_in, the stream before it", batch.from_layer));
-  if (!batch.x_in && !batch.tokens) throw Error(Code::invalid_option, "a batch needs tokens or x_in");
-  if (to < L && (batch.logits || sinks.logits))
-    throw Error(Code::invalid_option, text("logits need the last layer; this batch ends before layer %u of %u", to, L));
-}
-
-// Samplers and most likely tokens: of rows that want logits, and with a place for what comes out.
-void Program::check_head(const SlBatch& batch, const SlSinks& sinks) const {
-  uint64_t rows = 0;
-  for (uint32_t b = 0; batch.logits && b < batch.rows; b++) rows += batch.logits[b] != 0;
-  if (!batch.samplers != !sinks.sampled) throw Error(Code::invalid_option, "samplers and the sink `sampled` go together");
-  if (!batch.top != !sinks.top_tokens || (!batch.top && sinks.top_logits))
-    throw Error(Code::invalid_option, text("top is %u, and its sink is %s", batch.top, batch.top ? "missing" : "there"));
-  if (batch.top > model_->shape.vocab)
-    throw Error(Code::invalid_option, text("top is %u; the vocabulary has %u tokens", batch.top, model_->shape.vocab));
-  if (rows == 0 && (batch.samplers || batch.top || sinks.log_total))
-    throw Error(Code::invalid_option, "tokens and log-sum-exp are those of rows that want logits, and no row wants them");
-  for (uint64_t i = 0; batch.samplers && i < rows; i++) check_sampler(batch.samplers[i], model_->shape.vocab);
-}
-
-void Program::check(const SlBatch& batch, const SlSinks& sinks) const {
-  if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
-  if (!sinks.zeros_mid || !sinks.zeros_gate || !sinks.rows_read)
-    throw Error(Code::invalid_option, "the sinks of the counts are missing");
-  check_misses(sinks);
-  check_range(batch, sinks);
-  check_head(batch, sinks);
-  auto wants = [&](uint32_t b) { return batch.logits && batch.logits[b]; };
-  for (uint32_t b = 0; b < batch.rows; b++) {
-    if (!batch.x_in && (batch.tokens[b] < 0 || static_cast<uint32_t>(batch.tokens[b]) >= model_->shape.vocab))
-      throw Error(Code::invalid_option,
-                  text("token %d of row %u; expected 0 to %u", batch.tokens[b], b, model_->shape.vocab - 1));
-    if (batch.settings[b] < 0 || static_cast<size_t>(batch.settings[b]) >= plan_.settings.size())
-      throw Error(Code::invalid_option,
-                  text("setting %d of row %u; the plan has %zu", batch.settings[b], b, plan_.settings.size()));
-    if (batch.targets && (batch.targets[b] >= 0) && (static_cast<uint32_t>(batch.targets[b]) >= model_->shape.vocab || !wants(b)))
-      throw Error(Code::invalid_option, text("target %d of row %u; expected 0 to %u, and a row that wants logits",
-                                             batch.targets[b], b, model_->shape.vocab - 1));
-    if (batch.references && batch.references[b] >= 0 &&
-        (static_cast<uint32_t>(batch.references[b]) >= batch.rows || !wants(b) ||
-         !wants(static_cast<uint32_t>(batch.references[b]))))
-      throw Error(Code::invalid_option, text("reference %d of row %u; expected a row of the batch, and both rows to want logits",
-                                             batch.references[b], b));
-  }
-}
-
-// Positions that each layer of each sequence will hold. Throws Error where the rows do not go on from what is held.
-std::vector<uint32_t> Program::held_after(const SlBatch& batch) const {
-  const uint32_t L = model_->shape.layers, to = last_layer(batch);
-  std::vector<uint32_t> held = held_;
-  for (uint32_t b = 0; b < batch.rows; b++) {
-    if (batch.sequences[b] < 0 || static_cast<uint32_t>(batch.sequences[b]) >= plan_.sequences)
-      throw Error(Code::invalid_option, text("sequence %d of row %u; the plan has %u", batch.sequences[b], b, plan_.sequences));
-    uint32_t* layers = held.data() + static_cast<size_t>(batch.sequences[b]) * L;
-    for (uint32_t l = batch.from_layer; l < to; l++) {
-      uint32_t& n = layers[l];
-      if (n >= plan_.length)
-        throw Error(Code::context_full,
-                    text("sequence %d holds %u positions, all that this run was made for", batch.sequences[b], n));
-      if (static_cast<int64_t>(batch.positions[b]) != n)
-        throw Error(Code::invalid_option, text("position %d of row %u; sequence %d holds %u positions, so %u is next",
-                                               batch.positions[b], b, batch.sequences[b], n, n));
-      n++;
-    }
-  }
-  return held;
-}
-
 void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) {
-  check(batch, sinks);
-  std::vector<uint32_t> held = held_after(batch);
+  check_batch(model_->shape, plan_, model_->partial, batch, sinks);
+  std::vector<uint32_t> held = held_.after(batch);
 
   // The rows, and the rotation of their positions.
   const Shape& shape = model_->shape;
   const uint64_t B = batch.rows, D = shape.hidden;
-  const uint32_t from = batch.from_layer, to = last_layer(batch);
+  const uint32_t from = batch.from_layer, to = last_layer(model_->shape, batch);
   Pass pass(*model_, &plan_, *pool_, control);
   pass.int8 = plan_.arithmetic == SL_ARITHMETIC_INT8;
   pass.sinks = sinks;
@@ -222,7 +141,7 @@ void Program::forward(const SlBatch& batch, SlSinks& sinks, SlControl& control) 
   // Only now is anything kept.
   sinks.weight_bytes_read = pass.bytes_read;
   reducers_.end();
-  held_ = std::move(held);
+  held_.take(std::move(held));
 }
 
 // Layer l of the stream x (B, D).
@@ -252,17 +171,12 @@ void Program::layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s) {
 
 void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, const SlControl& control) {
   const Shape& shape = model_->shape;
-  if (layer >= shape.layers) throw Error(Code::invalid_option, text("layer %u; expected 0 to %u", layer, shape.layers - 1));
-  if (batch.rows < 1) throw Error(Code::invalid_option, "a batch needs at least one row");
+  check_ffn(shape, plan_, layer, batch, sinks);
   Pass pass(*model_, nullptr, *pool_, control);
   pass.int8 = plan_.arithmetic == SL_ARITHMETIC_INT8;
   for (uint32_t b = 0; b < batch.rows; b++) {
-    const int32_t i = batch.settings[b];
-    if (i < 0 || static_cast<size_t>(i) >= plan_.settings.size())
-      throw Error(Code::invalid_option, text("setting %d of row %u; the plan has %zu", i, b, plan_.settings.size()));
-    const Setting& setting = plan_.settings[static_cast<size_t>(i)];
-    if (!setting.interventions.empty()) throw Error(Code::invalid_option, "a single FFN call takes no interventions");
-    pass.rows.push_back({b, 0, &setting, -1, static_cast<uint32_t>(i)});
+    const auto i = static_cast<uint32_t>(batch.settings[b]);
+    pass.rows.push_back({b, 0, &plan_.settings[i], -1, i});
   }
   pass.sinks.zeros_mid = sinks.zeros_mid;
   pass.sinks.zeros_gate = sinks.zeros_gate;
@@ -270,7 +184,6 @@ void Program::ffn(uint32_t layer, const SlFfnBatch& batch, SlFfnSinks& sinks, co
   pass.sinks.predicted = sinks.predicted;
   pass.sinks.active = sinks.active;
   pass.sinks.missed = sinks.missed;
-  check_misses(pass.sinks);
   const Neurons& held = model_->layers[layer].held;
   FfnScratch scratch(batch.rows, held.count());
   feed_forward(pass, layer, batch.stream, batch.x, held, scratch, sinks.y);
@@ -286,30 +199,14 @@ void Program::set(uint32_t i, const SlSetting& setting) {
   plan_.settings[i] = copy_setting(model_->shape, setting);
 }
 
-uint32_t Program::held(uint32_t sequence) const {
-  const uint32_t L = model_->shape.layers;
-  if (sequence >= plan_.sequences)
-    throw Error(Code::invalid_option, text("sequence %u; the plan has %u", sequence, plan_.sequences));
-  const auto first = held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * L);
-  return *std::min_element(first, first + L);
-}
-
 void Program::keep(uint32_t sequence, uint32_t positions, const Program& source, uint32_t from, const SlControl& control) {
-  const uint32_t L = model_->shape.layers;
-  held(sequence);
-  if (source.model_ != model_) throw Error(Code::invalid_option, "the positions to keep are those of another model");
-  if (source.plan_.kv != plan_.kv) throw Error(Code::invalid_option, "the positions to keep are in a KV cache of another type");
-  if (positions > source.held(from))
-    throw Error(Code::invalid_option,
-                text("sequence %u holds %u positions; %u are asked for", from, source.held(from), positions));
-  if (positions > plan_.length)
-    throw Error(Code::context_full, text("%u positions to keep; this run was made for %u", positions, plan_.length));
-  const auto layers = held_.begin() + static_cast<ptrdiff_t>(uint64_t{sequence} * L);
+  held_.of(sequence);
+  check_keep(source.model_ == model_, source.plan_.kv == plan_.kv, source.held_, from, positions, plan_.length);
   if (&source != this || sequence != from) {
-    std::fill_n(layers, L, 0);  // a stop leaves a part
+    held_.set(sequence, 0);  // a stop leaves a part
     cache_.copy(source.cache_, from, sequence, positions, control);
   }
-  std::fill_n(layers, L, positions);
+  held_.set(sequence, positions);
 }
 
 }  // namespace sparselab

@@ -6,6 +6,7 @@
 
 #include "cpu/pool.h"
 #include "executor/attention.h"
+#include "executor/batch.h"
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/reducers.h"
@@ -23,7 +24,7 @@ class Program {
   // These throw Error, and change nothing then.
   void set(uint32_t i, const SlSetting& setting);
   void keep(uint32_t sequence, uint32_t positions, const Program& source, uint32_t from, const SlControl& control);
-  uint32_t held(uint32_t sequence) const;
+  uint32_t held(uint32_t sequence) const { return held_.of(sequence); }
   const Reducers& reducers() const { return reducers_; }
 
   // The most that forward allocates at one time for `rows` rows, of which `logit_rows` have logits, on `threads` threads, with up
@@ -32,12 +33,7 @@ class Program {
                                 uint32_t kv, uint32_t arithmetic);
 
  private:
-  void check(const SlBatch& batch, const SlSinks& sinks) const;
-  void check_range(const SlBatch& batch, const SlSinks& sinks) const;
-  void check_head(const SlBatch& batch, const SlSinks& sinks) const;
-  uint32_t last_layer(const SlBatch& batch) const;
   void layer(Pass& pass, uint32_t l, Floats& x, ForwardScratch& s);
-  std::vector<uint32_t> held_after(const SlBatch& batch) const;
 
   std::shared_ptr<const CpuModel> model_;
   Plan plan_;
@@ -45,7 +41,7 @@ class Program {
   KvCache cache_;
   Rotation rotation_;
   Reducers reducers_;
-  std::vector<uint32_t> held_;  // (sequences, L) positions that each layer holds
+  Held held_;
 };
 
 }  // namespace sparselab
