@@ -8,20 +8,22 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #define DEVICE static __device__ __forceinline__
+#define HOST_DEVICE static __host__ __device__ __forceinline__
 #define UNROLL _Pragma("unroll")
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 #define SHARED(type, name, ...)         \
   typedef type name##_type __VA_ARGS__; \
   __shared__ name##_type name
 #else
-#include "emulator/emulator.h"
+#include "emulator/runtime.h"
+#include "quant/half.h"
 #define DEVICE static inline
+#define HOST_DEVICE static inline
 #define UNROLL
 #define DYNAMIC_SHARED(name) unsigned char* const name = sparselab::cuda::emulator::dynamic_shared()
 #define SHARED(type, name, ...)         \
   typedef type name##_type __VA_ARGS__; \
   name##_type& name = *static_cast<name##_type*>(sparselab::cuda::emulator::static_shared(__COUNTER__, sizeof(name##_type)))
-using cudaStream_t = void*;
 #endif
 
 namespace sparselab::cuda {
@@ -44,17 +46,21 @@ DEVICE float2 unpack(Half, uint32_t word) {
   *reinterpret_cast<uint32_t*>(&pair) = word;
   return __half22float2(pair);
 #else
-  auto one = [](uint32_t half) {
-    const uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31u, fraction = half & 1023u;
-    if (exponent == 0) {
-      const float value = static_cast<float>(fraction) * 0x1p-24f;
-      return sign ? -value : value;
-    }
-    return __uint_as_float(sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | fraction << 13);
-  };
-  return make_float2(one(word & 0xffffu), one(word >> 16));
+  return make_float2(half_to_float(static_cast<uint16_t>(word)), half_to_float(static_cast<uint16_t>(word >> 16)));
 #endif
 }
+
+DEVICE float to_float(float value) { return value; }
+DEVICE float to_float(Half value) { return unpack(Half{}, value.bits).x; }
+// Round to nearest even.
+DEVICE Half to_half(float value) {
+#if defined(__CUDACC__)
+  return {__half_as_ushort(__float2half_rn(value))};
+#else
+  return {float_to_half(value)};
+#endif
+}
+DEVICE bool is_finite(float value) { return (__float_as_uint(value) & 0x7f800000u) != 0x7f800000u; }
 
 // Weights are read once: they stay out of the first-level cache, and leave the second first.
 DEVICE uint4 load_weights(const uint4* from) {
@@ -84,6 +90,14 @@ DEVICE uint4 load_weights_if(const uint4* from, bool wanted) {
 #endif
 }
 
+// The float16 scale of a block of quants.
+DEVICE float load_scale(const uint16_t* from) {
+#if !defined(__CUDACC__)
+  emulator::count_load(from, sizeof *from);
+#endif
+  return to_float(Half{*from});
+}
+
 // Adds 1; what other blocks wrote before theirs is seen after it.
 DEVICE unsigned count_up(unsigned* counter) {
 #if defined(__CUDACC__)
@@ -104,12 +118,15 @@ DEVICE float warp_sum(float value) {
 #if defined(__CUDACC__)
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Arguments... arguments) {
+  constexpr size_t kWithoutAsking = 48 * 1024;
+  if (shared > kWithoutAsking)
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
   kernel<<<grid, block, shared, stream>>>(Parameters(arguments)...);
 }
 #else
 template <class... Parameters, class... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, cudaStream_t, Arguments... arguments) {
-  emulator::launch(grid, block, shared, [&] { kernel(Parameters(arguments)...); });
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Arguments... arguments) {
+  emulator::enqueue(stream, grid, block, shared, [=] { kernel(Parameters(arguments)...); });
 }
 #endif
 

@@ -124,4 +124,8 @@ inline int __ffs(int v) { return __builtin_ffs(v); }
 inline unsigned __float_as_uint(float v) { return sparselab::cuda::emulator::bits_as<unsigned>(v); }
 inline float __uint_as_float(unsigned v) { return sparselab::cuda::emulator::bits_as<float>(v); }
 inline unsigned atomicOr(unsigned* p, unsigned v) { return __atomic_fetch_or(p, v, __ATOMIC_RELAXED); }
+inline int atomicCAS(int* p, int expected, int wanted) {
+  __atomic_compare_exchange_n(p, &expected, wanted, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return expected;
+}
 inline unsigned atomicAdd(unsigned* p, unsigned v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }

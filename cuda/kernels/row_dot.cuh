@@ -1,65 +1,68 @@
 // The product of a row of stored weights with a vector in shared memory, by one warp. A warp's load takes 512 bytes of the row
 // side by side, and eight loads are under way before the first is used.
 #pragma once
-#include "compat/compat.h"
+#include "kernels/stored.cuh"
 
 namespace sparselab::cuda {
 
-constexpr int kThreads = 256, kWarps = kThreads / 32;
-constexpr int kUnderWay = 8;
+DEVICE double warp_sum_wide(double value) {
+  UNROLL for (int apart = 16; apart; apart >>= 1) value += __shfl_xor_sync(0xffffffffu, value, apart);
+  return value;
+}
 
-// 16 bytes of weights of a type as floats.
+// The same product in float64, for sums that overflow on the way: the infinity that is left has the sign of a part, and a ReLU
+// would make it a silent zero.
 template <class W>
-struct Stored {  // Half, BFloat
-  static constexpr int kValues = 8;
-  DEVICE void unpack_to(const uint4& v, float (&out)[8]) {
-    const uint32_t words[4] = {v.x, v.y, v.z, v.w};
-    UNROLL for (int i = 0; i < 4; i++) {
-      const float2 pair = unpack(W{}, words[i]);
-      out[2 * i] = pair.x;
-      out[2 * i + 1] = pair.y;
-    }
-  }
-};
-template <>
-struct Stored<float> {
-  static constexpr int kValues = 4;
-  DEVICE void unpack_to(const uint4& v, float (&out)[4]) {
-    out[0] = __uint_as_float(v.x);
-    out[1] = __uint_as_float(v.y);
-    out[2] = __uint_as_float(v.z);
-    out[3] = __uint_as_float(v.w);
-  }
-};
-
-// row (n) at a multiple of 16 bytes, x (n) in shared memory; n is a multiple of Stored<W>::kValues. The same bits in every lane.
-template <class W>
-DEVICE float row_dot(const W* row, const float* x, int n, unsigned lane) {
+DEVICE double row_dot_wide(const Weights& w, int row, const float* x, unsigned lane) {
   constexpr int kValues = Stored<W>::kValues;
-  const int pieces = n / kValues;  // of 16 bytes
-  const auto* from = reinterpret_cast<const uint4*>(row);
+  const auto* from = reinterpret_cast<const uint4*>(w.values + static_cast<size_t>(row) * w.stride);
+  const uint16_t* scales = w.scales + static_cast<size_t>(row) * static_cast<size_t>(w.scale_stride);
+  double sum = 0;
+  for (int piece = static_cast<int>(lane); piece < pieces_of<W>(w); piece += 32) {
+    float values[kValues];
+    Stored<W>::unpack_to(load_weights(from + piece), values);
+    double part = 0;
+    for (int i = 0; i < kValues && piece * kValues + i < w.cols; i++)
+      part += static_cast<double>(values[i]) * static_cast<double>(x[piece * kValues + i]);
+    if constexpr (Stored<W>::kScaled) part *= static_cast<double>(load_scale(scales + piece * kValues / kScaleColumns));
+    sum += part;
+  }
+  return warp_sum_wide(sum);
+}
+
+// Row `row` of w times x (cols), which lies in shared memory with zeros up to a whole piece. The same bits in every lane.
+template <class W>
+DEVICE float row_dot(const Weights& w, int row, const float* x, unsigned lane) {
+  constexpr int kValues = Stored<W>::kValues;
+  const int pieces = pieces_of<W>(w);
+  const auto* from = reinterpret_cast<const uint4*>(w.values + static_cast<size_t>(row) * w.stride);
+  const uint16_t* scales = w.scales + static_cast<size_t>(row) * static_cast<size_t>(w.scale_stride);
   float sum = 0;
   for (int first = 0; first < pieces; first += 32 * kUnderWay) {
     uint4 v[kUnderWay];
+    float scale[kUnderWay];
     UNROLL for (int k = 0; k < kUnderWay; k++) {
       const int piece = first + k * 32 + static_cast<int>(lane);
       v[k] = load_weights_if(from + piece, piece < pieces);
+      if constexpr (Stored<W>::kScaled) scale[k] = piece < pieces ? load_scale(scales + piece * kValues / kScaleColumns) : 0.0f;
     }
     UNROLL for (int k = 0; k < kUnderWay; k++) {
       const int piece = first + k * 32 + static_cast<int>(lane);
       if (piece >= pieces) continue;
-      float w[kValues];
-      Stored<W>::unpack_to(v[k], w);
+      float values[kValues];
+      Stored<W>::unpack_to(v[k], values);
       const float* at = x + piece * kValues;
-      UNROLL for (int i = 0; i < kValues; i++) sum += w[i] * at[i];
+      if constexpr (Stored<W>::kScaled) {
+        float part = 0;
+        UNROLL for (int i = 0; i < kValues; i++) part += values[i] * at[i];
+        sum += scale[k] * part;
+      } else {
+        UNROLL for (int i = 0; i < kValues; i++) sum += values[i] * at[i];
+      }
     }
   }
-  return warp_sum(sum);
-}
-
-// x (n) from global into shared memory, by the whole block; a barrier must follow.
-DEVICE void share(const float* x, float* shared, int n) {
-  for (int i = static_cast<int>(threadIdx.x); i < n; i += kThreads) shared[i] = x[i];
+  sum = warp_sum(sum);
+  return is_finite(sum) ? sum : static_cast<float>(row_dot_wide<W>(w, row, x, lane));
 }
 
 }  // namespace sparselab::cuda

@@ -1,22 +1,12 @@
-// S2, up: x1 = s · (W_up · h) of the active neurons alone, side by side in the order of the neurons, with their list for S3.
+// S2, up: mid = s · (W_up · h) of the active neurons alone, with their list for S3.
 #pragma once
+#include "kernels/arguments.h"
 #include "kernels/row_dot.cuh"
 
 namespace sparselab::cuda {
 
-struct UpArguments {
-  const void* weights;   // (F, D) of W, rows `stride` values apart
-  const float* h;        // (D)
-  const float* s;        // (F)
-  const uint32_t* mask;  // (ceil(F / 32))
-  uint16_t* list;        // (F) the active neurons, ascending
-  float* x1;             // (F) theirs, by place in the list
-  int* count;            // how many there are
-  int D, F, stride;
-};
-
 // Words of the mask that a thread looks at, at most: so a layer may have this many neurons.
-constexpr int kWordsOfThread = 4, kMostNeurons = kThreads * kWordsOfThread * 32;
+constexpr int kWordsOfThread = kMostFusedNeurons / 32 / kThreads;
 
 // The active neurons in shared memory, ascending; returns how many. All threads of the block call it; no atomics, so the order is
 // that of the neurons.
@@ -52,21 +42,21 @@ DEVICE int list_active(const uint32_t* mask, int words, uint16_t* list, unsigned
 // number.
 template <class W>
 __global__ void __launch_bounds__(kThreads, 2) up(UpArguments a) {
-  DYNAMIC_SHARED(bytes);  // (D) floats, (F) uint16_t
+  DYNAMIC_SHARED(bytes);  // of h; then (F) uint16_t
   float* h = reinterpret_cast<float*>(bytes);
-  uint16_t* list = reinterpret_cast<uint16_t*>(h + a.D);
+  uint16_t* list = reinterpret_cast<uint16_t*>(bytes + shared_bytes(a.w.cols));
   SHARED(unsigned, totals, [kWarps]);
   const unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  share(a.h, h, a.D);
-  const int count = list_active(a.mask, (a.F + 31) / 32, list, totals);  // its barriers cover h, too
+  share<W>(a.h, h, a.w.cols);
+  const int count = list_active(a.mask, (a.w.rows + 31) / 32, list, totals);  // its barriers cover h, too
   if (blockIdx.x == 0 && threadIdx.x == 0) *a.count = count;
   const int step = static_cast<int>(gridDim.x) * kWarps;
   for (int place = static_cast<int>(blockIdx.x + warp * gridDim.x); place < count; place += step) {
     const int j = list[place];
-    const float sum = row_dot(static_cast<const W*>(a.weights) + static_cast<size_t>(j) * a.stride, h, a.D, lane);
+    const float sum = row_dot<W>(a.w, j, h, lane);
     if (lane == 0) {
-      a.list[place] = static_cast<uint16_t>(j);
-      a.x1[place] = a.s[j] * sum;
+      a.list[place] = static_cast<uint32_t>(j);
+      a.mid[j] = a.s[j] * sum;
     }
   }
 }

@@ -8,6 +8,7 @@
 
 #include "cpu/isa.h"
 #include "error.h"
+#include "executor/failures.h"
 #include "quant/half.h"
 
 namespace sparselab {
@@ -121,7 +122,7 @@ void KvCache::read_values(uint32_t layer, uint32_t sequence, uint64_t channel, u
 void KvCache::copy(const KvCache& source, uint32_t from, uint32_t to, uint32_t positions, const SlControl& control) {
   const cpu::Stop stop(control.stop);
   for (uint32_t l = 0; l < layers_; l++) {
-    if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
+    if (stop.asked()) throw stopped();
     const uint64_t first = source.at(l, from), target = at(l, to);
     auto each = [&](const auto& k, const auto& v, auto& to_k, auto& to_v) {
       std::memcpy(to_v.data() + target, v.data() + first, positions * width_ * sizeof(v[0]));
@@ -326,10 +327,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     }
     cache.store(layer, row.sequence, row.position, s.k.data() + b * kvw, s.v.data() + b * kvw);
   });
-  if (too_large < B)
-    throw Error(Code::not_finite,
-                text("keys or values of layer %u at position %u are beyond 65504, float16's most; use kv \"f32\"", layer,
-                     pass.rows[too_large].position));
+  if (too_large < B) throw beyond_half(layer, pass.rows[too_large].position);
   pass.capture_at(SL_ATTN_K, layer, s.k.data());
   pass.capture_at(SL_ATTN_V, layer, s.v.data());
   const float scale = record.attention_scale;
@@ -374,9 +372,7 @@ void attend(Pass& pass, uint32_t layer, const float* h, KvCache& cache, const Ro
     }
     cpu::kernels().weighted_sum(p.data(), count, share, values, value_stride, count, K, s.z.data() + b * qw + kv * share * K);
   });
-  if (infinite < B)
-    throw Error(Code::not_finite, text("an intervention at attn.scores of layer %u drove scores of position %u beyond float32",
-                                       layer, pass.rows[infinite].position));
+  if (infinite < B) throw scores_beyond(layer, pass.rows[infinite].position);
   pass.hook(SL_ATTN_Z, layer, s.z.data());
   pass.multiply({{&weights.o, out}}, s.z.data(), B);
   add_bias(weights.o_bias, out, B);

@@ -1,10 +1,8 @@
 // The CPU as a backend: the C table over build_model and Program. Exceptions end here.
-#include <cstdio>
 #include <memory>
-#include <new>
 
 #include "backend/backend.h"
-#include "error.h"
+#include "backend/guarded.h"
 #include "executor/model.h"
 #include "executor/plan.h"
 #include "executor/program.h"
@@ -19,27 +17,6 @@ struct SlProgram {
 
 namespace sparselab {
 namespace {
-
-void fill(SlError* error, const char* code, const char* message) {
-  std::snprintf(error->code, sizeof error->code, "%s", code);
-  std::snprintf(error->message, sizeof error->message, "%s", message);
-}
-
-// Runs fn; whatever it throws becomes an SlError.
-template <class Fn>
-int guarded(SlError* error, Fn fn) {
-  try {
-    fn();
-    return 0;
-  } catch (const Error& e) {
-    fill(error, code_name(e.code), e.what());
-  } catch (const std::bad_alloc&) {
-    fill(error, code_name(Code::out_of_memory), "out of memory; free some, or ask for a smaller run");
-  } catch (const std::exception& e) {
-    fill(error, code_name(Code::invalid_option), e.what());
-  }
-  return 1;
-}
 
 int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const SlOpenOptions* options, SlBackendModel** out,
          SlOpened* opened, SlError* error) {

@@ -11,6 +11,7 @@
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
+#include "executor/failures.h"
 
 namespace sparselab {
 namespace {
@@ -21,10 +22,7 @@ void check_finite(Pass& pass, const float* x, uint64_t width, const std::vector<
     bad[i] = !std::all_of(x + i * width, x + (i + 1) * width, [](float v) { return std::isfinite(v); });
   });
   for (size_t i = 0; i < rows.size(); i++)
-    if (bad[i])
-      throw Error(Code::not_finite, text("%s of token %d at position %u hold a number that is not finite: the weights are "
-                                         "damaged, or an intervention drove them there",
-                                         what, pass.rows[rows[i]].token, pass.rows[rows[i]].position));
+    if (bad[i]) throw not_finite(what, pass.rows[rows[i]].token, pass.rows[rows[i]].position);
 }
 
 // Each asked row of logits (V) into the sinks: itself, its log-sum-exp, its most likely tokens, the token drawn.
@@ -40,7 +38,7 @@ void give_rows(Pass& pass, const SlBatch& batch, const std::vector<const float*>
   // One row after the other: the scratch is several vocabularies.
   Sampling sampling;
   for (size_t i = 0; i < asked.size() && (batch.samplers || top > kFewLargest); i++) {
-    if (pass.stop.asked()) throw Error(Code::aborted, "stopped as asked");
+    if (pass.stop.asked()) throw stopped();
     if (batch.samplers) sinks.sampled[i] = static_cast<int32_t>(sampling.draw(batch.samplers[i], asked[i], V));
     if (top > kFewLargest) sampling.ranking().largest(asked[i], V, top, reinterpret_cast<uint32_t*>(sinks.top_tokens + i * top));
   }
@@ -71,7 +69,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   pass.hook(SL_FINAL_NORM, 0, h.data());
   std::vector<uint32_t> everyone(B);
   for (uint32_t b = 0; b < B; b++) everyone[b] = b;
-  check_finite(pass, h.data(), D, everyone, "the final norm's values");
+  check_finite(pass, h.data(), D, everyone, kFinalNormValues);
 
   const std::vector<uint32_t> rows = logit_rows(pass, batch);
   const uint64_t n = rows.size();
@@ -82,7 +80,7 @@ void unembed(Pass& pass, const SlBatch& batch, const float* x) {
   if (const float scale = pass.model.shape.logit_scale; scale != 1)
     for (float& logit : logits) logit *= scale;
   pass.hook_rows(SL_LOGITS, 0, logits.data(), rows);
-  check_finite(pass, logits.data(), V, rows, "the logits");
+  check_finite(pass, logits.data(), V, rows, kTheLogits);
 
   std::vector<uint32_t> place(B, std::numeric_limits<uint32_t>::max());  // of a row among `rows`
   for (uint32_t i = 0; i < n; i++) place[rows[i]] = i;

@@ -8,6 +8,7 @@
 #include "cpu/aligned.h"
 #include "cpu/isa.h"
 #include "error.h"
+#include "executor/failures.h"
 
 namespace sparselab {
 namespace {
@@ -56,7 +57,7 @@ void Pass::parallel(uint64_t chunks, uint64_t cost, const std::function<void(siz
     for (uint64_t c = 0; c < chunks && !stop.asked(); c++) fn(c);
   else
     pool.run(chunks, stop, fn);
-  if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
+  if (stop.asked()) throw stopped();
 }
 
 void Pass::multiply(std::initializer_list<Product> products, const float* x, uint64_t n, const RowSums& sums) {
@@ -243,7 +244,7 @@ void Pass::intervene_rows(SlPoint point, uint32_t layer, float* x, uint64_t coun
   // Functions of the caller are called row by row, in order.
   if (plan->calls_at(point, layer)) {
     for (size_t i = 0; i < count; i++) {
-      if (stop.asked()) throw Error(Code::aborted, "stopped as asked");
+      if (stop.asked()) throw stopped();
       intervene_all(point, layer, x + i * width, rows[which ? which[i] : i]);
     }
     return;

@@ -20,7 +20,13 @@ class Reducers {
 
   void begin();                                                  // of a forward
   void add(const Pass& pass, uint32_t layer, const float* mid);  // mid (B, F)
-  void end();                                                    // of one that succeeded
+  // What another backend counted in this forward, in place of `add`: zeros (settings, L), active (settings, L, F), or empty.
+  void take(const std::vector<uint32_t>& zeros, const std::vector<uint32_t>& active) {
+    now_[SL_REDUCE_SPARSITY] = zeros;
+    now_[SL_REDUCE_FREQUENCY] = active;
+  }
+  void count_row(uint32_t setting) { rows_now_[setting]++; }
+  void end();  // of one that succeeded
   // The sums of a setting into `out` (L) or (L, F), or null; how many rows they are of. Throws Error where the plan has none.
   uint64_t read(uint32_t reducer, uint32_t setting, uint64_t* out) const;
 
