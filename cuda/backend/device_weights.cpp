@@ -10,7 +10,7 @@
 namespace sparselab::cuda {
 namespace {
 
-constexpr uint64_t kPiece = 16, kBlock = 32;
+constexpr uint64_t kSector = 32, kBlock = 32;  // rows begin at whole sectors: 32 bytes are read at once
 
 uint64_t value_bytes(Form form, uint64_t cols) {
   switch (form) {
@@ -26,7 +26,7 @@ uint64_t value_bytes(Form form, uint64_t cols) {
   }
   return 0;
 }
-uint64_t stride_of(Form form, uint64_t cols) { return (value_bytes(form, cols) + kPiece - 1) / kPiece * kPiece; }
+uint64_t stride_of(Form form, uint64_t cols) { return (value_bytes(form, cols) + kSector - 1) / kSector * kSector; }
 bool scaled(Form form) { return form == Form::q8_0 || form == Form::q4_0; }
 uint64_t blocks_of(uint64_t n) { return (n + kBlock - 1) / kBlock; }
 

@@ -103,11 +103,10 @@ void Row::attend(const At& at, uint32_t l) const {
   const AttentionArguments a{
       b_.q.data(),    b_.keys(l),     b_.values(l),       b_.z.data(),   H, G, K, length_, window, record.attention_scale, batch,
       b_.most.data(), b_.sums.data(), b_.weighted.data(), b_.done.data()};
-  const bool seen = intervenes(at, SL_ATTN_SCORES, l) || captures(at, SL_ATTN_SCORES, l) || intervenes(at, SL_ATTN_PATTERN, l) ||
-                    captures(at, SL_ATTN_PATTERN, l);
-  if (!seen && K <= kMostHeadSize) {
-    launch_.attention(a, half);
-  } else {
+  // Nothing between scores and values changes: then one pass over the cache gives z, also beside captures, which change no bit.
+  const bool one_pass = K <= kMostHeadSize && !intervenes(at, SL_ATTN_SCORES, l) && !intervenes(at, SL_ATTN_PATTERN, l);
+  if (one_pass) launch_.attention(a, half);
+  if (!one_pass || captures(at, SL_ATTN_SCORES, l) || captures(at, SL_ATTN_PATTERN, l)) {
     float* scores = b_.scores.data();
     launch_.scores({a, scores}, half);
     const bool changed = intervene(at, SL_ATTN_SCORES, l, scores);
@@ -115,7 +114,7 @@ void Row::attend(const At& at, uint32_t l) const {
     launch_.softmax({a, scores, changed, batch, static_cast<int>(l)}, half);
     intervene(at, SL_ATTN_PATTERN, l, scores);
     capture(at, SL_ATTN_PATTERN, l, scores);
-    launch_.weigh({a, scores}, half);
+    if (!one_pass) launch_.weigh({a, scores}, half);
   }
   hook(at, SL_ATTN_Z, l, b_.z.data());
   product(w.o, b_.z.data(), b_.out.data(), &w.o_bias);

@@ -43,9 +43,12 @@ bool DeviceSetting::set(const Shape& shape, Setting setting) {
 }
 
 void DeviceSetting::upload(const Shape& shape) {
-  // The threshold that the activation or the policy takes: only one of them does.
-  std::vector<float> numbers = host_.policy == SL_POLICY_FATRELU ? host_.policy_t : host_.t;
-  numbers.resize(layers_, 0.0f);
+  // Thresholds, where the activation or the policy has them.
+  std::vector<float> numbers(layers_, 0.0f);
+  if (host_.policy == SL_POLICY_FATRELU)
+    numbers = host_.policy_t;
+  else if (host_.activation == SL_FATRELU)
+    numbers = host_.t;
   if (host_.cutoff.empty())
     numbers.resize(2 * layers_, 0.0f);
   else

@@ -111,8 +111,20 @@ DEVICE unsigned count_up(unsigned* counter) {
 
 // The sum over a warp, the same bits in every lane.
 DEVICE float warp_sum(float value) {
+#if defined(__CUDACC__)
   UNROLL for (int apart = 16; apart; apart >>= 1) value += __shfl_xor_sync(0xffffffffu, value, apart);
   return value;
+#else
+  return emulator::warp_sum(value, __LINE__);
+#endif
+}
+DEVICE double warp_sum_wide(double value) {
+#if defined(__CUDACC__)
+  UNROLL for (int apart = 16; apart; apart >>= 1) value += __shfl_xor_sync(0xffffffffu, value, apart);
+  return value;
+#else
+  return emulator::warp_sum(value, __LINE__);
+#endif
 }
 
 #if defined(__CUDACC__)

@@ -43,6 +43,7 @@ struct Load {
 
 struct Warp {
   Thread* lane[kLanes] = {};
+  unsigned there = 0, waiting = 0;  // lanes that run, and how many of them wait in a collective
   std::vector<Load> loads;
 };
 
@@ -65,6 +66,18 @@ struct Block {
   std::vector<SharedBytes> shared;
   size_t shared_bytes = 0;
 };
+
+// Of the lanes' numbers: each adds that of the lane 16, 8, 4, 2 and 1 away.
+template <class T>
+uint64_t sum_of(const uint64_t (&bits)[kLanes]) {
+  T values[kLanes];
+  for (unsigned l = 0; l < kLanes; l++) std::memcpy(&values[l], &bits[l], sizeof(T));
+  for (unsigned apart = kLanes / 2; apart; apart /= 2)
+    for (unsigned l = 0; l < apart; l++) values[l] = values[l] + values[l + apart];
+  uint64_t sum = 0;
+  std::memcpy(&sum, values, sizeof(T));
+  return sum;
+}
 
 // One launch on this thread of the machine.
 class Scheduler {
@@ -113,6 +126,7 @@ class Scheduler {
     me.source = source;
     me.line = line;
     me.state = State::in_collective;
+    me.warp->waiting++;
     complete(*me.warp, mask, kind);
     wait();
     return me.result;
@@ -150,6 +164,7 @@ class Scheduler {
     me.state = State::done;
     b.alive--;
     live_--;
+    me.warp->there &= ~(1u << me.where.lane);
     for (const Thread* other : me.warp->lane)
       if (other && other->state == State::in_collective && other->mask >> me.where.lane & 1)
         fail("a collective names lane %u, which has exited", me.where.lane);
@@ -227,6 +242,10 @@ class Scheduler {
 
   // Ends a collective once all lanes of its mask wait in it.
   void complete(Warp& warp, unsigned mask, Collective kind) {
+    // Mostly others are still on their way.
+    if ((mask & ~warp.there) == 0 &&
+        warp.waiting < (mask == 0xffffffffu ? kLanes : static_cast<unsigned>(__builtin_popcount(mask))))
+      return;
     for (unsigned l = 0; l < kLanes; l++) {
       if (!(mask >> l & 1)) continue;
       const Thread* t = warp.lane[l];
@@ -244,12 +263,16 @@ class Scheduler {
       if (line < 0) line = t.line;
       if (t.line != line && kind != Collective::sync) fail("a collective is reached at lines %d and %d", line, t.line);
     }
+    const uint64_t sum = kind == Collective::sum_float    ? sum_of<float>(values)
+                         : kind == Collective::sum_double ? sum_of<double>(values)
+                                                          : 0;
     for (unsigned l = 0; l < kLanes; l++) {
       if (!(mask >> l & 1)) continue;
       Thread& t = *warp.lane[l];
       if (kind == Collective::shuffle && !(mask >> t.source & 1))
         fail("a shuffle reads lane %u, which is not in its mask, line %d", t.source, t.line);
-      t.result = kind == Collective::shuffle ? values[t.source] : kind == Collective::ballot ? votes : 0;
+      warp.waiting--;
+      t.result = kind == Collective::shuffle ? values[t.source] : kind == Collective::ballot ? votes : sum;
       push(t);
     }
   }
@@ -270,6 +293,10 @@ class Scheduler {
   char error_[256] = "";
 };
 
+// In a library that is loaded late, the fast way to a variable of the thread.
+#if defined(__linux__)
+__attribute__((tls_model("initial-exec")))
+#endif
 thread_local Scheduler* scheduler = nullptr;
 
 void fiber_entry() {
@@ -296,6 +323,7 @@ void Scheduler::run_blocks(const std::vector<dim3>& which) {
       t.block = &b;
       t.warp = &all_warps[i * warps + n / kLanes];
       t.warp->lane[n % kLanes] = &t;
+      t.warp->there |= 1u << n % kLanes;
       t.number = n;
       t.where = {dim3(n % block_.x, n / block_.x % block_.y, n / (block_.x * block_.y)), which[i], block_, grid_, n % kLanes};
       t.fiber.prepare(fiber_entry, take_stack(options().stack));
@@ -348,7 +376,7 @@ void launch(dim3 grid, dim3 block, size_t dynamic, const std::function<void()>& 
   own.run();
 }
 
-Place place() { return scheduler->current().where; }
+const Place& place() { return scheduler->current().where; }
 void barrier(int line) { scheduler->barrier(line); }
 uint64_t collective(unsigned mask, Collective kind, uint64_t value, unsigned source, int line) {
   return scheduler->collective(mask, kind, value, source, line);

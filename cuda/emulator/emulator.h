@@ -69,9 +69,9 @@ struct Place {
   dim3 thread, block, block_size, grid_size;
   unsigned lane;
 };
-Place place();
+const Place& place();
 void barrier(int line);
-enum class Collective : uint8_t { sync, shuffle, ballot };
+enum class Collective : uint8_t { sync, shuffle, ballot, sum_float, sum_double };
 uint64_t collective(unsigned mask, Collective kind, uint64_t value, unsigned source, int line);
 void yield();
 void* static_shared(int id, size_t bytes);
@@ -84,6 +84,21 @@ T shuffle(unsigned mask, T value, unsigned source, int line) {
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
   bits = collective(mask, Collective::shuffle, bits, source & 31, line);
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+// The sum over all lanes, as five shuffles by 16, 8, 4, 2 and 1 give it, in one step.
+inline float warp_sum(float value, int line) {
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  bits = collective(0xffffffffu, Collective::sum_float, bits, 0, line);
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline double warp_sum(double value, int line) {
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  bits = collective(0xffffffffu, Collective::sum_double, bits, 0, line);
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }

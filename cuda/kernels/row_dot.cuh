@@ -5,11 +5,6 @@
 
 namespace sparselab::cuda {
 
-DEVICE double warp_sum_wide(double value) {
-  UNROLL for (int apart = 16; apart; apart >>= 1) value += __shfl_xor_sync(0xffffffffu, value, apart);
-  return value;
-}
-
 // The same product in float64, for sums that overflow on the way: the infinity that is left has the sign of a part, and a ReLU
 // would make it a silent zero.
 template <class W>

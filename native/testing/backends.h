@@ -16,6 +16,12 @@ const SlBackend& backend();
 // Runs body() with another backend at work.
 void with_backend(const SlBackend& other, const std::function<void()>& body);
 
+// The CPU defines the bits of a sum (16 lanes), whatever name it goes by. Another backend agrees with it by tolerance, and with
+// itself bit for bit; it reads the weights anew for each row of a batch, and turns types that it has no kernels for into float16.
+bool defines_the_bits();
+// The same bits from a backend that defines them; else within 2e-6 of b's norm.
+bool same_sums(const std::vector<float>& a, const std::vector<float>& b);
+
 bool add_to_suite(const char* name, std::function<void()> body);
 // The suite as ordinary tests, "[cpu] name" and so on.
 void register_suite();
