@@ -23,6 +23,7 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 export const modelOptions = {
   activation: { type: "string" },
   strategy: { type: "string" },
+  device: { type: "string" },
   arithmetic: { type: "string" },
   kv: { type: "string" },
   cutoff: { type: "string" },

@@ -1,14 +1,16 @@
 /** What commands share: options for loading a model, checked before the file is opened; Ctrl-C; printing. */
+import { checkDevice } from "../lab/device.js";
 import { type Activation, parseActivation } from "../lab/model/activation.js";
 import { loadQuietly } from "../lab/model/load.js";
 import type { Model } from "../lab/model/model.js";
-import { checkChoice, type LoadOptions, type Strategy, takeCutoff } from "../lab/model/options.js";
+import { checkChoice, type DeviceName, type LoadOptions, type Strategy, takeCutoff } from "../lab/model/options.js";
 import { checkPolicy } from "../lab/policy/policy.js";
 import { countOf, numberOf, UsageError, usage } from "./arguments.js";
 
 export interface ModelFlags {
   readonly activation?: string | undefined;
   readonly strategy?: string | undefined;
+  readonly device?: string | undefined;
   readonly arithmetic?: string | undefined;
   readonly kv?: string | undefined;
   readonly cutoff?: string | undefined;
@@ -18,9 +20,10 @@ export interface ModelFlags {
 
 /** Options of `load`. `--t` is the policy (`sweep` has a list of them and leaves it out). */
 export function loadOptions(flags: ModelFlags): LoadOptions {
-  const { activation, strategy, arithmetic, kv, t } = flags;
+  const { activation, strategy, device, arithmetic, kv, t } = flags;
   if (activation !== undefined) usage("--activation", () => parseActivation(activation));
   if (strategy !== undefined) usage("--strategy", () => checkChoice("strategy", strategy));
+  if (device !== undefined) usage("--device", () => checkDevice(device));
   if (arithmetic !== undefined) usage("--arithmetic", () => checkChoice("arithmetic", arithmetic));
   if (kv !== undefined) usage("--kv", () => checkChoice("kv", kv));
   const cutoff =
@@ -31,6 +34,7 @@ export function loadOptions(flags: ModelFlags): LoadOptions {
   return {
     ...(activation === undefined ? {} : { activation: activation as Activation }),
     ...(strategy === undefined ? {} : { strategy: strategy as Strategy }),
+    ...(device === undefined ? {} : { device: device as DeviceName }),
     ...(arithmetic === undefined ? {} : { arithmetic: arithmetic as "float" | "int8" }),
     ...(kv === undefined ? {} : { kv: kv as "f32" | "f16" }),
     ...(cutoff === undefined ? {} : { cutoff }),

@@ -7,6 +7,7 @@
  * Letters: B rows of a batch, D hidden, F neurons, L layers, H heads, G kv heads, K head size, V vocabulary.
  */
 import { createRequire } from "node:module";
+import { dirname } from "node:path";
 import { LabError } from "./errors.js";
 import type { FileTable, NativeFile, OpenedFile } from "./native-file.js";
 import type { ActivationKind, InterventionKind, LabErrorCode, PointName, ReducerKind, StrategyKind } from "./vocabulary.js";
@@ -61,6 +62,25 @@ export interface NativeModelInfo {
   /** Bytes of the file's pages that the executor reads, and bytes it copied (the regrouped down; a file that was given as bytes). */
   readonly mappedBytes: number;
   readonly ownedBytes: number;
+  /** Bytes of weights in pinned host memory and on the device; 0 on the CPU. */
+  readonly pinnedBytes: number;
+  readonly deviceBytes: number;
+}
+/** A device of a backend, such as a GPU. */
+export interface NativeDevice {
+  readonly name: string;
+  /** How many there are, numbered from 0. */
+  readonly devices: number;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+/** Bytes that a program allocates: on the host, of which rotation is cos and sin of positions; pinned on the host; on the device. */
+export interface NativeEstimate {
+  readonly cacheBytes: number;
+  readonly scratchBytes: number;
+  readonly rotationBytes: number;
+  readonly pinnedBytes: number;
+  readonly deviceBytes: number;
 }
 /** Opaque handles; they belong to the native side and are closed by name. */
 export interface NativeModel {
@@ -212,6 +232,8 @@ export type DownForm = "by-neuron" | "as-stored";
 export interface NativeOpenOptions {
   /** One of `backends()`. Default: "cpu". */
   readonly backend?: string;
+  /** Number of its device. Default: 0. */
+  readonly device?: number;
   /** Bytes that it may allocate (the regrouped ffn_down), checked before it does. Default, and 0: no limit. */
   readonly budget?: number;
   /**
@@ -257,12 +279,14 @@ export interface NativeAddon {
   closeFile(file: NativeFile): void;
   /** The header alone: openFile and closeFile in one. */
   readHeader(path: string): Promise<FileTable>;
-  /** Opening the same unchanged file again gives a handle that shares the weights of the first, where both hold all neurons on the CPU. */
+  /** Opening the same unchanged file again on the same device gives a handle that shares the weights of the first, where both hold all neurons. */
   open(file: NativeFile, options?: NativeOpenOptions): Promise<NativeModel>;
   /** Names of the loaded backends, "cpu" first. */
   backends(): readonly string[];
   /** Adds the backend of a shared library that exports `sl_backend` (native/backend/backend.h), for the life of the process; its name. */
   loadBackend(path: string): string;
+  /** What a device of a backend is; rejects with no-device where it cannot be used. It may take seconds the first time. */
+  device(backend: string, number: number): Promise<NativeDevice>;
   modelInfo(model: NativeModel): NativeModelInfo;
   closeModel(model: NativeModel): void;
   /**
@@ -276,12 +300,7 @@ export interface NativeAddon {
    * Bytes that compile would allocate for the KV cache and the rotation table, and forward as scratch for `rows` rows of which `logitRows`
    * want logits. Of the plan only sequences, length, threads, kv, arithmetic, reducers and the number of settings count.
    */
-  estimate(
-    model: NativeModel,
-    plan: NativePlan,
-    rows: number,
-    logitRows: number,
-  ): { readonly cacheBytes: number; readonly scratchBytes: number; readonly rotationBytes: number };
+  estimate(model: NativeModel, plan: NativePlan, rows: number, logitRows: number): NativeEstimate;
   compile(model: NativeModel, plan: NativePlan): NativeProgram;
   closeProgram(program: NativeProgram): void;
   /**
@@ -333,8 +352,9 @@ export interface NativeAddon {
   sameTop(p: Float32Array, q: Float32Array): boolean;
 }
 
-const ABI = 7;
+const ABI = 8;
 let addon: NativeAddon | undefined;
+let folder = "";
 
 /** The loaded addon: that of build/release, or of the build that the environment variable SPARSELAB_BUILD names ("dev"). */
 export function native(): NativeAddon {
@@ -348,6 +368,7 @@ export function native(): NativeAddon {
       const loaded = require(path) as NativeAddon;
       if (loaded.abi !== ABI) throw new Error(`its boundary has version ${loaded.abi}, and this lab needs version ${ABI}`);
       addon = loaded;
+      folder = dirname(require.resolve(path));
       return loaded;
     } catch (error) {
       tried.push(`${path}: ${(error as Error).message.split("\n")[0]}`);
@@ -358,6 +379,12 @@ export function native(): NativeAddon {
     "no-device",
     `the native executor could not be loaded; build it with "${way}"${build === "release" ? "" : ", or unset SPARSELAB_BUILD"}. Tried: ${tried.join("; ")}`,
   );
+}
+
+/** The folder of the addon, in which backends lie beside it. */
+export function addonFolder(): string {
+  native();
+  return folder;
 }
 
 const isCode = (code: unknown): code is LabErrorCode => typeof code === "string" && /^[a-z]+(-[a-z]+)*$/.test(code);

@@ -20,6 +20,7 @@ const help = `usage: sparselab generate FILE -p TEXT [-n N] [--temp T] [--seed N
                       (the order, as in llama.cpp: penalty, top-k, top-p, min-p, temperature)
   --activation NAME   silu, gelu, gelu_tanh, relu, relu2, fatrelu_0.01
   --strategy NAME     auto, dense, exact, predicted (by the file's predictors: approximate)
+  --device NAME       auto, cpu, cuda, or cuda:1 for the second GPU; default: auto
   --arithmetic NAME   float, or int8 (activations as integers, as in llama.cpp; for quantised weights)
   --kv TYPE           of the KV cache: f32, or f16 (half the memory, about 5e-4 of the logits)
   --cutoff SCORE      with predicted: the score below which a neuron is skipped; default: the file's, else 0

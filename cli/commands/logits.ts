@@ -14,7 +14,7 @@ No token is added to those given.
   --greedy N          then feed the most likely token N times; default 0
   --out FILE.f32      the file; missing folders are made
   --capture POINT     rows of this hook point instead, such as blocks.3.ffn.mid; for a range, layer after layer
-  --activation --strategy --arithmetic --kv --cutoff --t --threads, as for generate
+  --activation --strategy --device --arithmetic --kv --cutoff --t --threads, as for generate
   --json              print the shape, the tokens fed, and the file`;
 
 export const logits: Command = {

@@ -20,7 +20,7 @@ const help = `usage: sparselab measure FILE --text TEXT [--measure sparsity,perp
 ${referenceHelp}
   --window N          tokens per window; default min(512, context)
   --max-tokens N      use only the beginning of the text
-  --activation --strategy --arithmetic --kv --cutoff --t --threads, as for generate; with --strategy predicted the report has recall and
+  --activation --strategy --device --arithmetic --kv --cutoff --t --threads, as for generate; with --strategy predicted the report has recall and
                       predicted sparsity
   --json              print the whole report with its provenance`;
 

@@ -24,7 +24,7 @@ All thresholds run side by side: the weights are read once for all of them.
                       "done": false
   --window N          tokens per window; default min(512, context)
   --max-tokens N      use only the beginning of the text
-  --activation --strategy --arithmetic --kv --cutoff --threads, as for generate
+  --activation --strategy --device --arithmetic --kv --cutoff --threads, as for generate
   --json              print the points`;
 
 export const sweep: Command = {

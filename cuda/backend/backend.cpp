@@ -76,6 +76,11 @@ void close_model(SlBackendModel* model) { delete model; }
 }  // namespace
 }  // namespace sparselab::cuda
 
+extern "C" __attribute__((visibility("default"))) int sl_probe(int32_t device, SlDevice* out, SlError* error) {
+  using namespace sparselab;
+  return guarded(error, [&] { *out = cuda::probe(device); });
+}
+
 extern "C" __attribute__((visibility("default"))) const SlBackend* sl_backend(void) {
   using namespace sparselab::cuda;
   static const SlBackend backend = {

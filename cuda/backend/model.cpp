@@ -1,6 +1,7 @@
 #include "backend/model.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "executor/failures.h"
 
@@ -85,6 +86,26 @@ void use_device(int device) {
   if (device < 0 || device >= count)
     throw Error(Code::no_device, text("CUDA device %d does not exist; this machine has %d: 0 to %d", device, count, count - 1));
   check(cudaSetDevice(device), "choosing the device");
+}
+
+SlDevice probe(int device) {
+  use_device(device);
+  SlDevice out{};
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device), "asking for the device's properties");
+  std::snprintf(out.name, sizeof out.name, "%s", properties.name);
+  int count = 0, driver = 0, runtime = 0;
+  size_t free = 0, total = 0;
+  check(cudaGetDeviceCount(&count), "counting devices");
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  check(cudaRuntimeGetVersion(&runtime), "asking for the runtime's version");
+  check(cudaMemGetInfo(&free, &total), "asking for free memory");
+  out.devices = static_cast<uint32_t>(count);
+  out.driver = static_cast<uint32_t>(driver);
+  out.runtime = static_cast<uint32_t>(runtime);
+  out.free_bytes = free;
+  out.total_bytes = total;
+  return out;
 }
 
 uint64_t free_bytes(const DeviceModel& model, uint64_t taken) {

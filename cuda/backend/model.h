@@ -43,6 +43,8 @@ std::shared_ptr<const DeviceModel> build_device_model(const SlModel& model, cons
 
 // The device at work for this thread. Throws Error (no-device) with a way out.
 void use_device(int device);
+// What a device is. Throws Error (no-device).
+SlDevice probe(int device);
 // What may still be allocated: of the device, and of the budget.
 uint64_t free_bytes(const DeviceModel& model, uint64_t taken);
 

@@ -91,7 +91,7 @@ export async function prepare(
       corpusSha256: windows.sha256,
       window: windows.size,
       bos: windows.bos,
-      device: "cpu",
+      device: weights.device.name,
       threads: internals.threads,
       version: packageInfo().version,
       date: new Date().toISOString(),

@@ -2,9 +2,10 @@
  * The description of a model, as facts with a value for programs and a text for people. `sparselab info` prints them all; a loaded model
  * shows some of them, and what its view adds.
  */
+import { CPU } from "../device.js";
 import { LabError } from "../errors.js";
 import { architecture, describeValue, modelName } from "../metadata.js";
-import { callNativeSync, type FileTable, type NativeModelInfo, type OpenedFile } from "../native.js";
+import { callNativeSync, type FileTable, type NativeEstimate, type NativeModelInfo, type OpenedFile } from "../native.js";
 import { perLayer } from "../policy/policy.js";
 import { sequencePlan } from "../runtime/batch.js";
 import { Weights } from "../runtime/weights.js";
@@ -33,7 +34,7 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
   if (vocabularyOnly)
     return [...head, fact("tensors", 0, "none: the file holds only a vocabulary"), tokenizerFact(new FileTokenizer(table))];
 
-  const weights = await Weights.open(opened, formOfDown(table, option));
+  const weights = await Weights.open(opened, CPU, formOfDown(table, option));
   weights.retain();
   try {
     const { info } = weights;
@@ -187,9 +188,15 @@ export function predictorsFact({ predictors }: NativeModelInfo): Fact {
 
 /** @param estimate of a full context and one token, on as many threads as the model uses */
 export function memoryFact(
-  { mappedBytes, ownedBytes }: NativeModelInfo,
-  { cacheBytes, scratchBytes }: { readonly cacheBytes: number; readonly scratchBytes: number },
+  { mappedBytes, ownedBytes, deviceBytes: weightsOnDevice }: NativeModelInfo,
+  { cacheBytes, scratchBytes, pinnedBytes, deviceBytes }: NativeEstimate,
 ): Fact {
+  if (weightsOnDevice > 0)
+    return fact(
+      "memory",
+      { weightsMapped: mappedBytes, weightsOnDevice, device: deviceBytes, pinned: pinnedBytes, scratch: scratchBytes },
+      `weights ${bytesText(mappedBytes)} mapped and ${bytesText(weightsOnDevice)} on the device, KV cache of a full context and scratch ${bytesText(deviceBytes)} on the device, ${bytesText(pinnedBytes)} of pinned and ${bytesText(scratchBytes)} of other host memory`,
+    );
   return fact(
     "memory",
     { weightsMapped: mappedBytes, weightsCopied: ownedBytes, cache: cacheBytes, scratch: scratchBytes },

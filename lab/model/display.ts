@@ -44,8 +44,10 @@ function facts(model: Model): readonly Fact[] {
     memoryFact(info, estimate),
     fact(
       "runs on",
-      "cpu",
-      `CPU (${callNativeSync((addon) => addon.cpu)}), ${countText(threads, "thread")}, layout mmap${setting.arithmetic ? `, arithmetic ${setting.arithmetic}` : ""}`,
+      weights.device.name,
+      weights.device.backend === "cpu"
+        ? `CPU (${callNativeSync((addon) => addon.cpu)}), ${countText(threads, "thread")}, layout mmap${setting.arithmetic ? `, arithmetic ${setting.arithmetic}` : ""}${weights.device.why ? `; no GPU: ${weights.device.why}` : ""}`
+        : weights.device.name,
     ),
   ];
 }

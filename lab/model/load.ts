@@ -1,5 +1,6 @@
 /** `load`: opens a model file, and prints which activation and strategy are used and why. */
 import { throwIfAborted, untilAborted } from "../abort.js";
+import { chooseDevice } from "../device.js";
 import { notebook } from "../display.js";
 import { LabError } from "../errors.js";
 import type { Loose } from "../literals.js";
@@ -22,7 +23,7 @@ import { formOfDown } from "./down.js";
 import { FileTokenizer } from "./file-tokenizer.js";
 import { noInterventions } from "./interventions.js";
 import type { Model } from "./model.js";
-import { checkLoadOptions, contextOf, type LoadOptions, type Strategy, threadsOf } from "./options.js";
+import { checkLoadOptions, contextOf, type DeviceName, type LoadOptions, type Strategy, threadsOf } from "./options.js";
 import { missingFile, modelPath, withFetch } from "./path.js";
 import type { Setting } from "./setting.js";
 import { View } from "./view.js";
@@ -42,7 +43,7 @@ export async function load<
   const A extends Loose<Activation> = Activation,
   P extends LoosePolicy = Policy,
   const S extends Loose<Strategy> = Strategy,
-  const D extends Loose<"auto" | "cpu"> = "auto" | "cpu",
+  const D extends Loose<DeviceName> = DeviceName,
   const L extends Loose<"mmap"> = "mmap",
   const R extends Loose<"float"> = "float",
   const K extends Loose<"f32"> = "f32",
@@ -74,6 +75,11 @@ export async function loadQuietly(
     const cutoff = resolveCutoff(table, weights.info.layers, options.cutoff as PerLayer | undefined);
     const strategy = options.strategy ?? "auto";
     const kv = options.kv === "f16" ? { kv: options.kv } : {};
+    if (options.arithmetic === "int8" && weights.device.backend !== "cpu")
+      throw new LabError(
+        "invalid-option",
+        'arithmetic "int8" is the CPU\'s; load the model with { device: "cpu" }, or leave it out',
+      );
     const arithmetic = options.arithmetic === "int8" ? int8For(weights.info) : {};
     const setting: Setting = { activation, policy, strategy, cutoff, interventions: noInterventions, ...kv, ...arithmetic };
     const fileTokenizer = new FileTokenizer(table);
@@ -111,7 +117,8 @@ async function openWeights(path: string, options: LoadOptions, signal: AbortSign
   const file = await orClosed(openFile(path), closeFile, signal);
   try {
     const down = formOfDown(file.table, options.activation, options.strategy, options.arithmetic as Arithmetic | undefined);
-    const weights = Weights.open(file, down, options.scales, options.arithmetic === "int8").then((made) => {
+    const device = await untilAborted(chooseDevice(options.device), signal);
+    const weights = Weights.open(file, device, down, options.scales, options.arithmetic === "int8").then((made) => {
       made.retain();
       return made;
     });
@@ -151,7 +158,8 @@ function summaryOf(model: Model, { activation, policy, cutoff, arithmetic }: Set
   const scaled = scalesText(weights.info);
   const inFull = model.strategy === "dense" || arithmetic ? "" : downInFull(weights);
   const int8 = arithmetic ? `arithmetic ${arithmetic}, with ffn_down computed in full` : "";
-  const more = [scaled, inFull, int8].filter(Boolean).map((text) => `; ${text}`);
+  const where = weights.device.backend === "cpu" ? "" : `on ${weights.device.name}`;
+  const more = [scaled, inFull, int8, where].filter(Boolean).map((text) => `; ${text}`);
   return `${model.name}: ${activationText(activation)}${changed}, strategy ${model.strategy}${by}${more.join("")}`;
 }
 

@@ -62,8 +62,16 @@ export interface Model extends Disposable, Displayable {
   /** A new copy at each reading. */
   readonly interventions: readonly Intervention[];
   readonly predictors: readonly { readonly layer: number; readonly rank: number }[];
-  /** Bytes of the weights (pages of the file, and copies), of the KV cache of a full context, and of scratch for one token. */
-  readonly memory: { readonly weights: number; readonly cache: number; readonly scratch: number };
+  /** Bytes of host memory: the weights (pages of the file, and copies), the KV cache of a full context, scratch for one token, pinned memory; and bytes on the device: weights, cache and scratch. The last two are 0 on the CPU. */
+  readonly memory: {
+    readonly weights: number;
+    readonly cache: number;
+    readonly scratch: number;
+    readonly pinned: number;
+    readonly device: number;
+  };
+  /** "cpu", or such as "cuda:0 (NVIDIA H100 80GB HBM3)". */
+  readonly device: string;
   readonly hookPoints: readonly HookPoint[];
   readonly tokenizer: Tokenizer;
   /** Another view on the same weights. Interventions replace those of this view. The weights are freed with the last view. */

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import { checkCount, checkFunction, checkSignal } from "../check.js";
+import { checkDevice } from "../device.js";
 import { checkOptions, LabError, unknownName } from "../errors.js";
 import type { Checked, CheckedOrPlanned } from "../literals.js";
 import type { Scales } from "../native.js";
@@ -16,12 +17,10 @@ import { type Cutoff, checkCutoff } from "./cutoff.js";
 /** Which rows of the FFN are computed. `exact` skips rows that cannot matter and gives the bits of `dense`. `predicted` computes what the file's predictors take as active: approximate, and every report says what they miss. `auto` is a rule, printed by `load`: exact for a ReLU-family activation, else dense. */
 export type Strategy = "auto" | StrategyKind;
 
+export type DeviceName = "auto" | "cpu" | "cuda" | `cuda:${number}`;
+
 /** What an option takes now, and what is planned, with what to use instead. */
 const choices = {
-  device: {
-    now: ["auto", "cpu"],
-    later: { cuda: "the CPU runs everything now", hybrid: "the CPU runs everything now", gpu: "the CPU runs everything now" },
-  },
   layout: { now: ["mmap"], later: { packed: 'use "mmap"' } },
   arithmetic: { now: ["float", "int8"], later: {} },
   kv: { now: ["f32", "f16"], later: {} },
@@ -36,7 +35,7 @@ export type LoadOptions<
   A extends string = Activation,
   P extends LoosePolicy = Policy,
   S extends string = Strategy,
-  D extends string = Now<"device">,
+  D extends string = DeviceName,
   L extends string = Now<"layout">,
   R extends string = Now<"arithmetic">,
   K extends string = Now<"kv">,
@@ -52,8 +51,8 @@ export type LoadOptions<
   strategy?: CheckedOrPlanned<S, Strategy, PlannedStrategy>;
   /** Of strategy "predicted": the raw score of a predictor below which a neuron is skipped, one or one for each layer, or the probability whose logit it is. Default: the file's key sparselab.predictor_cutoff, else powerinfer.sparse_threshold, else 0. */
   cutoff?: Cutoff;
-  /** Default: "auto". */
-  device?: CheckedOrPlanned<D, Now<"device">, Planned<"device"> | `cuda:${string}`>;
+  /** "cuda:1" is the second GPU. A GPU holds all weights. Default: "auto", a GPU where there is one that can be used, else the CPU; the model, shown as a cell's last value, says why. */
+  device?: CheckedOrPlanned<D, DeviceName, "hybrid">;
   /** "mmap": the weights are pages of the file, quick to open. Default: "mmap". */
   layout?: CheckedOrPlanned<L, Now<"layout">, Planned<"layout">>;
   /**
@@ -87,11 +86,7 @@ export function checkChoice(option: Choice, value: unknown): void {
     );
   }
   const name = value;
-  const instead = Object.hasOwn(later, name)
-    ? later[name]
-    : option === "device" && name.startsWith("cuda:")
-      ? later.cuda
-      : undefined;
+  const instead = Object.hasOwn(later, name) ? later[name] : undefined;
   if (instead !== undefined) throw new LabError("invalid-option", `${option} "${name}" is not available yet; ${instead}`);
   throw unknownName("invalid-option", option, name, now, Object.keys(later));
 }
@@ -100,7 +95,10 @@ export function checkChoice(option: Choice, value: unknown): void {
 export function refusePlanned(options: object): void {
   const given = options as { readonly vram?: unknown };
   if (given.vram !== undefined)
-    throw new LabError("invalid-option", "option vram is not available yet; the CPU runs everything now");
+    throw new LabError(
+      "invalid-option",
+      "option vram is not available yet; leave it out: a GPU holds all weights, the CPU needs none",
+    );
 }
 
 /** A cutoff without the strategy that it belongs to would be ignored. */
@@ -143,7 +141,8 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
           `scales.${name}: expected a number above 0 and below 1000000, received ${received(value)}`,
         );
   }
-  for (const name of ["device", "layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
+  checkDevice(options.device);
+  for (const name of ["layout", "arithmetic", "kv", "strategy"] as const) checkChoice(name, options[name]);
   if (options.activation !== undefined && typeof options.activation !== "string") {
     throw new LabError(
       "invalid-option",

@@ -119,8 +119,17 @@ export class View implements Model {
     internalsOf(this);
     const { info, native } = this.#weights;
     const plan = sequencePlan(this.#native, [], this.context, this.threads);
-    const { cacheBytes, scratchBytes } = callNativeSync((addon) => addon.estimate(native, plan, 1, 1));
-    return { weights: info.mappedBytes + info.ownedBytes, cache: cacheBytes, scratch: scratchBytes };
+    const { cacheBytes, scratchBytes, pinnedBytes, deviceBytes } = callNativeSync((addon) => addon.estimate(native, plan, 1, 1));
+    return {
+      weights: info.mappedBytes + info.ownedBytes,
+      cache: cacheBytes,
+      scratch: scratchBytes,
+      pinned: info.pinnedBytes + pinnedBytes,
+      device: info.deviceBytes + deviceBytes,
+    };
+  }
+  get device() {
+    return this.#weights.device.name;
   }
   get hookPoints() {
     return hookPoints(this.#weights.info);

@@ -1,6 +1,7 @@
 /** A program is compiled once and can start over: after `restart` its KV cache is as empty as a new one's. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, small, writeSmallLlama } from "../../test/support/small-llama.js";
+import { CPU } from "../device.js";
 import { callNative, callNativeSync, type NativeSetting } from "../native.js";
 import { countSinks } from "./batch.js";
 import { Program } from "./program.js";
@@ -11,7 +12,7 @@ let weights: Weights;
 beforeAll(async () => {
   dir = await folder();
   const opened = await callNative((addon) => addon.openFile(writeSmallLlama(dir.path)));
-  weights = await Weights.open(opened, "by-neuron");
+  weights = await Weights.open(opened, CPU, "by-neuron");
   weights.retain();
   callNativeSync((addon) => addon.closeFile(opened.file));
 });

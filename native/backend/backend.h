@@ -312,6 +312,17 @@ typedef struct {
   void (*close)(SlBackendModel* model);
 } SlBackend;
 
+/* A device of a backend. */
+typedef struct {
+  char name[256];   /* "NVIDIA H100 80GB HBM3" */
+  uint32_t devices; /* how many there are */
+  uint64_t total_bytes, free_bytes;
+  uint32_t driver, runtime; /* as CUDA numbers them: 13000 is 13.0 */
+} SlDevice;
+/* A library with a backend may also export `sl_probe`: whether a device can be used, without opening a model. "no-device" where
+ * it cannot, with the reason and a way out. */
+typedef int (*SlProbe)(int32_t device, SlDevice* out, SlError* error);
+
 /* The CPU backend. */
 const SlBackend* sl_cpu_backend(void);
 

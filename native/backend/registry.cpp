@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <map>
 #include <mutex>
 
 #include "error.h"
@@ -12,6 +13,7 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<const SlBackend*> backends{sl_cpu_backend()};
+  std::map<const SlBackend*, SlProbe> probes;
 };
 // Never destroyed: threads may outlive static objects at the end of the process.
 Registry& registry() {
@@ -46,6 +48,21 @@ const SlBackend& find_backend(const std::string& name) {
   throw Error(Code::no_device, "there is no backend \"" + name + "\"; known: " + known);
 }
 
+SlDevice find_device(const std::string& name, int32_t device) {
+  const SlBackend& backend = find_backend(name);
+  SlProbe probe = nullptr;
+  {
+    Registry& all = registry();
+    const std::lock_guard lock(all.mutex);
+    if (const auto found = all.probes.find(&backend); found != all.probes.end()) probe = found->second;
+  }
+  if (!probe) throw Error(Code::no_device, "backend \"" + name + "\" has no devices to choose from");
+  SlDevice out{};
+  SlError error{};
+  if (probe(device, &out, &error)) throw Error(code_of(error.code), error.message);
+  return out;
+}
+
 std::string load_backend(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) throw Error(Code::no_device, text("the backend library could not be loaded: %s", dlerror()));
@@ -67,6 +84,7 @@ std::string load_backend(const std::string& path) {
     refuse(text("names its backend \"%s\", which is there already", backend->name));
   }
   all.backends.push_back(backend);
+  if (auto probe = reinterpret_cast<SlProbe>(dlsym(library, "sl_probe"))) all.probes[backend] = probe;
   return backend->name;
 }
 

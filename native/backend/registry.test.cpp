@@ -45,8 +45,17 @@ TEST("registry: a backend of a shared library joins, is found by its name and co
   CHECK(same_bits(want, got));
 }
 
+TEST("registry: devices of a backend, and where there are none") {
+  load_backend(library("copy"));
+  const SlDevice device = find_device("copy", 0);
+  CHECK(std::string(device.name) == "test device" && device.devices == 1 && device.free_bytes == 600);
+  CHECK_ERROR(find_device("copy", 1), "no-device: there is only device 0");
+  CHECK_ERROR(find_device("cpu", 0), "no-device: backend \"cpu\" has no devices");
+  CHECK_ERROR(find_device("nowhere", 0), "no-device: there is no backend \"nowhere\"");
+}
+
 TEST("registry: what is refused, and why") {
-  CHECK_ERROR(find_backend("cuda"), "no-device: there is no backend \"cuda\"; known: cpu");
+  CHECK_ERROR(find_backend("nowhere"), "no-device: there is no backend \"nowhere\"; known: cpu");
   CHECK_ERROR(load_backend(library("nowhere")), "no-device: the backend library could not be loaded");
   CHECK_ERROR(load_backend(library("empty")), "exports no sl_backend");
   CHECK_ERROR(load_backend(library("other_version")),

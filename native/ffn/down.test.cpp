@@ -20,6 +20,7 @@ BACKEND_TEST("down: lane i % 16 adds neuron i's row in ascending order, then one
     for (bool down_t : {true, false})
       for (uint32_t B : {1u, 2u, 5u})
         for (bool part : {false, true}) {
+          if (!defines_the_bits() && B > 1) continue;  // it takes one row after the other
           Shape shape = small_shape();
           shape.hidden = 352;   // more than one block of channels
           shape.neurons = 224;  // of 14 to a lane

@@ -14,7 +14,7 @@
 namespace sparselab::node {
 namespace {
 
-constexpr uint32_t kAbi = 7;
+constexpr uint32_t kAbi = 8;
 
 // () -> the names of the backends there are
 Napi::Value backends(const Napi::CallbackInfo& info) {
@@ -40,6 +40,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   }
   exports.Set("backends", Napi::Function::New(env, backends));
   exports.Set("loadBackend", Napi::Function::New(env, load_backend_library));
+  exports.Set("device", Napi::Function::New(env, device));
   exports.Set("openFile", Napi::Function::New(env, open_file));
   exports.Set("closeFile", Napi::Function::New(env, close_file));
   exports.Set("readHeader", Napi::Function::New(env, read_header));

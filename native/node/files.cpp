@@ -1,5 +1,7 @@
 #include "node/files.h"
 
+#include "backend/registry.h"
+
 #include "node/arrays.h"
 #include "node/edge.h"
 #include "node/handles.h"
@@ -42,12 +44,13 @@ Napi::Promise opening(Napi::Env env, const Napi::Value& source,
   return start(env, Environment::of(env).files(), std::move(work));
 }
 
-// { backend, budget, neurons, down, scales: { embedding, residual, logits } } or undefined
+// { backend, device, budget, neurons, down, scales: { embedding, residual, logits } } or undefined
 OpenOptions options_of(const Napi::Value& v) {
   OpenOptions out;
   if (absent(v)) return out;
   auto o = object_of(v, "options");
   if (!absent(o.Get("backend"))) out.backend = string_of(o, "backend");
+  if (!absent(o.Get("device"))) out.device = static_cast<int32_t>(unsigned_of(o, "device"));
   if (!absent(o.Get("budget"))) out.budget = count_of(o.Get("budget"), "budget");
   if (!absent(o.Get("down"))) {
     const std::string down = string_of(o, "down");
@@ -103,6 +106,26 @@ Napi::Value read_header(const Napi::CallbackInfo& info) {
   return edge(info, [&]() -> Napi::Value {
     return opening(info.Env(), info[0],
                    [](Napi::Env env, std::shared_ptr<const OpenFile> file) { return table_of_file(env, *file); });
+  });
+}
+
+// A driver may take seconds to start.
+Napi::Value device(const Napi::CallbackInfo& info) {
+  return edge(info, [&]() -> Napi::Value {
+    auto found = std::make_shared<SlDevice>();
+    Work work;
+    work.run = [found, name = path_of(info[0]), number = static_cast<int32_t>(count_of(info[1], "device"))](SlControl&) {
+      *found = find_device(name, number);
+    };
+    work.result = [found](Napi::Env env) -> Napi::Value {
+      auto out = Napi::Object::New(env);
+      out.Set("name", found->name);
+      out.Set("devices", found->devices);
+      out.Set("totalBytes", static_cast<double>(found->total_bytes));
+      out.Set("freeBytes", static_cast<double>(found->free_bytes));
+      return out;
+    };
+    return start(info.Env(), Environment::of(info.Env()).files(), std::move(work));
   });
 }
 

@@ -8,8 +8,9 @@ namespace sparselab::node {
 Napi::Value open_file(const Napi::CallbackInfo& info);    // (path or bytes) -> Promise<{ file, table }>
 void close_file(const Napi::CallbackInfo& info);          // (file)
 Napi::Value read_header(const Napi::CallbackInfo& info);  // (path) -> Promise<table>
-Napi::Value open_model(const Napi::CallbackInfo& info);   // (file, options) -> Promise<model>
-Napi::Value stamp(const Napi::CallbackInfo& info);        // (model) -> Promise<string>
-Napi::Value read_bytes(const Napi::CallbackInfo& info);   // (model, Uint8Array, position) -> Promise<number>
+Napi::Value device(const Napi::CallbackInfo& info);
+Napi::Value open_model(const Napi::CallbackInfo& info);  // (file, options) -> Promise<model>
+Napi::Value stamp(const Napi::CallbackInfo& info);       // (model) -> Promise<string>
+Napi::Value read_bytes(const Napi::CallbackInfo& info);  // (model, Uint8Array, position) -> Promise<number>
 
 }  // namespace sparselab::node

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "backend/registry.h"
 #include "node/edge.h"
@@ -22,6 +23,7 @@ LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, Sl
       file(std::move(of)),
       neurons_(std::move(given.neurons)),
       down_(given.down),
+      on_device_(given.backend != "cpu"),
       changed_ns_(file->parts().size()) {
   for (size_t i = 0; i < changed_ns_.size(); i++) changed_ns_[i] = file->parts()[i]->opened().changed_ns;
   about_file(file->path(), [&] { spec = read_spec(table(), given.scales); });
@@ -42,6 +44,7 @@ LoadedFile::LoadedFile(std::shared_ptr<const OpenFile> of, OpenOptions given, Sl
   SlOpenOptions options{};
   options.host_budget = given.budget;
   options.control = &control;
+  options.device = given.device;
   options.down = down_;
   if (!neurons_.empty()) options.placement = &placement;
 
@@ -78,6 +81,7 @@ void LoadedFile::check_unchanged(const SlControl& control) {
 }
 
 bool LoadedFile::is_copied(const SlTensor& tensor) const {
+  if (on_device_) return true;
   return tensor.role == SL_TENSOR_DOWN && down_ == SL_DOWN_BY_NEURON && weight_type(tensor.type).transposed.transpose;
 }
 
@@ -99,10 +103,10 @@ uint64_t LoadedFile::checksum(const SlControl& control) const {
 }
 
 std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opened, OpenOptions options, SlControl& control) {
-  if (!options.neurons.empty() || options.backend != "cpu" || options.scales.any())
+  if (!options.neurons.empty() || options.scales.any())
     return std::make_shared<LoadedFile>(std::move(opened), std::move(options), control);
   // What is loaded, or being loaded (null then). Never destroyed: threads may outlive static objects at the end of the process.
-  using Key = std::pair<std::vector<FileIdentity>, SlDown>;
+  using Key = std::tuple<std::vector<FileIdentity>, SlDown, std::string, int32_t>;
   struct Loaded {
     std::mutex mutex;
     std::condition_variable done;
@@ -110,7 +114,7 @@ std::shared_ptr<LoadedFile> LoadedFile::of(std::shared_ptr<const OpenFile> opene
     std::set<Key> loading;
   };
   static Loaded& all = *new Loaded;
-  const Key identity{opened->identity(), options.down};
+  const Key identity{opened->identity(), options.down, options.backend, options.device};
   std::unique_lock lock(all.mutex);
   // Two loads of one file at once: the second waits and shares.
   while (all.loading.contains(identity)) {

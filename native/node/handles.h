@@ -26,6 +26,7 @@ void check(int failed, const SlError& error);
 // How a file's model is opened.
 struct OpenOptions {
   std::string backend = "cpu";
+  int32_t device = 0;                          // of the backend
   uint64_t budget = 0;                         // bytes that it may allocate; 0: no limit
   std::vector<std::vector<uint32_t>> neurons;  // held of each layer, ascending; empty: all
   SlDown down = SL_DOWN_BY_NEURON;
@@ -36,7 +37,7 @@ struct OpenOptions {
 class LoadedFile {
  public:
   // The model that is already loaded from this file in this form of down, if the file is unchanged since, else a new one.
-  // One that holds only some neurons, or runs on another backend than the CPU, is always new.
+  // One that holds only some neurons is always new.
   static std::shared_ptr<LoadedFile> of(std::shared_ptr<const OpenFile> file, OpenOptions options, SlControl& control);
   LoadedFile(std::shared_ptr<const OpenFile> file, OpenOptions options, SlControl& control);
   ~LoadedFile();
@@ -61,6 +62,7 @@ class LoadedFile {
   uint64_t checksum(const SlControl& control) const;
   std::vector<std::vector<uint32_t>> neurons_;  // held of each layer; empty: all
   const SlDown down_;
+  const bool on_device_;                           // all tensors are copied there
   std::vector<std::atomic<uint64_t>> changed_ns_;  // of each part: the last time of change at which all contents were verified
   uint64_t checksum_ = 0;                          // of what was copied out of the file: later passes do not read it again
 };

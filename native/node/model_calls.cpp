@@ -92,6 +92,8 @@ Napi::Value model_info(const Napi::CallbackInfo& info) {
     const bool mapped = file->file->bytes_in_memory() == 0;
     o.Set("mappedBytes", mapped ? static_cast<double>(file->spec.used_bytes) : 0.0);
     o.Set("ownedBytes", static_cast<double>(file->opened.host_bytes + file->file->bytes_in_memory()));
+    o.Set("pinnedBytes", static_cast<double>(file->opened.pinned_bytes));
+    o.Set("deviceBytes", static_cast<double>(file->opened.device_bytes));
     return o;
   });
 }

@@ -58,6 +58,8 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
     o.Set("cacheBytes", static_cast<double>(bytes.cache_bytes));
     o.Set("scratchBytes", static_cast<double>(bytes.scratch_bytes));
     o.Set("rotationBytes", static_cast<double>(bytes.rotation_bytes));
+    o.Set("pinnedBytes", static_cast<double>(bytes.pinned_bytes));
+    o.Set("deviceBytes", static_cast<double>(bytes.device_bytes));
     return o;
   });
 }

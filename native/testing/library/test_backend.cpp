@@ -14,4 +14,15 @@ extern "C" __attribute__((visibility("default"))) const SlBackend* sl_backend(vo
   }();
   return &backend;
 }
+#ifdef TEST_BACKEND_WITH_DEVICE
+// One device, number 0.
+extern "C" __attribute__((visibility("default"))) int sl_probe(int32_t device, SlDevice* out, SlError* error) {
+  if (device != 0) {
+    *error = {"no-device", "there is only device 0"};
+    return 1;
+  }
+  *out = {"test device", 1, 1000, 600, 13000, 13000};
+  return 0;
+}
+#endif
 #endif
