@@ -258,6 +258,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   stream->capture = std::make_unique<Graph>();
   stream->invalid = false;
   captures_here++;
+  launched().captures++;
   capturing = stream;
   return cudaSuccess;
 }

@@ -80,9 +80,9 @@ void enqueue(cudaStream_t stream, dim3 grid, dim3 block, size_t dynamic_shared, 
 // Bytes of device memory that there are, and that are allocated.
 inline constexpr size_t kDeviceBytes = size_t{16} << 30;
 size_t allocated();
-// Launches of kernels so far, by graphs and without.
+// Launches of kernels so far, by graphs and without; launches of graphs, and captures.
 struct Launched {
-  uint64_t directly = 0, by_graphs = 0, graphs = 0;
+  uint64_t directly = 0, by_graphs = 0, graphs = 0, captures = 0;
 };
 Launched& launched();  // of this thread
 

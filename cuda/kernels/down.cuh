@@ -6,6 +6,10 @@
 
 namespace sparselab::cuda {
 
+// Loads that a warp has under way: fewer where one is 32 values, whose sums take the registers.
+template <class W>
+constexpr int kDownUnderWay = Stored<W>::kValues == 32 ? 4 : kUnderWay;
+
 // Columns of a block: 16 bytes of a row for each lane.
 template <class W>
 constexpr int kColumns = 32 * Stored<W>::kValues;
@@ -49,14 +53,15 @@ __global__ void __launch_bounds__(kThreads, 2) down(DownArguments a) {
   const unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5, split = blockIdx.y, splits = gridDim.y;
   const int tile = static_cast<int>(blockIdx.x) * kTile, column = tile + static_cast<int>(lane) * kValues;
   const int count = *a.count, step = static_cast<int>(splits) * kWarps;
+  constexpr int kLoads = kDownUnderWay<W>;
   const bool inside = column < a.w.cols;
   float sum[kValues];
   UNROLL for (int i = 0; i < kValues; i++) sum[i] = 0;
-  for (int first = static_cast<int>(split * kWarps + warp); first < count; first += step * kUnderWay) {
-    uint4 v[kUnderWay];
-    float mid[kUnderWay];
-    uint32_t row[kUnderWay];
-    UNROLL for (int k = 0; k < kUnderWay; k++) {
+  for (int first = static_cast<int>(split * kWarps + warp); first < count; first += step * kLoads) {
+    uint4 v[kLoads];
+    float mid[kLoads];
+    uint32_t row[kLoads];
+    UNROLL for (int k = 0; k < kLoads; k++) {
       const int place = first + k * step;
       const bool there = place < count;
       row[k] = there ? a.list[place] : 0;
@@ -64,7 +69,7 @@ __global__ void __launch_bounds__(kThreads, 2) down(DownArguments a) {
       const auto* from = reinterpret_cast<const uint4*>(a.w.values + static_cast<size_t>(row[k]) * a.w.stride);
       v[k] = load_weights_if(from + column / kValues, inside && (mid[k] != 0 || (a.everything && there)));
     }
-    UNROLL for (int k = 0; k < kUnderWay; k++) {
+    UNROLL for (int k = 0; k < kLoads; k++) {
       // A neuron of value 0 adds nothing, whatever its weights are.
       if (mid[k] == 0 || !inside) continue;
       float values[kValues];

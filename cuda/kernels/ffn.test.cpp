@@ -179,7 +179,8 @@ void check(const Layer<W>& layer, const Device<float>& h, const Device<float>& b
     const auto s = static_cast<double>(found.s[static_cast<size_t>(j)]);
     const double tolerance = 1e-6 * g_size;
     // A gate at the threshold may fall on either side.
-    if (s == 0 ? g > std::fmax(static_cast<double>(t), 0.0) + tolerance : std::fabs(s - g) > tolerance) CHECK_MSG(false, text("gate %d", j));
+    if (s == 0 ? g > std::fmax(static_cast<double>(t), 0.0) + tolerance : std::fabs(s - g) > tolerance)
+      CHECK_MSG(false, text("gate %d", j));
     if (s == 0) continue;
     CHECK(count < found.count && found.list[static_cast<size_t>(count)] == static_cast<uint32_t>(j));
     const double mid = static_cast<double>(found.mid[static_cast<size_t>(j)]);

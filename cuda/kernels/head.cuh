@@ -14,7 +14,7 @@ struct Ranked {
 DEVICE bool before(const Ranked& a, const Ranked& b) { return a.value > b.value || (a.value == b.value && a.token < b.token); }
 
 // One block. Each round finds the first that comes after the one of the round before.
-__global__ void __launch_bounds__(kThreads) head(HeadArguments a) {
+__global__ void __launch_bounds__(kThreads, 2) head(HeadArguments a) {
   SHARED(double, sums, [kWarps]);
   SHARED(Ranked, firsts, [kWarps]);
   const auto slot = static_cast<size_t>(step_of(a.batch).slot);

@@ -17,10 +17,7 @@ describe("options of load", () => {
   });
   it("that come later say so and what to use instead", () => {
     for (const [options, instead] of [
-      [{ device: "cuda" }, /not available yet; the CPU/],
-      [{ device: "cuda:0" }, /not available yet; the CPU/],
-      [{ device: "gpu" }, /not available yet; the CPU/],
-      [{ device: "hybrid" }, /not available yet; the CPU/],
+      [{ device: "hybrid" }, /"hybrid" is not available yet; use "cuda"/],
       [{ layout: "packed" }, /use "mmap"/],
       [{ strategy: "screened" }, /use "exact"/],
       [{ vram: "4GiB" }, /not available yet/],

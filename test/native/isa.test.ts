@@ -39,7 +39,7 @@ describe("kernels by instruction set", () => {
 
   test("on each set that this machine runs the executor gives the golden bits and keeps its promises", () => {
     for (const isa of runnable()) {
-      const { stdout, status } = runTests(isa, "golden: ", "invariant: ", "exact: ", "down: ");
+      const { stdout, status } = runTests(isa, "[cpu] golden: ", "[cpu] invariant: ", "exact: ", "[cpu] down: ");
       expect(`${isa}: ${stdout}`).toMatch(/^[a-z0-9]+: \d{2} passed, 0 failed\n$/);
       expect(status).toBe(0);
     }

@@ -103,8 +103,20 @@ export const rooms: readonly Room[] = [
   { name: "native/hybrid", mayImport: [] },
   { name: "cuda", mayImport: [] },
   { name: "cuda/emulator", mayImport: [] },
-  { name: "cuda/compat", mayImport: ["cuda/emulator"] },
-  { name: "cuda/kernels", mayImport: ["cuda/compat", "native/quant"] },
+  { name: "cuda/compat", mayImport: ["cuda/emulator", "native/quant/half.h"] },
+  { name: "cuda/kernels", mayImport: ["cuda/compat", "native/quant/half.h"] },
+  {
+    name: "cuda/backend",
+    mayImport: [
+      ...native,
+      "cuda/compat",
+      "cuda/kernels",
+      "native/backend",
+      "native/executor",
+      "native/quant",
+      "native/weights/matrix.h",
+    ],
+  },
 
   // Around them.
   { name: "notebooks", mayImport: [], deep: true },
