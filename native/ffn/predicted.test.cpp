@@ -96,7 +96,8 @@ BACKEND_TEST("predicted: any rank, weight type and cutoff against float64, with 
       CHECK_MSG(relative_error(first.logits, reference(m, tokens).logits) > 1e-3, said + ": the predictor changes nothing");
       compared++;
     }
-    for (uint32_t threads : {1u, 3u})
+    // Another backend has no threads, and takes one row after the other: then one of these says what all do.
+    for (uint32_t threads : defines_the_bits() ? std::vector{1u, 3u} : std::vector{1u})
       for (uint32_t step : {1u, 3u, kTokens})
         for (bool misses : {false, true})
           CHECK_MSG(same_bits(run(m, tokens, cutoff, {.threads = threads, .step = step, .misses = misses}).logits, first.logits),

@@ -28,10 +28,11 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--save", action="store_true", help="write the outputs back into the notebooks")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument("--cell-seconds", type=int, default=CELL_SECONDS, help="the most that a cell may take")
     options = parser.parse_args()
 
     paths = options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
-    findings = [run(path.resolve(), options.save) for path in paths]
+    findings = [run(path.resolve(), options.save, options.cell_seconds) for path in paths]
     if options.json:
         print(json.dumps(findings))
     else:
@@ -40,7 +41,7 @@ def main() -> int:
     return 1 if any(finding["problems"] for finding in findings) else 0
 
 
-def run(path: Path, save: bool) -> dict:
+def run(path: Path, save: bool, cell_seconds: int) -> dict:
     """Executes one notebook in its own folder. The findings: cells, seconds, figures, problems."""
     notebook = nbformat.read(path, as_version=4)
     for cell in code_cells(notebook):
@@ -48,7 +49,7 @@ def run(path: Path, save: bool) -> dict:
     client = NotebookClient(
         notebook,
         kernel_name=notebook.metadata.kernelspec.name,
-        timeout=6 * CELL_SECONDS,
+        timeout=6 * cell_seconds,
         record_timing=True,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
@@ -67,8 +68,8 @@ def run(path: Path, save: bool) -> dict:
         ]
         if cell.execution_count is None:
             problems.append(f"cell {number} did not run")
-        if time is not None and time > CELL_SECONDS:
-            problems.append(f"cell {number} took {time:.0f} s; at most {CELL_SECONDS} s are allowed")
+        if time is not None and time > cell_seconds:
+            problems.append(f"cell {number} took {time:.0f} s; at most {cell_seconds} s are allowed")
         cell.metadata.pop("execution", None)
 
     executed = ROOT / "test" / "output" / path.name
