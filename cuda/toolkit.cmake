@@ -1,6 +1,6 @@
 # Finds nvcc and makes CUDA a language of the project; without it, one line that says so.
 set(SPARSELAB_CUDA AUTO CACHE STRING "The CUDA backend: AUTO (where nvcc is found), ON or OFF")
-set(missing "no nvcc was found in PATH, CUDA_HOME, /usr/local/cuda or .venv-cuda (npm run setup -- --cuda)")
+set(missing "no nvcc was found in PATH, CUDA_HOME, /usr/local/cuda or .venv-cuda (npm run setup:cuda)")
 if(SPARSELAB_CUDA STREQUAL "OFF")
   return()
 endif()

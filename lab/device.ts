@@ -78,7 +78,7 @@ function loaded(kind: keyof typeof LIBRARIES): string {
       "no-device",
       kind === "emulated"
         ? 'the emulated CUDA backend was not built; build it with "npm run build"'
-        : 'this build has no CUDA backend: no CUDA compiler (nvcc) was found when it was built. Install a CUDA 13 toolkit and run "npm run build", or use device "cpu"',
+        : 'this build has no CUDA backend: no CUDA compiler (nvcc) was found when it was built. Install a CUDA 13 toolkit (or "npm run setup:cuda") and run "npm run build", or use device "cpu"',
     );
   }
   const name = callNativeSync((addon) => addon.loadBackend(path));

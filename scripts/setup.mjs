@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { withLock } from "./lib/lock.mjs";
 import { asksForHelp, parseOptions } from "./lib/options.mjs";
 import { main, seconds } from "./lib/step.mjs";
+import { toolkit } from "./parts/cuda.mjs";
 import { jupyter } from "./parts/jupyter.mjs";
 import { native } from "./parts/native.mjs";
 import { packages } from "./parts/packages.mjs";
@@ -18,15 +19,16 @@ import { typescript } from "./parts/typescript.mjs";
 
 /**
  * `withPython: false` omits the Python environment and the kernelspec: enough for plain scripts and the command line.
- * `typesLater: true` goes on where a type is wrong; `tests: true` builds the native unit tests, too.
+ * `typesLater: true` goes on where a type is wrong; `tests: true` builds the native unit tests, too; `cuda: true` brings CUDA's compiler.
  */
-export const setUp = ({ withPython = true, typesLater = false, tests = false } = {}) =>
+export const setUp = ({ withPython = true, typesLater = false, tests = false, cuda = false } = {}) =>
   withLock(async () => {
     await checkTools({ python: withPython });
     await packages();
     if (withPython) await python();
     await typescript({ typesLater });
     if (withPython) await jupyter();
+    if (cuda) await toolkit();
     await native({ tests });
   });
 
@@ -34,13 +36,13 @@ if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   main(async () => {
     if (asksForHelp(process.argv.slice(2))) {
       process.stdout.write(
-        "usage: npm run build, or node scripts/setup.mjs [--build]\n\nSets up what is missing; --build omits the Python environment.\n",
+        "usage: npm run build, or node scripts/setup.mjs [--build] [--cuda]\n\nSets up what is missing; --build omits the Python environment; --cuda brings CUDA's compiler, for the GPU backend.\n",
       );
       return;
     }
-    const { build } = parseOptions(process.argv.slice(2), { "--build": "flag" });
+    const { build, cuda } = parseOptions(process.argv.slice(2), { "--build": "flag", "--cuda": "flag" });
     const start = performance.now();
-    await setUp({ withPython: !build });
+    await setUp({ withPython: !build, cuda });
     process.stderr.write(`everything is in place (${seconds(start)})\n`);
   });
 }

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { addon, inClone } from "../lib/paths.mjs";
 import { fingerprint, inputs, isCurrent, writeStamp } from "../lib/stamp.mjs";
 import { ask, run, step } from "../lib/step.mjs";
+import { findNvcc } from "./cuda.mjs";
 import { compilerVersion } from "./tools.mjs";
 
 export const isNativeSource = /(CMakeLists\.txt|CMakePresets\.json|\.(cmake|h|hpp|c|cc|cpp|cu|cuh|inc|inl))$/;
@@ -50,16 +51,23 @@ export async function cmake(preset, target, options = []) {
 /** Builds `target` where `product` is missing or older than the sources; `what` is printed. */
 async function build(preset, target, product, what, options = []) {
   const stamp = `${folderOf(preset)}/.stamp-${target}`;
-  const facts = [process.version, process.arch, await compilerVersion(), preset, ...options];
+  const facts = [process.version, process.arch, await compilerVersion(), preset, findNvcc() ?? "", ...options];
   const hash = fingerprint(sources(), facts);
   if (isCurrent(stamp, hash) && existsSync(product)) return;
   await step(`${what}: CMake`, () => cmake(preset, target, options));
   writeStamp(stamp, hash);
 }
 
-/** The addon into build/release/, and the unit tests where they are asked for. */
+/** The addon and the backends into build/release/, and the unit tests where they are asked for. */
 export async function native({ tests = false } = {}) {
   await build(release, "sparselab", addon, "native executor into build/release/");
+  const emulated = `${folderOf(release)}/sparselab_cuda_emulated.so`;
+  await build(
+    release,
+    "sparselab_backends",
+    emulated,
+    "CUDA backend (emulated, and for a GPU where nvcc is found) into build/release/",
+  );
   if (tests) await build(release, "sparselab_tests", testsOf(release), "its unit tests into build/release/");
 }
 export const unitTests = testsOf(release);
