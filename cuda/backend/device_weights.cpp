@@ -90,10 +90,22 @@ uint64_t turned_device_bytes(const Matrix& down, uint64_t neurons) {
   return neurons * stride_of(form, down.rows) + (scaled(form) ? down.cols / kBlock * down.rows * 2 : 0);
 }
 
+DeviceMatrix DeviceMatrix::blank(Form form, uint64_t rows, uint64_t cols) {
+  DeviceMatrix m;
+  m.values_ = DeviceArray<uint8_t>(rows * stride_of(form, cols));
+  m.scales_ = DeviceArray<uint16_t>(scaled(form) ? rows * blocks_of(cols) : 0);
+  m.describe(form, rows, cols, false);
+  return m;
+}
+
 void DeviceMatrix::place(Form form, uint64_t rows, uint64_t cols, const std::vector<uint8_t>& values,
                          const std::vector<uint16_t>& scales, bool grouped) {
   values_ = DeviceArray<uint8_t>(values);
   scales_ = DeviceArray<uint16_t>(scales);
+  describe(form, rows, cols, grouped);
+}
+
+void DeviceMatrix::describe(Form form, uint64_t rows, uint64_t cols, bool grouped) {
   weights_ = {values_.data(),
               scales_.data(),
               static_cast<size_t>(stride_of(form, cols)),

@@ -19,12 +19,18 @@ class DeviceMatrix {
   uint64_t row_bytes() const { return row_bytes_; }  // that a kernel reads for one row
   bool empty() const { return weights_.rows == 0; }
 
+  // Allocated, with nothing in it yet: for weights that are made on the device.
+  static DeviceMatrix blank(Form form, uint64_t rows, uint64_t cols);
+  uint8_t* values() const { return values_.data(); }
+  uint16_t* scales() const { return scales_.data(); }
+
   // An ffn_down by channel (D, F), turned: row i is that of neuron ids[i].
   static DeviceMatrix turned(const Matrix& down, const uint32_t* ids, uint64_t count);
 
  private:
   void place(Form form, uint64_t rows, uint64_t cols, const std::vector<uint8_t>& values, const std::vector<uint16_t>& scales,
              bool grouped);
+  void describe(Form form, uint64_t rows, uint64_t cols, bool grouped);
   DeviceArray<uint8_t> values_;
   DeviceArray<uint16_t> scales_;
   Weights weights_;

@@ -1,6 +1,7 @@
 #include "emulator/runtime.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -17,6 +18,9 @@ using Work = std::function<void()>;
 struct Graph {
   std::vector<Work> nodes;
   uint64_t kernels = 0;
+};
+struct Event {
+  std::chrono::steady_clock::time_point at{};
 };
 struct Stream {
   std::vector<Work> queue;
@@ -162,7 +166,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int number) {
   if (number != 0) return said(cudaErrorInvalidDevice);
-  *out = {"emulated", kDeviceBytes, size_t{227} * 1024, 2, 9, 0};
+  *out = {"emulated", kDeviceBytes, size_t{227} * 1024, 2, 9, 0, 1 << 20};
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int number) { return number == 0 ? cudaSuccess : said(cudaErrorInvalidDevice); }
@@ -250,6 +254,23 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
   if (bytes == 0) return cudaSuccess;
   if (!fits(to, from, bytes, kind, false)) return said(cudaErrorInvalidValue);
   std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t* out) {
+  *out = new Event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  add(stream, [event] { event->at = std::chrono::steady_clock::now(); }, false);
+  return cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
   return cudaSuccess;
 }
 

@@ -31,7 +31,7 @@ cudaError_t cudaGetLastError();
 struct cudaDeviceProp {
   char name[256];
   size_t totalGlobalMem, sharedMemPerBlockOptin;
-  int multiProcessorCount, major, minor;
+  int multiProcessorCount, major, minor, l2CacheSize;
 };
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int device);
@@ -62,6 +62,16 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind);
+
+// ── Events: the host's clock when the stream comes to them ──
+namespace sparselab::cuda::emulator {
+struct Event;
+}  // namespace sparselab::cuda::emulator
+using cudaEvent_t = sparselab::cuda::emulator::Event*;
+cudaError_t cudaEventCreate(cudaEvent_t* out);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
 
 // ── Graphs ──
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };

@@ -90,9 +90,11 @@ BACKEND_TEST("predicted: any rank, weight type and cutoff against float64, with 
     const Result first = run(m, tokens, cutoff, {.threads = 1});
     const Reference expected = reference(m, tokens, 0, &cutoff);
     const std::string said = text("round %d, seed %llu", round, (unsigned long long)seed);
-    if (expected.margin > 2e-5) {
+    // Q5_1 becomes float16 where the backend has no kernels for it: then scores move, too.
+    const double tolerance = defines_the_bits() || !quants ? 2e-5 : 2e-3;
+    if (expected.margin > tolerance) {
       const double error = relative_error(first.logits, expected.logits);
-      CHECK_MSG(error < (defines_the_bits() ? 2e-5 : 2e-3), said + text(": %g", error));
+      CHECK_MSG(error < tolerance, said + text(": %g", error));
       CHECK_MSG(relative_error(first.logits, reference(m, tokens).logits) > 1e-3, said + ": the predictor changes nothing");
       compared++;
     }

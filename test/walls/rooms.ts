@@ -117,6 +117,10 @@ export const rooms: readonly Room[] = [
       "native/weights/matrix.h",
     ],
   },
+  {
+    name: "cuda/bench",
+    mayImport: [...native, "cuda/backend", "cuda/compat", "cuda/kernels", "native/backend", "native/executor"],
+  },
 
   // Around them.
   { name: "notebooks", mayImport: [], deep: true },
