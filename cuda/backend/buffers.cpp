@@ -21,6 +21,11 @@ Extent extent_of(const Shape& shape, const SlPlan& given, bool with_captures) {
   return e;
 }
 
+uint32_t chunk_of(const Extent& extent) {
+  constexpr uint64_t kFloats = uint64_t{16} << 20;  // of captures
+  return static_cast<uint32_t>(extent.capture ? std::clamp<uint64_t>(kFloats / extent.capture, 1, kChunk) : kChunk);
+}
+
 namespace {
 
 uint64_t cache_layer_bytes(const DeviceModel& model, const Extent& e) {
@@ -35,6 +40,7 @@ uint64_t row_floats(const DeviceModel& model, const Extent& e) {
 
 template <class Take>
 void Buffers::each(const DeviceModel& model, const Extent& e, Take take) {
+  const uint64_t rows = chunk_of(e);
   const Shape& s = model.shape();
   const bool whole = !model.host->partial;
   const uint64_t D = s.hidden, F = s.neurons, H = s.heads, L = s.layers, V = whole ? s.vocab : 0, Q = s.q_width(),
@@ -61,15 +67,15 @@ void Buffers::each(const DeviceModel& model, const Extent& e, Take take) {
   take(list, F);
   take(other_list, F);
   take(numbers, kNumbers);
-  take(logits, kChunk * V);
-  take(log_total, kChunk);
-  take(top_tokens, kChunk * kMostTop);
-  take(top_values, kChunk * kMostTop);
+  take(logits, rows * V);
+  take(log_total, rows);
+  take(top_tokens, rows * kMostTop);
+  take(top_values, rows * kMostTop);
   take(batch, 1);
-  take(x_in, kChunk * D);
-  take(x_out, kChunk * D);
-  take(captured, kChunk * e.capture);
-  take(counts, kChunk * L * kCounts);
+  take(x_in, rows * D);
+  take(x_out, rows * D);
+  take(captured, rows * e.capture);
+  take(counts, rows * L * kCounts);
   take(zeros, e.sparsity ? e.settings * L : 0);
   take(active, e.frequency ? e.settings * L * F : 0);
 }
@@ -86,16 +92,19 @@ uint64_t Buffers::cache_bytes(const DeviceModel& model, const Extent& extent) {
 }
 
 uint64_t Buffers::pinned_bytes(const DeviceModel& model, const Extent& e) {
-  return sizeof(Batch) + kChunk * (row_floats(model, e) * sizeof(float) + model.shape().layers * kCounts * sizeof(uint32_t) +
-                                   sizeof(double) + kMostTop * (sizeof(int32_t) + sizeof(float)));
+  const uint64_t rows = chunk_of(e);
+  return sizeof(Batch) + rows * (row_floats(model, e) * sizeof(float) + model.shape().layers * kCounts * sizeof(uint32_t) +
+                                 sizeof(double) + kMostTop * (sizeof(int32_t) + sizeof(float)));
 }
 
-Buffers::Buffers(const DeviceModel& model, const Extent& extent) : cache_layer(cache_layer_bytes(model, extent)) {
+Buffers::Buffers(const DeviceModel& model, const Extent& extent)
+    : cache_layer(cache_layer_bytes(model, extent)), chunk(chunk_of(extent)), capture_row(extent.capture) {
+  const uint64_t rows = chunk;
   each(model, extent, [&]<class T>(DeviceArray<T>& buffer, uint64_t n) { buffer = DeviceArray<T>(n); });
   host_batch = PinnedArray<Batch>(1);
-  host_rows = PinnedArray<float>(kChunk * row_floats(model, extent));
+  host_rows = PinnedArray<float>(rows * row_floats(model, extent));
   host_counts = PinnedArray<uint32_t>(counts.size());
-  host_log_total = PinnedArray<double>(kChunk);
+  host_log_total = PinnedArray<double>(rows);
   host_top_tokens = PinnedArray<int32_t>(top_tokens.size());
   host_top_values = PinnedArray<float>(top_values.size());
 }

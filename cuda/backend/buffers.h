@@ -19,6 +19,8 @@ struct Extent {
   uint64_t settings;
   bool sparsity, frequency;  // reducers
 };
+// Rows that go on before the host looks: fewer where captures are large.
+uint32_t chunk_of(const Extent& extent);
 // `given`: its captures are read only where `with_captures`.
 Extent extent_of(const Shape& shape, const SlPlan& given, bool with_captures);
 
@@ -36,6 +38,8 @@ struct Buffers {
 
   DeviceArray<uint8_t> cache;                    // (L, 2) of those
   uint64_t cache_layer = 0;                      // bytes of the keys of a layer
+  uint32_t chunk = 0;                            // rows that go on before the host looks
+  uint64_t capture_row = 0;                      // floats
   DeviceArray<float> x, h, out;                  // (D)
   DeviceArray<float> q, k, v, z;                 // (H K), (G K), (G K), (H K)
   DeviceArray<float> gate, up, mid;              // (F)

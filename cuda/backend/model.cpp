@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "backend/stop.h"
 #include "executor/failures.h"
 
 namespace sparselab::cuda {
@@ -147,7 +148,7 @@ std::shared_ptr<const DeviceModel> build_device_model(const SlModel& model, cons
   out->norm = upload(host.norm);
   out->norm_bias = upload(host.norm_bias);
   for (const LayerWeights& layer : host.layers) {
-    if (options.control && __atomic_load_n(&options.control->stop, __ATOMIC_RELAXED)) throw stopped();
+    if (options.control && stop_asked(*options.control)) throw stopped();
     out->layers.push_back(build_layer(layer));
     if (options.control)
       __atomic_store_n(&options.control->progress, static_cast<uint32_t>(1000 * out->layers.size() / host.layers.size()),

@@ -29,8 +29,9 @@ class Program {
   struct Wanted;
   void turn(uint32_t positions, const SlControl& control);
   void run_row(const RowShape& shape, const Call* call);
-  void start(const SlBatch& batch, const SlSinks& sinks, const Wanted& wanted, const Chunk& chunk);
-  void take(const SlBatch& batch, SlSinks& sinks, const Wanted& wanted, const Chunk& chunk);
+  void start(const SlBatch& batch, const Chunk& chunk);
+  void take(const SlBatch& batch, SlSinks& sinks, Wanted& wanted, const Chunk& chunk);
+  void score(const SlBatch& batch, SlSinks& sinks, const Wanted& wanted, const SlControl& control) const;
   void take_counts(const SlBatch& batch, SlSinks& sinks, const Chunk& chunk);
   void take_captures(const SlBatch& batch, SlSinks& sinks, const Chunk& chunk);
   void throw_failure(const SlBatch& batch, const Chunk& chunk) const;

@@ -288,7 +288,7 @@ bool Row::intervene(const At& at, SlPoint point, uint32_t layer, float* x, size_
 void Row::capture(const At& at, SlPoint point, uint32_t layer, const float* x, size_t slot_stride) const {
   if (!at.hooks || !at.shape.captures) return;
   const Shape& s = model_.shape();
-  const size_t row = b_.captured.size() / kChunk;
+  const size_t row = b_.capture_row;
   for (size_t c = 0; c < plan_.captures.size(); c++) {
     const SlCapture& capture = plan_.captures[c];
     if (capture.point != static_cast<uint32_t>(point) || layer < capture.from || layer >= capture.to) continue;

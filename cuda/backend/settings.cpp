@@ -15,6 +15,11 @@ bool same_launches(const Setting& a, const Setting& b) {
          std::equal(a.interventions.begin(), a.interventions.end(), b.interventions.begin(), b.interventions.end(), same);
 }
 
+// Numbers that an intervention brings.
+uint64_t value_count(const Shape& shape, SlPoint point, uint32_t kind, uint64_t layers, uint64_t rows) {
+  return (kind == SL_REPLACE ? layers * rows : 1) * point_width(shape, point);
+}
+
 Change change_of(SlIntervene kind) {
   switch (kind) {
     case SL_ZERO:
@@ -29,6 +34,17 @@ Change change_of(SlIntervene kind) {
 }
 
 }  // namespace
+
+uint64_t DeviceSetting::bytes(const Shape& shape, const SlSetting& setting) {
+  uint64_t bytes = 2 * shape.layers * sizeof(float);
+  for (uint64_t n = 0; n < setting.intervention_count; n++) {
+    const SlIntervention& i = setting.interventions[n];
+    bytes += sizeof(Intervention) + (i.position_count + i.channel_count) * sizeof(uint32_t);
+    if (i.values && i.point < SL_POINTS)
+      bytes += value_count(shape, static_cast<SlPoint>(i.point), i.kind, i.to - i.from, i.value_rows) * sizeof(float);
+  }
+  return bytes;
+}
 
 DeviceSetting::DeviceSetting(const Shape& shape, Setting setting)
     : host_(std::move(setting)), layers_(shape.layers), numbers_(2 * size_t{shape.layers}) {
@@ -75,7 +91,7 @@ void DeviceSetting::upload(const Shape& shape) {
     to.width = static_cast<int>(width);
     to.value_rows = static_cast<long long>(i.value_rows);
     if (i.values) {
-      const uint64_t n = i.kind == SL_REPLACE ? (i.to - i.from) * i.value_rows * width : width;
+      const uint64_t n = value_count(shape, i.point, i.kind, i.to - i.from, i.value_rows);
       values_.emplace_back(n);
       values_.back().upload(i.values, n);
       to.values = values_.back().data();

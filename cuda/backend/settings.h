@@ -21,9 +21,8 @@ class DeviceSetting {
   const float* cutoff(uint32_t layer) const { return numbers_.data() + layers_ + layer; }
   // The i-th intervention in device memory; `call` has none.
   const Intervention* intervention(size_t i) const { return interventions_.data() + i; }
-  static uint64_t bytes(const Shape& shape, uint64_t interventions) {
-    return 2 * shape.layers * sizeof(float) + interventions * sizeof(Intervention);
-  }
+  // Of the device, of a setting as a caller gives it.
+  static uint64_t bytes(const Shape& shape, const SlSetting& setting);
 
  private:
   void upload(const Shape& shape);

@@ -119,7 +119,16 @@ export const rooms: readonly Room[] = [
   },
   {
     name: "cuda/bench",
-    mayImport: [...native, "cuda/backend", "cuda/compat", "cuda/kernels", "native/backend", "native/executor"],
+    mayImport: [
+      ...native,
+      "cuda/backend",
+      "cuda/compat",
+      "cuda/kernels",
+      "native/backend",
+      "native/executor",
+      "native/quant/half.h",
+    ],
+    deep: true,
   },
 
   // Around them.
