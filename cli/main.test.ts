@@ -66,6 +66,7 @@ describe("sparselab", () => {
 
   it("info describes a file, also one with only a vocabulary or an undecided activation", async () => {
     const plain = await ok("info", tinyWorld);
+    expect(plain).toMatch(/^device +CPU \([a-z0-9]+\); no GPU: .*use device "cpu"|^device +cuda:0/m);
     expect(plain).toMatch(/^architecture +llama$/m);
     expect(plain).toMatch(/^activation +fatrelu_[\d.]+ \(from the file's key llama\.hidden_activation\)$/m);
     expect(JSON.parse(await ok("info", tinyWorld, "--json"))).toMatchObject({

@@ -2,7 +2,7 @@
  * The description of a model, as facts with a value for programs and a text for people. `sparselab info` prints them all; a loaded model
  * shows some of them, and what its view adds.
  */
-import { CPU } from "../device.js";
+import { CPU, chooseDevice } from "../device.js";
 import { LabError } from "../errors.js";
 import { architecture, describeValue, modelName } from "../metadata.js";
 import { callNativeSync, type FileTable, type NativeEstimate, type NativeModelInfo, type OpenedFile } from "../native.js";
@@ -67,10 +67,18 @@ export async function describeFile(opened: OpenedFile, option: Activation | unde
           callNativeSync((addon) => addon.estimate(weights.native, sequencePlan(native, [], context, threadsOf(undefined)), 1, 1))
             .cacheBytes,
       ),
+      await deviceFact(),
     ];
   } finally {
     weights.release();
   }
+}
+
+/** Where device "auto" would run it. */
+async function deviceFact(): Promise<Fact> {
+  const { name, why } = await chooseDevice();
+  const cpu = `CPU (${callNativeSync((addon) => addon.cpu)})`;
+  return fact("device", name, name === "cpu" ? `${cpu}; no GPU: ${why}` : `${name}, or ${cpu}`);
 }
 
 /** What the file says; its publisher may say more. */
