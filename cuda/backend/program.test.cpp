@@ -28,22 +28,25 @@ struct Decode {
   std::unique_ptr<cuda::Program> program;
   const std::shared_ptr<const cuda::DeviceModel> model;
 
+  std::vector<uint32_t> zeros_gate, active, missed;  // (L, tokens) of the last call; active and missed where they are asked for
+
   explicit Decode(std::shared_ptr<const cuda::DeviceModel> of, float threshold = 0, std::vector<SlIntervention> changes = {},
-                  uint32_t length = 40)
+                  uint32_t length = 40, SlStrategy strategy = SL_EXACT)
       : t(of->shape().layers, threshold), model(std::move(of)), changes_(std::move(changes)) {
-    setting = {SL_FATRELU, SL_EXACT, t.data(), changes_.data(), changes_.size()};
+    setting = {SL_FATRELU, static_cast<uint32_t>(strategy), t.data(), changes_.data(), changes_.size()};
     plan = {&setting, 1, nullptr, 0, 1, length, 1};
     program = std::make_unique<cuda::Program>(model, plan);
   }
   // Logits of the last of these tokens.
-  std::vector<float> go(const std::vector<int32_t>& tokens) {
+  std::vector<float> go(const std::vector<int32_t>& tokens, bool misses = false) {
     const auto n = static_cast<uint32_t>(tokens.size());
     std::vector<int32_t> positions, zeros(n, 0);
     std::vector<uint8_t> wanted(n, 0);
     wanted.back() = 1;
     for (uint32_t i = 0; i < n; i++) positions.push_back(static_cast<int32_t>(program->held(0) + i));
     const uint64_t L = model->shape().layers;
-    std::vector<uint32_t> a(L * n), b(L * n), c(L * n);
+    std::vector<uint32_t> zeros_mid(L * n), rows_read(L * n);
+    zeros_gate.assign(L * n, 0), active.assign(L * n, 0), missed.assign(L * n, 0);
     std::vector<float> logits(model->shape().vocab, NAN);
     SlBatch batch{};
     batch.rows = n;
@@ -53,7 +56,8 @@ struct Decode {
     batch.logits = wanted.data();
     SlSinks sinks{};
     sinks.logits = logits.data();
-    sinks.zeros_mid = a.data(), sinks.zeros_gate = b.data(), sinks.rows_read = c.data();
+    sinks.zeros_mid = zeros_mid.data(), sinks.zeros_gate = zeros_gate.data(), sinks.rows_read = rows_read.data();
+    if (misses) sinks.active = active.data(), sinks.missed = missed.data();
     SlControl control{};
     program->forward(batch, sinks, control);
     return logits;
@@ -117,8 +121,21 @@ TEST("cuda: the same bits in any order of threads and blocks") {
   for (int round = 0; round < 6; round++) {
     cuda::emulator::options().seed = fresh_seed() | 1;
     const std::vector<float> again = Decode(model, 0.1f).go(kTokens);
+    // Without the fused kernels.
+    const std::vector<float> dense = Decode(model, 0.1f, {}, 40, SL_DENSE).go(kTokens);
     cuda::emulator::options().seed = 0;
     CHECK(same_bits(first, again));
+    CHECK(same_bits(first, dense));
+  }
+}
+
+TEST("cuda: counts of a batch are those of each row, chunk after chunk") {
+  const RandomModel m = model_of();
+  Decode decode(on_device(m), 0.1f);
+  decode.go(kTokens, true);
+  for (size_t i = 0; i < decode.active.size(); i++) {
+    CHECK(decode.active[i] == m.shape.neurons - decode.zeros_gate[i]);
+    CHECK(decode.missed[i] == 0);
   }
 }
 

@@ -42,7 +42,7 @@ export const wrong: readonly { readonly cells: readonly string[]; readonly says:
   { cells: ['model.with({ policy: { kind: "fatrelu", threshold: 1 } })'], says: "'threshold' does not exist" },
   { cells: ['model.with({ policy: { kind: "top-k" } })'], says: /"not available yet: top-k"/ },
   { cells: ['model.with({ strategy: "screened" })'], says: /"not available yet: screened"/ },
-  { cells: ['await load(tinyWorld, { device: "cuda" })'], says: /"not available yet: cuda"/ },
+  { cells: ['await load(tinyWorld, { device: "hybrid" })'], says: /"not available yet: hybrid"/ },
   { cells: ['model.with({ policy: { kind: "fatrel", t: 1 } })'], says: /"fatrel"' is not assignable/ },
   { cells: ['model.with({ strategy: "exakt" })'], says: `Did you mean '"exact"'` },
   {
