@@ -26,8 +26,8 @@ int open(const SlModel* model, const SlTensor* tensors, uint64_t count, const Sl
   });
 }
 
-int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t, uint64_t, SlBytes* out, SlError* error) {
-  return guarded(error, [&] { *out = Program::bytes(*model->model, *plan); });
+int estimate(SlBackendModel* model, const SlPlan* plan, uint64_t, uint64_t logit_rows, SlBytes* out, SlError* error) {
+  return guarded(error, [&] { *out = Program::bytes(*model->model, *plan, logit_rows); });
 }
 
 int compile(SlBackendModel* model, const SlPlan* plan, SlProgram** out, SlError* error) {

@@ -52,14 +52,15 @@ const SlPlan& checked(const DeviceModel& model, const SlPlan& plan) {
 
 }  // namespace
 
-SlBytes Program::bytes(const DeviceModel& model, const SlPlan& plan) {
+SlBytes Program::bytes(const DeviceModel& model, const SlPlan& plan, uint64_t logit_rows) {
   const Extent extent = extent_of(model.shape(), plan, false);
   SlBytes out{};
   out.device_bytes = all_bytes(model, plan, extent);
   out.pinned_bytes = Buffers::pinned_bytes(model, extent);
   out.rotation_bytes = Rotation::bytes(model.shape(), model.host->partial ? 0 : plan.length);
-  out.scratch_bytes = Reducers::bytes(model.shape(), plan.setting_count, plan.reducers, plan.reducer_count) +
-                      (model.host->partial ? 0 : Sampling::bytes(model.shape().vocab));
+  out.scratch_bytes =
+      Reducers::bytes(model.shape(), plan.setting_count, plan.reducers, plan.reducer_count) +
+      (model.host->partial ? 0 : Sampling::bytes(model.shape().vocab) + logit_rows * model.shape().vocab * sizeof(float));
   return out;
 }
 

@@ -22,7 +22,8 @@ class Program {
   uint32_t held(uint32_t sequence) const { return held_.of(sequence); }
   uint64_t sums(uint32_t reducer, uint32_t setting, uint64_t* out) const { return reducers_.read(reducer, setting, out); }
 
-  static SlBytes bytes(const DeviceModel& model, const SlPlan& plan);
+  // With `logit_rows` rows of logits of a forward kept on the host.
+  static SlBytes bytes(const DeviceModel& model, const SlPlan& plan, uint64_t logit_rows = 0);
 
  private:
   struct Chunk;
